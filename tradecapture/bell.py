@@ -1,0 +1,47 @@
+"""The bell: a Celery message that tells a worker to look into a lane. It carries no trade."""
+
+from collections.abc import Iterable
+
+import structlog
+from celery import Celery
+from kombu.exceptions import OperationalError
+
+from tradecapture.routing import CAPTURE_TASK, queue_of
+
+# One try: the trades are safe already, and the sweep rings where this could not.
+PUBLISH_RETRY = False
+
+log = structlog.get_logger(__name__)
+
+
+class Bell:
+    """Rings lanes through a Celery app, by the task's name: the workers' code is not needed."""
+
+    def __init__(self, app: Celery) -> None:
+        self._app = app
+
+    def ring(self, lanes: Iterable[int]) -> list[int]:
+        """Ring the bell of each lane; return the lanes where the broker could not be reached."""
+        unheard = []
+        for lane in lanes:
+            try:
+                self._app.send_task(
+                    CAPTURE_TASK,
+                    args=(lane,),
+                    queue=queue_of(lane),
+                    retry=PUBLISH_RETRY,
+                    # Celery would otherwise spend half of the call on repr of the arguments.
+                    argsrepr=f"({lane},)",
+                    kwargsrepr="{}",
+                )
+            except (OperationalError, OSError) as error:
+                log.warning("bell not sent; the sweep will ring", lane=lane, error=str(error))
+                unheard.append(lane)
+        return unheard
+
+
+def submitting_app() -> Celery:
+    """Return a Celery app that only sends, configured like the workers."""
+    app = Celery("tradecapture")
+    app.config_from_object("celeryconfig")
+    return app

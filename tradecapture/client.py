@@ -1,0 +1,156 @@
+"""The client: submits trades and asks what became of them, from any Python service."""
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, date, datetime
+from functools import cached_property
+from typing import Any
+
+from msgspec import structs
+
+from tradecapture.bell import Bell, submitting_app
+from tradecapture.document import decode, differing_fields, encode
+from tradecapture.inbox import Inbox, InboxReader, connect_redis
+from tradecapture.ledger import LedgerReader
+from tradecapture.ledger.engine import make_engine
+from tradecapture.receipt import Receipt, Refusal, RefusalCode
+from tradecapture.settings import Settings
+from tradecapture.status import TradeStatus, read_status
+from tradecapture.submission import Invalid, Submission, read_submission
+
+Trade = Mapping[str, Any] | bytes
+Answer = Receipt | Refusal
+
+
+class Client:
+    """Submits trades to the fleet. Safe to use from several threads; make one a process.
+
+    A trade is a mapping with the wire's field names, or its JSON as bytes. An answer is a value:
+    a `Receipt` for a trade that is safe on disk, or a `Refusal` that says why it was not accepted
+    and what to do. Sending a trade again is always harmless.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        """Prepare to submit.
+
+        Raises:
+            LaneCountError: Redis was first used with another lane count.
+            redis.exceptions.RedisError: Redis is out of reach.
+        """
+        self.settings = settings
+        self.redis = connect_redis(settings.redis_url, settings.connect_seconds)
+        self.inbox = Inbox(self.redis, settings)
+        self.inbox.check_lanes()
+        self.inbox_reader = InboxReader(self.redis, settings.lanes)
+        self._bell = Bell(submitting_app())
+
+    @classmethod
+    def from_environment(cls) -> "Client":
+        """Make a client with the settings of the environment; see the reference of settings."""
+        return cls(Settings.from_environment(os.environ))
+
+    @cached_property
+    def ledger(self) -> LedgerReader:
+        """The ledger's reading side; connects when it is first asked something."""
+        settings = self.settings
+        return LedgerReader(
+            *make_engine(
+                settings.database_url,
+                pool_size=settings.pool_size,
+                timeout_seconds=settings.connect_seconds,
+            )
+        )
+
+    def submit(
+        self,
+        trade: Trade,
+        *,
+        idempotency_key: str = "",
+        correlation_id: str = "",
+        callback_url: str = "",
+    ) -> Answer:
+        """Submit one trade."""
+        submission = read_submission(
+            _as_json(trade),
+            _today(),
+            idempotency_key=idempotency_key,
+            correlation_id=correlation_id,
+            callback_url=callback_url,
+        )
+        return self.accept([submission])[0]
+
+    def submit_many(self, trades: Iterable[Trade], *, correlation_id: str = "") -> list[Answer]:
+        """Submit trades, those of a partition in the order given; one answer each, in their order.
+
+        All are sent in a few round trips: give thousands at a time.
+        """
+        today = _today()
+        return self.accept(
+            [
+                read_submission(_as_json(trade), today, correlation_id=correlation_id)
+                for trade in trades
+            ]
+        )
+
+    def accept(self, submissions: Sequence[Submission | Invalid]) -> list[Answer]:
+        """Put validated trades into their inboxes and ring; refuse the invalid ones."""
+        valid = [item for item in submissions if isinstance(item, Submission)]
+        acceptance = self.inbox.accept(valid)
+        for lane in self._bell.ring(acceptance.ring):
+            self.inbox.clear_bell(lane)
+        answers = iter(acceptance.answers)
+        return [
+            self._explained(next(answers), item) if isinstance(item, Submission) else _refusal(item)
+            for item in submissions
+        ]
+
+    def status(self, trade_id: str) -> TradeStatus | None:
+        """Return what is known of an accepted trade; None: no such trade was accepted.
+
+        Raises:
+            redis.exceptions.RedisError, sqlalchemy.exc.SQLAlchemyError: out of reach.
+        """
+        return read_status(self.ledger, self.inbox_reader, trade_id)
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.redis.close()
+        if "ledger" in self.__dict__:
+            self.ledger.engine.dispose()
+
+    def _explained(self, answer: Answer, submission: Submission) -> Answer:
+        """Name the fields in which a trade differs from the first one with its id."""
+        if not isinstance(answer, Refusal) or answer.code != RefusalCode.CONFLICT:
+            return answer
+        first = self._first_document(submission.trade_id)
+        if first is None:
+            return answer
+        names = ", ".join(differing_fields(decode(first), decode(submission.document)))
+        return structs.replace(answer, message=f"{answer.message}; these fields differ: {names}")
+
+    def _first_document(self, trade_id: str) -> bytes | None:
+        seen = self.inbox_reader.seen(trade_id)
+        entry = self.inbox_reader.entry(seen.partition, seen.position) if seen else None
+        if entry is not None:
+            return entry.submission.document
+        status = self.status(trade_id)
+        return status.document if status else None
+
+
+def _refusal(invalid: Invalid) -> Refusal:
+    count = len(invalid.problems)
+    return Refusal(
+        invalid.trade_id,
+        RefusalCode.INVALID,
+        f"the trade is not valid: {count} problem{'s' if count > 1 else ''}; "
+        + "; ".join(f"{problem.path} {problem.message}" for problem in invalid.problems),
+        invalid.problems,
+    )
+
+
+def _as_json(trade: Trade) -> bytes:
+    return trade if isinstance(trade, bytes) else encode(dict(trade))
+
+
+def _today() -> date:
+    return datetime.now(UTC).date()

@@ -1,0 +1,116 @@
+"""The document: a trade's JSON as received, its full form, and the digest of its content."""
+
+from decimal import Context, Decimal, InvalidOperation
+from hashlib import blake2b
+from typing import Any
+
+import msgspec
+
+Document = dict[str, Any]
+
+DIGEST_BYTES = 16  # 128 bits: no accidental collision in 10^15 trades
+COMPACT_LOT_SCHEME = "LOT"  # the identifier type given to a compact lot's bare identifier
+
+# A JSON number is read as Decimal, never as a binary float: 0.1 stays 0.1.
+_decoder = msgspec.json.Decoder(float_hook=Decimal)
+_encoder = msgspec.json.Encoder(decimal_format="number")
+_canonical_encoder = msgspec.json.Encoder(decimal_format="number", order="sorted")
+_exact = Context(prec=100)  # digits; a valid value has 28 at most
+
+
+def decode(body: bytes) -> Any:
+    """Decode JSON with exact numbers.
+
+    Raises:
+        msgspec.DecodeError: the text is not JSON; the message says where it breaks.
+    """
+    return _decoder.decode(body)
+
+
+def encode(document: object) -> bytes:
+    """Encode a document as JSON, each decimal digit for digit."""
+    return _encoder.encode(document)
+
+
+def expand_compact_lots(document: Document) -> bool:
+    """Rewrite compact lots to the full form, in place; return whether there were any.
+
+    A compact lot (HTTP contract) has a bare string as `lotIdentifier`, or one object as
+    `priceQuantity` with a bare `quantity` and its `unitOfAmount`.
+    """
+    lots = document.get("tradeLots")
+    changed = False
+    for lot in lots if isinstance(lots, list) else ():
+        if not isinstance(lot, dict):
+            continue
+        if isinstance(lot.get("lotIdentifier"), str):
+            identifier = lot["lotIdentifier"]
+            lot["lotIdentifier"] = [
+                {"identifier": identifier, "identifierType": COMPACT_LOT_SCHEME}
+            ]
+            changed = True
+        if isinstance(lot.get("priceQuantity"), dict):
+            lot["priceQuantity"] = [_full_price_quantity(lot["priceQuantity"])]
+            changed = True
+    return changed
+
+
+def digest_of(document: Document) -> str:
+    """Return the digest of a valid trade's content: 32 hexadecimal digits.
+
+    Two documents have one content when they differ only in white space, key order, how a lot's
+    decimals are written ("1000", 1000, 1000.0) or the idempotency key, which names the request
+    and is no part of the trade.
+    """
+    content = _canonical_encoder.encode(_content(document))
+    return blake2b(content, digest_size=DIGEST_BYTES).hexdigest()
+
+
+def differing_fields(one: Document, other: Document) -> list[str]:
+    """Return the names of the top-level fields whose content differs, sorted."""
+    first, second = _content(one), _content(other)
+    missing = object()
+    return sorted(
+        name
+        for name in first.keys() | second.keys()
+        if first.get(name, missing) != second.get(name, missing)
+    )
+
+
+def _full_price_quantity(compact: Document) -> Document:
+    full = {k: v for k, v in compact.items() if k not in ("quantity", "price", "unitOfAmount")}
+    for side in ("quantity", "price"):
+        value = compact.get(side)
+        if value is None:
+            continue
+        if not isinstance(value, list):
+            value = [{"value": value, "unit": compact.get("unitOfAmount")}]
+        full[side] = value
+    return full
+
+
+def _content(document: Document) -> Document:
+    content = {name: value for name, value in document.items() if name != "idempotencyKey"}
+    if "tradeLots" in content:
+        content["tradeLots"] = _canonical(content["tradeLots"])
+    return content
+
+
+def _canonical(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {
+            name: _plain_decimal(inner) if name == "value" else _canonical(inner)
+            for name, inner in value.items()
+        }
+    if isinstance(value, list):
+        return [_canonical(inner) for inner in value]
+    return value
+
+
+def _plain_decimal(value: Any) -> Any:
+    """Write a number one way whatever its spelling: 1000, "1000" and 1000.0 become "1000"."""
+    try:
+        number = _exact.create_decimal(value)
+    except (InvalidOperation, TypeError, ValueError):
+        return _canonical(value)
+    return format(number.normalize(_exact), "f") if number else "0"

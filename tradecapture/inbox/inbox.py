@@ -1,0 +1,144 @@
+"""The inbox: accepted trades in order, and who may capture them. Redis keeps the order."""
+
+from collections.abc import Iterable, Sequence
+
+from redis import Redis
+
+from tradecapture.inbox.acceptance import Acceptance, accept, bell_ms
+from tradecapture.inbox.claim import Claim, ClaimedPartition, Settlement
+from tradecapture.inbox.entry import Entry, UnreadableEntryError, decode_entry
+from tradecapture.inbox.keys import LANES_KEY, lane_keys
+from tradecapture.inbox.scripts import Argument, Call, run, run_all
+from tradecapture.routing import lane_of
+from tradecapture.settings import Settings
+from tradecapture.submission import Submission
+
+
+class LaneCountError(RuntimeError):
+    """This process has another lane count than the one recorded at first use."""
+
+
+class Inbox:
+    """The inboxes of all lanes in one Redis."""
+
+    def __init__(self, redis: "Redis", settings: Settings) -> None:
+        self.redis = redis
+        self.lanes = settings.lanes
+        self._settings = settings
+        self._lease_ms = round(settings.lease_seconds * 1000)
+        self._bell_ms = bell_ms(settings)
+        self._backoff_ms = (
+            round(settings.backoff_seconds * 1000),
+            round(settings.backoff_limit_seconds * 1000),
+        )
+
+    def check_lanes(self) -> None:
+        """Record the lane count at first use; compare it ever after.
+
+        Raises:
+            LaneCountError: it differs; trades would be looked for in lanes where they are not.
+        """
+        self.redis.set(LANES_KEY, self.lanes, nx=True)
+        recorded = int(self.redis.get(LANES_KEY) or self.lanes)
+        if recorded != self.lanes:
+            raise LaneCountError(
+                f"TRADECAPTURE_LANES is {self.lanes}, but this Redis was first used with {recorded} "
+                f"lanes. Nothing was changed. Set TRADECAPTURE_LANES={recorded}; or, to change the "
+                f"count, stop submitting, let `tradecapture reconcile` show nothing waiting, stop "
+                f"every process, delete the key {LANES_KEY} and start again"
+            )
+
+    def accept(self, submissions: Sequence[Submission]) -> Acceptance:
+        """Append trades to their inboxes; see `acceptance.accept`."""
+        return accept(self.redis, self._settings, submissions)
+
+    def claim(self, lane: int, owner: str, jitter: float) -> Claim | None:
+        """Lock partitions of a lane that are due and read their oldest trades; None: nothing is due.
+
+        Args:
+            lane: the lane to look in.
+            owner: who claims; shown to operators, and part of the token.
+            jitter: 0 to 1, spreads the backoff of partitions that are found locked.
+
+        Raises:
+            RedisError: Redis is out of reach.
+        """
+        keys, settings = lane_keys(lane), self._settings
+        limits = (settings.batch_partitions, settings.batch_trades, settings.batch_bytes)
+        call = Call(
+            "claim",
+            (keys.due, keys.held, keys.fence, keys.tries),
+            (keys.prefix, owner, self._lease_ms, *limits, *self._backoff_ms, jitter),
+        )
+        token, fence, now_us, *partitions = run(self.redis, call)
+        if not partitions:
+            return None
+        claimed = []
+        for raw_key, *raw_entries in partitions:
+            key = raw_key.decode()
+            claimed.append(_claimed_partition(key, raw_entries))
+        return Claim(lane, token.decode(), int(fence), int(now_us), tuple(claimed))
+
+    def settle(self, lane: int, token: str, settlements: Iterable[Settlement]) -> list[bool]:
+        """Remove written trades and unlock; False for a partition whose lease was lost."""
+        keys = lane_keys(lane)
+        arguments: list[Argument] = [keys.prefix, token]
+        for settlement in settlements:
+            arguments += settlement
+        replies = run(self.redis, Call("settle", (keys.due, keys.held, keys.tries), arguments))
+        return [reply == 1 for reply in replies]
+
+    def postpone(
+        self, lane: int, token: str, partitions: Iterable[str], jitter: float
+    ) -> list[int | None]:
+        """Give partitions back unwritten; return each delay in ms, None where the lease was lost."""
+        keys = lane_keys(lane)
+        arguments = (keys.prefix, token, *self._backoff_ms, jitter, *partitions)
+        replies = run(self.redis, Call("postpone", (keys.due, keys.tries), arguments))
+        return [None if reply < 0 else reply for reply in replies]
+
+    def renew(self, lane: int, token: str, partitions: Iterable[str]) -> list[bool]:
+        """Lengthen a claim's lease; False for a partition whose lease was lost."""
+        keys = lane_keys(lane)
+        arguments = (keys.prefix, token, self._lease_ms, *partitions)
+        return [reply == 1 for reply in run(self.redis, Call("renew", (keys.due,), arguments))]
+
+    def hold(self, partition: str, why: str) -> bool:
+        """Keep a partition from being claimed, and accept its trades on; False: it was held already."""
+        keys = lane_keys(lane_of(partition, self.lanes))
+        call = Call("hold", (keys.due, keys.held), (keys.prefix, why, partition))
+        return bool(run(self.redis, call) == 1)
+
+    def release(self, partition: str) -> list[int]:
+        """Let a held partition be claimed again; return the lanes whose bell must be rung."""
+        lane = lane_of(partition, self.lanes)
+        keys = lane_keys(lane)
+        call = Call(
+            "release", (keys.due, keys.held, keys.bell), (keys.prefix, self._bell_ms, partition)
+        )
+        ring, _released = run(self.redis, call)
+        return [lane] if ring else []
+
+    def clear_bell(self, lane: int) -> None:
+        """Note that a lane's bell was heard, or could not be sent: it may be rung again."""
+        self.redis.delete(lane_keys(lane).bell)
+
+    def overdue(self, lanes: Sequence[int] | None = None) -> list[int]:
+        """Take the right to ring for each lane where something is due and no bell is waiting."""
+        looked_at = range(self.lanes) if lanes is None else lanes
+        calls = []
+        for lane in looked_at:
+            keys = lane_keys(lane)
+            calls.append(Call("ring", (keys.due, keys.bell), (self._bell_ms,)))
+        replies = run_all(self.redis, calls)
+        return [lane for lane, reply in zip(looked_at, replies, strict=True) if reply == 1]
+
+
+def _claimed_partition(partition: str, raw_entries: Iterable[bytes]) -> ClaimedPartition:
+    entries: list[Entry] = []
+    for raw in raw_entries:
+        try:
+            entries.append(decode_entry(partition, raw))
+        except UnreadableEntryError as error:
+            return ClaimedPartition(partition, tuple(entries), str(error))
+    return ClaimedPartition(partition, tuple(entries))

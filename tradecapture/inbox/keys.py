@@ -1,0 +1,38 @@
+"""The Redis keys of a lane. They share one hash tag, so that a lane lives in one Redis Cluster slot."""
+
+from typing import NamedTuple
+
+# Holds the lane count of this deployment. It belongs to no lane, so it has no hash tag.
+LANES_KEY = "tc:lanes"
+
+
+class LaneKeys(NamedTuple):
+    """The keys of one lane; the keys of a partition are the prefix and the names below."""
+
+    prefix: str
+    due: str  # sorted set: partitions with work, score = when they may be claimed next (ms)
+    positions: str  # hash: partition -> position given last
+    epoch: str  # string: Redis time (us) at which the lane's positions began
+    bell: str  # string: a capture task is waiting
+    held: str  # hash: partition -> why it must not be claimed
+    fence: str  # string: the fence given last
+    tries: str  # hash: partition -> postponements in a row
+
+    def inbox(self, partition: str) -> str:
+        """The list of a partition's waiting trades, oldest first."""
+        return f"{self.prefix}inbox:{partition}"
+
+    def lock(self, partition: str) -> str:
+        """The lease on a partition: its owner's token."""
+        return f"{self.prefix}lock:{partition}"
+
+    def seen(self, trade_id: str) -> str:
+        """Digest and receipt of a trade accepted within the idempotency window."""
+        return f"{self.prefix}seen:{trade_id}"
+
+
+def lane_keys(lane: int) -> LaneKeys:
+    """Return the keys of a lane."""
+    prefix = f"tc:{{{lane}}}:"
+    names = ("due", "positions", "epoch", "bell", "held", "fence", "tries")
+    return LaneKeys(prefix, *(prefix + name for name in names))

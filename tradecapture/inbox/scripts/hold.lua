@@ -1,0 +1,18 @@
+-- hold: keep partitions from being claimed; a claim in flight still settles. Accepting goes on.
+--
+-- Harmless when run twice: the second run changes only the reason.
+--
+-- KEYS  1 due   sorted set   partitions with work, score = when they may be claimed next (ms)
+--       2 held  hash         partitions that must not be claimed, and why
+-- also  <prefix>lock:<partition>   string, PX   the owner's token; the lease
+-- ARGV  1 prefix   2 why   then each partition
+-- reply how many were not held before
+local added = 0
+for i = 3, #ARGV do
+  added = added + redis.call('HSET', KEYS[2], ARGV[i], ARGV[2])
+  -- A claimed partition keeps its score, so that a dead worker's lease is still noticed.
+  if redis.call('EXISTS', ARGV[1] .. 'lock:' .. ARGV[i]) == 0 then
+    redis.call('ZREM', KEYS[1], ARGV[i])
+  end
+end
+return added

@@ -1,0 +1,25 @@
+"""The ISIN check digit (ISO 6166): which ids look like an ISIN, and whether the last digit is right."""
+
+import re
+
+_SHAPE = re.compile(r"[A-Z]{2}[A-Z0-9]{9}[0-9]")
+
+
+def looks_like_isin(text: str) -> bool:
+    """Return whether a text has the shape of an ISIN: two letters, nine letters or digits, a digit."""
+    return _SHAPE.fullmatch(text) is not None
+
+
+def check_digit(body: str) -> int:
+    """Return the check digit of the first eleven characters of an ISIN (ISO 6166, Luhn over base 36)."""
+    digits = "".join(str(int(character, 36)) for character in body)
+    total = 0
+    for index, digit in enumerate(reversed(digits)):
+        doubled = int(digit) * (2 if index % 2 == 0 else 1)
+        total += doubled // 10 + doubled % 10
+    return -total % 10
+
+
+def has_right_check_digit(isin: str) -> bool:
+    """Return whether the last digit of a text shaped like an ISIN is its check digit."""
+    return check_digit(isin[:-1]) == int(isin[-1])

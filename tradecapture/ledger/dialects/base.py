@@ -1,0 +1,119 @@
+"""What every database must be able to do, and how it is done where nothing special pays."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    Table,
+    bindparam,
+    event,
+    insert,
+    update,
+)
+from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from tradecapture.ledger.rows import PartitionRow
+from tradecapture.ledger.tables import partitions
+
+Row = tuple[Any, ...]
+
+UPDATED_COLUMNS = tuple(c.name for c in partitions.columns if not c.primary_key)
+
+
+class LedgerDialect:
+    """The matters in which databases differ; subclasses say how each does it best."""
+
+    name = "default"
+
+    def connect_arguments(self, timeout_seconds: float) -> dict[str, Any]:
+        """Return arguments for the driver's connect."""
+        return {}
+
+    def configure(self, engine: Engine) -> None:
+        """Add what each new connection needs."""
+
+    def array(self, values: Sequence[Any]) -> Any:
+        """Return many values as the one parameter that `among` compares with."""
+        raise NotImplementedError
+
+    def among(self, column: ColumnElement[str], parameter: str) -> ColumnElement[bool]:
+        """Return the condition that a column is one of the values of an array parameter.
+
+        One parameter however many values, so that the statement stays the same.
+        """
+        raise NotImplementedError
+
+    def insert_rows(self, connection: Connection, table: Table, rows: Sequence[Row]) -> None:
+        """Insert rows given in the order of the table's columns, in one statement."""
+        names = row_columns(table, rows[0])
+        connection.execute(
+            insert(table).inline(), [dict(zip(names, row, strict=True)) for row in rows]
+        )
+
+    def update_partitions(self, connection: Connection, rows: Sequence[PartitionRow]) -> None:
+        """Write partitions' rows back, in one statement."""
+        statement = (
+            update(partitions)
+            .where(partitions.c.partition_key == bindparam("key_"))
+            .values({name: bindparam(f"{name}_") for name in UPDATED_COLUMNS})
+        )
+        connection.execute(
+            statement,
+            [
+                {"key_": row.partition_key, **{f"{n}_": getattr(row, n) for n in UPDATED_COLUMNS}}
+                for row in rows
+            ],
+        )
+
+    def is_transient(self, error: BaseException) -> bool:
+        """Return whether the same transaction may succeed if it is run again.
+
+        An integrity error is one: another transaction captured the same id, or made the same
+        partition, between our read and our write; the next attempt reads what it wrote.
+        """
+        if isinstance(error, PoolTimeoutError):
+            return True
+        if isinstance(error, DBAPIError) and error.connection_invalidated:
+            return True
+        return self.is_integrity_error(error) or self.is_transient_driver_error(
+            _driver_error(error)
+        )
+
+    def is_integrity_error(self, error: BaseException) -> bool:
+        """Return whether a unique key was violated."""
+        return isinstance(error, IntegrityError)
+
+    def is_transient_driver_error(self, error: BaseException) -> bool:
+        """Return whether the driver's own error will pass: deadlock, lock time-out, lost connection."""
+        raise NotImplementedError
+
+    def server_findings(self, connection: Connection) -> dict[str, str]:
+        """Return what `doctor` should know of the server: setting -> value."""
+        return {}
+
+
+def row_columns(table: Table, row: Row) -> list[str]:
+    """Return the columns that a row fills: all but those whose values the database makes."""
+    names = [column.name for column in table.columns if column.identity is None]
+    if len(names) != len(row):
+        raise ValueError(f"a row of {len(row)} values does not fill {table.name}{names}")
+    return names
+
+
+def _driver_error(error: BaseException) -> BaseException:
+    return (error.orig or error) if isinstance(error, DBAPIError) else error
+
+
+def on_connect(engine: Engine, *statements: str) -> None:
+    """Run statements on each new connection."""
+
+    @event.listens_for(engine, "connect")
+    def _run(dbapi_connection: Any, _record: Any) -> None:
+        cursor = dbapi_connection.cursor()
+        for statement in statements:
+            cursor.execute(statement)
+        cursor.close()

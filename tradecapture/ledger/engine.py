@@ -1,0 +1,53 @@
+"""The engine: connections to the ledger's database, set up for that database."""
+
+from sqlalchemy import Engine, create_engine, make_url
+from sqlalchemy.exc import ArgumentError
+
+from tradecapture.ledger.dialects import DIALECTS, LedgerDialect
+from tradecapture.settings import SettingsError, without_password
+
+# Drivers to use where the URL names only the database.
+DRIVERS = {
+    "postgresql": "postgresql+psycopg",
+    "postgres": "postgresql+psycopg",
+    "mssql": "mssql+pymssql",
+}
+
+
+def make_engine(
+    url: str, *, pool_size: int, timeout_seconds: float
+) -> tuple[Engine, LedgerDialect]:
+    """Return an engine and its dialect. Make it after a fork, never before.
+
+    Args:
+        url: SQLAlchemy URL of SQLite, PostgreSQL or SQL Server.
+        pool_size: connections, at most.
+        timeout_seconds: how long a connect, or the wait for a free connection, may take.
+
+    Raises:
+        SettingsError: the URL is of no database that the ledger can use.
+    """
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise SettingsError(
+            "TRADECAPTURE_DATABASE_URL is not a URL: give sqlite:///FILE, "
+            "postgresql://USER@HOST/DATABASE or mssql://USER@HOST/DATABASE"
+        ) from error
+    parsed = parsed.set(drivername=DRIVERS.get(parsed.drivername, parsed.drivername))
+    kind = DIALECTS.get(parsed.get_backend_name())
+    if kind is None:
+        raise SettingsError(
+            f"TRADECAPTURE_DATABASE_URL names {parsed.get_backend_name()} "
+            f"({without_password(url)}): give one of {', '.join(sorted(DIALECTS))}"
+        )
+    dialect = kind()
+    engine = create_engine(
+        parsed,
+        connect_args=dialect.connect_arguments(timeout_seconds),
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_timeout=timeout_seconds,
+    )
+    dialect.configure(engine)
+    return engine, dialect

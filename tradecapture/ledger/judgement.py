@@ -1,0 +1,235 @@
+"""The judgement: what a claim's trades do to the ledger. Pure: rows in, rows out, no I/O, no clock."""
+
+from collections import Counter
+from collections.abc import Container, Mapping
+from datetime import UTC, date, datetime
+from typing import NamedTuple
+
+import msgspec
+
+from tradecapture.holding import Holding, add_trade
+from tradecapture.inbox import Claim, ClaimedPartition, Entry
+from tradecapture.ledger.rows import ExceptionRow, KnownTrade, OutboxRow, PartitionRow, TradeRow
+from tradecapture.outcome import Outcome
+from tradecapture.partition import split_partition_key
+from tradecapture.trade import Trade
+
+_decoder = msgspec.json.Decoder(Trade)
+
+CONFLICT = "DUPLICATE_TRADE_ID_DIFFERENT_PAYLOAD"
+
+
+Place = tuple[str, int, int, str]  # partition, epoch, position, trade id
+
+
+class History(NamedTuple):
+    """What the ledger has already under some trade ids."""
+
+    captured: dict[str, KnownTrade]  # trade id -> where it was captured
+    recorded: Container[Place]  # accepted trades that were recorded as not captured
+
+
+class PartitionVerdict(NamedTuple):
+    """What became of a claimed partition."""
+
+    partition: str
+    written: int  # trades that the ledger has now, and that may leave the inbox
+    outcomes: Mapping[Outcome, int]
+    stale: bool = False  # a newer claim has written; this one must do nothing
+    hold: str = ""  # why the partition is halted; empty: it is not
+
+
+class Judgement(NamedTuple):
+    """Everything that one capture transaction writes."""
+
+    trades: list[TradeRow]
+    exceptions: list[ExceptionRow]
+    outbox: list[OutboxRow]
+    partitions: list[PartitionRow]
+    verdicts: list[PartitionVerdict]
+
+
+def new_partition(partition: str, now: datetime) -> PartitionRow:
+    """Return the row of a partition in which nothing was captured yet."""
+    account_id, book_id, security_id = split_partition_key(partition)
+    empty = Holding()
+    return PartitionRow(
+        partition_key=partition,
+        account_id=account_id,
+        book_id=book_id,
+        security_id=security_id,
+        fence=0,
+        last_sequence=0,
+        epoch=0,
+        last_position=0,
+        inversions=0,
+        net_quantity=empty.net_quantity,
+        quantities={},
+        notionals={},
+        last_trade_date=None,
+        halted_epoch=None,
+        halted_position=None,
+        halted_reason=None,
+        updated_at=now,
+    )
+
+
+def judge(
+    claim: Claim,
+    rows: Mapping[str, PartitionRow],
+    history: History,
+    task_id: str,
+    now: datetime,
+) -> Judgement:
+    """Decide on every trade of a claim.
+
+    Args:
+        claim: the claimed partitions and their trades.
+        rows: the locked rows of those partitions.
+        history: what the ledger has already under the claimed trade ids.
+        task_id: the Celery task that captures.
+        now: when it captures, in UTC.
+
+    Raises:
+        msgspec.ValidationError, decimal.Inexact, ...: a trade cannot be applied. Nothing may be
+            written then; the caller splits the claim to find the trade at fault.
+    """
+    history = History(dict(history.captured), history.recorded)
+    judgement = Judgement([], [], [], [], [])
+    for claimed in claim.partitions:
+        row = rows[claimed.partition]
+        if row.fence > claim.fence:
+            verdict = PartitionVerdict(claimed.partition, 0, {}, stale=True)
+        elif row.halted_reason is not None:
+            verdict = _halted(row, claimed)
+        else:
+            verdict = _judge_partition(
+                judgement, claimed, row._replace(fence=claim.fence), history, task_id, now
+            )
+        judgement.verdicts.append(verdict)
+    return judgement
+
+
+def is_halted_by(row: PartitionRow, entry: Entry) -> bool:
+    """Return whether an entry is the parked trade that halted its partition."""
+    return (row.halted_epoch, row.halted_position) == (entry.epoch, entry.position)
+
+
+def exception_row(
+    entry: Entry, outcome: Outcome, reason: str, task_id: str, now: datetime
+) -> ExceptionRow:
+    """Return the row of an accepted trade that is not captured."""
+    submission = entry.submission
+    return ExceptionRow(
+        partition_key=submission.partition_key,
+        epoch=entry.epoch,
+        position=entry.position,
+        trade_id=submission.trade_id,
+        digest=submission.digest,
+        outcome=outcome,
+        reason=reason,
+        accepted_at=_instant(entry.accepted_ms),
+        recorded_at=now,
+        task_id=task_id,
+        correlation_id=submission.correlation_id,
+        document=submission.document.decode(),
+    )
+
+
+def outbox_rows(entry: Entry, outcome: Outcome, now: datetime) -> list[OutboxRow]:
+    """Return the event of an outcome, if the submitter asked to be told."""
+    submission = entry.submission
+    if not submission.callback_url:
+        return []
+    return [
+        OutboxRow(
+            submission.trade_id,
+            submission.partition_key,
+            outcome,
+            submission.callback_url,
+            submission.correlation_id,
+            now,
+        )
+    ]
+
+
+def _halted(row: PartitionRow, claimed: ClaimedPartition) -> PartitionVerdict:
+    # The parked trade is recorded, but the worker that parked it died before it settled.
+    parked = bool(claimed.entries) and is_halted_by(row, claimed.entries[0])
+    return PartitionVerdict(claimed.partition, int(parked), {}, hold=row.halted_reason or "")
+
+
+def _judge_partition(
+    judgement: Judgement,
+    claimed: ClaimedPartition,
+    row: PartitionRow,
+    history: History,
+    task_id: str,
+    now: datetime,
+) -> PartitionVerdict:
+    holding = Holding(row.net_quantity, row.quantities, row.notionals, row.last_trade_date)
+    sequence, inversions, last = row.last_sequence, row.inversions, (row.epoch, row.last_position)
+    outcomes: Counter[Outcome] = Counter()
+    for entry in claimed.entries:
+        submission = entry.submission
+        mine = KnownTrade(claimed.partition, entry.epoch, entry.position, submission.digest)
+        first = history.captured.setdefault(submission.trade_id, mine)
+        if first is not mine:
+            place = (claimed.partition, entry.epoch, entry.position, submission.trade_id)
+            if first == mine or place in history.recorded:
+                continue  # written by an attempt whose answer, or whose settle, was lost
+            outcome, reason = _why_not(first, mine)
+            judgement.exceptions.append(exception_row(entry, outcome, reason, task_id, now))
+        else:
+            outcome = Outcome.CAPTURED
+            trade = _decoder.decode(submission.document)
+            trade_date = date.fromisoformat(trade.trade_date)
+            holding = add_trade(holding, trade, trade_date)
+            sequence += 1
+            here = (entry.epoch, entry.position)
+            inversions += here < last
+            last = max(here, last)
+            judgement.trades.append(
+                TradeRow(
+                    submission.trade_id,
+                    claimed.partition,
+                    sequence,
+                    entry.epoch,
+                    entry.position,
+                    submission.digest,
+                    outcome,
+                    trade_date,
+                    _instant(entry.accepted_ms),
+                    now,
+                    task_id,
+                    submission.correlation_id,
+                    submission.document.decode(),
+                )
+            )
+        outcomes[outcome] += 1
+        judgement.outbox.extend(outbox_rows(entry, outcome, now))
+    judgement.partitions.append(
+        row._replace(
+            last_sequence=sequence,
+            epoch=last[0],
+            last_position=last[1],
+            inversions=inversions,
+            net_quantity=holding.net_quantity,
+            quantities=dict(holding.quantities),
+            notionals=dict(holding.notionals),
+            last_trade_date=holding.last_trade_date,
+            updated_at=now,
+        )
+    )
+    return PartitionVerdict(claimed.partition, len(claimed.entries), outcomes)
+
+
+def _why_not(first: KnownTrade, mine: KnownTrade) -> tuple[Outcome, str]:
+    where = f"position {first.position} of {first.partition_key}"
+    if first.digest == mine.digest:
+        return Outcome.DUPLICATE, f"captured before: {where}"
+    return Outcome.REJECTED, f"{CONFLICT}: another trade with this id was captured: {where}"
+
+
+def _instant(milliseconds: int) -> datetime:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)

@@ -1,0 +1,105 @@
+"""The ledger: captures claims into the database, each in one transaction, retried from outside."""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+import structlog
+from sqlalchemy import Connection
+from tenacity import (
+    RetryCallState,
+    Retrying,
+    retry_if_exception,
+    stop_after_attempt,
+    stop_after_delay,
+    wait_random_exponential,
+)
+
+from tradecapture.inbox import Claim, Entry
+from tradecapture.ledger.engine import make_engine
+from tradecapture.ledger.judgement import PartitionVerdict
+from tradecapture.ledger.transaction import Clock, LedgerTransaction
+from tradecapture.settings import Settings
+
+RETRY_FIRST_SECONDS = 0.01  # a deadlock's other party is usually done by then
+RETRY_CAP_SECONDS = 0.5  # ten waits fit into a default lease
+
+log = structlog.get_logger(__name__)
+
+Result = TypeVar("Result")
+
+
+class LedgerUnavailableError(RuntimeError):
+    """The database did not answer, or was too contended; nothing was written that is not whole."""
+
+
+class Ledger:
+    """The writing side of the ledger. One a process, made after the fork."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.engine, self.dialect = make_engine(
+            settings.database_url,
+            pool_size=settings.pool_size,
+            timeout_seconds=settings.connect_seconds,
+        )
+        self._transaction = LedgerTransaction(self.dialect)
+        # Bounded by the lease too: work done after it would only be refused by the fence.
+        self._stop = stop_after_attempt(settings.retry_attempts) | stop_after_delay(
+            settings.lease_seconds
+        )
+
+    def capture(self, claim: Claim, task_id: str, clock: Clock) -> list[PartitionVerdict]:
+        """Capture a claim's trades in one transaction.
+
+        Raises:
+            LedgerUnavailableError: the database did not answer in time; try again later.
+            Exception: something in the claim cannot be captured; nothing of it was.
+        """
+        return self._retried(
+            lambda connection: self._transaction.capture(connection, claim, task_id, clock)
+        )
+
+    def park(
+        self, claim: Claim, entry: Entry, reason: str, task_id: str, clock: Clock
+    ) -> PartitionVerdict:
+        """Park a trade at the head of its partition and halt the partition.
+
+        Raises:
+            LedgerUnavailableError: the database did not answer in time; try again later.
+        """
+        return self._retried(
+            lambda connection: self._transaction.park(
+                connection, claim, entry, reason, task_id, clock
+            )
+        )
+
+    def dispose(self) -> None:
+        """Close all connections."""
+        self.engine.dispose()
+
+    def _retried(self, work: Callable[[Connection], Result]) -> Result:
+        """Run work in a transaction; run it again in a new one while that may help.
+
+        A commit that raised may have committed: the next attempt reads what is there.
+        """
+        retrying = Retrying(
+            stop=self._stop,
+            wait=wait_random_exponential(multiplier=RETRY_FIRST_SECONDS, max=RETRY_CAP_SECONDS),
+            retry=retry_if_exception(self.dialect.is_transient),
+            before_sleep=_say_why,
+            reraise=True,
+        )
+        try:
+            return retrying(self._once, work)
+        except Exception as error:
+            if self.dialect.is_transient(error) and not self.dialect.is_integrity_error(error):
+                raise LedgerUnavailableError(f"the ledger's database: {error}") from error
+            raise
+
+    def _once(self, work: Callable[[Connection], Result]) -> Result:
+        with self.engine.begin() as connection:
+            return work(connection)
+
+
+def _say_why(state: RetryCallState) -> None:
+    error = state.outcome.exception() if state.outcome else None
+    log.warning("capture transaction retried", attempt=state.attempt_number, error=str(error))

@@ -1,0 +1,155 @@
+"""The reading side of the ledger: one trade, the positions of the desk, and the sums to reconcile."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import NamedTuple
+
+from sqlalchemy import Connection, Engine, func, select
+
+from tradecapture.ledger.dialects import READ_ONLY, LedgerDialect
+from tradecapture.ledger.rows import ExceptionRow, PartitionRow, TradeRow
+from tradecapture.ledger.tables import exceptions, partitions, trades
+from tradecapture.outcome import Outcome
+
+
+class OutcomeCount(NamedTuple):
+    """How many accepted trades of a partition and epoch ended in one way."""
+
+    partition: str
+    epoch: int
+    outcome: Outcome
+    trades: int
+    last_position: int
+
+
+class LatencyRow(NamedTuple):
+    """When a captured trade was accepted and when it was captured."""
+
+    accepted_at: datetime
+    captured_at: datetime
+
+
+class LedgerReader:
+    """Queries for status, operators and reports. They never lock."""
+
+    def __init__(self, engine: Engine, dialect: LedgerDialect) -> None:
+        self.engine, self._dialect = engine, dialect
+
+    def trade(self, trade_id: str) -> TradeRow | ExceptionRow | None:
+        """Return a captured trade; failing that its last exception; failing that None."""
+        captured = select(*trades.columns).where(trades.c.trade_id == trade_id)
+        other = (
+            select(*exceptions.columns)
+            .where(exceptions.c.trade_id == trade_id)
+            .order_by(exceptions.c.recorded_at.desc())
+        )
+        with self._read() as connection:
+            if row := connection.execute(captured).first():
+                return TradeRow._make(row)
+            row = connection.execute(other).first()
+            return ExceptionRow._make(row) if row else None
+
+    def ended(self, trade_ids: Sequence[str]) -> dict[str, Outcome]:
+        """Return the outcome of each of many trades that has one."""
+        parameter = {"ids": self._dialect.array(trade_ids)}
+        found: dict[str, Outcome] = {}
+        with self._read() as connection:
+            for table in (exceptions, trades):  # captured wins over an earlier exception
+                among = self._dialect.among(table.c.trade_id, "ids")
+                rows = connection.execute(
+                    select(table.c.trade_id, table.c.outcome).where(among), parameter
+                )
+                found |= {trade_id: Outcome(outcome) for trade_id, outcome in rows}
+        return found
+
+    def positions(
+        self, *, account_id: str | None = None, limit: int | None = None
+    ) -> list[PartitionRow]:
+        """Return partitions as the ledger has them, by key."""
+        query = select(*(partitions.c[name] for name in PartitionRow._fields))
+        if account_id is not None:
+            query = query.where(partitions.c.account_id == account_id)
+        query = query.order_by(partitions.c.partition_key).limit(limit)
+        with self._read() as connection:
+            return [PartitionRow._make(row) for row in connection.execute(query)]
+
+    def outcome_counts(self) -> list[OutcomeCount]:
+        """Return the sums that `reconcile` compares with what was accepted."""
+        counts = []
+        with self._read() as connection:
+            for table in (trades, exceptions):
+                by = (table.c.partition_key, table.c.epoch, table.c.outcome)
+                query = select(*by, func.count(), func.max(table.c.position)).group_by(*by)
+                counts += [
+                    OutcomeCount(partition, epoch, Outcome(outcome), number, last)
+                    for partition, epoch, outcome, number, last in connection.execute(query)
+                ]
+        return counts
+
+    def inversions(self) -> int:
+        """Count trades that stand in the ledger after one that was accepted later; 0 is right."""
+
+        # Worked out from the trades themselves, so that it also finds what the counter in the
+        # partition's row would have missed.
+        def before(name: str) -> object:
+            return func.lag(trades.c[name]).over(
+                partition_by=trades.c.partition_key, order_by=trades.c.ledger_sequence
+            )
+
+        ordered = select(
+            trades.c.epoch,
+            trades.c.position,
+            before("epoch").label("epoch_before"),  # type: ignore[attr-defined]
+            before("position").label("position_before"),  # type: ignore[attr-defined]
+        ).subquery()
+        wrong = (ordered.c.epoch < ordered.c.epoch_before) | (
+            (ordered.c.epoch == ordered.c.epoch_before)
+            & (ordered.c.position <= ordered.c.position_before)
+        )
+        with self._read() as connection:
+            return connection.execute(
+                select(func.count()).select_from(ordered).where(wrong)
+            ).scalar_one()
+
+    def gaps(self) -> int:
+        """Count partitions whose ledger sequence is not 1, 2, 3 ... without gaps; 0 is right."""
+        sequences = (
+            select(
+                func.count().label("trades"),
+                func.min(trades.c.ledger_sequence).label("first"),
+                func.max(trades.c.ledger_sequence).label("last"),
+            )
+            .group_by(trades.c.partition_key)
+            .subquery()
+        )
+        wrong = (sequences.c.first != 1) | (sequences.c.last != sequences.c.trades)
+        with self._read() as connection:
+            return connection.execute(
+                select(func.count()).select_from(sequences).where(wrong)
+            ).scalar_one()
+
+    def latencies(self) -> list[LatencyRow]:
+        """Return when each captured trade was accepted and captured, in no order."""
+        query = select(trades.c.accepted_at, trades.c.captured_at)
+        with self._read() as connection:
+            return [LatencyRow._make(row) for row in connection.execute(query)]
+
+    def ping(self) -> None:
+        """Ask the database for nothing.
+
+        Raises:
+            sqlalchemy.exc.SQLAlchemyError: it does not answer.
+        """
+        with self._read() as connection:
+            connection.execute(select(1))
+
+    def server_findings(self) -> dict[str, str]:
+        """Return what `doctor` should know of the server."""
+        with self._read() as connection:
+            return self._dialect.server_findings(connection)
+
+    @contextmanager
+    def _read(self) -> Iterator[Connection]:
+        with self.engine.connect().execution_options(**{READ_ONLY: True}) as connection:
+            yield connection

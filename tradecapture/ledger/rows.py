@@ -1,0 +1,84 @@
+"""The rows that a capture writes; field names and order are the columns of their tables."""
+
+from datetime import date, datetime
+from decimal import Decimal
+from typing import NamedTuple
+
+from tradecapture.outcome import Outcome
+
+
+class TradeRow(NamedTuple):
+    """A captured trade."""
+
+    trade_id: str
+    partition_key: str
+    ledger_sequence: int
+    epoch: int
+    position: int
+    digest: str
+    outcome: Outcome
+    trade_date: date
+    accepted_at: datetime
+    captured_at: datetime
+    task_id: str
+    correlation_id: str
+    document: str
+
+
+class ExceptionRow(NamedTuple):
+    """An accepted trade that was not captured, and why."""
+
+    partition_key: str
+    epoch: int
+    position: int
+    trade_id: str
+    digest: str
+    outcome: Outcome
+    reason: str
+    accepted_at: datetime
+    recorded_at: datetime
+    task_id: str
+    correlation_id: str
+    document: str
+
+
+class OutboxRow(NamedTuple):
+    """An event to deliver (its number is the database's)."""
+
+    trade_id: str
+    partition_key: str
+    outcome: Outcome
+    callback_url: str
+    correlation_id: str
+    created_at: datetime
+
+
+class PartitionRow(NamedTuple):
+    """A partition as the ledger has it."""
+
+    partition_key: str
+    account_id: str
+    book_id: str
+    security_id: str
+    fence: int
+    last_sequence: int
+    epoch: int
+    last_position: int
+    inversions: int
+    net_quantity: Decimal
+    quantities: dict[str, Decimal]
+    notionals: dict[str, Decimal]
+    last_trade_date: date | None
+    halted_epoch: int | None
+    halted_position: int | None
+    halted_reason: str | None
+    updated_at: datetime
+
+
+class KnownTrade(NamedTuple):
+    """What the ledger already has under a trade id."""
+
+    partition_key: str
+    epoch: int
+    position: int
+    digest: str

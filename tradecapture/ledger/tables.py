@@ -1,0 +1,109 @@
+"""The tables of the ledger."""
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Date,
+    Identity,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    UnicodeText,
+)
+
+from tradecapture.ledger.types import DecimalsByName, ExactDecimal, UtcTimestamp, key
+from tradecapture.partition import PARTITION_KEY_LENGTH
+from tradecapture.trade import PARTITION_ID_LENGTH, TRADE_ID_LENGTH
+
+OUTCOME_LENGTH = 10  # characters; the longest outcome is DUPLICATE
+DIGEST_LENGTH = 32  # hexadecimal digits
+TASK_ID_LENGTH = 64  # characters; Celery's are UUIDs of 36
+CORRELATION_ID_LENGTH = 128  # characters; what the API lets through
+CALLBACK_URL_LENGTH = 2000  # characters; what the API lets through
+
+metadata = MetaData()
+
+# A partition's row is the lock on the partition and the sum of what was captured in it.
+partitions = Table(
+    "partitions",
+    metadata,
+    Column("partition_key", key(PARTITION_KEY_LENGTH), primary_key=True),
+    Column("account_id", key(PARTITION_ID_LENGTH), nullable=False),
+    Column("book_id", key(PARTITION_ID_LENGTH), nullable=False),
+    Column("security_id", key(PARTITION_ID_LENGTH), nullable=False),
+    Column("fence", BigInteger, nullable=False),  # of the newest claim that wrote; Redis time, us
+    Column("last_sequence", BigInteger, nullable=False),  # trades captured, without gaps
+    Column("epoch", BigInteger, nullable=False),  # of the last captured trade
+    Column("last_position", BigInteger, nullable=False),  # of the last captured trade
+    Column("inversions", BigInteger, nullable=False),  # trades captured after a later one; 0
+    Column("net_quantity", ExactDecimal, nullable=False),
+    Column("quantities", DecimalsByName, nullable=False),
+    Column("notionals", DecimalsByName, nullable=False),
+    Column("last_trade_date", Date, nullable=True),
+    Column("halted_epoch", BigInteger, nullable=True),  # of the parked trade that halted it
+    Column("halted_position", BigInteger, nullable=True),
+    Column("halted_reason", UnicodeText, nullable=True),
+    Column("updated_at", UtcTimestamp, nullable=False),
+)
+
+# Captured trades. The primary key is what makes a trade have one effect.
+trades = Table(
+    "trades",
+    metadata,
+    Column("trade_id", key(TRADE_ID_LENGTH), primary_key=True),
+    Column("partition_key", key(PARTITION_KEY_LENGTH), nullable=False),
+    Column("ledger_sequence", BigInteger, nullable=False),
+    Column("epoch", BigInteger, nullable=False),
+    Column("position", BigInteger, nullable=False),
+    Column("digest", String(DIGEST_LENGTH), nullable=False),
+    Column("outcome", String(OUTCOME_LENGTH), nullable=False),
+    Column("trade_date", Date, nullable=False),
+    Column("accepted_at", UtcTimestamp, nullable=False),
+    Column("captured_at", UtcTimestamp, nullable=False),
+    Column("task_id", String(TASK_ID_LENGTH), nullable=False),
+    Column("correlation_id", String(CORRELATION_ID_LENGTH), nullable=False),
+    Column("document", UnicodeText, nullable=False),
+    # One partition's trades in order; also refuses a sequence number given twice.
+    Index("trades_partition_sequence", "partition_key", "ledger_sequence", unique=True),
+)
+
+# Accepted trades that were not captured, each with its reason: duplicate, rejected or parked.
+# Every accepted position has one row, either here or in trades.
+exceptions = Table(
+    "exceptions",
+    metadata,
+    Column("partition_key", key(PARTITION_KEY_LENGTH), primary_key=True),
+    Column("epoch", BigInteger, primary_key=True, autoincrement=False),
+    Column("position", BigInteger, primary_key=True, autoincrement=False),
+    Column("trade_id", key(TRADE_ID_LENGTH), primary_key=True),
+    Column("digest", String(DIGEST_LENGTH), nullable=False),
+    Column("outcome", String(OUTCOME_LENGTH), nullable=False),
+    Column("reason", UnicodeText, nullable=False),
+    Column("accepted_at", UtcTimestamp, nullable=False),
+    Column("recorded_at", UtcTimestamp, nullable=False),
+    Column("task_id", String(TASK_ID_LENGTH), nullable=False),
+    Column("correlation_id", String(CORRELATION_ID_LENGTH), nullable=False),
+    Column("document", UnicodeText, nullable=False),
+    Index("exceptions_trade", "trade_id"),
+)
+
+# Events to deliver: one for each trade whose submitter asked to be told of its outcome.
+outbox = Table(
+    "outbox",
+    metadata,
+    Column(
+        "event_id",
+        # SQLite gives numbers by itself to an INTEGER primary key only.
+        BigInteger().with_variant(Integer, "sqlite"),
+        Identity(),
+        primary_key=True,
+    ),
+    Column("trade_id", key(TRADE_ID_LENGTH), nullable=False),
+    Column("partition_key", key(PARTITION_KEY_LENGTH), nullable=False),
+    Column("outcome", String(OUTCOME_LENGTH), nullable=False),
+    Column("callback_url", String(CALLBACK_URL_LENGTH), nullable=False),
+    Column("correlation_id", String(CORRELATION_ID_LENGTH), nullable=False),
+    Column("created_at", UtcTimestamp, nullable=False),
+)

@@ -1,0 +1,1 @@
+"""Local servers and programs: what `tradecapture up`, benchmarks and tests run by themselves."""

@@ -1,0 +1,40 @@
+"""The partition key: `{accountId}_{bookId}_{securityId}`, escaped so that two partitions never share one."""
+
+# An id may hold the separator itself, so it is escaped the way RFC 6901 (JSON Pointer) does it:
+# "~" becomes "~0" and "_" becomes "~1". Ids without either give exactly account_book_security.
+SEPARATOR = "_"
+
+# Three ids of 50 characters, each character escaped to two, and two separators.
+PARTITION_KEY_LENGTH = 3 * 50 * 2 + 2
+
+
+def partition_key(account_id: str, book_id: str, security_id: str) -> str:
+    """Return the partition key of the three ids; different ids never give the same key."""
+    key = f"{account_id}_{book_id}_{security_id}"
+    if "~" not in key and key.count(SEPARATOR) == 2:
+        return key
+    return SEPARATOR.join(_escape(part) for part in (account_id, book_id, security_id))
+
+
+def split_partition_key(key: str) -> tuple[str, str, str]:
+    """Return the account, book and security id of a partition key.
+
+    Raises:
+        ValueError: the text is not a partition key; the message says what one looks like.
+    """
+    parts = key.split(SEPARATOR)
+    if len(parts) != 3 or not all(parts):
+        raise ValueError(
+            f"{key!r} is not a partition key: give account_book_security, "
+            "with ~1 for an underscore and ~0 for a tilde inside an id"
+        )
+    account_id, book_id, security_id = (_unescape(part) for part in parts)
+    return account_id, book_id, security_id
+
+
+def _escape(part: str) -> str:
+    return part.replace("~", "~0").replace(SEPARATOR, "~1")
+
+
+def _unescape(part: str) -> str:
+    return part.replace("~1", SEPARATOR).replace("~0", "~")

@@ -1,0 +1,130 @@
+"""Settings: read once from the environment, at the edge, into one frozen object."""
+
+from collections.abc import Mapping
+from dataclasses import Field, dataclass, field, fields
+from typing import Any
+from urllib.parse import urlsplit
+
+PREFIX = "TRADECAPTURE_"
+
+
+class SettingsError(ValueError):
+    """A setting is not usable; the message names the environment variable and what to give."""
+
+
+def _url(default: str, why: str) -> Any:
+    # URLs may carry a password, so they are kept out of repr and logs.
+    return field(default=default, repr=False, metadata={"why": why})
+
+
+def _number(default: float, low: float, high: float, why: str) -> Any:
+    return field(default=default, metadata={"why": why, "low": low, "high": high})
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Every setting of tradecapture. `TRADECAPTURE_` and the name in capitals is its variable."""
+
+    redis_url: str = _url("redis://127.0.0.1:6379/0", "Redis that holds the inboxes")
+    broker_url: str = _url("", "Celery broker that carries the bells; empty: the same Redis")
+    database_url: str = _url("sqlite:///tradecapture.db", "the ledger, as a SQLAlchemy URL")
+    lanes: int = _number(
+        16, 1, 256, "lanes; enough for any fleet, and few enough for one BRPOP over all queues"
+    )
+    batch_trades: int = _number(
+        1000, 1, 10_000, "trades a transaction, at most; more no longer lowers the cost of a trade"
+    )
+    batch_bytes: int = _number(
+        8 * 2**20, 2**10, 2**30, "bytes of trades a claim, at most; bounds a worker's memory"
+    )
+    batch_partitions: int = _number(
+        500, 1, 10_000, "partitions a claim, at most; bounds the rows that a transaction locks"
+    )
+    lease_seconds: float = _number(
+        5.0, 0.5, 300, "a claim's lease; a dead worker's partitions move again after it"
+    )
+    budget_seconds: float = _number(
+        0.5, 0.01, 60, "how long a capture task stays with one lane before the next has its turn"
+    )
+    sweep_seconds: float = _number(
+        1.0, 0.1, 60, "how often each worker looks for overdue lanes that have no bell"
+    )
+    bell_seconds: float = _number(
+        5.0, 0.5, 300, "how long a bell counts as waiting; a lost one is rung again after it"
+    )
+    backoff_seconds: float = _number(
+        0.1, 0.001, 60, "first delay of a partition that was locked or whose batch failed"
+    )
+    backoff_limit_seconds: float = _number(
+        10.0, 0.01, 600, "longest such delay; a repaired database is noticed within it"
+    )
+    retry_attempts: int = _number(
+        5, 1, 100, "attempts at one transaction before its claim is postponed"
+    )
+    idempotency_seconds: int = _number(
+        86_400, 1, 2_592_000, "how long a resend is recognised at once; the ledger always does"
+    )
+    trade_bytes: int = _number(256 * 2**10, 2**10, 16 * 2**20, "size of one trade, at most")
+    pool_size: int = _number(
+        2, 1, 100, "database connections a process; a capture needs one, a status read another"
+    )
+    connect_seconds: float = _number(
+        3.0, 0.1, 60, "how long to wait for Redis or the database before saying so"
+    )
+
+    @property
+    def broker(self) -> str:
+        """The broker's URL: its own, or that of the inboxes' Redis."""
+        return self.broker_url or self.redis_url
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
+        """Read the settings.
+
+        Raises:
+            SettingsError: one or more variables are not usable; all are named at once.
+        """
+        values: dict[str, Any] = {}
+        problems: list[str] = []
+        for setting in fields(cls):
+            text = environment.get(variable_of(setting), "").strip()
+            if not text:
+                continue
+            try:
+                values[setting.name] = _read(setting, text)
+            except ValueError as problem:
+                problems.append(f"{variable_of(setting)}={_shown(setting, text)}: {problem}")
+        if problems:
+            raise SettingsError("; ".join(problems))
+        return cls(**values)
+
+
+def variable_of(setting: "Field[Any]") -> str:
+    """Return the environment variable of a setting."""
+    return PREFIX + setting.name.upper()
+
+
+def without_password(url: str) -> str:
+    """Return a URL with its password replaced, fit for logs and messages."""
+    password = urlsplit(url).password
+    return url.replace(f":{password}@", ":***@") if password else url
+
+
+def _shown(setting: "Field[Any]", text: str) -> str:
+    return repr(text) if setting.repr else "(not shown)"
+
+
+def _read(setting: "Field[Any]", text: str) -> object:
+    if "low" not in setting.metadata:
+        if "://" not in text:
+            raise ValueError("give a URL, such as " + (setting.default or "redis://host:6379/0"))
+        return text
+    low, high = setting.metadata["low"], setting.metadata["high"]
+    kind = "whole number" if setting.type is int else "number"
+    try:
+        number = int(text) if setting.type is int else float(text)
+    except ValueError:
+        number = None
+    if number is None or not low <= number <= high:
+        raise ValueError(f"give a {kind} from {low} to {high}")
+    return number

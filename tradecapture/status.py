@@ -1,0 +1,73 @@
+"""The status of a trade: read from the ledger, then from the inbox if it is not there yet."""
+
+from datetime import UTC, datetime
+from enum import StrEnum
+
+from msgspec import Struct
+
+from tradecapture.inbox import InboxReader
+from tradecapture.ledger import LedgerReader, TradeRow
+from tradecapture.outcome import Outcome
+
+
+class TradeState(StrEnum):
+    """Where an accepted trade is on its way."""
+
+    ACCEPTED = "ACCEPTED"  # safe in its inbox, waiting
+    CAPTURED = "CAPTURED"
+    REJECTED = "REJECTED"
+    PARKED = "PARKED"
+
+
+class TradeStatus(Struct, frozen=True):
+    """What is known of an accepted trade."""
+
+    trade_id: str
+    status: TradeState
+    partition_key: str
+    position: int
+    accepted_at: datetime
+    ledger_sequence: int | None = None
+    captured_at: datetime | None = None
+    task_id: str | None = None
+    reason: str | None = None
+    correlation_id: str = ""
+    document: bytes | None = None  # the trade as received, once it has an outcome
+
+
+def read_status(ledger: LedgerReader, inbox: InboxReader, trade_id: str) -> TradeStatus | None:
+    """Return the status of a trade, or None if no trade with this id was accepted.
+
+    A trade that waits for longer than the idempotency window is not found until it is captured.
+    """
+    row = ledger.trade(trade_id)
+    if isinstance(row, TradeRow):
+        return TradeStatus(
+            trade_id,
+            TradeState.CAPTURED,
+            row.partition_key,
+            row.position,
+            row.accepted_at,
+            ledger_sequence=row.ledger_sequence,
+            captured_at=row.captured_at,
+            task_id=row.task_id,
+            correlation_id=row.correlation_id,
+            document=row.document.encode(),
+        )
+    if row is not None and row.outcome != Outcome.DUPLICATE:
+        return TradeStatus(
+            trade_id,
+            TradeState(row.outcome),
+            row.partition_key,
+            row.position,
+            row.accepted_at,
+            task_id=row.task_id,
+            reason=row.reason,
+            correlation_id=row.correlation_id,
+            document=row.document.encode(),
+        )
+    seen = inbox.seen(trade_id)
+    if seen is None:
+        return None
+    accepted_at = datetime.fromtimestamp(seen.accepted_ms / 1000, UTC)
+    return TradeStatus(trade_id, TradeState.ACCEPTED, seen.partition, seen.position, accepted_at)

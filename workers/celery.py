@@ -1,0 +1,18 @@
+"""The Celery app of the fleet."""
+
+from celery import Celery
+from celery.signals import worker_init, worker_process_init, worker_process_shutdown
+
+from tradecapture.logs import configure_logs
+from workers import process
+from workers.sweep import Sweep
+
+configure_logs()
+app = Celery("tradecapture", include=["workers.tasks"])
+app.config_from_object("celeryconfig")
+app.steps["consumer"].add(Sweep)
+
+worker_init.connect(process.check_before_work)
+# Connections are made after the fork: two processes must never share one.
+worker_process_init.connect(process.start)
+worker_process_shutdown.connect(process.stop)

@@ -1,0 +1,52 @@
+"""The sweep: every worker looks once a second for overdue lanes without a bell, and rings.
+
+It runs in each worker's main process, not in beat: there is no single process to lose. It covers
+an API that died between append and bell, a lost Celery message, a dead worker's lease, and a
+retry whose backoff has passed.
+"""
+
+import os
+from typing import Any
+
+import structlog
+from celery import bootsteps
+from redis.exceptions import RedisError
+
+from tradecapture.bell import Bell
+from tradecapture.inbox import Inbox, connect_redis
+from tradecapture.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+
+class Sweep(bootsteps.StartStopStep):  # type: ignore[misc]  # celery has no types
+    """A step of the consumer, on its timer."""
+
+    requires = ("celery.worker.consumer.tasks:Tasks",)
+
+    def __init__(self, consumer: Any, **options: Any) -> None:
+        """Prepare; connections are made at the first look."""
+        super().__init__(consumer, **options)
+        settings = Settings.from_environment(os.environ)
+        self._every_seconds = settings.sweep_seconds
+        self._inbox = Inbox(connect_redis(settings.redis_url, settings.connect_seconds), settings)
+        self._bell = Bell(consumer.app)
+        self._timer_entry: Any = None
+
+    def start(self, consumer: Any) -> None:
+        """Begin to look."""
+        self._timer_entry = consumer.timer.call_repeatedly(self._every_seconds, self.look)
+
+    def stop(self, consumer: Any) -> None:
+        """Look no more."""
+        if self._timer_entry is not None:
+            self._timer_entry.cancel()
+            self._timer_entry = None
+
+    def look(self) -> None:
+        """Ring every lane that has something overdue and no bell."""
+        try:
+            for lane in self._bell.ring(self._inbox.overdue()):
+                self._inbox.clear_bell(lane)
+        except RedisError as error:
+            log.warning("sweep could not look", error=str(error))
