@@ -6,7 +6,7 @@ the documentation of Celery 5.7 and kombu 5.7.
 
 import os
 
-from kombu import Queue
+from kombu.entity import Queue
 
 from tradecapture.routing import SUBMIT_QUEUE, SUBMIT_TASK, queue_of
 from tradecapture.settings import Settings

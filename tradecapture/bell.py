@@ -40,8 +40,9 @@ class Bell:
         return unheard
 
 
-def submitting_app() -> Celery:
+def submitting_app(broker_url: str) -> Celery:
     """Return a Celery app that only sends, configured like the workers."""
     app = Celery("tradecapture")
     app.config_from_object("celeryconfig")
+    app.conf.broker_url = broker_url
     return app

@@ -141,6 +141,10 @@ class Capture:
             return [self._ledger.park(claim, entry, reason, task_id, clock)], []
         except LedgerUnavailableError:
             return [], [claimed.partition]
+        except Exception as park_error:  # it cannot even be recorded: hold it where it is
+            log.exception("trade not parked", partition=claimed.partition, trade_id=trade_id)
+            why = f"{reason}; parking it failed too: {park_error}"[:REASON_LENGTH]
+            return [PartitionVerdict(claimed.partition, 0, {}, hold=why)], []
 
     def _settle(self, claim: Claim, verdicts: list[PartitionVerdict]) -> None:
         unreadable = {claimed.partition: claimed.unreadable for claimed in claim.partitions}

@@ -1,6 +1,6 @@
 """The document: a trade's JSON as received, its full form, and the digest of its content."""
 
-from decimal import Context, Decimal, InvalidOperation
+from decimal import Context, Decimal, DecimalException, InvalidOperation
 from hashlib import blake2b
 from typing import Any
 
@@ -10,6 +10,9 @@ Document = dict[str, Any]
 
 DIGEST_BYTES = 16  # 128 bits: no accidental collision in 10^15 trades
 COMPACT_LOT_SCHEME = "LOT"  # the identifier type given to a compact lot's bare identifier
+# Objects and lists inside each other, at most: far more than a trade needs, and far less than
+# Python's stack holds, however deep the caller already is.
+NESTING_LEVELS = 64
 
 # A JSON number is read as Decimal, never as a binary float: 0.1 stays 0.1.
 _decoder = msgspec.json.Decoder(float_hook=Decimal)
@@ -22,9 +25,33 @@ def decode(body: bytes) -> Any:
     """Decode JSON with exact numbers.
 
     Raises:
-        msgspec.DecodeError: the text is not JSON; the message says where it breaks.
+        msgspec.DecodeError: the text is not JSON, or beyond what any trade needs; the message
+            says where it breaks.
     """
-    return _decoder.decode(body)
+    try:
+        return _decoder.decode(body)
+    except UnicodeDecodeError as error:
+        raise msgspec.DecodeError(f"it is not UTF-8: {error.reason}") from error
+    except InvalidOperation as error:
+        raise msgspec.DecodeError("a number's exponent is out of range") from error
+    except RecursionError as error:
+        raise msgspec.DecodeError("it is nested too deeply") from error
+
+
+def is_nested_too_deeply(body: bytes, document: Any) -> bool:
+    """Return whether objects and lists stand inside each other more than 64 levels deep."""
+    if body.count(b"{") + body.count(b"[") <= NESTING_LEVELS:
+        return False  # what nearly every trade answers, at once
+    layer = [document]
+    for _ in range(NESTING_LEVELS + 1):
+        inner: list[Any] = []
+        for value in layer:
+            if isinstance(value, dict):
+                inner += value.values()
+            elif isinstance(value, list):
+                inner += value
+        layer = inner
+    return bool(layer)
 
 
 def encode(document: object) -> bytes:
@@ -110,7 +137,9 @@ def _canonical(value: Any) -> Any:
 def _plain_decimal(value: Any) -> Any:
     """Write a number one way whatever its spelling: 1000, "1000" and 1000.0 become "1000"."""
     try:
-        number = _exact.create_decimal(value)
-    except (InvalidOperation, TypeError, ValueError):
+        number = _exact.create_decimal(value).normalize(_exact)
+    except (DecimalException, TypeError, ValueError):
         return _canonical(value)
-    return format(number.normalize(_exact), "f") if number else "0"
+    if not number.is_finite() or abs(number.adjusted()) > _exact.prec:
+        return _canonical(value)  # the value of a field that is none of ours
+    return format(number, "f") if number else "0"

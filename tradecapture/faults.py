@@ -40,7 +40,7 @@ def too_many_decimals(trade: Document, random: Random) -> None:
     trade["tradeLots"].append({"priceQuantity": [{"quantity": quantity}]})
 
 
-def empty_lots(trade: Document, random: Random) -> None:
+def empty_lots(trade: Document, random: Random) -> None:  # noqa: ARG001 - called like the others
     """Leave the trade without a lot."""
     trade["tradeLots"] = []
 

@@ -1,4 +1,4 @@
-"""The ISIN check digit (ISO 6166): which ids look like an ISIN, and whether the last digit is right."""
+"""The ISIN (ISO 6166): which ids look like one, and whether the check digit is right."""
 
 import re
 
@@ -6,12 +6,12 @@ _SHAPE = re.compile(r"[A-Z]{2}[A-Z0-9]{9}[0-9]")
 
 
 def looks_like_isin(text: str) -> bool:
-    """Return whether a text has the shape of an ISIN: two letters, nine letters or digits, a digit."""
+    """Return whether a text has an ISIN's shape: 2 letters, 9 letters or digits, a digit."""
     return _SHAPE.fullmatch(text) is not None
 
 
 def check_digit(body: str) -> int:
-    """Return the check digit of the first eleven characters of an ISIN (ISO 6166, Luhn over base 36)."""
+    """Return the check digit of an ISIN's first eleven characters (ISO 6166: Luhn, base 36)."""
     digits = "".join(str(int(character, 36)) for character in body)
     total = 0
     for index, digit in enumerate(reversed(digits)):

@@ -1,4 +1,4 @@
-"""Logs: structured events through Python's logging, so that Celery, uvicorn and ours share one stream."""
+"""Logs: structured events through Python's logging, in one stream with Celery's and uvicorn's."""
 
 import structlog
 

@@ -1,4 +1,4 @@
-"""The partition key: `{accountId}_{bookId}_{securityId}`, escaped so that two partitions never share one."""
+"""The partition key: `{accountId}_{bookId}_{securityId}`, escaped so that none collide."""
 
 # An id may hold the separator itself, so it is escaped the way RFC 6901 (JSON Pointer) does it:
 # "~" becomes "~0" and "_" becomes "~1". Ids without either give exactly account_book_security.

@@ -1,4 +1,4 @@
-"""The answer to a submission: a receipt for a trade that is safe, or a refusal that says why not."""
+"""The answer to a submission: a receipt for a trade that is safe, or a refusal that says why."""
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Reconciliation: every accepted trade is captured, duplicate, rejected, parked or still waiting."""
+"""Reconciliation: every accepted trade is captured, duplicate, rejected, parked or waiting."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
@@ -24,7 +24,7 @@ class ReconciledPartition(NamedTuple):
 
     @property
     def difference(self) -> int:
-        """Accepted trades that are nowhere (positive), or recorded but never accepted (negative)."""
+        """Accepted trades that are nowhere; negative: recorded, but never accepted."""
         return self.accepted - (
             self.captured + self.duplicate + self.rejected + self.parked + self.waiting
         )

@@ -1,4 +1,4 @@
-"""The renewal: keeps a claim's lease alive while its transaction runs, from one thread a process."""
+"""The renewal: keeps a claim's lease alive while its transaction runs; one thread a process."""
 
 import threading
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Routing: partition key to lane, lane to Celery queue. Stable across processes, machines and versions."""
+"""Routing: partition key to lane, lane to Celery queue; the same in every process and version."""
 
 from zlib import crc32
 

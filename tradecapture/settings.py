@@ -117,7 +117,7 @@ def _shown(setting: "Field[Any]", text: str) -> str:
 def _read(setting: "Field[Any]", text: str) -> object:
     if "low" not in setting.metadata:
         if "://" not in text:
-            raise ValueError("give a URL, such as " + (setting.default or "redis://host:6379/0"))
+            raise ValueError("give a URL, such as " + str(setting.default or "redis://host:6379/0"))
         return text
     low, high = setting.metadata["low"], setting.metadata["high"]
     kind = "whole number" if setting.type is int else "number"

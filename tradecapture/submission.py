@@ -7,9 +7,19 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from tradecapture.document import decode, digest_of, encode, expand_compact_lots
+from tradecapture.document import (
+    NESTING_LEVELS,
+    decode,
+    digest_of,
+    encode,
+    expand_compact_lots,
+    is_nested_too_deeply,
+)
 from tradecapture.partition import partition_key
 from tradecapture.validation import Problem, check
+
+CORRELATION_ID_LENGTH = 128  # characters, at most; a UUID has 36, a W3C traceparent 55
+CALLBACK_URL_LENGTH = 2000  # characters, at most; what browsers and proxies agree on
 
 
 class Submission(Struct, frozen=True):
@@ -49,15 +59,21 @@ def read_submission(
     """
     try:
         document: Any = decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except msgspec.DecodeError as error:
         return Invalid(None, [Problem("$", f"is not JSON: {error}")])
+    if is_nested_too_deeply(body, document):
+        return Invalid(
+            _trade_id(document), [Problem("$", f"is nested deeper than {NESTING_LEVELS} levels")]
+        )
     rewritten = isinstance(document, dict) and expand_compact_lots(document)
-    trade, problems = check(document, today)
-    if trade is None:
-        return Invalid(_trade_id(document), problems)
-    if idempotency_key and trade.idempotency_key is None:
+    if idempotency_key and isinstance(document, dict) and document.get("idempotencyKey") is None:
         document["idempotencyKey"] = idempotency_key
         rewritten = True
+    trade, problems = check(document, today)
+    problems += _side_problems("correlationId", correlation_id, CORRELATION_ID_LENGTH)
+    problems += _side_problems("callbackUrl", callback_url, CALLBACK_URL_LENGTH)
+    if trade is None or problems:
+        return Invalid(_trade_id(document), problems)
     return Submission(
         partition_key=partition_key(trade.account_id, trade.book_id, trade.security_id),
         trade_id=trade.trade_id,
@@ -66,6 +82,13 @@ def read_submission(
         correlation_id=correlation_id,
         callback_url=callback_url,
     )
+
+
+def _side_problems(name: str, text: str, length: int) -> list[Problem]:
+    """Return what is wrong with a text that came beside the trade: the ledger must take it too."""
+    if text.isprintable() and len(text) <= length:
+        return []
+    return [Problem(name, f"must hold at most {length} characters, printable ones only")]
 
 
 def _trade_id(document: Any) -> str | None:

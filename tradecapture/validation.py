@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
-from decimal import Context, Decimal
+from decimal import Context, Decimal, Inexact
 from typing import Any, NamedTuple, get_args, get_origin
 
 import msgspec
@@ -21,8 +21,8 @@ _RFC_3339 = re.compile(
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 
-# Longer numbers are refused by their magnitude or their decimals before this rounds them.
-_EXACT = Context(prec=100)
+# Longer numbers than this would be rounded; Inexact refuses them instead.
+_EXACT = Context(prec=100, traps=[Inexact])
 _PATHS = {field.name: f"$.{field.encode_name}" for field in msgspec.structs.fields(Trade)}
 _IDS = ("trade_id", "account_id", "book_id", "security_id", "idempotency_key")
 _TIMESTAMPS = ("trade_timestamp", "booking_timestamp", "entry_timestamp")
@@ -75,7 +75,7 @@ def _shape_problems(value: Any, kind: Any, path: str) -> Iterator[Problem]:
         for index, item in enumerate(value):
             yield from _shape_problems(item, get_args(inner)[0], f"{path}[{index}]")
     else:
-        yield Problem(path, message[0].lower() + message[1:].split(" - at `$")[0])
+        yield Problem(path, message[0].lower() + message[1:].split(" - at `$", maxsplit=1)[0])
 
 
 def _unwrap(kind: Any) -> Any:
@@ -175,14 +175,16 @@ def _measure_problems(measures: Iterator[tuple[str, Measure]]) -> Iterator[Probl
 
 def fits(value: Decimal) -> bool:
     """Return whether a value is exact within 28 digits with 8 decimals."""
-    if not value.is_finite():
+    if not value.is_finite() or not -_EXACT.prec < value.adjusted() < VALUE_DIGITS - VALUE_DECIMALS:
         return False
     exponent = value.as_tuple().exponent
     if isinstance(exponent, int) and exponent < -VALUE_DECIMALS:
-        exponent = value.normalize(_EXACT).as_tuple().exponent
-        if isinstance(exponent, int) and exponent < -VALUE_DECIMALS:
+        try:
+            exponent = value.normalize(_EXACT).as_tuple().exponent
+        except Inexact:
             return False
-    return value.adjusted() < VALUE_DIGITS - VALUE_DECIMALS
+        return isinstance(exponent, int) and exponent >= -VALUE_DECIMALS
+    return True
 
 
 def _names_no_unit(measure: Measure) -> bool:

@@ -19,7 +19,7 @@ from tradecapture.settings import Settings
 log = structlog.get_logger(__name__)
 
 
-class Sweep(bootsteps.StartStopStep):  # type: ignore[misc]  # celery has no types
+class Sweep(bootsteps.StartStopStep):
     """A step of the consumer, on its timer."""
 
     requires = ("celery.worker.consumer.tasks:Tasks",)

@@ -1,4 +1,4 @@
-"""The connection to Redis: bounded waits and few retries, because every script may be sent twice."""
+"""The connection to Redis: bounded waits, few retries; every script may be sent twice."""
 
 from redis import Redis
 from redis.backoff import ExponentialBackoff

@@ -42,10 +42,10 @@ class Inbox:
         recorded = int(self.redis.get(LANES_KEY) or self.lanes)
         if recorded != self.lanes:
             raise LaneCountError(
-                f"TRADECAPTURE_LANES is {self.lanes}, but this Redis was first used with {recorded} "
-                f"lanes. Nothing was changed. Set TRADECAPTURE_LANES={recorded}; or, to change the "
-                f"count, stop submitting, let `tradecapture reconcile` show nothing waiting, stop "
-                f"every process, delete the key {LANES_KEY} and start again"
+                f"TRADECAPTURE_LANES is {self.lanes}, but this Redis was first used with "
+                f"{recorded} lanes. Nothing was changed. Set TRADECAPTURE_LANES={recorded}; or, to "
+                "change the count, stop submitting, let `tradecapture reconcile` show nothing "
+                f"waiting, stop every process, delete the key {LANES_KEY} and start again"
             )
 
     def accept(self, submissions: Sequence[Submission]) -> Acceptance:
@@ -53,7 +53,7 @@ class Inbox:
         return accept(self.redis, self._settings, submissions)
 
     def claim(self, lane: int, owner: str, jitter: float) -> Claim | None:
-        """Lock partitions of a lane that are due and read their oldest trades; None: nothing is due.
+        """Lock due partitions of a lane and read their oldest trades; None: nothing is due.
 
         Args:
             lane: the lane to look in.
@@ -91,20 +91,20 @@ class Inbox:
     def postpone(
         self, lane: int, token: str, partitions: Iterable[str], jitter: float
     ) -> list[int | None]:
-        """Give partitions back unwritten; return each delay in ms, None where the lease was lost."""
+        """Give partitions back unwritten; return each delay in ms, None where a lease was lost."""
         keys = lane_keys(lane)
-        arguments = (keys.prefix, token, *self._backoff_ms, jitter, *partitions)
+        arguments: list[Argument] = [keys.prefix, token, *self._backoff_ms, jitter, *partitions]
         replies = run(self.redis, Call("postpone", (keys.due, keys.tries), arguments))
         return [None if reply < 0 else reply for reply in replies]
 
     def renew(self, lane: int, token: str, partitions: Iterable[str]) -> list[bool]:
         """Lengthen a claim's lease; False for a partition whose lease was lost."""
         keys = lane_keys(lane)
-        arguments = (keys.prefix, token, self._lease_ms, *partitions)
+        arguments: list[Argument] = [keys.prefix, token, self._lease_ms, *partitions]
         return [reply == 1 for reply in run(self.redis, Call("renew", (keys.due,), arguments))]
 
     def hold(self, partition: str, why: str) -> bool:
-        """Keep a partition from being claimed, and accept its trades on; False: it was held already."""
+        """Keep a partition from being claimed; its trades are accepted on. False: it was held."""
         keys = lane_keys(lane_of(partition, self.lanes))
         call = Call("hold", (keys.due, keys.held), (keys.prefix, why, partition))
         return bool(run(self.redis, call) == 1)

@@ -1,4 +1,4 @@
-"""The Redis keys of a lane. They share one hash tag, so that a lane lives in one Redis Cluster slot."""
+"""The Redis keys of a lane. They share one hash tag: a lane lives in one Redis Cluster slot."""
 
 from typing import NamedTuple
 

@@ -118,4 +118,4 @@ class InboxReader:
         pipeline = self._redis.pipeline(transaction=False)
         for command in commands:
             pipeline.execute_command(*command)
-        return cast(list[Any], pipeline.execute())
+        return pipeline.execute()

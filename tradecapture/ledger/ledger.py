@@ -89,11 +89,12 @@ class Ledger:
             reraise=True,
         )
         try:
-            return retrying(self._once, work)
+            result: Result = retrying(self._once, work)
         except Exception as error:
             if self.dialect.is_transient(error) and not self.dialect.is_integrity_error(error):
                 raise LedgerUnavailableError(f"the ledger's database: {error}") from error
             raise
+        return result
 
     def _once(self, work: Callable[[Connection], Result]) -> Result:
         with self.engine.begin() as connection:

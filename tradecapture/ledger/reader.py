@@ -1,4 +1,4 @@
-"""The reading side of the ledger: one trade, the positions of the desk, and the sums to reconcile."""
+"""The reading side of the ledger: a trade, the desk's positions, the sums to reconcile."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager

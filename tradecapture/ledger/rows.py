@@ -4,7 +4,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import NamedTuple
 
-from tradecapture.outcome import Outcome
+from tradecapture.holding import Holding, decode_sums
 
 
 class TradeRow(NamedTuple):
@@ -16,7 +16,7 @@ class TradeRow(NamedTuple):
     epoch: int
     position: int
     digest: str
-    outcome: Outcome
+    outcome: str  # an Outcome's value
     trade_date: date
     accepted_at: datetime
     captured_at: datetime
@@ -33,7 +33,7 @@ class ExceptionRow(NamedTuple):
     position: int
     trade_id: str
     digest: str
-    outcome: Outcome
+    outcome: str  # an Outcome's value
     reason: str
     accepted_at: datetime
     recorded_at: datetime
@@ -47,7 +47,7 @@ class OutboxRow(NamedTuple):
 
     trade_id: str
     partition_key: str
-    outcome: Outcome
+    outcome: str  # an Outcome's value
     callback_url: str
     correlation_id: str
     created_at: datetime
@@ -66,13 +66,23 @@ class PartitionRow(NamedTuple):
     last_position: int
     inversions: int
     net_quantity: Decimal
-    quantities: dict[str, Decimal]
-    notionals: dict[str, Decimal]
+    quantities: str  # JSON, see `holding`
+    notionals: str  # JSON, see `holding`
     last_trade_date: date | None
     halted_epoch: int | None
     halted_position: int | None
     halted_reason: str | None
     updated_at: datetime
+
+    @property
+    def holding(self) -> Holding:
+        """What the partition's captured trades add up to."""
+        return Holding(
+            self.net_quantity,
+            decode_sums(self.quantities),
+            decode_sums(self.notionals),
+            self.last_trade_date,
+        )
 
 
 class KnownTrade(NamedTuple):

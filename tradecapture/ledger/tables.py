@@ -13,7 +13,7 @@ from sqlalchemy import (
     UnicodeText,
 )
 
-from tradecapture.ledger.types import DecimalsByName, ExactDecimal, UtcTimestamp, key
+from tradecapture.ledger.types import ExactDecimal, UtcTimestamp, key
 from tradecapture.partition import PARTITION_KEY_LENGTH
 from tradecapture.trade import PARTITION_ID_LENGTH, TRADE_ID_LENGTH
 
@@ -39,8 +39,8 @@ partitions = Table(
     Column("last_position", BigInteger, nullable=False),  # of the last captured trade
     Column("inversions", BigInteger, nullable=False),  # trades captured after a later one; 0
     Column("net_quantity", ExactDecimal, nullable=False),
-    Column("quantities", DecimalsByName, nullable=False),
-    Column("notionals", DecimalsByName, nullable=False),
+    Column("quantities", UnicodeText, nullable=False),  # JSON: unit -> sum of quantities
+    Column("notionals", UnicodeText, nullable=False),  # JSON: currency -> sum of notionals
     Column("last_trade_date", Date, nullable=True),
     Column("halted_epoch", BigInteger, nullable=True),  # of the parked trade that halted it
     Column("halted_position", BigInteger, nullable=True),

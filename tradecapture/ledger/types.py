@@ -1,11 +1,10 @@
-"""Column types that mean the same on every database: exact decimals, UTC instants, binary-compared keys."""
+"""Column types that mean the same everywhere: exact decimals, UTC instants, exact keys."""
 
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-import msgspec
-from sqlalchemy import DateTime, Dialect, Numeric, String, UnicodeText
+from sqlalchemy import DateTime, Dialect, Numeric, String
 from sqlalchemy.dialects.mssql import DATETIME2, NVARCHAR
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
@@ -13,9 +12,6 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 # one trade of two; PostgreSQL's locales are slower to compare by than plain bytes.
 MSSQL_COLLATION = "Latin1_General_100_BIN2"
 POSTGRESQL_COLLATION = "C"
-
-_decimals = msgspec.json.Decoder(dict[str, Decimal])
-_encoder = msgspec.json.Encoder(decimal_format="string", order="sorted")
 
 
 def key(length: int) -> TypeEngine[str]:
@@ -47,7 +43,7 @@ class ExactDecimal(TypeDecorator[Decimal]):
 
 
 class UtcTimestamp(TypeDecorator[datetime]):
-    """An instant in UTC with microseconds; aware in Python, naive where the database has no zones."""
+    """An instant in UTC with microseconds; aware in Python, naive where columns have no zone."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
@@ -55,7 +51,7 @@ class UtcTimestamp(TypeDecorator[datetime]):
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         """Return datetime2(6) on SQL Server: its datetime rounds to 3 ms."""
         if dialect.name == "mssql":
-            return dialect.type_descriptor(DATETIME2(6))
+            return dialect.type_descriptor(DATETIME2(precision=6))
         return dialect.type_descriptor(DateTime(timezone=True))
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
@@ -69,23 +65,3 @@ class UtcTimestamp(TypeDecorator[datetime]):
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-
-
-class DecimalsByName(TypeDecorator[dict[str, Decimal]]):
-    """Exact decimals by name, as JSON text: {"Shares": "1000"}."""
-
-    impl = UnicodeText
-    cache_ok = True
-
-    def process_bind_param(self, value: dict[str, Decimal] | None, dialect: Dialect) -> str | None:
-        """Write JSON."""
-        return None if value is None else encode_decimals(value)
-
-    def process_result_value(self, value: str | None, dialect: Dialect) -> dict[str, Decimal]:
-        """Read JSON."""
-        return _decimals.decode(value) if value else {}
-
-
-def encode_decimals(value: dict[str, Decimal]) -> str:
-    """Return decimals by name as JSON text, digit for digit and without exponents."""
-    return _encoder.encode({name: format(number, "f") for name, number in value.items()}).decode()

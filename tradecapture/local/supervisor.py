@@ -1,12 +1,11 @@
 """The supervisor: runs several programs, starts again what dies, and leaves none behind."""
 
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from enum import StrEnum
-from threading import Event as StopEvent
-from threading import current_thread, main_thread
 from types import FrameType
 from typing import NamedTuple
 
@@ -65,8 +64,7 @@ class Supervisor:
 
         Args:
             programs: in the order of their start; a later one may need an earlier one.
-            report: told of each event, before anything else happens; it may wait for a program
-                that has started to be ready. What it raises stops everything.
+            report: told of each event as it happens. What it raises stops everything.
             monotonic: the clock, in seconds.
         """
         self._posts = [_Post(program) for program in programs]
@@ -74,7 +72,7 @@ class Supervisor:
         self._monotonic = monotonic
         self._signalled = False
 
-    def run_until(self, stop: StopEvent) -> None:
+    def run_until(self, stop: threading.Event) -> None:
         """Run the programs until `stop` is set or, in the main thread, a signal asks to end.
 
         SIGTERM, SIGINT and SIGHUP stop everything while this runs in the main thread. However it
@@ -84,27 +82,28 @@ class Supervisor:
             SupervisorError: a program cannot be started, or died five times in a row within 10 s
                 of its start.
         """
-        with self._signals():
-            try:
-                for post in self._posts:
-                    if self._must_end(stop):
-                        return
-                    self._start(post, EventKind.STARTED)
-                while not self._must_end(stop):
-                    for post in self._posts:
-                        self._look_after(post)
-                    stop.wait(LOOK_SECONDS)
-            finally:
-                self._stop_all()
+        with self._signals(), ExitStack() as stops:
+            started: list[_Post] = []
+            for post in self._posts:
+                if self._must_end(stop):
+                    return
+                # An exit stack calls in reverse order, and all of them whatever one raises.
+                stops.callback(self._stop, post)
+                self._start(post, EventKind.STARTED)
+                started.append(post)
+                while not (self._must_end(stop) or post.program.ready()):
+                    self._look_after(started, stop)
+            while not self._must_end(stop):
+                self._look_after(started, stop)
 
-    def _must_end(self, stop: StopEvent) -> bool:
+    def _must_end(self, stop: threading.Event) -> bool:
         return self._signalled or stop.is_set()
 
     @contextmanager
     def _signals(self) -> Iterator[None]:
         """Let the signals that ask to end set a flag; only the main thread may change handlers."""
         former = {}
-        if current_thread() is main_thread():
+        if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
                 # nohup ignores SIGHUP, and means it.
                 if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
@@ -129,7 +128,12 @@ class Supervisor:
         post.started_at = self._monotonic()
         self._report(Event(post.program.name, kind, post.child.process_id))
 
-    def _look_after(self, post: _Post) -> None:
+    def _look_after(self, posts: Sequence[_Post], stop: threading.Event) -> None:
+        for post in posts:
+            self._keep_running(post)
+        stop.wait(LOOK_SECONDS)
+
+    def _keep_running(self, post: _Post) -> None:
         if post.child is None:
             if self._monotonic() >= post.start_at:
                 self._start(post, EventKind.RESTARTED)
@@ -146,20 +150,10 @@ class Supervisor:
         if post.restarts.given_up:
             raise SupervisorError(_given_up(post, code))
 
-    def _stop_all(self) -> None:
-        try:
-            for post in reversed(self._posts):
-                if post.child is not None:
-                    code = post.child.stop()
-                    child, post.child = post.child, None
-                    self._report(
-                        Event(post.program.name, EventKind.STOPPED, child.process_id, code)
-                    )
-        finally:
-            # Reached with programs left only if reporting failed.
-            for post in self._posts:
-                if post.child is not None:
-                    post.child.kill_group()
+    def _stop(self, post: _Post) -> None:
+        if post.child is not None:
+            code = post.child.stop()
+            self._report(Event(post.program.name, EventKind.STOPPED, post.child.process_id, code))
 
 
 def _given_up(post: _Post, code: int) -> str:

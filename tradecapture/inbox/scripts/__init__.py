@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from hashlib import sha1
 from importlib.resources import files
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 from redis import Redis
 from redis.exceptions import NoScriptError
@@ -72,4 +72,4 @@ def _pipelined(redis: "Redis", calls: Sequence[Call]) -> list[Any]:
     pipeline = redis.pipeline(transaction=False)
     for call in calls:
         pipeline.execute_command(*call.command)
-    return cast(list[Any], pipeline.execute(raise_on_error=False))
+    return pipeline.execute(raise_on_error=False)

@@ -88,7 +88,7 @@ class LedgerDialect:
         return isinstance(error, IntegrityError)
 
     def is_transient_driver_error(self, error: BaseException) -> bool:
-        """Return whether the driver's own error will pass: deadlock, lock time-out, lost connection."""
+        """Return whether the driver's error will pass: deadlock, lock time-out, lost connection."""
         raise NotImplementedError
 
     def server_findings(self, connection: Connection) -> dict[str, str]:

@@ -26,11 +26,11 @@ from sqlalchemy.exc import DBAPIError
 from tradecapture.ledger.dialects.base import UPDATED_COLUMNS, LedgerDialect, Row, row_columns
 from tradecapture.ledger.rows import PartitionRow
 from tradecapture.ledger.tables import partitions
-from tradecapture.ledger.types import MSSQL_COLLATION, encode_decimals
+from tradecapture.ledger.types import MSSQL_COLLATION
 
 LOCK_TIMEOUT_MS = 4000  # below the default lease of 5 s, so that a blocked claim is given back
 
-# `conn_properties` replaces pymssql's own list, so the list is repeated here (pymssql 2.4 _mssql.pyx).
+# `conn_properties` replaces pymssql's own list, so that is repeated here (its _mssql.pyx).
 # XACT_ABORT: without it the statements after a failed one still run.
 CONNECTION_PROPERTIES = (
     "SET ARITHABORT ON;SET CONCAT_NULL_YIELDS_NULL ON;SET ANSI_NULLS ON;"
@@ -183,8 +183,6 @@ def _plain(value: Any) -> Any:
         return value.isoformat()
     if isinstance(value, Decimal):
         return format(value, "f")
-    if isinstance(value, dict):
-        return encode_decimals(value)
     return value
 
 

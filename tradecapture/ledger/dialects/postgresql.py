@@ -1,13 +1,14 @@
 """PostgreSQL through psycopg 3: COPY for rows, one UPDATE ... FROM unnest for partitions."""
 
 from collections.abc import Sequence
+from datetime import date
+from functools import cache, lru_cache
 from typing import Any
 
 import psycopg
 from psycopg import errors
-from sqlalchemy import ColumnElement, Connection, Engine, Table, Text, bindparam, func, text
+from sqlalchemy import ColumnElement, Connection, Date, Engine, Table, Text, bindparam, func, text
 from sqlalchemy.dialects import postgresql
-from sqlalchemy.dialects.postgresql import ARRAY
 
 from tradecapture.ledger.dialects.base import (
     UPDATED_COLUMNS,
@@ -18,9 +19,11 @@ from tradecapture.ledger.dialects.base import (
 )
 from tradecapture.ledger.rows import PartitionRow
 from tradecapture.ledger.tables import partitions
-from tradecapture.ledger.types import encode_decimals
+from tradecapture.ledger.types import UtcTimestamp
 
 LOCK_TIMEOUT_SECONDS = 4  # below the default lease of 5 s, so that a blocked claim is given back
+
+SEPARATOR = "\x1f"  # ASCII unit separator
 
 # Class 08: connection; 40: serialisation failure and deadlock; 53: out of resources; 57P: shutdown.
 TRANSIENT_CLASSES = ("08", "40", "53", "57P")
@@ -45,36 +48,42 @@ class PostgresqlDialect(LedgerDialect):
         on_connect(engine, f"SET lock_timeout = '{LOCK_TIMEOUT_SECONDS}s'")
 
     def array(self, values: Sequence[Any]) -> Any:
-        """Return a list: psycopg makes an array of it."""
-        return list(values)
+        """Return the values as one text, which PostgreSQL splits.
+
+        Cheaper than an array, whose elements psycopg escapes one by one. An id that held the
+        separator, which is not printable and so never accepted, would only not be found.
+        """
+        return SEPARATOR.join(values)
 
     def among(self, column: ColumnElement[str], parameter: str) -> ColumnElement[bool]:
         """Compare with = ANY(array)."""
-        return column == func.any(bindparam(parameter, type_=ARRAY(Text)))
+        array = func.string_to_array(bindparam(parameter, type_=Text), SEPARATOR)
+        return column == func.any(array)
 
     def insert_rows(self, connection: Connection, table: Table, rows: Sequence[Row]) -> None:
         """Send the rows with COPY: a fifth of the CPU of an insert."""
-        columns = ", ".join(row_columns(table, rows[0]))
+        columns = row_columns(table, rows[0])
+        # psycopg would make the text of a date or a time anew for every row; few are different.
+        dates = _dates_in(table, tuple(columns))
         driver: psycopg.Connection[Any] | None = connection.connection.driver_connection
         assert driver is not None
         with (
             driver.cursor() as cursor,
-            cursor.copy(f"COPY {table.name} ({columns}) FROM STDIN".encode()) as copy,
+            cursor.copy(f"COPY {table.name} ({', '.join(columns)}) FROM STDIN".encode()) as copy,
         ):
             for row in rows:
-                copy.write_row(row)
+                cells = list(row)
+                for index in dates:
+                    cells[index] = _as_text(cells[index])
+                copy.write_row(cells)
 
     def update_partitions(self, connection: Connection, rows: Sequence[PartitionRow]) -> None:
         """Send each column as an array."""
-        columns: dict[str, list[Any]] = {
-            name: [getattr(row, name) for row in rows] for name in PartitionRow._fields
-        }
-        for name in ("quantities", "notionals"):
-            columns[name] = [encode_decimals(value) for value in columns[name]]
-        connection.execute(_UPDATE, columns)
+        columns = (list(column) for column in zip(*rows, strict=True))
+        connection.execute(_UPDATE, dict(zip(PartitionRow._fields, columns, strict=True)))
 
     def is_integrity_error(self, error: BaseException) -> bool:
-        """Return whether a unique key was violated, also by a COPY, which SQLAlchemy does not see."""
+        """Return whether a unique key was violated; also by a COPY, unseen by SQLAlchemy."""
         return super().is_integrity_error(error) or isinstance(error, errors.IntegrityError)
 
     def is_transient_driver_error(self, error: BaseException) -> bool:
@@ -100,6 +109,17 @@ class PostgresqlDialect(LedgerDialect):
 def _array_type(name: str) -> str:
     compiled = partitions.c[name].type.compile(dialect=postgresql.dialect())
     return compiled.split(" COLLATE")[0]
+
+
+@lru_cache(maxsize=4096)
+def _as_text(value: date | None) -> str | None:
+    return None if value is None else str(value)
+
+
+@cache
+def _dates_in(table: Table, columns: tuple[str, ...]) -> tuple[int, ...]:
+    kinds = (Date, UtcTimestamp)
+    return tuple(i for i, name in enumerate(columns) if isinstance(table.c[name].type, kinds))
 
 
 _UPDATE = text(

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from tradecapture.ledger.types import DecimalsByName, ExactDecimal, UtcTimestamp, key
+from tradecapture.ledger.types import ExactDecimal, UtcTimestamp, key
 
 revision = "0001"
 down_revision = None
@@ -25,8 +25,8 @@ def upgrade() -> None:
         sa.Column("last_position", sa.BigInteger, nullable=False),
         sa.Column("inversions", sa.BigInteger, nullable=False),
         sa.Column("net_quantity", ExactDecimal, nullable=False),
-        sa.Column("quantities", DecimalsByName, nullable=False),
-        sa.Column("notionals", DecimalsByName, nullable=False),
+        sa.Column("quantities", sa.UnicodeText, nullable=False),
+        sa.Column("notionals", sa.UnicodeText, nullable=False),
         sa.Column("last_trade_date", sa.Date, nullable=True),
         sa.Column("halted_epoch", sa.BigInteger, nullable=True),
         sa.Column("halted_position", sa.BigInteger, nullable=True),

@@ -1,0 +1,127 @@
+"""`make bench`: four ways to capture, side by side on PostgreSQL in one run, and their ratios."""
+
+import json
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks import ways
+from benchmarks.measurement import Measurement, Scene
+from tradecapture.local.postgresql_server import PostgresqlServer
+from tradecapture.local.redis_server import RedisServer
+
+MANY = 1000  # partitions
+
+# name of the ratio, numerator, denominator, what is to be reached
+TARGETS = (
+    ("this fleet to the usual way", "b", "a", 100.0),
+    ("this fleet to the raw ceiling", "b", "d", 0.4),
+    ("one hot partition to one worker on many", "c", "b1", 0.9),
+)
+
+
+@click.command()
+@click.option("--trades", default=200_000, show_default=True, help="Trades for the fleet.")
+@click.option("--usual-trades", default=3_000, show_default=True, help="Trades for the usual way.")
+@click.option("--workers", default=2, show_default=True, help="Worker processes.")
+@click.option("--usual-concurrency", default=4, show_default=True, help="Its pool processes.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
+def main(
+    trades: int, usual_trades: int, workers: int, usual_concurrency: int, *, as_json: bool
+) -> None:
+    """Measure, print, and exit with 1 if a ratio is not reached or an order was lost."""
+    console = Console(stderr=True)
+    with tempfile.TemporaryDirectory(prefix="tradecapture-bench-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)  # PostgreSQL runs as another user when we are root
+        with (
+            RedisServer(folder / "redis") as redis,
+            PostgresqlServer(folder / "postgresql") as postgresql,
+        ):
+            scene = Scene(folder, redis, postgresql)
+            with console.status("making trades"):
+                many = ways.make_submissions(trades, MANY)
+                one = ways.make_submissions(trades // 2, 1)
+            with console.status("(d) the raw ceiling"):
+                d = ways.ceiling(scene, "d", "raw ceiling: COPY, 500 a transaction", many)
+            with console.status("(b) this fleet, many partitions"):
+                b = ways.fleet(scene, "b", f"this fleet, {MANY} partitions", many, workers)
+            with console.status("(c) this fleet, one partition"):
+                c = ways.fleet(scene, "c", "this fleet, one partition", one, workers)
+            with console.status("(b1) one worker, many partitions"):
+                half = many[: trades // 2]
+                b1 = ways.fleet(scene, "b1", f"one worker, {MANY} partitions", half, 1)
+            with console.status("(a) the usual way"):
+                few = many[:usual_trades]
+                a = ways.usual_way(scene, "a", "one task a trade, lock", few, usual_concurrency)
+    report = make_report([a, b, c, b1, d])
+    if as_json:
+        sys.stdout.write(json.dumps(report, indent=2) + "\n")
+    else:
+        show(report)
+    sys.exit(0 if report["reached"] else 1)
+
+
+def make_report(measurements: list[Measurement]) -> dict[str, Any]:
+    """Return the measurements, their ratios and whether all targets were reached."""
+    by_name = {measurement.name: measurement for measurement in measurements}
+    ratios = [
+        {
+            "ratio": what,
+            "of": f"{one} / {other}",
+            "value": by_name[one].rate / by_name[other].rate,
+            "target": target,
+        }
+        for what, one, other, target in TARGETS
+    ]
+    # The usual way does lose the order: that is a finding, not a failure of the run.
+    ours = [measurement for measurement in measurements if measurement.name != "a"]
+    in_order = all(measurement.inversions == 0 for measurement in ours)
+    return {
+        "measurements": [
+            {
+                **measurement._asdict(),
+                "trades_per_second": measurement.rate,
+                "worker_cpu_microseconds_per_trade": measurement.cpu_microseconds,
+            }
+            for measurement in measurements
+        ],
+        "ratios": ratios,
+        "reached": in_order and all(ratio["value"] >= ratio["target"] for ratio in ratios),
+    }
+
+
+def show(report: dict[str, Any]) -> None:
+    """Print the report as two tables."""
+    console = Console()
+    table = Table(title="trades captured, on PostgreSQL")
+    for heading in ("", "way", "trades", "trades/s", "CPU µs a trade", "inversions"):
+        table.add_column(heading, justify="left" if heading in ("", "way") else "right")
+    for row in report["measurements"]:
+        table.add_row(
+            row["name"],
+            row["what"],
+            f"{row['trades']:,}",
+            f"{row['trades_per_second']:,.0f}",
+            f"{row['worker_cpu_microseconds_per_trade']:,.1f}",
+            str(row["inversions"]),
+        )
+    console.print(table)
+    table = Table(title="ratios")
+    for heading in ("ratio", "of", "value", "target", "reached"):
+        table.add_column(heading)
+    for row in report["ratios"]:
+        reached = "yes" if row["value"] >= row["target"] else "no"
+        table.add_row(
+            row["ratio"], row["of"], f"{row['value']:.2f}", f"≥ {row['target']:g}", reached
+        )
+    console.print(table)
+
+
+if __name__ == "__main__":
+    main()

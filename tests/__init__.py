@@ -1,0 +1,1 @@
+"""The tests of tradecapture; README.md says which promise each keeps."""

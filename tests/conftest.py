@@ -1,0 +1,160 @@
+"""Fixtures: a real Redis and real databases, one server a pytest process, emptied for each test."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
+from redis import Redis
+from sqlalchemy import URL, create_engine, make_url, text
+
+from tradecapture.inbox import Inbox, connect_redis
+from tradecapture.ledger import upgrade
+from tradecapture.ledger.engine import make_engine
+from tradecapture.ledger.tables import metadata
+from tradecapture.local.postgresql_server import PostgresqlServer
+from tradecapture.local.redis_server import RedisServer
+from tradecapture.settings import Settings
+
+MSSQL_VARIABLE = "TRADECAPTURE_TEST_MSSQL_URL"
+CONNECT_SECONDS = 3.0
+
+hypothesis_settings.register_profile(
+    "tradecapture",
+    deadline=None,  # the machine is shared: a slow example is no failure
+    max_examples=60,
+    # The same examples in every run: a red build is a change, never luck.
+    derandomize=True,
+    # Examples share one flushed Redis or emptied database on purpose: each uses ids of its own.
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+hypothesis_settings.load_profile("tradecapture")
+
+
+@pytest.fixture(scope="session")
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    """A Redis server of this pytest process."""
+    with RedisServer(tmp_path_factory.mktemp("redis")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def redis_connection(redis_server: RedisServer) -> Iterator["Redis"]:
+    """A connection to it, as the product makes one."""
+    with connect_redis(redis_server.url, CONNECT_SECONDS) as redis:
+        # Tests of durability start servers of their own; the others need not wait for the disk.
+        redis.config_set("appendfsync", "no")
+        yield redis
+
+
+@pytest.fixture
+def redis(redis_connection: "Redis") -> "Redis":
+    """An empty Redis."""
+    redis_connection.flushall()
+    return redis_connection
+
+
+@pytest.fixture
+def settings(redis_server: RedisServer) -> Settings:
+    """Settings of a deployment on this Redis: one lane, long leases, no waiting in tests."""
+    return Settings(
+        redis_url=redis_server.url,
+        database_url="sqlite://",
+        lanes=1,
+        lease_seconds=100,
+        backoff_seconds=0.001,
+        backoff_limit_seconds=0.01,
+        connect_seconds=CONNECT_SECONDS,
+    )
+
+
+@pytest.fixture
+def inbox(redis: "Redis", settings: Settings) -> Inbox:
+    """The inboxes of an empty Redis."""
+    return Inbox(redis, settings)
+
+
+@pytest.fixture(scope="session")
+def postgresql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresqlServer]:
+    """A PostgreSQL server of this pytest process."""
+    with PostgresqlServer(tmp_path_factory.mktemp("postgresql")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def postgresql_database(postgresql_server: PostgresqlServer) -> str:
+    """A database with the ledger's tables on it."""
+    return _with_tables(postgresql_server.new_database("ledger"))
+
+
+@pytest.fixture(scope="session")
+def sqlite_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file with the ledger's tables, to copy."""
+    file = tmp_path_factory.mktemp("sqlite") / "ledger.db"
+    _with_tables(f"sqlite:///{file}")
+    return file
+
+
+@pytest.fixture(scope="session")
+def mssql_database() -> Iterator[str]:
+    """A database with the ledger's tables on the SQL Server that the environment names."""
+    if not os.environ.get(MSSQL_VARIABLE):
+        pytest.skip(f"no SQL Server: set {MSSQL_VARIABLE} to the URL of one to run this")
+    server = make_url(os.environ[MSSQL_VARIABLE])
+    name = f"tradecapture_test_{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}"
+    _execute(server, f"DROP DATABASE IF EXISTS {name}", f"CREATE DATABASE {name}")
+    yield _with_tables(server.set(database=name).render_as_string(hide_password=False))
+    _execute(server, f"DROP DATABASE {name}")
+
+
+@pytest.fixture
+def postgresql_url(postgresql_database: str) -> str:
+    """The URL of an empty ledger on PostgreSQL."""
+    return _emptied(postgresql_database)
+
+
+@pytest.fixture(
+    params=["sqlite", "postgresql", pytest.param("mssql", marks=pytest.mark.mssql)],
+)
+def ledger_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of an empty ledger on each database in turn."""
+    if request.param == "sqlite":
+        file = tmp_path / "ledger.db"
+        shutil.copy(request.getfixturevalue("sqlite_database"), file)
+        return f"sqlite:///{file}"
+    return _emptied(request.getfixturevalue(f"{request.param}_database"))
+
+
+@pytest.fixture
+def ledger_settings(settings: Settings, ledger_url: str) -> Settings:
+    """Settings of a deployment on this Redis and each database in turn."""
+    return replace(settings, database_url=ledger_url)
+
+
+def _with_tables(url: str) -> str:
+    engine, _dialect = make_engine(url, pool_size=1, timeout_seconds=CONNECT_SECONDS)
+    upgrade(engine)
+    engine.dispose()
+    return url
+
+
+def _emptied(url: str) -> str:
+    engine, _dialect = make_engine(url, pool_size=1, timeout_seconds=CONNECT_SECONDS)
+    with engine.begin() as connection:
+        for table in metadata.sorted_tables:
+            connection.execute(table.delete())
+    engine.dispose()
+    return url
+
+
+def _execute(server: URL, *statements: str) -> None:
+    # CREATE DATABASE is refused inside a transaction.
+    engine = create_engine(server, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        for statement in statements:
+            connection.execute(text(statement))
+    engine.dispose()

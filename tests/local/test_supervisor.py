@@ -1,0 +1,246 @@
+"""The supervisor: starts in order, starts again what dies, and leaves no process behind."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import pytest
+
+from tradecapture.local.program import describe_exit
+from tradecapture.local.restarts import FIRST_DELAY_SECONDS
+from tradecapture.local.supervisor import Event, EventKind, Program, Supervisor, SupervisorError
+from tradecapture.local.waiting import wait_until
+
+SLEEP = ("sleep", "600")
+SECONDS = 20.0  # deadline of what takes a fraction of a second on an idle machine
+
+
+def program(name: str, *command: str, log: Path | None = None, **options: object) -> Program:
+    """Return a program with the environment of this process."""
+    return Program(name, command or SLEEP, dict(os.environ), log, **options)  # type: ignore[arg-type]
+
+
+def shell(name: str, script: str, log: Path | None = None, stop_seconds: float = 10.0) -> Program:
+    """Return a program that is a shell script."""
+    return program(name, "sh", "-c", script, log=log, stop_seconds=stop_seconds)
+
+
+def is_gone(process_id: int) -> bool:
+    """Return whether a process has ended; a zombie that waits for its parent has."""
+    try:
+        return ") Z " in Path(f"/proc/{process_id}/stat").read_text()
+    except FileNotFoundError:
+        return True
+
+
+class Running:
+    """A supervisor that runs in a thread until the context ends; its events and its error."""
+
+    def __init__(self, *programs: Program, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self.events: list[Event] = []
+        self.error: SupervisorError | None = None
+        self.stop = threading.Event()
+        self._supervisor = Supervisor(programs, self.events.append, monotonic)
+        self._thread = threading.Thread(target=self._run)
+
+    def _run(self) -> None:
+        try:
+            self._supervisor.run_until(self.stop)
+        except SupervisorError as error:
+            self.error = error
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop.set()
+        self._thread.join(SECONDS)
+        assert not self._thread.is_alive()
+
+    def told(self, kind: EventKind) -> list[Event]:
+        """Return the events of one kind so far."""
+        return [event for event in self.events if event.kind == kind]
+
+    def wait_for(self, kind: EventKind, number: int = 1) -> Event:
+        """Wait for the n-th event of a kind and return it."""
+        assert wait_until(lambda: len(self.told(kind)) >= number, SECONDS), self.events
+        return self.told(kind)[number - 1]
+
+    def wait_for_end(self) -> None:
+        """Wait until the supervisor ends by itself."""
+        self._thread.join(SECONDS)
+        assert not self._thread.is_alive()
+
+
+def test_starts_in_order_and_stops_in_reverse() -> None:
+    """The last program to start is the first to stop, and none is left."""
+    with Running(program("a"), program("b"), program("c")) as running:
+        running.wait_for(EventKind.STARTED, 3)
+    names = [(event.kind.value, event.program) for event in running.events]
+    assert names == [
+        ("started", "a"),
+        ("started", "b"),
+        ("started", "c"),
+        ("stopped", "c"),
+        ("stopped", "b"),
+        ("stopped", "a"),
+    ]
+    assert all(event.exit_code == -signal.SIGTERM for event in running.told(EventKind.STOPPED))
+    assert all(is_gone(event.process_id) for event in running.events)
+
+
+def test_dead_program_is_started_again_after_the_delay() -> None:
+    """A program that is killed is reported with its signal and runs again half a second later."""
+    with Running(program("a"), program("b")) as running:
+        first = running.wait_for(EventKind.STARTED, 2)
+        os.kill(first.process_id, signal.SIGKILL)
+        running.wait_for(EventKind.DIED)
+        died_at = time.monotonic()
+        again = running.wait_for(EventKind.RESTARTED)
+        assert time.monotonic() - died_at > 0.8 * FIRST_DELAY_SECONDS
+        assert running.told(EventKind.DIED) == [
+            Event("b", EventKind.DIED, first.process_id, -signal.SIGKILL)
+        ]
+        assert again.process_id != first.process_id
+        assert not is_gone(again.process_id)
+    assert is_gone(again.process_id)
+
+
+def test_next_program_waits_until_the_one_before_is_ready(tmp_path: Path) -> None:
+    """A program starts only when the one before it is ready."""
+    ready = tmp_path / "ready"
+    with Running(program("a", ready=ready.exists), program("b")) as running:
+        running.wait_for(EventKind.STARTED)
+        assert not wait_until(lambda: len(running.events) > 1, 0.3)
+        ready.touch()
+        assert running.wait_for(EventKind.STARTED, 2).program == "b"
+
+
+def test_program_that_cannot_live_ends_it_all(tmp_path: Path) -> None:
+    """After five early deaths everything is stopped; the error names the program and its log."""
+    log = tmp_path / "bad.log"
+    bad = shell("bad", "echo 'no such table: trades'; exit 3", log)
+    with Running(program("good"), bad, monotonic=lambda: 10 * time.monotonic()) as running:
+        running.wait_for_end()
+    assert len(running.told(EventKind.DIED)) == 5
+    assert str(running.error).startswith("bad died 5 times")
+    assert "exit code 3" in str(running.error)
+    assert str(running.error).endswith("no such table: trades")
+    assert str(log) in str(running.error)
+    assert log.read_text().count("no such table") == 5
+    assert running.events[-1].program == "good"
+    assert running.events[-1].kind == EventKind.STOPPED
+
+
+def test_command_that_does_not_exist_ends_it_all() -> None:
+    """A program that cannot be started is named, and those before it are stopped."""
+    with Running(program("good"), program("typo", "/no/such/command")) as running:
+        running.wait_for_end()
+    assert str(running.error).startswith("typo cannot be started")
+    assert is_gone(running.events[0].process_id)
+
+
+def test_deaf_program_is_killed_with_its_group(tmp_path: Path) -> None:
+    """What ignores SIGTERM is killed after its time, with the processes that it started."""
+    told = tmp_path / "child"
+    deaf = shell(
+        "deaf",
+        f"trap '' TERM; sleep 600 & echo $! > {told}.new; mv {told}.new {told}; wait",
+        None,
+        0.2,
+    )
+    with Running(deaf) as running:
+        assert wait_until(told.exists, SECONDS)
+    assert running.told(EventKind.STOPPED)[0].exit_code == -signal.SIGKILL
+    assert wait_until(lambda: is_gone(int(told.read_text())), SECONDS)
+
+
+def test_only_the_main_process_is_asked_to_stop(tmp_path: Path) -> None:
+    """SIGTERM reaches the main process alone, which may let its own children finish."""
+    child = "trap 'echo told >> child' TERM; echo up > up; while :; do sleep 0.05; done"
+    main = f"cd {tmp_path}; (sh -c \"{child}\") & trap 'sleep 0.3; exit 0' TERM; wait"
+    with Running(shell("main", main)) as running:
+        assert wait_until((tmp_path / "up").exists, SECONDS)
+    assert running.told(EventKind.STOPPED)[0].exit_code == 0
+    assert not (tmp_path / "child").exists()
+
+
+def test_children_of_a_dead_program_are_killed(tmp_path: Path) -> None:
+    """When a main process dies, the processes that it leaves do not run beside its successor."""
+    told = tmp_path / "child"
+    with Running(
+        shell("a", f"sleep 600 & echo $! > {told}.new; mv {told}.new {told}; wait")
+    ) as running:
+        first = running.wait_for(EventKind.STARTED)
+        assert wait_until(told.exists, SECONDS)
+        orphan = int(told.read_text())
+        os.kill(first.process_id, signal.SIGKILL)
+        running.wait_for(EventKind.DIED)
+        assert wait_until(lambda: is_gone(orphan), SECONDS)
+
+
+SUPERVISOR = """
+import sys, threading
+from tradecapture.local.supervisor import EventKind, Program, Supervisor
+
+def report(event):
+    print(event.kind, event.process_id, flush=True)
+    if sys.argv[1] == "raise" and event.program == "b":
+        raise RuntimeError("the terminal is gone")
+
+programs = [Program(name, ["sleep", "600"], {"PATH": sys.argv[2]}) for name in "ab"]
+Supervisor(programs, report).run_until(threading.Event())
+print("clean end", flush=True)
+"""
+
+
+@pytest.mark.parametrize("way", ["SIGTERM", "SIGINT", "SIGHUP", "raise"])
+def test_no_child_outlives_the_supervisor(way: str) -> None:
+    """However a supervising process is stopped, by a signal or an exception, none is left."""
+    with subprocess.Popen(
+        [sys.executable, "-c", SUPERVISOR, way, os.environ["PATH"]],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        assert process.stdout is not None
+        children = [int(process.stdout.readline().split()[1]) for _ in "ab"]
+        if way != "raise":
+            process.send_signal(signal.Signals[way])
+        output, errors = process.communicate(timeout=SECONDS)
+    assert all(is_gone(child) for child in children)
+    assert ("clean end" in output) == (way != "raise")
+    assert ("the terminal is gone" in errors) == (way == "raise")
+    assert process.returncode == (1 if way == "raise" else 0)
+
+
+def test_signal_handlers_are_given_back() -> None:
+    """After a run in the main thread the process handles signals as before."""
+    before = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)]
+    stop = threading.Event()
+    stop.set()
+    Supervisor([program("a")], lambda _: None).run_until(stop)
+    assert before == [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)]
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [(0, "exit code 0"), (1, "exit code 1"), (-9, "SIGKILL"), (-99, "exit code -99")],
+)
+def test_exit_is_put_into_words(code: int, words: str) -> None:
+    """A signal is named, any other end is an exit code."""
+    assert describe_exit(code) == words

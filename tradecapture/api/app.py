@@ -1,0 +1,84 @@
+"""The app: the API of one process. Start: `uvicorn --factory tradecapture.api.app:create_app`."""
+
+import os
+from typing import Any
+
+import structlog
+from litestar import Litestar, Request, Router
+from litestar.datastructures import State
+from redis.exceptions import RedisError
+
+from tradecapture.api.batch import capture_batch
+from tradecapture.api.capture import capture, trade, trade_named_batch
+from tradecapture.api.correlation import echo_correlation_id, names_unsound_id
+from tradecapture.api.health import Health, health, management_health
+from tradecapture.api.jobs import job_status
+from tradecapture.api.page import assets, openapi_config
+from tradecapture.api.problem import EXCEPTION_HANDLERS, ProblemError
+from tradecapture.api.schemas import component_schemas
+from tradecapture.api.service import Service
+from tradecapture.client import Client
+from tradecapture.inbox import LaneCountError
+from tradecapture.logs import configure_logs
+from tradecapture.settings import Settings, SettingsError
+from tradecapture.submission import CORRELATION_ID_LENGTH
+
+BASE_PATH = "/api/v1"
+
+log = structlog.get_logger(__name__)
+
+
+def create_app(settings: Settings | None = None) -> Litestar:
+    """Return the ASGI app.
+
+    Args:
+        settings: of the deployment; None: those of the environment.
+
+    Raises:
+        SystemExit: it could never work (settings, lane count); the message says what to do.
+            A Redis or a database that is only out of reach is waited for: until it is there,
+            requests are answered with 503.
+    """
+    configure_logs()
+    try:
+        # The lanes are checked below, so that the app starts without Redis too.
+        settings = settings or Settings.from_environment(os.environ)
+        service = Service(Client(settings, check=False))
+        service.check_lanes()
+    except (SettingsError, LaneCountError) as error:
+        raise SystemExit(f"tradecapture api: {error}") from error
+    except RedisError as error:
+        log.warning("Redis is out of reach; 503 is answered until it is there", error=str(error))
+    return _app(service)
+
+
+def _app(service: Service) -> Litestar:
+    api = Router(
+        BASE_PATH,
+        route_handlers=[capture, capture_batch, trade, trade_named_batch, job_status, health],
+        request_max_body_size=service.client.settings.trade_bytes,
+    )
+    app = Litestar(
+        [api, management_health, assets()],
+        state=State({"service": service, "health": Health(service)}),
+        on_shutdown=[service.close],
+        before_request=_check_correlation_id,
+        before_send=[echo_correlation_id],
+        exception_handlers=EXCEPTION_HANDLERS,
+        openapi_config=openapi_config(),
+        # The server's and ours; Litestar would start a thread and a queue of its own.
+        logging_config=None,
+    )
+    # Litestar fills the schemas with those that it derives from handlers; ours read bytes.
+    schemas: Any = app.openapi_schema.components.schemas
+    schemas.update(component_schemas())
+    return app
+
+
+async def _check_correlation_id(request: Request[Any, Any, Any]) -> None:
+    if names_unsound_id(request.scope):
+        raise ProblemError(
+            400,
+            "INVALID_HEADER",
+            f"X-Correlation-ID: give at most {CORRELATION_ID_LENGTH} printable ASCII characters",
+        )

@@ -1,0 +1,153 @@
+"""The bodies: what the API answers, as typed values (camelCase on the wire)."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from msgspec import UNSET, Meta, Raw, Struct, UnsetType
+
+from tradecapture.outcome import Outcome
+from tradecapture.status import TradeState
+
+Percent = Annotated[int, Meta(ge=0, le=100)]
+Timestamp = Annotated[datetime, Meta(tz=True)]
+
+
+class FieldProblem(Struct, frozen=True):
+    """One thing wrong with a request: where (a JSON path or a header) and what to do about it."""
+
+    path: str
+    message: str
+
+
+class AcceptedBody(Struct, frozen=True, rename="camel"):
+    """A trade is safe on disk. A resend is answered with the first job id again."""
+
+    status: Literal["ACCEPTED"]
+    trade_id: str
+    job_id: str
+    partition_key: str
+    message: str
+    status_url: str
+
+
+class TradeBody(Struct, frozen=True, rename="camel"):
+    """What is known of an accepted trade."""
+
+    trade_id: str
+    status: TradeState
+    partition_key: str
+    position: Annotated[int, Meta(ge=1, description="in the order of acceptance")]
+    accepted_at: Timestamp
+    ledger_sequence: (
+        Annotated[int, Meta(ge=1, description="1, 2, 3 ... within the partition")] | UnsetType
+    ) = UNSET
+    captured_at: Timestamp | UnsetType = UNSET
+    task_id: Annotated[str, Meta(description="the capturing Celery task")] | UnsetType = UNSET
+    reason: Annotated[str, Meta(description="why it was not captured")] | UnsetType = UNSET
+    trade: Annotated[Raw, Meta(description="as received, once it has an outcome")] | UnsetType = (
+        UNSET
+    )
+
+
+class BatchResult(Struct, frozen=True, rename="camel"):
+    """What became of one trade of a batch; accepted ones have a job each."""
+
+    index: Annotated[int, Meta(ge=0, description="place in the batch, from 0")]
+    trade_id: str | None
+    status: Literal["ACCEPTED", "REFUSED"]
+    line: Annotated[int, Meta(ge=1, description="line of NDJSON, from 1")] | UnsetType = UNSET
+    duplicate: Annotated[bool, Meta(description="accepted before")] | UnsetType = UNSET
+    job_id: str | UnsetType = UNSET
+    partition_key: str | UnsetType = UNSET
+    position: int | UnsetType = UNSET
+    code: Annotated[str, Meta(description="why it was refused")] | UnsetType = UNSET
+    message: str | UnsetType = UNSET
+    problems: Sequence[FieldProblem] | UnsetType = UNSET
+
+
+class BatchBody(Struct, frozen=True, rename="camel"):
+    """The valid trades of a batch are safe on disk; the others were refused, each with why."""
+
+    status: Literal["ACCEPTED"]
+    job_id: str | None
+    message: str
+    status_url: str | None
+    total_trades: int
+    accepted_trades: int
+    refused_trades: int
+    results: Sequence[BatchResult]
+
+
+class JobStatus(StrEnum):
+    """How far a job is."""
+
+    PENDING = "PENDING"
+    PROCESSING = "PROCESSING"
+    COMPLETED = "COMPLETED"
+    FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
+
+
+class JobResult(Struct, frozen=True, rename="camel"):
+    """What came of a job: of one trade where it stands, of a batch how its trades ended."""
+
+    trade_id: str | UnsetType = UNSET
+    partition_key: str | UnsetType = UNSET
+    position: int | UnsetType = UNSET
+    ledger_sequence: int | UnsetType = UNSET
+    accepted_trades: int | UnsetType = UNSET
+    refused_trades: int | UnsetType = UNSET
+    ended_trades: int | UnsetType = UNSET
+    outcomes: Mapping[Outcome, int] | UnsetType = UNSET
+
+
+class JobBody(Struct, frozen=True, rename="camel"):
+    """The progress of a job: of one trade, or of a batch."""
+
+    job_id: str
+    status: JobStatus
+    progress: Percent
+    message: str
+    result: JobResult | None
+    error: str | None
+    created_at: Timestamp
+    updated_at: Timestamp
+
+
+class HealthStatus(StrEnum):
+    """Whether something can be used."""
+
+    UP = "UP"
+    DOWN = "DOWN"
+
+
+class ComponentBody(Struct, frozen=True):
+    """One server that the service needs."""
+
+    status: HealthStatus
+    error: str | UnsetType = UNSET
+
+
+class ConnectionPoolBody(Struct, frozen=True, rename="camel"):
+    """The database connections of the answering process."""
+
+    active: int
+    idle: int
+    total: int
+    maximum_pool_size: Annotated[int, Meta(ge=1)]
+
+
+class HealthBody(Struct, frozen=True, rename="camel"):
+    """Whether trades can be accepted and looked up."""
+
+    status: HealthStatus
+    components: Mapping[str, ComponentBody]
+    connection_pool: ConnectionPoolBody
+
+
+class ManagementHealthBody(Struct, frozen=True):
+    """Whether trades can be accepted and looked up, for a load balancer."""
+
+    status: HealthStatus

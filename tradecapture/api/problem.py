@@ -1,0 +1,149 @@
+"""Problem documents: every error is one (RFC 9457), and carries what existing clients read."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+import structlog
+from litestar import Request, Response
+from litestar.exceptions import HTTPException
+from litestar.types import ExceptionHandlersMap
+from msgspec import UNSET, Struct, UnsetType
+from redis.exceptions import RedisError
+from sqlalchemy.exc import SQLAlchemyError
+
+from tradecapture.api.bodies import BatchResult, FieldProblem, Timestamp
+from tradecapture.api.correlation import correlation_id_of
+from tradecapture.api.media_types import PROBLEM_JSON
+from tradecapture.inbox import LaneCountError
+from tradecapture.receipt import RefusalCode
+
+TYPE_PREFIX = "urn:tradecapture:problem:"
+# A restarted server is back by then, and a client that sends at 10/s has not lost its patience.
+RETRY_AFTER_SECONDS = 2
+
+log = structlog.get_logger(__name__)
+_encoder = msgspec.json.Encoder()
+
+
+class ErrorBody(Struct, frozen=True):
+    """The error as clients of the service that came before read it."""
+
+    code: str
+    message: str
+    details: Sequence[FieldProblem]
+    timestamp: Timestamp
+    path: str
+
+
+class ProblemBody(Struct, frozen=True):
+    """A problem document."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str
+    error: ErrorBody
+    problems: Sequence[FieldProblem] | UnsetType = UNSET
+    results: Sequence[BatchResult] | UnsetType = UNSET
+
+
+class ProblemError(Exception):
+    """A request is answered with a problem; raised anywhere below a handler."""
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        detail: str,
+        *,
+        problems: Sequence[FieldProblem] = (),
+        results: Sequence[BatchResult] | UnsetType = UNSET,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.status, self.code, self.detail = status, code, detail
+        self.problems, self.results, self.headers = problems, results, dict(headers or {})
+
+
+def unavailable(detail: str, **more: Any) -> ProblemError:
+    """Return the problem that passes by itself: 503, with when to send the request again."""
+    headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
+    return ProblemError(503, RefusalCode.UNAVAILABLE, detail, headers=headers, **more)
+
+
+def not_found(detail: str) -> ProblemError:
+    """Return the problem of an id that nobody knows."""
+    return ProblemError(404, "NOT_FOUND", detail)
+
+
+def _answer(request: Request[Any, Any, Any], problem: ProblemError) -> Response[bytes]:
+    path = request.scope["path"]
+    body = ProblemBody(
+        type=TYPE_PREFIX + problem.code.lower().replace("_", "-"),
+        title=HTTPStatus(problem.status).phrase,
+        status=problem.status,
+        detail=problem.detail,
+        instance=path,
+        error=ErrorBody(problem.code, problem.detail, problem.problems, datetime.now(UTC), path),
+        problems=problem.problems or UNSET,
+        results=problem.results,
+    )
+    return Response(
+        _encoder.encode(body),
+        status_code=problem.status,
+        media_type=PROBLEM_JSON,
+        headers=problem.headers,
+    )
+
+
+def _of_http(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
+    status = HTTPStatus(error.status_code)
+    detail = error.detail
+    if status is HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+        limit = request.route_handler.resolve_request_max_body_size()
+        detail = f"the body is larger than {limit} bytes; nothing of it was kept"
+    headers = error.headers or {}
+    return _answer(request, ProblemError(status.value, status.name, detail, headers=headers))
+
+
+def _of_redis(request: Request[Any, Any, Any], error: RedisError) -> Response[bytes]:
+    log.warning("Redis failed", error=str(error), correlation_id=correlation_id_of(request.scope))
+    return _answer(request, unavailable("Redis does not answer as it should; send this again"))
+
+
+def _of_database(request: Request[Any, Any, Any], error: SQLAlchemyError) -> Response[bytes]:
+    log.warning("ledger failed", error=str(error), correlation_id=correlation_id_of(request.scope))
+    return _answer(
+        request,
+        unavailable("the ledger cannot be read just now; accepted trades are safe, ask again"),
+    )
+
+
+def _of_lanes(request: Request[Any, Any, Any], error: LaneCountError) -> Response[bytes]:
+    log.error("lane count differs", error=str(error))
+    return _answer(request, unavailable(str(error)))
+
+
+def _of_bug(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    correlation_id = correlation_id_of(request.scope)
+    log.error("request failed", exc_info=error, correlation_id=correlation_id)
+    detail = (
+        "the service failed; sending a trade again is harmless. "
+        f"Its log has more under correlation id {correlation_id}"
+    )
+    return _answer(request, ProblemError(500, "INTERNAL_ERROR", detail))
+
+
+# The most particular class of an exception wins.
+EXCEPTION_HANDLERS: ExceptionHandlersMap = {
+    ProblemError: _answer,
+    HTTPException: _of_http,
+    RedisError: _of_redis,
+    SQLAlchemyError: _of_database,
+    LaneCountError: _of_lanes,
+    Exception: _of_bug,
+}

@@ -1,0 +1,62 @@
+"""The service: what one API process holds for all its requests."""
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+from litestar import Request
+
+from tradecapture.api.batch_jobs import BatchJobs
+from tradecapture.api.batch_queue import BatchQueue
+from tradecapture.api.gathering import Gathering
+from tradecapture.api.outcomes import OutcomeWatch
+from tradecapture.client import Answer, Client
+from tradecapture.submission import Invalid, Submission
+
+
+class Service:
+    """The client, and what lets many requests share it."""
+
+    def __init__(self, client: Client) -> None:
+        """Prepare to serve; nothing is connected yet.
+
+        Raises:
+            SettingsError: the database is not one that the ledger can use.
+        """
+        self.client = client
+        self.gathering = Gathering(self.accept)
+        self.outcomes = OutcomeWatch(client.ledger.ended)
+        self.batches = BatchQueue()
+        self.batch_jobs = BatchJobs(client.redis, client.settings.idempotency_seconds)
+        self._lanes_checked = False
+
+    def check_lanes(self) -> None:
+        """Make sure that this process and Redis agree on the lanes, before the first submission.
+
+        Raises:
+            LaneCountError: they do not.
+            redis.exceptions.RedisError: Redis is out of reach.
+        """
+        self.client.inbox.check_lanes()
+        self._lanes_checked = True
+
+    def accept(self, submissions: Sequence[Submission | Invalid]) -> list[Answer]:
+        """Submit trades; blocks.
+
+        Raises:
+            LaneCountError, redis.exceptions.RedisError: as `check_lanes`, which runs first if
+                Redis was out of reach when this process started.
+        """
+        if not self._lanes_checked:
+            self.check_lanes()
+        return self.client.accept(submissions)
+
+    def close(self) -> None:
+        """Close everything."""
+        self.gathering.close()
+        self.batches.close()
+        self.client.close()
+
+
+def service_of(request: Request[Any, Any, Any]) -> Service:
+    """Return the service of the process that answers a request."""
+    return cast(Service, request.app.state["service"])

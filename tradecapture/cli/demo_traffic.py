@@ -1,0 +1,172 @@
+"""The demo's traffic: trades over HTTP on several connections, and what each was answered."""
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPConnection, HTTPException, HTTPResponse
+from itertools import islice
+from typing import NamedTuple
+
+import msgspec
+from msgspec import Struct
+
+from tradecapture.cli.demo_report import Sending
+from tradecapture.local.ports import LOOPBACK
+from tradecapture.receipt import RefusalCode
+
+CONNECTIONS = 8  # at a time; the API gathers what arrives together into one Redis round trip
+SINGLES_A_ROUND = 25  # trades sent one by one, between two batches; a tenth of all
+BATCH_TRADES = 200
+ANSWER_SECONDS = 10.0  # for one answer; a request that is not answered is sent again
+GIVE_UP_SECONDS = 30.0  # of trying again
+RETRY_SECONDS = 0.2  # between two attempts
+
+CAPTURE = "/api/v1/trades/capture"
+
+
+class Job(NamedTuple):
+    """One request: a trade by itself or a batch."""
+
+    trades: Sequence[bytes]
+    due: float = 0.0  # when to send it: seconds after the beginning
+
+
+class _Result(Struct, rename="camel"):
+    """The answer to one trade."""
+
+    status: str
+    trade_id: str | None = None
+    duplicate: bool = False
+    code: str = ""
+
+
+class _Results(Struct):
+    results: list[_Result] = []
+
+
+ACCEPTED = "ACCEPTED"
+REFUSED = "REFUSED"
+AGAIN = _Result(REFUSED, code=RefusalCode.UNAVAILABLE)
+
+
+def at_full_speed(trades: Iterable[bytes]) -> Iterator[Job]:
+    """Return requests to be sent as fast as they are answered: batches, and single trades."""
+    remaining = iter(trades)
+    while single := list(islice(remaining, SINGLES_A_ROUND)):
+        yield from (Job([trade]) for trade in single)
+        if batch := list(islice(remaining, BATCH_TRADES)):
+            yield Job(batch)
+
+
+def at_a_pace(trades: Iterable[bytes], trades_a_second: float) -> Iterator[Job]:
+    """Return a request a trade, each due at its time."""
+    for number, trade in enumerate(trades):
+        yield Job([trade], due=number / trades_a_second)
+
+
+def send(
+    jobs: Iterable[Job], port: int, progress: Callable[[int], None], stop: threading.Event
+) -> Sending:
+    """Send requests over several connections and return what was answered.
+
+    The time of a trade counts from the moment at which it was due, or first sent if that is
+    later and it had no time: a request that is kept waiting by others is not counted as quick.
+
+    Args:
+        jobs: the requests, in their order.
+        port: of the API on this machine.
+        progress: told of how many trades were answered just now.
+        stop: ends the sending early.
+    """
+    waiting: queue.SimpleQueue[Job] = queue.SimpleQueue()
+    for job in jobs:
+        waiting.put(job)
+    beginning = time.time()
+
+    def work() -> Sending:
+        sender = _Sender(port, stop)
+        while not stop.is_set():
+            try:
+                job = waiting.get_nowait()
+            except queue.Empty:
+                break
+            due = beginning + job.due
+            stop.wait(max(0.0, due - time.time()))
+            sender.send(job, due if job.due else time.time())
+            progress(len(job.trades))
+        return sender.sending
+
+    with ThreadPoolExecutor(CONNECTIONS) as threads:
+        parts = [threads.submit(work) for _ in range(CONNECTIONS)]
+    return Sending.sum(part.result() for part in parts)
+
+
+class _Sender:
+    """One connection."""
+
+    def __init__(self, port: int, stop: threading.Event) -> None:
+        self.sending = Sending()
+        self._connection = HTTPConnection(LOOPBACK, port, timeout=ANSWER_SECONDS)
+        self._stop = stop
+
+    def send(self, job: Job, sent_at: float) -> None:
+        """Send a request until each of its trades has an answer; a resend is harmless."""
+        self.sending.submitted += len(job.trades)
+        trades = job.trades
+        give_up = time.monotonic() + GIVE_UP_SECONDS
+        while True:
+            results = self._request(trades)
+            pending = []
+            for trade, result in zip(trades, results, strict=True):
+                if result.code == RefusalCode.UNAVAILABLE:
+                    pending.append(trade)
+                else:
+                    self._note(result, sent_at)
+            trades = pending
+            if not trades:
+                return
+            if time.monotonic() > give_up or self._stop.wait(RETRY_SECONDS):
+                self.sending.unanswered += len(trades)
+                return
+
+    def _note(self, result: _Result, sent_at: float) -> None:
+        if result.status != ACCEPTED or result.trade_id is None:
+            self.sending.refused += 1
+            return
+        self.sending.resent += result.duplicate
+        earlier = self.sending.sent_at.get(result.trade_id, sent_at)
+        self.sending.sent_at[result.trade_id] = min(earlier, sent_at)
+
+    def _request(self, trades: Sequence[bytes]) -> list[_Result]:
+        single = len(trades) == 1
+        kind = "application/json" if single else "application/x-ndjson"
+        try:
+            self._connection.request(
+                "POST",
+                CAPTURE if single else f"{CAPTURE}/batch",
+                b"\n".join(trades),
+                {"Content-Type": kind},
+            )
+            response = self._connection.getresponse()
+            body = response.read()
+        except (OSError, HTTPException):
+            self._connection.close()
+            return [AGAIN] * len(trades)
+        if response.status in (429, 500, 503) and not (not single and b'"results"' in body):
+            return [AGAIN] * len(trades)
+        return [_single(response, body)] if single else _batch(body, len(trades))
+
+
+def _single(response: HTTPResponse, body: bytes) -> _Result:
+    if response.status != 202:
+        return _Result(REFUSED)
+    result = msgspec.json.decode(body, type=_Result)
+    result.duplicate = response.getheader("Idempotency-Status") == "duplicate"
+    return result
+
+
+def _batch(body: bytes, trades: int) -> list[_Result]:
+    results = msgspec.json.decode(body, type=_Results).results
+    return results if len(results) == trades else [AGAIN] * trades

@@ -1,0 +1,27 @@
+"""A finding of `doctor`: what was looked at, how it stands, and the cure."""
+
+from enum import StrEnum
+
+from msgspec import Struct
+
+
+class Level(StrEnum):
+    """How a finding stands."""
+
+    OK = "OK"
+    WARN = "WARN"  # works, but less safe or slower than it could be
+    FAIL = "FAIL"  # trades can be lost, or are not captured
+
+
+class Finding(Struct, frozen=True):
+    """One thing that was looked at."""
+
+    level: Level
+    subject: str
+    message: str
+    cure: str = ""
+
+
+def judged(subject: str, message: str, bad: Level | None, cure: str) -> Finding:
+    """Return a finding: OK without a cure, or the bad level with it."""
+    return Finding(Level.OK, subject, message) if bad is None else Finding(bad, subject, message, cure)

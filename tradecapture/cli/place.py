@@ -1,0 +1,104 @@
+"""The place: where Redis and the database are, from the environment or a data folder."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, cast
+
+import click
+
+from tradecapture.cli.data_folder import DataFolder
+from tradecapture.cli.failure import UNREACHABLE, CommandError
+from tradecapture.inbox import Inbox, InboxReader, connect_redis
+from tradecapture.ledger import LedgerReader, check_schema
+from tradecapture.ledger.engine import make_engine
+from tradecapture.settings import Settings
+
+REDIS = "TRADECAPTURE_REDIS_URL"
+DATABASE = "TRADECAPTURE_DATABASE_URL"
+BROKER = "TRADECAPTURE_BROKER_URL"
+
+
+def data_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the option `--data` to a command."""
+    return click.option(
+        "--data",
+        "data",
+        type=click.Path(file_okay=False, path_type=Path),
+        default="tradecapture-data",
+        envvar="TRADECAPTURE_DATA",
+        show_default=True,
+        show_envvar=True,
+        metavar="DIR",
+        help="Data folder of `tradecapture up`.",
+    )(command)
+
+
+def locate(data: Path, *needed: str) -> Settings:
+    """Return the settings; a URL that the environment does not name is that of the running `up`.
+
+    Args:
+        data: the data folder.
+        needed: the variables that the command cannot do without.
+
+    Raises:
+        CommandError: a URL is needed that neither the environment nor an `up` gives.
+        SettingsError: a variable is not usable.
+    """
+    environment = dict(os.environ)
+    missing = [name for name in (REDIS, DATABASE) if not environment.get(name, "").strip()]
+    running = DataFolder(data).running() if missing else None
+    if running is not None:
+        urls = {REDIS: running.redis_url, DATABASE: running.database_url}
+        environment.update({name: urls[name] for name in missing})
+    elif unknown := [name for name in needed if name in missing]:
+        raise CommandError(
+            f"nothing runs in {data.absolute()}: start `tradecapture up` there (in another "
+            f"terminal), or set {' and '.join(unknown)}",
+            UNREACHABLE,
+        )
+    return Settings.from_environment(environment)
+
+
+@contextmanager
+def open_ledger(settings: Settings) -> Iterator[LedgerReader]:
+    """Open the ledger to read it.
+
+    Raises:
+        SchemaError: the database does not have this release's tables.
+        SettingsError: the URL is of no database that the ledger can use.
+        sqlalchemy.exc.SQLAlchemyError: it does not answer.
+    """
+    engine, dialect = make_engine(
+        settings.database_url, pool_size=1, timeout_seconds=settings.connect_seconds
+    )
+    try:
+        check_schema(engine)
+        yield LedgerReader(engine, dialect)
+    finally:
+        engine.dispose()
+
+
+@contextmanager
+def open_inbox(settings: Settings) -> Iterator[InboxReader]:
+    """Open the inboxes to read them.
+
+    Raises:
+        LaneCountError: Redis was first used with another lane count.
+        redis.exceptions.RedisError: Redis does not answer.
+    """
+    with connect_redis(settings.redis_url, settings.connect_seconds) as redis:
+        Inbox(redis, settings).check_lanes()
+        yield InboxReader(redis, settings.lanes)
+
+
+def redis_now_ms(settings: Settings) -> int:
+    """Return the time of Redis in milliseconds: ages are counted by its clock, not by ours.
+
+    Raises:
+        redis.exceptions.RedisError: Redis does not answer.
+    """
+    with connect_redis(settings.redis_url, settings.connect_seconds) as redis:
+        seconds, microseconds = cast(tuple[int, int], redis.time())
+    return seconds * 1000 + microseconds // 1000

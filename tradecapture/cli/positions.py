@@ -1,0 +1,82 @@
+"""`tradecapture positions`: what the captured trades of each partition add up to."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tradecapture.cli.place import DATABASE, data_option, locate, open_ledger
+from tradecapture.cli.screen import json_option, output, show_json, table
+from tradecapture.ledger import PartitionRow
+
+
+@click.command()
+@click.option("--account", metavar="ACCOUNT", help="Only the partitions of this account.")
+@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Show N at most.")
+@json_option
+@data_option
+def positions(account: str | None, limit: int | None, as_json: bool, data: Path) -> None:
+    """Show the position of each partition: quantities and notionals, exact, and trades captured.
+
+    \b
+    Examples:
+      tradecapture positions --account PB00042
+      tradecapture positions --json
+    """
+    with open_ledger(locate(data, DATABASE)) as ledger:
+        rows = ledger.positions(account_id=account, limit=limit)
+    if as_json:
+        show_json([_facts(row) for row in rows])
+        return
+    output().print(position_table("Positions", rows))
+
+
+def position_table(title: str, rows: list[PartitionRow]) -> Any:
+    """Return the positions of some partitions as a table."""
+    return table(
+        title,
+        ("partition", "trades #", "net quantity #", "quantities #", "notionals #", "halted"),
+        [
+            (
+                row.partition_key,
+                row.last_sequence,
+                _plain(row.net_quantity),
+                _sums(row.holding.quantities),
+                _sums(row.holding.notionals),
+                row.halted_reason,
+            )
+            for row in rows
+        ],
+    )
+
+
+def _facts(row: PartitionRow) -> dict[str, Any]:
+    return {
+        "partitionKey": row.partition_key,
+        "accountId": row.account_id,
+        "bookId": row.book_id,
+        "securityId": row.security_id,
+        "trades": row.last_sequence,
+        "netQuantity": _plain(row.net_quantity),
+        "quantities": {unit: _plain(value) for unit, value in row.holding.quantities.items()},
+        "notionals": {unit: _plain(value) for unit, value in row.holding.notionals.items()},
+        "lastTradeDate": row.last_trade_date,
+        "halted": row.halted_reason,
+        "updatedAt": row.updated_at,
+    }
+
+
+def _sums(values: Mapping[str, Decimal]) -> str:
+    return "\n".join(f"{_grouped(value)} {unit}" for unit, value in sorted(values.items()))
+
+
+def _plain(value: Decimal) -> str:
+    """Return all digits without an exponent, and no zeros after the last decimal."""
+    text = format(value, "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def _grouped(value: Decimal) -> str:
+    return format(Decimal(_plain(value)), ",f")

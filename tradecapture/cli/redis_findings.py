@@ -1,0 +1,134 @@
+"""Findings on Redis: does it keep what was accepted, and does it agree with this process."""
+
+import re
+import time
+from collections.abc import Mapping
+from typing import Any, NamedTuple, cast
+
+from redis import Redis
+from redis.exceptions import RedisError, ResponseError
+
+from tradecapture.cli.finding import Finding, Level, judged
+from tradecapture.inbox import connect_redis
+from tradecapture.inbox.keys import LANES_KEY
+from tradecapture.local.redis_server import OLDEST_VERSION
+from tradecapture.settings import Settings, without_password
+
+CLOCK_WARN_SECONDS = 1.0  # more would falsify shown ages and latencies; no promise depends on it
+CONFIG_NAMES = ("appendonly", "appendfsync", "maxmemory-policy", "maxmemory")
+
+
+class RedisFacts(NamedTuple):
+    """What Redis says of itself."""
+
+    version: str
+    config: Mapping[str, str] | None  # None: it does not let us read its configuration
+    last_write_ok: bool
+    lanes: int | None  # recorded at first use
+    clock_seconds: float  # its time minus ours
+
+
+def examine_redis(settings: Settings) -> list[Finding]:
+    """Ask Redis, and judge the answers; one FAIL where it does not answer. Changes nothing."""
+    url = without_password(settings.redis_url)
+    try:
+        with connect_redis(settings.redis_url, settings.connect_seconds) as redis:
+            facts = _ask(redis)
+    except RedisError as error:
+        cure = "start it, or correct TRADECAPTURE_REDIS_URL; until then submissions get 503"
+        return [Finding(Level.FAIL, "Redis", f"{url} does not answer: {error}", cure)]
+    return [Finding(Level.OK, "Redis", f"{url} answers"), *judge_redis(facts, settings.lanes)]
+
+
+def judge_redis(facts: RedisFacts, lanes: int) -> list[Finding]:
+    """Judge what Redis says of itself. Pure."""
+    numbers = tuple(int(part) for part in re.findall(r"\d+", facts.version)[:2])
+    oldest = ".".join(map(str, OLDEST_VERSION))
+    return [
+        judged(
+            "Redis version",
+            f"{facts.version}, {oldest} or later is needed",
+            Level.FAIL if numbers < OLDEST_VERSION else None,
+            f"install Redis {oldest} or later",
+        ),
+        *(_unread() if facts.config is None else _judge_config(facts.config)),
+        judged(
+            "Redis last write",
+            "to the append-only file succeeded" if facts.last_write_ok else "failed",
+            None if facts.last_write_ok else Level.FAIL,
+            "see the log of Redis; most often its disk is full",
+        ),
+        _judge_lanes(facts.lanes, lanes),
+        judged(
+            "clock",
+            f"Redis is {facts.clock_seconds:+.3f} s from this host",
+            Level.WARN if abs(facts.clock_seconds) > CLOCK_WARN_SECONDS else None,
+            "synchronise both hosts by NTP; order and leases do not depend on it, since they use "
+            "the clock of Redis alone",
+        ),
+    ]
+
+
+def _judge_config(config: Mapping[str, str]) -> list[Finding]:
+    sync = config.get("appendfsync", "unknown")
+    limit, policy = config.get("maxmemory", "0"), config.get("maxmemory-policy", "unknown")
+    return [
+        judged(
+            "Redis appendonly",
+            config.get("appendonly", "unknown"),
+            None if config.get("appendonly") == "yes" else Level.FAIL,
+            "accepted trades are lost when Redis ends: set `appendonly yes`",
+        ),
+        judged(
+            "Redis appendfsync",
+            sync,
+            {"always": None, "everysec": Level.WARN}.get(sync, Level.FAIL),
+            "trades that were answered as safe are lost in a power cut: set `appendfsync always`, "
+            "which costs next to nothing because submissions are pipelined",
+        ),
+        judged(
+            "Redis maxmemory-policy",
+            f"{policy} (maxmemory {limit})",
+            None if policy == "noeviction" else Level.FAIL,
+            "Redis may throw out accepted trades when its memory is full: set "
+            "`maxmemory-policy noeviction`; submissions then get 503 and nothing is lost",
+        ),
+    ]
+
+
+def _unread() -> list[Finding]:
+    cure = (
+        "this Redis refuses CONFIG GET: make sure in its provider's console that appendonly is "
+        "yes, appendfsync is always and maxmemory-policy is noeviction"
+    )
+    return [Finding(Level.WARN, "Redis configuration", "cannot be read", cure)]
+
+
+def _judge_lanes(recorded: int | None, lanes: int) -> Finding:
+    if recorded is None:
+        return Finding(Level.OK, "lanes", f"{lanes} set, none recorded: Redis was not used yet")
+    return judged(
+        "lanes",
+        f"{lanes} set, {recorded} recorded at first use",
+        None if recorded == lanes else Level.FAIL,
+        f"set TRADECAPTURE_LANES={recorded} for every process",
+    )
+
+
+def _ask(redis: "Redis") -> RedisFacts:
+    before = time.time()
+    seconds, microseconds = cast(tuple[int, int], redis.time())
+    ours = (before + time.time()) / 2
+    info = cast(dict[str, Any], redis.info())
+    recorded = cast(bytes | None, redis.get(LANES_KEY))
+    try:
+        config = cast(dict[str, str], redis.config_get(*CONFIG_NAMES))
+    except ResponseError:
+        config = None
+    return RedisFacts(
+        version=str(info["redis_version"]),
+        config=config,
+        last_write_ok=info.get("aof_last_write_status", "ok") == "ok",
+        lanes=int(recorded) if recorded else None,
+        clock_seconds=seconds + microseconds / 1_000_000 - ours,
+    )

@@ -1,0 +1,195 @@
+"""`tradecapture submit`: trades of files into the inboxes, each row with its answer."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+from itertools import islice
+from pathlib import Path
+from typing import BinaryIO, TypeVar
+
+import click
+
+from tradecapture.cli.ending import await_outcomes
+from tradecapture.cli.failure import FOUND, UNREACHABLE, CommandError
+from tradecapture.cli.place import DATABASE, REDIS, data_option, locate, open_ledger
+from tradecapture.cli.screen import bar, output, remarks, table
+from tradecapture.cli.tally import SHOWN, Answered, Tally
+from tradecapture.cli.trade_files import Format, TradeFile, read_trades
+from tradecapture.client import Client
+from tradecapture.outcome import Outcome
+from tradecapture.settings import Settings
+
+CHUNK_TRADES = 1000  # a call of the client; more no longer lowers the cost of a trade
+STANDARD_INPUT = "-"
+FILES = click.Path(exists=True, dir_okay=False, allow_dash=True)
+
+Item = TypeVar("Item")
+
+
+@click.command()
+@click.argument("files", metavar="FILE...", nargs=-1, required=True, type=FILES)
+@click.option(
+    "--format",
+    "forced",
+    type=click.Choice([kind.value for kind in Format]),
+    help="Format of the files; by default from the suffix, or how the file begins.",
+)
+@click.option("--wait", is_flag=True, help="Wait until every accepted trade has an outcome.")
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=0),
+    default=60.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long to wait, at most.",
+)
+@click.option(
+    "--errors",
+    type=click.File("wb", lazy=False),
+    metavar="FILE",
+    help="Write every refused row with its reasons to this file, as NDJSON.",
+)
+@data_option
+def submit(
+    files: tuple[str, ...],
+    forced: str | None,
+    wait: bool,
+    timeout: float,
+    errors: BinaryIO | None,
+    data: Path,
+) -> None:
+    """Submit the trades of FILEs: NDJSON, JSON (an array or one trade) or CSV; - is standard input.
+
+    A row that is refused is reported and does not stop the others. Submitting a file again is
+    always harmless: trades that were accepted before are recognised.
+
+    \b
+    A CSV file has one row a trade and one lot a row. Its first line names the columns:
+      tradeId,accountId,bookId,securityId,source,tradeDate,counterpartyIds,quantity
+    and, where wanted, unit, price, currency, lotIdentifier, tradeTimestamp, bookingTimestamp,
+    sequenceNumber, enteredBy, entryTimestamp, idempotencyKey, metadata.NAME. Several
+    counterparties are separated by semicolons.
+
+    \b
+    Exit codes: 0 all accepted; 1 some refused, or without an outcome after --timeout;
+    2 wrong use, or a file that cannot be read; 3 Redis or the database out of reach.
+
+    \b
+    Examples:
+      tradecapture submit trades.ndjson --wait
+      tradecapture submit monday.csv tuesday.csv --errors refused.ndjson
+      tradecapture generate --trades 1000 | tradecapture submit -
+    """
+    settings = locate(data, REDIS, DATABASE)
+    tally = Tally(errors)
+    with ExitStack() as stack:
+        streams = [_open(stack, name) for name in files]
+        # All heads are read before the first trade is sent.
+        sources = [
+            read_trades(_shown(name), stream, Format(forced) if forced else None)
+            for name, stream in zip(files, streams, strict=True)
+        ]
+        client = Client(settings)
+        stack.callback(client.close)
+        _send(client, sources, _size(files), tally)
+    ended = _wait(settings, tally, timeout) if wait and tally.accepted_ids else None
+    _show(tally, ended)
+    if tally.counts[Answered.UNAVAILABLE]:
+        raise CommandError(
+            f"Redis went out of reach. {tally.safe} trades are safe on its disk, the others were "
+            "not sent. When it is back, run the same command again: what was accepted is "
+            "recognised, so that is harmless",
+            UNREACHABLE,
+        )
+    if ended is not None and len(ended) < len(tally.accepted_ids):
+        remarks().print(
+            f"{len(tally.accepted_ids) - len(ended)} trades have no outcome yet after "
+            f"{timeout:g} s. They are safe and wait: see `tradecapture partitions`, and "
+            "`tradecapture doctor` for whether workers run."
+        )
+    if tally.refused or (ended is not None and _not_captured(tally, ended)):
+        raise SystemExit(FOUND)
+
+
+def _send(client: Client, sources: Iterable[TradeFile], size: int | None, tally: Tally) -> None:
+    """Send until the files end, or Redis does not answer: later trades must not overtake."""
+    with bar(of_bytes=True) as progress:
+        task = progress.add_task("submitting", total=size, note="")
+        before = 0
+        for source in sources:
+            end = 0
+            for rows in _chunks(source.rows):
+                answers = iter(client.submit_many(row.trade for row in rows if row.trade))
+                for row in rows:
+                    tally.add(source.name, source.format, row, next(answers) if row.trade else None)
+                if tally.counts[Answered.UNAVAILABLE]:
+                    return
+                end = rows[-1].end
+                note = f"{sum(tally.counts.values()):,} trades"
+                progress.update(task, completed=before + end, note=note)
+            before += end
+
+
+def _wait(settings: Settings, tally: Tally, seconds: float) -> dict[str, Outcome]:
+    with bar() as progress, open_ledger(settings) as ledger:
+        task = progress.add_task("capturing", total=len(tally.accepted_ids), note="")
+        return await_outcomes(
+            ledger,
+            tally.accepted_ids,
+            seconds,
+            lambda ended: progress.update(task, completed=ended),
+        )
+
+
+def _not_captured(tally: Tally, ended: dict[str, Outcome]) -> int:
+    captured = sum(outcome in (Outcome.CAPTURED, Outcome.DUPLICATE) for outcome in ended.values())
+    return len(tally.accepted_ids) - captured
+
+
+def _show(tally: Tally, ended: dict[str, Outcome] | None) -> None:
+    rows: list[tuple[str, int]] = [
+        (answered.value, tally.counts[answered])
+        for answered in Answered
+        if tally.counts[answered] or answered is Answered.ACCEPTED
+    ]
+    if ended is not None:
+        outcomes = list(ended.values())
+        rows += [
+            (f"now {outcome.value.lower()}", outcomes.count(outcome))
+            for outcome in Outcome
+            if outcome in outcomes
+        ]
+        if waiting := len(tally.accepted_ids) - len(ended):
+            rows.append(("still waiting", waiting))
+    output().print(table("Submitted", ("outcome", "trades #"), rows))
+    for refused in tally.shown:
+        remarks().print(
+            f"{refused.file}, row {refused.row}"
+            + (f" ({refused.trade_id})" if refused.trade_id else "")
+            + f": {'; '.join(refused.reasons)}"
+        )
+    if tally.refused > SHOWN:
+        remarks().print(
+            f"... and {tally.refused - SHOWN} more: --errors FILE writes all of them to a file"
+        )
+
+
+def _open(stack: ExitStack, name: str) -> BinaryIO:
+    if name == STANDARD_INPUT:
+        return click.get_binary_stream("stdin")
+    return stack.enter_context(Path(name).open("rb"))
+
+
+def _shown(name: str) -> str:
+    return "standard input" if name == STANDARD_INPUT else name
+
+
+def _size(names: Iterable[str]) -> int | None:
+    """Return the bytes of all files together; None: a stream is among them."""
+    if STANDARD_INPUT in names:
+        return None
+    return sum(Path(name).stat().st_size for name in names)
+
+
+def _chunks(items: Iterator[Item]) -> Iterator[list[Item]]:
+    while chunk := list(islice(items, CHUNK_TRADES)):
+        yield chunk
