@@ -101,13 +101,17 @@ class Client:
         """Put validated trades into their inboxes and ring; refuse the invalid ones."""
         valid = [item for item in submissions if isinstance(item, Submission)]
         acceptance = self.inbox.accept(valid)
-        for lane in self._bell.ring(acceptance.ring):
-            self.inbox.clear_bell(lane)
+        self.ring(acceptance.ring)
         answers = iter(acceptance.answers)
         return [
             self._explained(next(answers), item) if isinstance(item, Submission) else _refusal(item)
             for item in submissions
         ]
+
+    def ring(self, lanes: Iterable[int]) -> None:
+        """Ring lanes' bells; where the broker is out of reach, leave it to the sweep."""
+        for lane in self._bell.ring(lanes):
+            self.inbox.clear_bell(lane)
 
     def status(self, trade_id: str) -> TradeStatus | None:
         """Return what is known of an accepted trade; None: no such trade was accepted.

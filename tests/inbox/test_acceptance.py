@@ -8,7 +8,7 @@ from redis import Redis
 
 from tests.builders import partition_of, submission, submissions
 from tests.inbox.looking import KEYS, claimed, everything, trade_ids, waiting
-from tradecapture.inbox import Inbox, connect_redis
+from tradecapture.inbox import Inbox, Settlement, connect_redis
 from tradecapture.inbox.acceptance import ACCEPT_TRADES
 from tradecapture.local.ports import free_port
 from tradecapture.receipt import Receipt, Refusal, RefusalCode
@@ -132,17 +132,18 @@ def test_a_full_redis_refuses_and_keeps_nothing(inbox: Inbox, full_redis: "Redis
 def test_after_a_refused_call_nothing_of_the_lane_is_accepted(
     inbox: Inbox, full_redis: "Redis"
 ) -> None:
-    """Redis fills up within a batch: later trades must not overtake those that were refused."""
-    large = "x" * 10_000
-    batch = [submission(f"T-{n}", metadata={"note": large}) for n in range(3 * ACCEPT_TRADES)]
-    receipts(inbox, [submission("T-before")])
-    fill_after(full_redis, 2_000_000)  # less than the first call stores
+    """Large trades find no room: small ones behind them must not overtake them."""
+    notes = ("small", "x" * 10_000, "small")
+    batch = [
+        submission(f"T-{n}", metadata={"note": notes[n // ACCEPT_TRADES]})
+        for n in range(3 * ACCEPT_TRADES)
+    ]
+    fill_after(full_redis, 3_000_000)  # more than all the small ones, less than the large ones
     answers = inbox.accept(batch).answers
-    assert [type(answer) for answer in answers] == [Receipt] * ACCEPT_TRADES + [Refusal] * (
-        2 * ACCEPT_TRADES
-    )
+    accepted = [isinstance(answer, Receipt) for answer in answers]
+    assert accepted == [True] * ACCEPT_TRADES + [False] * (2 * ACCEPT_TRADES)
     full_redis.config_set("maxmemory", 0)
-    assert positions(inbox, batch) == list(range(2, 2 + len(batch)))
+    assert positions(inbox, batch) == list(range(1, 1 + len(batch)))
 
 
 def test_a_full_redis_can_still_be_emptied(inbox: Inbox, full_redis: "Redis") -> None:
@@ -154,7 +155,7 @@ def test_a_full_redis_can_still_be_emptied(inbox: Inbox, full_redis: "Redis") ->
     claim = claimed(inbox)
     assert inbox.renew(0, claim.token, [ONE]) == [True]
     assert inbox.hold(TWO, "a reason")
-    assert inbox.settle(0, claim.token, [(ONE, 2, "")]) == [True]  # type: ignore[list-item]
+    assert inbox.settle(0, claim.token, [Settlement(ONE, 2)]) == [True]
     assert inbox.postpone(0, claim.token, [TWO], 0.0) == [0]
     inbox.release(TWO)
     assert trade_ids(claimed(inbox)) == [["B2-1", "B2-2"]]

@@ -62,7 +62,9 @@ def tell_a_story(inbox: Inbox) -> None:
     inbox.redis.zadd(lane_keys(0).due, {one: 0, two: 0})
     inbox.redis.set(lane_keys(0).lock(one), "another's")
     inbox.claim(0, "owner", 0)
-    inbox.overdue()
+    inbox.redis.zadd(lane_keys(0).due, {one: 0})
+    inbox.clear_bell(0)
+    assert inbox.overdue() == [0]
 
 
 @pytest.fixture

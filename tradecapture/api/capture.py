@@ -86,7 +86,7 @@ def find_trade(service: Service, trade_id: str) -> TradeStatus | None:
     return service.client.status(trade_id)
 
 
-def trade_body(status: TradeStatus, *, with_document: bool = True) -> TradeBody:
+def trade_body(status: TradeStatus) -> TradeBody:
     """Return what is answered of a trade."""
     return TradeBody(
         trade_id=status.trade_id,
@@ -98,8 +98,7 @@ def trade_body(status: TradeStatus, *, with_document: bool = True) -> TradeBody:
         captured_at=_or_unset(status.captured_at),
         task_id=_or_unset(status.task_id),
         reason=_or_unset(status.reason),
-        # Raw: its decimals must not pass through a number type on their way out.
-        trade=Raw(status.document) if with_document and status.document is not None else UNSET,
+        trade=UNSET if status.document is None else _as_stored(status.document),
     )
 
 
@@ -171,6 +170,15 @@ async def _trade(request: Request[Any, Any, Any]) -> ASGIResponse:
     if status is None:
         raise not_found(f"no trade with the id {trade_id!r} was accepted")
     return ASGIResponse(body=_encode(trade_body(status)))
+
+
+def _as_stored(document: bytes) -> Raw:
+    """Return a document byte for byte: its decimals must not pass through a number type."""
+    try:
+        return msgspec.json.decode(document, type=Raw)
+    except (msgspec.DecodeError, RecursionError):
+        # Parked because it cannot be read: show it as text, so that the answer can be.
+        return Raw(_encode(document.decode(errors="replace")))
 
 
 def _or_unset(value: Any) -> Any:

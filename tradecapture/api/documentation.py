@@ -64,6 +64,7 @@ def _in_path(name: str, description: str) -> Parameter:
 
 
 def _operation(
+    summary: str,
     responses: Responses,
     parameters: Sequence[Parameter] = (),
     request_body: RequestBody | None = None,
@@ -73,6 +74,7 @@ def _operation(
     class Described(Operation):
         def __post_init__(self) -> None:
             self.tags = [tag]
+            self.summary = summary
             self.parameters = [*parameters, _CORRELATION_ID_OF_REQUEST]
             self.request_body = request_body
             self.responses = responses
@@ -90,6 +92,7 @@ _ARRAY = Schema(type=OpenAPIType.ARRAY, items=_schema("Trade"), min_items=1, max
 _LINES = Schema(type=OpenAPIType.STRING, description="one trade a line; blank lines are skipped")
 
 CAPTURE = _operation(
+    "Submit a trade",
     {
         "200": _answer("it reached its outcome within the time preferred", "TradeBody", _RECEIPT),
         "202": _answer("safe on disk at the broker", "AcceptedBody", _RECEIPT),
@@ -109,6 +112,7 @@ CAPTURE = _operation(
     RequestBody({JSON: OpenAPIMediaType(_schema("Trade"))}, required=True),
 )
 BATCH = _operation(
+    "Submit up to 10,000 trades",
     {
         "202": _answer("the valid ones are safe on disk at the broker", "BatchBody"),
         **_problems(
@@ -122,6 +126,7 @@ BATCH = _operation(
     RequestBody({JSON: OpenAPIMediaType(_ARRAY), NDJSON: OpenAPIMediaType(_LINES)}, required=True),
 )
 TRADE = _operation(
+    "What became of a trade",
     {
         "200": _answer("what is known of it", "TradeBody"),
         **_problems(
@@ -133,6 +138,7 @@ TRADE = _operation(
     [_in_path("tradeId", "as submitted; percent-encoded")],
 )
 JOB = _operation(
+    "How far a job is",
     {
         "200": _answer("how far it is", "JobBody"),
         **_problems(_400="a header is not sound", _404="no such job", _503=_UNREACHABLE),
@@ -140,6 +146,7 @@ JOB = _operation(
     [_in_path("jobId", "as answered to a submission")],
 )
 HEALTH = _operation(
+    "Health, with each server and the connection pool",
     {
         "200": _answer("UP", "HealthBody"),
         "503": _answer("DOWN", "HealthBody"),
@@ -148,6 +155,7 @@ HEALTH = _operation(
     tag="management",
 )
 MANAGEMENT_HEALTH = _operation(
+    "Health, for load balancers",
     {
         "200": _answer("UP", "ManagementHealthBody"),
         "503": _answer("DOWN", "ManagementHealthBody"),

@@ -102,11 +102,15 @@ def _answer(request: Request[Any, Any, Any], problem: ProblemError) -> Response[
 
 def _of_http(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
     status = HTTPStatus(error.status_code)
+    headers = error.headers or {}
     detail = error.detail
-    if status is HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+    if status is HTTPStatus.NOT_FOUND:
+        detail = "nothing is served at this address; /schema shows what is"
+    elif status is HTTPStatus.METHOD_NOT_ALLOWED:
+        detail = f"this address takes {headers.get('allow', 'another method')}"
+    elif status is HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
         limit = request.route_handler.resolve_request_max_body_size()
         detail = f"the body is larger than {limit} bytes; nothing of it was kept"
-    headers = error.headers or {}
     return _answer(request, ProblemError(status.value, status.name, detail, headers=headers))
 
 

@@ -117,7 +117,9 @@ def _document(cells: dict[str, str]) -> dict[str, Any]:
     given: dict[str, Any] = {name: cell for name, cell in cells.items() if cell}
     lot = {name: given.pop(name) for name in LOT if name in given}
     metadata = {
-        name.removeprefix(METADATA): given.pop(name) for name in list(given) if name.startswith(METADATA)
+        name.removeprefix(METADATA): given.pop(name)
+        for name in list(given)
+        if name.startswith(METADATA)
     }
     given["counterpartyIds"] = [
         part.strip() for part in given.get("counterpartyIds", "").split(";") if part.strip()

@@ -3,15 +3,15 @@
 import fcntl
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import msgspec
 from msgspec import Struct
-from redis import Redis
 from redis.exceptions import RedisError
 
 from tradecapture.cli.failure import USAGE, CommandError
+from tradecapture.inbox import connect_redis
 from tradecapture.local.ports import LOOPBACK, free_port, is_free
 from tradecapture.local.waiting import wait_until
 
@@ -89,7 +89,7 @@ class DataFolder:
         """Return the port of this folder's Redis: chosen once and kept while nobody else has it.
 
         Raises:
-            CommandError: a Redis that an earlier run left behind still writes into this folder.
+            CommandError: programs that an earlier run left behind still use this folder.
         """
         try:
             port = int(self._redis_port.read_text())
@@ -105,19 +105,31 @@ class DataFolder:
 
     def _refuse_own_redis(self, port: int) -> None:
         """Two servers on one append-only file would ruin it."""
-        with Redis(LOOPBACK, port, socket_timeout=ANSWER_SECONDS, retry=None) as redis:
+        with connect_redis(f"redis://{LOOPBACK}:{port}", ANSWER_SECONDS) as redis:
             try:
-                answer = redis.config_get("dir")
-                process_id = redis.info("server")["process_id"]  # type: ignore[index]  # sync
+                folder = redis.config_get("dir")["dir"]
+                own = {int(redis.info("server")["process_id"])}
             except RedisError:
                 return
-        if os.path.realpath(answer["dir"]) == os.path.realpath(self.redis):  # type: ignore[index]  # sync
-            raise CommandError(
-                f"an earlier `tradecapture up` on {self.path} was killed and its Redis still runs "
-                f"(process {process_id}); its trades are safe. End it with `kill {process_id}`, "
-                "then start again",
-                USAGE,
-            )
+        if folder is None or Path(folder).resolve() != self.redis.resolve():
+            return
+        with suppress(OSError, msgspec.DecodeError):
+            record = msgspec.json.decode(self._running.read_bytes(), type=Running)
+            own |= {process for process in record.process_ids.values() if _is_alive(process)}
+        raise CommandError(
+            f"an earlier `tradecapture up` on {self.path} was killed, and its programs still run; "
+            f"the trades are safe. End them with `kill {' '.join(map(str, sorted(own)))}`, "
+            "then start again",
+            USAGE,
+        )
+
+
+def _is_alive(process_id: int) -> bool:
+    try:
+        os.kill(process_id, 0)
+    except OSError:
+        return False
+    return True
 
 
 def _take(descriptor: int, kind: int) -> bool:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from tradecapture.cli.epilog import epilog
 from tradecapture.cli.place import DATABASE, data_option, locate
 from tradecapture.cli.screen import output
 from tradecapture.ledger.dialects import DIALECTS
@@ -17,7 +18,12 @@ def database() -> None:
     """Look after the ledger's tables."""
 
 
-@database.command()
+@database.command(
+    epilog=epilog(
+        "TRADECAPTURE_DATABASE_URL=postgresql://desk@db/ledger tradecapture db upgrade",
+        "tradecapture db upgrade --sql mssql > ledger.sql",
+    )
+)
 @click.option(
     "--sql",
     "dialect",
@@ -27,13 +33,7 @@ def database() -> None:
 )
 @data_option
 def upgrade(dialect: str | None, data: Path) -> None:
-    """Bring the tables of TRADECAPTURE_DATABASE_URL up to this release; harmless when run twice.
-
-    \b
-    Examples:
-      TRADECAPTURE_DATABASE_URL=postgresql://desk@db/ledger tradecapture db upgrade
-      tradecapture db upgrade --sql mssql > ledger.sql
-    """
+    """Bring the tables of TRADECAPTURE_DATABASE_URL up to this release; harmless when run twice."""
     if dialect:
         upgrade_sql(dialect)
         return

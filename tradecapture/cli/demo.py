@@ -6,26 +6,26 @@ from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import NamedTuple
 
 import click
 
 from tradecapture.cli.demo_evidence import gather
-from tradecapture.cli.demo_report import Report, Sending, report_on
+from tradecapture.cli.demo_report import Sending, report_on
+from tradecapture.cli.demo_screen import Found, show
 from tradecapture.cli.demo_traffic import Job, at_a_pace, at_full_speed, send
 from tradecapture.cli.ending import await_outcomes
+from tradecapture.cli.epilog import epilog
 from tradecapture.cli.failure import FOUND, USAGE, CommandError
 from tradecapture.cli.fleet_run import FleetRun, Say, prepared
 from tradecapture.cli.place import BROKER, DATABASE, REDIS, open_inbox, open_ledger
-from tradecapture.cli.positions import position_table
-from tradecapture.cli.screen import bar, json_option, output, remarks, show_json, table
+from tradecapture.cli.screen import bar, json_option, remarks, show_json
 from tradecapture.generate import Mix, generate
-from tradecapture.ledger import PartitionRow
 from tradecapture.local.ports import free_port
 
 WORKERS = 2
 BURST_TRADES_A_SECOND = 184.0  # the desk's burst: 2 million trades a day come to 23 a second
 BURST_SECONDS = 5.0  # long enough for some hundred trades, and a p99
+READY_SECONDS = 60.0  # for a new fleet; it needs 5 on two idle cores
 ENDING_SECONDS = 60.0  # for every accepted trade to have its outcome; a full-speed run needs 10
 SHOWN_POSITIONS = 3
 
@@ -33,14 +33,16 @@ FLOOD = "full speed"
 BURST = f"the desk's burst, {BURST_TRADES_A_SECOND:.0f} trades/s"
 
 
-class Found(NamedTuple):
-    """What a demo found, and some of what it made."""
-
-    report: Report
-    positions: list[PartitionRow]
-
-
-@click.command()
+@click.command(
+    epilog=epilog(
+        "tradecapture demo",
+        "tradecapture demo --trades 100000 --data demo-data",
+        codes=(
+            "0 nothing was lost, doubled or reordered; 1 something was; 2 wrong use; "
+            "3 a program did not run"
+        ),
+    )
+)
 @click.option(
     "--trades", type=click.IntRange(min=100), default=20_000, show_default=True, help="How many."
 )
@@ -57,15 +59,6 @@ def demo(trades: int, seed: int, data: Path | None, as_json: bool) -> None:
 
     The fleet is its own: a Redis, a SQLite ledger, the API and two workers on free ports.
     TRADECAPTURE_REDIS_URL, TRADECAPTURE_BROKER_URL and TRADECAPTURE_DATABASE_URL are not used.
-
-    \b
-    Exit codes: 0 nothing was lost, doubled or reordered; 1 something was; 2 wrong use;
-    3 a program did not run.
-
-    \b
-    Examples:
-      tradecapture demo
-      tradecapture demo --trades 100000 --data demo-data
     """
     say = remarks().print
     with ExitStack() as stack:
@@ -81,20 +74,20 @@ def demo(trades: int, seed: int, data: Path | None, as_json: bool) -> None:
         run = stack.enter_context(
             prepared(folder, say, given, **ports, workers=WORKERS, concurrency=1)
         )
-        found = run.run(lambda run, stop: _run(run, stop, trades, seed, say))
+        found = run.run(
+            lambda run, stop: _run(run, stop, trades, seed, say), ready_seconds=READY_SECONDS
+        )
     if found is None:
         raise click.Abort
     if as_json:
         show_json(found.report)
     else:
-        _show(found, data)
+        show(found, data)
     if not found.report.proven:
         raise SystemExit(FOUND)
 
 
-def _run(
-    run: FleetRun, stop: threading.Event, trades: int, seed: int, say: Say
-) -> Found | None:
+def _run(run: FleetRun, stop: threading.Event, trades: int, seed: int, say: Say) -> Found | None:
     today = datetime.now(UTC).date()
     flood = Mix(trades, seed, today=today)
     burst = Mix(round(BURST_TRADES_A_SECOND * BURST_SECONDS), seed + 1, today=today)
@@ -127,50 +120,3 @@ def _run(
         report = report_on(gather(phases, [flood, burst], inbox, ledger))
         busiest = sorted(ledger.positions(), key=lambda row: row.last_sequence, reverse=True)
     return Found(report, busiest[:SHOWN_POSITIONS])
-
-
-def _show(found: Found, data: Path | None) -> None:
-    report, screen = found.report, output()
-    screen.print(table("Outcomes", ("outcome", "trades #"), report.outcomes.items()))
-    screen.print(
-        table(
-            "From submission to capture",
-            ("traffic", "trades #", "trades/s #", "p50 ms #", "p95 ms #", "p99 ms #"),
-            [
-                (
-                    latency.phase,
-                    latency.trades,
-                    f"{latency.trades_per_second:,.0f}",
-                    *(f"{ms:,.1f}" for ms in (latency.p50_ms, latency.p95_ms, latency.p99_ms)),
-                )
-                for latency in report.latencies
-            ],
-        ),
-        "Measured for each trade from the sending of its HTTP request to its captured_at in the\n"
-        "ledger, the moment before its transaction is committed; one machine, so one clock. At\n"
-        "full speed trades queue: that latency is the length of the queue. The burst's counts.",
-    )
-    screen.print(
-        table(
-            "Proof",
-            ("", "found #", "wanted #", ""),
-            [
-                (check.name, check.found, check.wanted, "ok" if check.holds else "FAILED")
-                for check in report.checks
-            ],
-        ),
-        position_table("The three busiest positions", found.positions),
-    )
-    screen.print(
-        "Proven: nothing lost, nothing doubled, everything in order."
-        if report.proven
-        else "NOT PROVEN: see the lines that FAILED. "
-        + ("The data and the logs are in the folder." if data else "--data DIR keeps the logs.")
-    )
-    screen.print(
-        "\nNext:\n"
-        + (f"  tradecapture up --data {data}     (its trades are still there)\n" if data else "")
-        + "  tradecapture up\n"
-        "  tradecapture generate --trades 1000 | tradecapture submit - --wait\n"
-        "  tradecapture positions"
-    )

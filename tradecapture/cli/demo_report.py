@@ -120,9 +120,7 @@ def report_on(evidence: Evidence) -> Report:
     )
 
 
-def _latency(
-    phase: str, sent_at: Mapping[str, float], captured_at: Mapping[str, float]
-) -> Latency:
+def _latency(phase: str, sent_at: Mapping[str, float], captured_at: Mapping[str, float]) -> Latency:
     both = sent_at.keys() & captured_at.keys()
     took = [1000 * (captured_at[trade_id] - sent_at[trade_id]) for trade_id in both]
     first = min(sent_at[trade_id] for trade_id in both)

@@ -1,10 +1,11 @@
-"""`tradecapture doctor`: is everything set up so that the promises hold; each fault with its cure."""
+"""`tradecapture doctor`: does the set-up keep the promises; each fault with its cure."""
 
 from pathlib import Path
 
 import click
 
 from tradecapture.cli.database_findings import examine_database
+from tradecapture.cli.epilog import epilog
 from tradecapture.cli.failure import FOUND
 from tradecapture.cli.finding import Level
 from tradecapture.cli.place import DATABASE, REDIS, data_option, locate
@@ -16,7 +17,13 @@ from tradecapture.cli.worker_findings import examine_workers
 STYLES = {Level.OK: "green", Level.WARN: "yellow", Level.FAIL: "bold red"}
 
 
-@click.command()
+@click.command(
+    epilog=epilog(
+        "tradecapture doctor",
+        "tradecapture doctor --processes 40 --json",
+        codes="0 nothing failed; 1 something failed; 2 wrong use; 3 no server is named",
+    )
+)
 @click.option(
     "--processes",
     type=click.IntRange(min=1),
@@ -31,14 +38,6 @@ def doctor(processes: int | None, as_json: bool, data: Path) -> None:
     Looks at what the promises depend on: that Redis keeps every trade on disk and evicts none,
     that a commit lasts, that lanes, clocks and tables agree, that the connections suffice
     (processes x TRADECAPTURE_POOL_SIZE). It changes nothing.
-
-    \b
-    Exit codes: 0 nothing failed; 1 something failed; 2 wrong use; 3 nothing to examine.
-
-    \b
-    Examples:
-      tradecapture doctor
-      tradecapture doctor --processes 40 --json
     """
     settings = locate(data, REDIS, DATABASE)
     findings = [*examine_versions(), *examine_redis(settings)]

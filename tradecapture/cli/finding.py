@@ -24,4 +24,6 @@ class Finding(Struct, frozen=True):
 
 def judged(subject: str, message: str, bad: Level | None, cure: str) -> Finding:
     """Return a finding: OK without a cure, or the bad level with it."""
-    return Finding(Level.OK, subject, message) if bad is None else Finding(bad, subject, message, cure)
+    if bad is None:
+        return Finding(Level.OK, subject, message)
+    return Finding(bad, subject, message, cure)

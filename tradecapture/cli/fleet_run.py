@@ -1,7 +1,9 @@
 """A run of the local fleet: check everything, start it, keep it running, stop all of it."""
 
+import math
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -9,7 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from tradecapture.cli.data_folder import DataFolder, Running
-from tradecapture.cli.failure import USAGE, CommandError
+from tradecapture.cli.failure import UNREACHABLE, USAGE, CommandError
 from tradecapture.cli.fleet import Fleet
 from tradecapture.cli.place import DATABASE, REDIS
 from tradecapture.ledger import upgrade
@@ -20,6 +22,7 @@ from tradecapture.local.supervisor import Event, EventKind, Supervisor
 from tradecapture.settings import Settings
 
 READY_LOOK_SECONDS = 0.1  # between two looks whether everything is ready
+READY_REMARK_SECONDS = 20.0  # a usual start takes 5; after this the user is told where to look
 
 Result = TypeVar("Result")
 Say = Callable[[str], None]
@@ -34,21 +37,26 @@ class FleetRun:
         self._processes: dict[str, int] = {}
         self._ready = False
 
-    def run(self, work: Callable[["FleetRun", threading.Event], Result]) -> Result:
+    def run(
+        self,
+        work: Callable[["FleetRun", threading.Event], Result],
+        ready_seconds: float = math.inf,
+    ) -> Result:
         """Run the fleet for as long as some work takes, or until a signal asks to end.
 
         Args:
             work: called in a thread once everything is ready, with an event that says that it
-                must end.
+                must end; that event may be set already.
+            ready_seconds: how long everything may take to be ready.
 
         Raises:
             SupervisorError: a program cannot be kept running.
             LaneCountError: Redis was first used with another lane count.
-            CommandError: a signal came before everything was ready.
+            CommandError: not everything became ready in time.
         """
         stop = threading.Event()
         with ThreadPoolExecutor(1) as executor:
-            done = executor.submit(self._when_ready, work, stop)
+            done = executor.submit(self._when_ready, work, stop, ready_seconds)
             done.add_done_callback(lambda _: stop.set())
             try:
                 Supervisor(self.fleet.programs(), self._report).run_until(stop)
@@ -69,10 +77,24 @@ class FleetRun:
         )
 
     def _when_ready(
-        self, work: Callable[["FleetRun", threading.Event], Result], stop: threading.Event
+        self,
+        work: Callable[["FleetRun", threading.Event], Result],
+        stop: threading.Event,
+        ready_seconds: float,
     ) -> Result:
+        began, remarked = time.monotonic(), False
         while not (stop.is_set() or self.fleet.is_ready()):
             stop.wait(READY_LOOK_SECONDS)
+            waited = time.monotonic() - began
+            if waited > ready_seconds:
+                raise CommandError(
+                    f"the API and the workers were not ready within {ready_seconds:.0f} s: see "
+                    f"their logs in {self.fleet.logs}",
+                    UNREACHABLE,
+                )
+            if waited > READY_REMARK_SECONDS and not remarked:
+                self._say(f"not everything is ready yet; the logs are in {self.fleet.logs}")
+                remarked = True
         if not stop.is_set():
             self._ready = True
             self._folder.note_running(self.running)
@@ -114,7 +136,6 @@ def prepared(
         redis.exceptions.RedisError, sqlalchemy.exc.SQLAlchemyError: a server given does not
             answer.
     """
-    _check_ports({"--api-port": api_port, "--flower-port": flower_port})
     folder = DataFolder(data)
     with folder.locked():
         given, redis_port = dict(environment), 0
@@ -123,6 +144,7 @@ def prepared(
             given[REDIS] = f"redis://{LOOPBACK}:{redis_port}/0"
         if not given.get(DATABASE, "").strip():
             given[DATABASE] = f"sqlite:///{folder.ledger}"
+        _check_ports({"--api-port": api_port, "--flower-port": flower_port})
         settings = Settings.from_environment(given)
         fleet = Fleet(
             settings=settings,

@@ -1,10 +1,14 @@
 """`tradecapture generate`: realistic trades to try things with, one JSON a line."""
 
+import sys
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import BinaryIO
 
 import click
 
+from tradecapture.cli.epilog import epilog
+from tradecapture.cli.failure import USAGE, CommandError
 from tradecapture.cli.screen import bar
 from tradecapture.generate import STEEPEST_SKEW, Mix
 from tradecapture.generate import generate as generate_trades
@@ -13,7 +17,12 @@ NOTED_TRADES = 500  # between two movements of the bar, which costs as much as s
 SHARE = click.FloatRange(0, 1)
 
 
-@click.command()
+@click.command(
+    epilog=epilog(
+        "tradecapture generate --trades 100000 --seed 7 --output trades.ndjson",
+        "tradecapture generate --partitions 1 | tradecapture submit -",
+    )
+)
 @click.option(
     "--trades",
     type=click.IntRange(min=0),
@@ -56,9 +65,7 @@ SHARE = click.FloatRange(0, 1)
 )
 @click.option(
     "--output",
-    "file",
-    type=click.File("wb", lazy=False),
-    default="-",
+    type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
     help="Where to write; by default standard output.",
 )
@@ -70,24 +77,30 @@ def generate(
     resends: float,
     invalid: float,
     today: datetime | None,
-    file: BinaryIO,
+    output: Path | None,
 ) -> None:
-    """Generate realistic equity swaps as NDJSON, with resends and invalid ones among them.
-
-    \b
-    Examples:
-      tradecapture generate --trades 100000 --seed 7 --output trades.ndjson
-      tradecapture generate --partitions 1 | tradecapture submit -
-    """
+    """Generate realistic equity swaps as NDJSON, with resends and invalid ones among them."""
     day = (today or datetime.now(UTC)).date()
     try:
         mix = Mix(trades, seed, partitions, skew, resends, invalid, today=day)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
-    # On standard output the trades themselves show the progress.
-    with bar(hidden=file is click.get_binary_stream("stdout")) as progress:
-        task = progress.add_task("generating", total=trades, note="")
+    if output is None:
+        # The trades themselves show the progress.
+        for trade in generate_trades(mix):
+            sys.stdout.buffer.write(trade + b"\n")
+        return
+    try:
+        with output.open("wb") as file:
+            _write(mix, file)
+    except OSError as error:
+        raise CommandError(f"--output {output} cannot be written: {error}", USAGE) from error
+
+
+def _write(mix: Mix, file: BinaryIO) -> None:
+    with bar() as progress:
+        task = progress.add_task("generating", total=mix.trades, note="")
         for number, trade in enumerate(generate_trades(mix), 1):
             file.write(trade + b"\n")
-            if number % NOTED_TRADES == 0 or number == trades:
+            if number % NOTED_TRADES == 0 or number == mix.trades:
                 progress.update(task, completed=number)

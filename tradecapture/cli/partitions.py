@@ -5,27 +5,25 @@ from typing import Any
 
 import click
 
+from tradecapture.cli.epilog import epilog
 from tradecapture.cli.failure import FOUND, CommandError
 from tradecapture.cli.place import REDIS, data_option, locate, open_inbox, redis_now_ms
 from tradecapture.cli.screen import json_option, output, show_json, table
 from tradecapture.inbox import InboxPartition
 
 
-@click.command()
+@click.command(
+    epilog=epilog(
+        "tradecapture partitions",
+        "tradecapture partitions PB00042_EQSWAP-NY_US0378331005",
+        codes="0 shown; 1 no trade of KEY was accepted; 2 wrong use; 3 Redis out of reach",
+    )
+)
 @click.argument("key", metavar="[KEY]", required=False)
 @json_option
 @data_option
 def partitions(key: str | None, as_json: bool, data: Path) -> None:
-    """Show how partitions stand, or the one with KEY (account_book_security).
-
-    \b
-    Exit codes: 0 shown; 1 no trade of KEY was accepted; 2 wrong use; 3 Redis out of reach.
-
-    \b
-    Examples:
-      tradecapture partitions
-      tradecapture partitions PB00042_EQSWAP-NY_US0378331005
-    """
+    """Show how partitions stand, or the one with KEY (account_book_security)."""
     settings = locate(data, REDIS)
     with open_inbox(settings) as inbox:
         found = inbox.partition(key) if key else None

@@ -1,30 +1,31 @@
 """`tradecapture positions`: what the captured trades of each partition add up to."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import click
+from rich.table import Table
 
+from tradecapture.cli.epilog import epilog
 from tradecapture.cli.place import DATABASE, data_option, locate, open_ledger
 from tradecapture.cli.screen import json_option, output, show_json, table
 from tradecapture.ledger import PartitionRow
 
 
-@click.command()
+@click.command(
+    epilog=epilog(
+        "tradecapture positions --account PB00042",
+        "tradecapture positions --json",
+    )
+)
 @click.option("--account", metavar="ACCOUNT", help="Only the partitions of this account.")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Show N at most.")
 @json_option
 @data_option
 def positions(account: str | None, limit: int | None, as_json: bool, data: Path) -> None:
-    """Show the position of each partition: quantities and notionals, exact, and trades captured.
-
-    \b
-    Examples:
-      tradecapture positions --account PB00042
-      tradecapture positions --json
-    """
+    """Show the position of each partition: quantities and notionals, exact, and trades captured."""
     with open_ledger(locate(data, DATABASE)) as ledger:
         rows = ledger.positions(account_id=account, limit=limit)
     if as_json:
@@ -33,23 +34,19 @@ def positions(account: str | None, limit: int | None, as_json: bool, data: Path)
     output().print(position_table("Positions", rows))
 
 
-def position_table(title: str, rows: list[PartitionRow]) -> Any:
+def position_table(title: str, rows: Sequence[PartitionRow]) -> Table:
     """Return the positions of some partitions as a table."""
-    return table(
-        title,
-        ("partition", "trades #", "net quantity #", "quantities #", "notionals #", "halted"),
-        [
-            (
-                row.partition_key,
-                row.last_sequence,
-                _plain(row.net_quantity),
-                _sums(row.holding.quantities),
-                _sums(row.holding.notionals),
-                row.halted_reason,
-            )
-            for row in rows
-        ],
-    )
+    columns = ["partition", "trades #", "net quantity #", "quantities #", "notionals #"]
+    halted = any(row.halted_reason is not None for row in rows)
+    if halted:
+        columns.append("halted")
+    lines: list[list[object]] = []
+    for row in rows:
+        holding = row.holding
+        line = [row.partition_key, row.last_sequence, _grouped(holding.net_quantity)]
+        line += [_sums(holding.quantities), _sums(holding.notionals)]
+        lines.append([*line, row.halted_reason] if halted else line)
+    return table(title, columns, lines)
 
 
 def _facts(row: PartitionRow) -> dict[str, Any]:

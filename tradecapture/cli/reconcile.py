@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from tradecapture.cli.epilog import epilog
 from tradecapture.cli.failure import FOUND
 from tradecapture.cli.place import DATABASE, REDIS, data_option, locate, open_inbox, open_ledger
 from tradecapture.cli.screen import json_option, output, show_json, table
@@ -15,7 +16,13 @@ from tradecapture.reconciliation import reconcile as account_for
 COLUMNS = ("accepted", "captured", "duplicate", "rejected", "parked", "waiting", "difference")
 
 
-@click.command()
+@click.command(
+    epilog=epilog(
+        "tradecapture reconcile",
+        "tradecapture reconcile --all --json",
+        codes="0 no difference; 1 a difference; 2 wrong use; 3 a server out of reach",
+    )
+)
 @click.option("--all", "show_all", is_flag=True, help="Show every partition.")
 @json_option
 @data_option
@@ -24,14 +31,6 @@ def reconcile(show_all: bool, as_json: bool, data: Path) -> None:
 
     Shows the total, and the partitions with a difference or with trades that wait or are parked.
     It is right at any moment, also while trades flow.
-
-    \b
-    Exit codes: 0 no difference; 1 a difference; 2 wrong use; 3 a server out of reach.
-
-    \b
-    Examples:
-      tradecapture reconcile
-      tradecapture reconcile --all --json
     """
     settings = locate(data, REDIS, DATABASE)
     with open_inbox(settings) as inbox, open_ledger(settings) as ledger:

@@ -73,7 +73,7 @@ def json_option(command: Callable[..., Any]) -> Callable[..., Any]:
     )(command)
 
 
-def bar(*, of_bytes: bool = False, hidden: bool = False) -> Progress:
+def bar(*, of_bytes: bool = False) -> Progress:
     """Return a progress bar; it draws nothing where there is no terminal."""
     count = TaskProgressColumn() if of_bytes else MofNCompleteColumn()
     return Progress(
@@ -83,5 +83,5 @@ def bar(*, of_bytes: bool = False, hidden: bool = False) -> Progress:
         TextColumn("{task.fields[note]}"),
         TimeRemainingColumn(),
         console=remarks(),
-        disable=hidden or not sys.stderr.isatty(),
+        disable=not sys.stderr.isatty(),
     )

@@ -1,31 +1,40 @@
 """`tradecapture submit`: trades of files into the inboxes, each row with its answer."""
 
-from collections.abc import Iterable, Iterator
+import sys
+from collections.abc import Iterable
 from contextlib import ExitStack
-from itertools import islice
 from pathlib import Path
-from typing import BinaryIO, TypeVar
+from typing import BinaryIO
 
 import click
 
 from tradecapture.cli.ending import await_outcomes
+from tradecapture.cli.epilog import epilog
 from tradecapture.cli.failure import FOUND, UNREACHABLE, CommandError
 from tradecapture.cli.place import DATABASE, REDIS, data_option, locate, open_ledger
 from tradecapture.cli.screen import bar, output, remarks, table
+from tradecapture.cli.sending import send
 from tradecapture.cli.tally import SHOWN, Answered, Tally
-from tradecapture.cli.trade_files import Format, TradeFile, read_trades
+from tradecapture.cli.trade_files import Format, read_trades
 from tradecapture.client import Client
 from tradecapture.outcome import Outcome
 from tradecapture.settings import Settings
 
-CHUNK_TRADES = 1000  # a call of the client; more no longer lowers the cost of a trade
 STANDARD_INPUT = "-"
 FILES = click.Path(exists=True, dir_okay=False, allow_dash=True)
 
-Item = TypeVar("Item")
 
-
-@click.command()
+@click.command(
+    epilog=epilog(
+        "tradecapture submit trades.ndjson --wait",
+        "tradecapture submit monday.csv tuesday.csv --errors refused.ndjson",
+        "tradecapture generate --trades 1000 | tradecapture submit -",
+        codes=(
+            "0 all accepted; 1 some refused, or without an outcome after --timeout; "
+            "2 wrong use, or a file that cannot be read; 3 Redis or the database out of reach"
+        ),
+    )
+)
 @click.argument("files", metavar="FILE...", nargs=-1, required=True, type=FILES)
 @click.option(
     "--format",
@@ -62,22 +71,11 @@ def submit(
     A row that is refused is reported and does not stop the others. Submitting a file again is
     always harmless: trades that were accepted before are recognised.
 
-    \b
-    A CSV file has one row a trade and one lot a row. Its first line names the columns:
-      tradeId,accountId,bookId,securityId,source,tradeDate,counterpartyIds,quantity
+    A CSV file has one row a trade and one lot a row. Its first line names the columns
+    tradeId,accountId,bookId,securityId,source,tradeDate,counterpartyIds,quantity
     and, where wanted, unit, price, currency, lotIdentifier, tradeTimestamp, bookingTimestamp,
     sequenceNumber, enteredBy, entryTimestamp, idempotencyKey, metadata.NAME. Several
     counterparties are separated by semicolons.
-
-    \b
-    Exit codes: 0 all accepted; 1 some refused, or without an outcome after --timeout;
-    2 wrong use, or a file that cannot be read; 3 Redis or the database out of reach.
-
-    \b
-    Examples:
-      tradecapture submit trades.ndjson --wait
-      tradecapture submit monday.csv tuesday.csv --errors refused.ndjson
-      tradecapture generate --trades 1000 | tradecapture submit -
     """
     settings = locate(data, REDIS, DATABASE)
     tally = Tally(errors)
@@ -90,7 +88,7 @@ def submit(
         ]
         client = Client(settings)
         stack.callback(client.close)
-        _send(client, sources, _size(files), tally)
+        send(client, sources, _size(files), tally)
     ended = _wait(settings, tally, timeout) if wait and tally.accepted_ids else None
     _show(tally, ended)
     if tally.counts[Answered.UNAVAILABLE]:
@@ -108,25 +106,6 @@ def submit(
         )
     if tally.refused or (ended is not None and _not_captured(tally, ended)):
         raise SystemExit(FOUND)
-
-
-def _send(client: Client, sources: Iterable[TradeFile], size: int | None, tally: Tally) -> None:
-    """Send until the files end, or Redis does not answer: later trades must not overtake."""
-    with bar(of_bytes=True) as progress:
-        task = progress.add_task("submitting", total=size, note="")
-        before = 0
-        for source in sources:
-            end = 0
-            for rows in _chunks(source.rows):
-                answers = iter(client.submit_many(row.trade for row in rows if row.trade))
-                for row in rows:
-                    tally.add(source.name, source.format, row, next(answers) if row.trade else None)
-                if tally.counts[Answered.UNAVAILABLE]:
-                    return
-                end = rows[-1].end
-                note = f"{sum(tally.counts.values()):,} trades"
-                progress.update(task, completed=before + end, note=note)
-            before += end
 
 
 def _wait(settings: Settings, tally: Tally, seconds: float) -> dict[str, Outcome]:
@@ -175,7 +154,7 @@ def _show(tally: Tally, ended: dict[str, Outcome] | None) -> None:
 
 def _open(stack: ExitStack, name: str) -> BinaryIO:
     if name == STANDARD_INPUT:
-        return click.get_binary_stream("stdin")
+        return sys.stdin.buffer
     return stack.enter_context(Path(name).open("rb"))
 
 
@@ -188,8 +167,3 @@ def _size(names: Iterable[str]) -> int | None:
     if STANDARD_INPUT in names:
         return None
     return sum(Path(name).stat().st_size for name in names)
-
-
-def _chunks(items: Iterator[Item]) -> Iterator[list[Item]]:
-    while chunk := list(islice(items, CHUNK_TRADES)):
-        yield chunk

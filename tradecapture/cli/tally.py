@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from tradecapture.cli.csv_trades import column_of
 from tradecapture.cli.row import Row
-from tradecapture.cli.trade_files import Format
+from tradecapture.cli.trade_files import Format, TradeFile
 from tradecapture.receipt import Receipt, Refusal, RefusalCode
 
 SHOWN = 20  # refused rows that are shown; more belong into a file
@@ -53,7 +53,7 @@ class Tally:
         """Trades that are on disk, or were already."""
         return self.counts[Answered.ACCEPTED] + self.counts[Answered.RESENT]
 
-    def add(self, file: str, kind: Format, row: Row, answer: Receipt | Refusal | None) -> None:
+    def add(self, file: TradeFile, row: Row, answer: Receipt | Refusal | None) -> None:
         """Note the answer to a row; None: it was not sent because it holds no trade."""
         if isinstance(answer, Receipt):
             self.counts[Answered.RESENT if answer.duplicate else Answered.ACCEPTED] += 1
@@ -63,7 +63,10 @@ class Tally:
         if answer and answer.code is RefusalCode.UNAVAILABLE:
             return
         refused = RefusedRow(
-            file, row.number, answer.trade_id if answer else None, _reasons(kind, row, answer)
+            file=file.name,
+            row=row.number,
+            trade_id=answer.trade_id if answer else None,
+            reasons=_reasons(file.format, row, answer),
         )
         if len(self.shown) < SHOWN:
             self.shown.append(refused)

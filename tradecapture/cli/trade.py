@@ -7,27 +7,25 @@ import click
 import msgspec
 from rich.table import Table
 
+from tradecapture.cli.epilog import epilog
 from tradecapture.cli.failure import FOUND, CommandError
 from tradecapture.cli.place import DATABASE, REDIS, data_option, locate, open_inbox, open_ledger
 from tradecapture.cli.screen import json_option, output, show_json
 from tradecapture.status import TradeStatus, read_status
 
 
-@click.command()
+@click.command(
+    epilog=epilog(
+        "tradecapture trade ES-1-00000042",
+        "tradecapture trade ES-1-00000042 --json",
+        codes="0 found; 1 no such trade was accepted; 2 wrong use; 3 a server out of reach",
+    )
+)
 @click.argument("trade_id", metavar="ID")
 @json_option
 @data_option
 def trade(trade_id: str, as_json: bool, data: Path) -> None:
-    """Show the trade ID: its status, its place in its partition, and the trade as received.
-
-    \b
-    Exit codes: 0 found; 1 no such trade was accepted; 2 wrong use; 3 a server out of reach.
-
-    \b
-    Examples:
-      tradecapture trade ES-1-00000042
-      tradecapture trade ES-1-00000042 --json
-    """
+    """Show the trade ID: its status, its place in its partition, and the trade as received."""
     settings = locate(data, REDIS, DATABASE)
     with open_inbox(settings) as inbox, open_ledger(settings) as ledger:
         status = read_status(ledger, inbox, trade_id)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from tradecapture.cli.epilog import epilog
 from tradecapture.cli.fleet_run import FleetRun, prepared
 from tradecapture.cli.place import data_option
 from tradecapture.cli.screen import output, remarks, table
@@ -14,7 +15,13 @@ PORT = click.IntRange(1, 65_535)
 PORT_OR_NONE = click.IntRange(0, 65_535)
 
 
-@click.command()
+@click.command(
+    epilog=epilog(
+        "tradecapture up",
+        "tradecapture up --data /var/lib/desk --api-port 8081 --workers 4",
+        "TRADECAPTURE_DATABASE_URL=postgresql://desk@db/ledger tradecapture up --flower-port 0",
+    )
+)
 @data_option
 @click.option("--api-port", type=PORT, default=8080, show_default=True, help="Port of the API.")
 @click.option(
@@ -48,12 +55,6 @@ def up(data: Path, api_port: int, flower_port: int, workers: int, concurrency: i
 
     With TRADECAPTURE_REDIS_URL or TRADECAPTURE_DATABASE_URL set, that server is used instead; the
     tables are made in it.
-
-    \b
-    Examples:
-      tradecapture up
-      tradecapture up --data /var/lib/desk --api-port 8081 --workers 4
-      TRADECAPTURE_DATABASE_URL=postgresql://desk@db/ledger tradecapture up --flower-port 0
     """
     say = remarks().print
     with prepared(
@@ -75,7 +76,7 @@ def _show(run: FleetRun, data: Path, stop: threading.Event) -> None:
     running, logs = run.running, run.fleet.logs
     addresses = {
         "redis": running.redis_url,
-        "api": f"{running.api_url}/api/v1  (its page: {running.api_url}/docs)",
+        "api": f"{running.api_url}/api/v1  (its page: {running.api_url}/schema)",
         "flower": running.flower_url,
     }
     rows = [

@@ -81,3 +81,9 @@ def decode_entry(partition: str, raw: bytes) -> Entry:
             body.callback_url,
         ),
     )
+
+
+def accepted_ms_of(raw: bytes) -> int | None:
+    """Return when an entry was accepted (Redis time, ms); None: this release cannot read it."""
+    version, *stamp = raw.split(b" ", 4)
+    return int(stamp[2]) if version == VERSION and len(stamp) == 4 else None

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple, cast
 
 from redis import Redis
 
-from tradecapture.inbox.entry import Entry, decode_entry
+from tradecapture.inbox.entry import Entry, UnreadableEntryError, accepted_ms_of, decode_entry
 from tradecapture.inbox.keys import lane_keys
 from tradecapture.routing import lane_of
 
@@ -28,7 +28,7 @@ class InboxPartition(NamedTuple):
     epoch: int  # Redis time in microseconds at which the lane's positions began
     accepted: int  # trades accepted in this epoch: the position given last
     waiting: int  # trades in the inbox
-    oldest_accepted_ms: int | None  # Redis time at which the trade at the head was accepted
+    oldest_accepted_ms: int | None  # Redis time of the head's acceptance; None: no readable head
     owner: str | None  # token of the claim that holds it
     lease_ms: int  # what is left of that claim's lease
     held: str | None  # why it must not be claimed
@@ -52,18 +52,25 @@ class InboxReader:
         return None
 
     def entry(self, partition: str, position: int) -> Entry | None:
-        """Return the trade that waits at a position, or None if it waits no more."""
+        """Return the trade that waits at a position; None: it waits no more, or is unreadable."""
         inbox = lane_keys(lane_of(partition, self._lanes)).inbox(partition)
-        for entry in self.head(partition, 1):
-            raw = cast(bytes | None, self._redis.lindex(inbox, position - entry.position))
-            if raw is not None and position >= entry.position:
-                found = decode_entry(partition, raw)
-                # Between the two looks the head may have moved.
-                return found if found.position == position else None
+        try:
+            for entry in self.head(partition, 1):
+                raw = cast(bytes | None, self._redis.lindex(inbox, position - entry.position))
+                if raw is not None and position >= entry.position:
+                    found = decode_entry(partition, raw)
+                    # Between the two looks the head may have moved.
+                    return found if found.position == position else None
+        except UnreadableEntryError:
+            pass
         return None
 
     def head(self, partition: str, trades: int) -> list[Entry]:
-        """Return the oldest trades that wait in a partition, at most so many."""
+        """Return the oldest trades that wait in a partition, at most so many.
+
+        Raises:
+            UnreadableEntryError: one of them was accepted by another release.
+        """
         inbox = lane_keys(lane_of(partition, self._lanes)).inbox(partition)
         raw_entries = cast(list[bytes], self._redis.lrange(inbox, 0, trades - 1))
         return [decode_entry(partition, raw) for raw in raw_entries]
@@ -106,7 +113,7 @@ class InboxReader:
                     epoch=int(epoch or 0),
                     accepted=int(positions[name]),
                     waiting=waiting,
-                    oldest_accepted_ms=int(head.split(b" ", 4)[3]) if head else None,
+                    oldest_accepted_ms=accepted_ms_of(head) if head else None,
                     owner=owner.decode() if owner else None,
                     lease_ms=max(0, lease_ms),
                     held=held[name].decode() if name in held else None,

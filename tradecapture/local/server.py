@@ -26,7 +26,7 @@ class LocalServer(ABC):
 
     def __init__(self, log: Path) -> None:
         """Prepare a server that appends its output to a log."""
-        self._log = log
+        self.log = log
         self._process: subprocess.Popen[bytes] | None = None
 
     @abstractmethod
@@ -85,7 +85,7 @@ class LocalServer(ABC):
 
     def _run(self, command: list[str], **options: Any) -> None:
         """Start the process; the options are those of `subprocess.Popen`."""
-        with self._log.open("ab") as log:
+        with self.log.open("ab") as log:
             # In a session of its own: Ctrl-C is for whoever started it, who then stops it.
             self._process = subprocess.Popen(
                 command,
@@ -114,5 +114,5 @@ class LocalServer(ABC):
     def _failure(self) -> LocalServerError:
         return LocalServerError(
             f"{self.name} did not start; nothing of its data was removed. "
-            f"Its log {self._log} ends with:\n{log_tail(self._log)}"
+            f"Its log {self.log} ends with:\n{log_tail(self.log)}"
         )

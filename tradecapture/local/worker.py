@@ -43,7 +43,7 @@ class LocalWorker(LocalServer):
 
     def launch(self) -> Self:
         """Start without waiting; see `wait_ready`."""
-        self._started_at = self._log.stat().st_size if self._log.exists() else 0
+        self._started_at = self.log.stat().st_size if self.log.exists() else 0
         self._run(self._command, env=self._environment)
         return self
 
@@ -69,4 +69,4 @@ class LocalWorker(LocalServer):
             self._process.wait()
 
     def _answers(self) -> bool:
-        return b" ready." in self._log.read_bytes()[self._started_at :]
+        return b" ready." in self.log.read_bytes()[self._started_at :]

@@ -24,6 +24,9 @@ local candidates = redis.call('ZRANGEBYSCORE', due, '-inf', text(now), 'LIMIT', 
 if #candidates == 0 then
   return {'', '0', text(now_us)}
 end
+-- A full Redis refuses a script at its first write that may need memory, and none after a write that
+-- cannot. This one cannot, so a full Redis can still be emptied ('' is no partition).
+redis.call('ZREM', due, '')
 -- Redis time, but never lower than the last one given: it grows even if the clock was set back.
 local fence = math.max(now_us, tonumber(redis.call('GET', KEYS[3]) or '0') + 1)
 redis.call('SET', KEYS[3], text(fence))

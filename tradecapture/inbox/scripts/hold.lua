@@ -7,6 +7,9 @@
 -- also  <prefix>lock:<partition>   string, PX   the owner's token; the lease
 -- ARGV  1 prefix   2 why   then each partition
 -- reply how many were not held before
+-- A full Redis refuses a script at its first write that may need memory, and none after a write that
+-- cannot. This one cannot, so a full Redis can still be emptied ('' is no partition).
+redis.call('ZREM', KEYS[1], '')
 local added = 0
 for i = 3, #ARGV do
   added = added + redis.call('HSET', KEYS[2], ARGV[i], ARGV[2])

@@ -1,0 +1,33 @@
+# The two commands of the README, and what developers run. Needs Python 3.11, git and make.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+# Everything is installed anew when what it depends on changes.
+STAMP := $(VENV)/installed
+
+.PHONY: demo test check bench clean
+
+demo: $(STAMP)  ## set up, run the main job on real input, prove it, end
+	$(BIN)/tradecapture demo
+
+test: $(STAMP)  ## every test, on SQLite and PostgreSQL, with real Redis and real workers
+	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+check: $(STAMP)  ## types, style
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(STAMP)  ## four ways to capture, side by side, and their ratios
+	$(BIN)/python -m benchmarks
+
+$(STAMP): setup.cfg pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "make: no Python 3.11 or newer: install it, or name it: make PYTHON=/path/to/python3.11 ..." >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --upgrade pip
+	$(BIN)/pip install --quiet --editable '.[test,check]'
+	@touch $(STAMP)
+
+clean:  ## remove what make has made
+	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,102 @@
+"""Fixtures: an API without workers, whose trades wait, and one with a worker that captures."""
+
+import shutil
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from itertools import count
+from pathlib import Path
+from typing import NamedTuple
+
+import httpx
+import pytest
+from redis import Redis
+
+from tests.api.servers import ApiServer, WorkerServer, environment_of
+from tests.builders import trade_json
+from tradecapture.inbox import InboxReader, connect_redis
+from tradecapture.local.redis_server import RedisServer
+
+CAPTURE = "/api/v1/trades/capture"
+BATCH = f"{CAPTURE}/batch"
+JSON = {"Content-Type": "application/json"}
+NDJSON = {"Content-Type": "application/x-ndjson"}
+LANES = 4  # fewer than usual: a small deployment starts faster
+ANSWER_SECONDS = 20.0  # for one answer, on a machine that is busy with other tests
+
+_numbers = count(1)
+
+
+class Deployment(NamedTuple):
+    """A running API, and what stands behind it."""
+
+    http: httpx.Client
+    redis: "Redis"
+    inbox: InboxReader
+    database_url: str
+
+    def submit(self, body: bytes, **headers: str) -> httpx.Response:
+        """Submit a trade; an underscore in a header's name stands for a hyphen."""
+        more = {name.replace("_", "-"): value for name, value in headers.items()}
+        return self.http.post(CAPTURE, content=body, headers=JSON | more)
+
+    def trade(self, trade_id: str) -> httpx.Response:
+        """Ask what became of a trade."""
+        return self.http.get(f"{CAPTURE}/{trade_id}")
+
+
+def new_id() -> str:
+    """Return a trade id that no test has used."""
+    return f"T-{next(_numbers)}"
+
+
+def new_trade(**changes: object) -> tuple[str, bytes]:
+    """Return the id and the JSON of a trade that no test has submitted."""
+    trade_id = new_id()
+    return trade_id, trade_json(tradeId=trade_id, **changes)
+
+
+def today() -> datetime:
+    """Return the time as the API sees it."""
+    return datetime.now(UTC)
+
+
+@pytest.fixture(scope="session")
+def api_database(sqlite_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty ledger of the session."""
+    file = tmp_path_factory.mktemp("api") / "ledger.db"
+    shutil.copy(sqlite_database, file)
+    return file
+
+
+@pytest.fixture(scope="session")
+def quiet(api_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    """A deployment without workers."""
+    yield from _deployment(tmp_path_factory.mktemp("quiet"), api_database, workers=False)
+
+
+@pytest.fixture(scope="session")
+def fleet(
+    sqlite_database: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Deployment]:
+    """A deployment with one worker."""
+    folder = tmp_path_factory.mktemp("fleet")
+    file = folder / "ledger.db"
+    shutil.copy(sqlite_database, file)
+    yield from _deployment(folder, file, workers=True)
+
+
+def _deployment(folder: Path, database: Path, *, workers: bool) -> Iterator[Deployment]:
+    with RedisServer(folder / "redis") as redis_server:
+        environment = environment_of(
+            redis_url=redis_server.url, database_url=f"sqlite:///{database}", lanes=str(LANES)
+        )
+        worker = WorkerServer(folder, environment)
+        if workers:
+            worker.start()
+        with (
+            ApiServer(folder, environment) as api,
+            httpx.Client(base_url=api.url, timeout=ANSWER_SECONDS) as http,
+            connect_redis(redis_server.url, 3) as redis,
+        ):
+            yield Deployment(http, redis, InboxReader(redis, LANES), f"sqlite:///{database}")
+        worker.stop()

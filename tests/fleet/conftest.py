@@ -1,0 +1,51 @@
+"""A fleet of real workers on a real Redis and each database in turn."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from redis import Redis
+
+from tradecapture import Client, Settings
+from tradecapture.local.redis_server import RedisServer
+from tradecapture.local.worker import LocalWorker
+
+StartWorker = Callable[..., LocalWorker]
+
+
+@pytest.fixture
+def fleet_settings(redis: "Redis", redis_server: RedisServer, ledger_url: str) -> Settings:
+    """Settings of a deployment as they come, on this Redis and each database in turn."""
+    return Settings(redis_url=redis_server.url, database_url=ledger_url)
+
+
+@pytest.fixture
+def client(fleet_settings: Settings) -> Iterator[Client]:
+    """A client of that deployment."""
+    client = Client(fleet_settings)
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def start_worker(fleet_settings: Settings, tmp_path: Path) -> Iterator[StartWorker]:
+    """Start workers; none outlives its test."""
+    started: list[LocalWorker] = []
+
+    def start(name: str, concurrency: int = 1, **changes: object) -> LocalWorker:
+        environment = {
+            f"TRADECAPTURE_{setting.upper()}": str(value)
+            for setting, value in {
+                "redis_url": fleet_settings.redis_url,
+                "database_url": fleet_settings.database_url,
+                **changes,
+            }.items()
+        }
+        log = tmp_path / f"{name}.log"
+        worker = LocalWorker(name, log, environment, concurrency=concurrency)
+        started.append(worker)
+        return worker.launch()
+
+    yield start
+    for worker in started:
+        worker.kill()
