@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 import structlog
 from celery import Celery
+from kombu.entity import Queue
 from kombu.exceptions import OperationalError
 
 from tradecapture.routing import CAPTURE_TASK, queue_of
@@ -28,7 +29,8 @@ class Bell:
                 self._app.send_task(
                     CAPTURE_TASK,
                     args=(lane,),
-                    queue=queue_of(lane),
+                    # An object, not a name: a name must stand in this process's own lanes.
+                    queue=Queue(queue_of(lane)),
                     retry=PUBLISH_RETRY,
                     # Celery would otherwise spend half of the call on repr of the arguments.
                     argsrepr=f"({lane},)",

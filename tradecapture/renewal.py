@@ -15,12 +15,12 @@ log = structlog.get_logger(__name__)
 
 
 class Renewal:
-    """Renews the claim in hand. A claim that is done within a third of its lease costs nothing."""
+    """Renews the claims in hand. One that is done within a third of its lease costs nothing."""
 
     def __init__(self, inbox: Inbox, lease_seconds: float) -> None:
         self._inbox = inbox
         self._interval_seconds = lease_seconds / RENEWALS_A_LEASE
-        self._claim: Claim | None = None
+        self._claims: dict[str, Claim] = {}  # by token; one, but in a pool of threads
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="lease renewal", daemon=True)
 
@@ -35,19 +35,20 @@ class Renewal:
     @contextmanager
     def of(self, claim: Claim) -> Iterator[None]:
         """Keep a claim's lease alive for the length of a with block."""
-        self._claim = claim
+        self._claims[claim.token] = claim
         try:
             yield
         finally:
-            self._claim = None
+            del self._claims[claim.token]
 
     def _run(self) -> None:
         while not self._stopped.wait(self._interval_seconds):
-            claim = self._claim
-            if claim is None:
-                continue
-            try:
-                # A claim settled in this very moment is harmless to renew: its token is gone.
-                self._inbox.renew(claim.lane, claim.token, claim.keys)
-            except RedisError as error:
-                log.warning("lease not renewed", lane=claim.lane, error=str(error))
+            for claim in tuple(self._claims.values()):
+                self._renew(claim)
+
+    def _renew(self, claim: Claim) -> None:
+        try:
+            # A claim settled in this very moment is harmless to renew: its token is gone.
+            self._inbox.renew(claim.lane, claim.token, claim.keys)
+        except RedisError as error:
+            log.warning("lease not renewed", lane=claim.lane, error=str(error))

@@ -8,6 +8,7 @@ from workers import process
 from workers.sweep import Sweep
 
 configure_logs()
+process.settings()  # before Celery reads its own configuration from them
 app = Celery("tradecapture", include=["workers.tasks"])
 app.config_from_object("celeryconfig")
 app.steps["consumer"].add(Sweep)

@@ -2,6 +2,7 @@
 
 import os
 import socket
+from contextlib import closing
 from functools import cache
 from typing import Any
 
@@ -14,7 +15,7 @@ from tradecapture.client import Client
 from tradecapture.inbox import Inbox, LaneCountError, connect_redis
 from tradecapture.ledger import Ledger, SchemaError, check_schema
 from tradecapture.renewal import Renewal
-from tradecapture.settings import Settings
+from tradecapture.settings import Settings, SettingsError
 
 log = structlog.get_logger(__name__)
 
@@ -36,7 +37,7 @@ class WorkerProcess:
         self.renewal.start()
         return self
 
-    def stop(self) -> None:
+    def close(self) -> None:
         """Close everything."""
         self.renewal.stop()
         self.ledger.dispose()
@@ -44,15 +45,28 @@ class WorkerProcess:
 
 
 @cache
+def settings() -> Settings:
+    """Return the settings of this worker, read once.
+
+    Raises:
+        SystemExit: a variable is not usable; the message names it.
+    """
+    try:
+        return Settings.from_environment(os.environ)
+    except SettingsError as error:
+        raise SystemExit(f"tradecapture worker: {error}") from error
+
+
+@cache
 def current() -> WorkerProcess:
     """Return this process's own; made at first use where Celery does not fork (solo, threads)."""
-    return WorkerProcess(Settings.from_environment(os.environ)).start()
+    return WorkerProcess(settings()).start()
 
 
 @cache
 def client() -> Client:
     """Return this process's client, for trades that are submitted as Celery tasks."""
-    return Client.from_environment()
+    return Client(settings())
 
 
 def start(**_signal: Any) -> None:
@@ -65,7 +79,7 @@ def start(**_signal: Any) -> None:
 def stop(**_signal: Any) -> None:
     """Close connections before the process ends."""
     if current.cache_info().currsize:
-        current().stop()
+        current().close()
 
 
 def check_before_work(**_signal: Any) -> None:
@@ -74,13 +88,11 @@ def check_before_work(**_signal: Any) -> None:
     Raises:
         SystemExit: another lane count, or not this release's tables; the message says what to do.
     """
-    worker = WorkerProcess(Settings.from_environment(os.environ))
     try:
-        worker.inbox.check_lanes()
-        check_schema(worker.ledger.engine)
-    except (LaneCountError, SchemaError) as error:
+        with closing(WorkerProcess(settings())) as worker:
+            worker.inbox.check_lanes()
+            check_schema(worker.ledger.engine)
+    except (LaneCountError, SchemaError, SettingsError) as error:
         raise SystemExit(f"tradecapture worker: {error}") from error
     except (RedisError, SQLAlchemyError) as error:
         log.warning("not checked before work, a server is out of reach", error=str(error))
-    finally:
-        worker.stop()

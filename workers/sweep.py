@@ -5,7 +5,6 @@ an API that died between append and bell, a lost Celery message, a dead worker's
 retry whose backoff has passed.
 """
 
-import os
 from typing import Any
 
 import structlog
@@ -14,7 +13,7 @@ from redis.exceptions import RedisError
 
 from tradecapture.bell import Bell
 from tradecapture.inbox import Inbox, connect_redis
-from tradecapture.settings import Settings
+from workers import process
 
 log = structlog.get_logger(__name__)
 
@@ -27,7 +26,7 @@ class Sweep(bootsteps.StartStopStep):
     def __init__(self, consumer: Any, **options: Any) -> None:
         """Prepare; connections are made at the first look."""
         super().__init__(consumer, **options)
-        settings = Settings.from_environment(os.environ)
+        settings = process.settings()
         self._every_seconds = settings.sweep_seconds
         self._inbox = Inbox(connect_redis(settings.redis_url, settings.connect_seconds), settings)
         self._bell = Bell(consumer.app)

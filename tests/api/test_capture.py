@@ -93,9 +93,9 @@ def test_same_id_with_other_content_is_a_conflict(quiet: Deployment) -> None:
     """The same id with other content is 409, and names the fields that differ."""
     trade_id, body = new_trade()
     quiet.submit(body)
-    other = trade_json(tradeId=trade_id, bookId="OTHER", enteredBy="someone")
+    other = trade_json(tradeId=trade_id, counterpartyIds=["CP2"], enteredBy="someone")
     problem = problem_of(quiet.submit(other), 409, "DUPLICATE_TRADE_ID_DIFFERENT_PAYLOAD")
-    assert "bookId, enteredBy" in problem["detail"]
+    assert "counterpartyIds, enteredBy" in problem["detail"]
 
 
 def test_every_problem_is_told_at_once(quiet: Deployment) -> None:

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.fleet
 def test_flower_shows_capture_tasks_and_the_workers(
     client: Client, start_worker: StartWorker, tmp_path: Path
 ) -> None:
-    """`celery -A workers flower` lists captures with lane, counts and runtime, and who is online."""
+    """`celery -A workers flower` lists captures with lane, counts and runtime, and workers."""
     port = free_port()
     with (tmp_path / "flower.log").open("wb") as log:
         flower = subprocess.Popen(

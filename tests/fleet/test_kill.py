@@ -45,7 +45,9 @@ def test_a_killed_worker_loses_doubles_and_reorders_nothing(
         MOVES_AGAIN_SECONDS,
     )
     database = client.ledger.engine.dialect.name
-    figure(f"{len(held)} partitions of a killed worker moved again in {moved_after:.2f} s, {database}")
+    figure(
+        f"{len(held)} partitions of a killed worker moved again in {moved_after:.2f} s, {database}"
+    )
 
     wait_until_nothing_waits(client)
     assert_each_captured_once_in_order(client, [answer.trade_id or "" for answer in answers])

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+from msgspec import structs
 
 from tests.builders import partition_of, submission, submissions
 from tests.inbox.looking import KEYS, claimed, claimed_soon, due_in_ms, trade_ids, until_gone
@@ -19,21 +20,13 @@ def limited(inbox: Inbox, settings: Settings, **limits: float) -> Inbox:
 
 def test_trades_come_out_as_they_went_in(inbox: Inbox) -> None:
     """In the order of acceptance, each with its position, its bytes and what came beside it."""
-    sent = [
-        replace_beside(submission(f"T-{n}", note="ä✓\n"), n) for n in range(1, 4)
-    ]
+    beside = {"correlation_id": "c-1", "callback_url": "https://desk.example/done"}
+    sent = [structs.replace(submission(f"T-{n}", note="ä✓\n"), **beside) for n in range(1, 4)]
     inbox.accept(sent)
     (partition,) = claimed(inbox).partitions
     assert [entry.submission for entry in partition.entries] == sent
     assert [entry.position for entry in partition.entries] == [1, 2, 3]
     assert partition.unreadable == ""
-
-
-def replace_beside(sent: object, number: int) -> object:
-    """Give a submission a correlation id and a callback of its own."""
-    from msgspec.structs import replace as with_changes
-
-    return with_changes(sent, correlation_id=f"c-{number}", callback_url=f"https://d/{number}")
 
 
 def test_nothing_due_is_no_claim(inbox: Inbox) -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tradecapture.cli.demo_report import Report
+from tradecapture.cli.next_steps import USUAL_DATA, next_steps, up_command
 from tradecapture.cli.positions import position_table
 from tradecapture.cli.screen import output, table
 from tradecapture.ledger import PartitionRow
@@ -55,11 +56,6 @@ def show(found: Found, data: Path | None) -> None:
         else "NOT PROVEN: see the lines that FAILED. "
         + ("The data and the logs are in the folder." if data else "--data DIR keeps the logs.")
     )
-    screen.print(
-        "\nNext:\n"
-        + (f"  tradecapture up --data {data}     (its trades are still there)\n" if data else "")
-        + "  tradecapture up\n"
-        "and in another terminal\n"
-        "  tradecapture generate --trades 1000 | tradecapture submit - --wait\n"
-        "  tradecapture positions"
-    )
+    kept = data or USUAL_DATA
+    remark = " (the trades are still there)" if data else ""
+    screen.print(f"\nNext{remark}:\n  {up_command(kept)}\n{next_steps(kept)}")

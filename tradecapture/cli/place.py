@@ -10,6 +10,7 @@ import click
 
 from tradecapture.cli.data_folder import DataFolder
 from tradecapture.cli.failure import UNREACHABLE, CommandError
+from tradecapture.cli.next_steps import USUAL_DATA
 from tradecapture.inbox import Inbox, InboxReader, connect_redis
 from tradecapture.ledger import LedgerReader, check_schema
 from tradecapture.ledger.engine import make_engine
@@ -26,7 +27,7 @@ def data_option(command: Callable[..., Any]) -> Callable[..., Any]:
         "--data",
         "data",
         type=click.Path(file_okay=False, path_type=Path),
-        default="tradecapture-data",
+        default=USUAL_DATA,
         envvar="TRADECAPTURE_DATA",
         show_default=True,
         show_envvar=True,

@@ -8,6 +8,7 @@ import click
 
 from tradecapture.cli.epilog import epilog
 from tradecapture.cli.fleet_run import FleetRun, prepared
+from tradecapture.cli.next_steps import next_steps
 from tradecapture.cli.place import data_option
 from tradecapture.cli.screen import output, remarks, table
 
@@ -83,14 +84,9 @@ def _show(run: FleetRun, data: Path, stop: threading.Event) -> None:
         (name, addresses.get(name, ""), str(process_id), logs / f"{name}.log")
         for name, process_id in running.process_ids.items()
     ]
-    here = "" if data == Path("tradecapture-data") else f" --data {data}"
+    columns = ("program", "address", "process", "log")
     output().print(
-        table("Running", ("program", "address", "process", "log"), rows),
-        "\nIn another terminal, from this folder:\n"
-        "  tradecapture generate --trades 1000 --output trades.ndjson\n"
-        f"  tradecapture submit trades.ndjson --wait{here}\n"
-        f"  tradecapture positions{here}\n"
-        f"  tradecapture reconcile{here}\n"
-        "Ctrl-C stops everything; the data stays.",
+        table("Running", columns, rows),
+        f"\n{next_steps(data)}\nCtrl-C stops everything; the data stays.",
     )
     stop.wait()

@@ -86,4 +86,5 @@ def decode_entry(partition: str, raw: bytes) -> Entry:
 def accepted_ms_of(raw: bytes) -> int | None:
     """Return when an entry was accepted (Redis time, ms); None: this release cannot read it."""
     version, *stamp = raw.split(b" ", 4)
-    return int(stamp[2]) if version == VERSION and len(stamp) == 4 else None
+    readable = version == VERSION and len(stamp) == 4 and stamp[2].isdigit()
+    return int(stamp[2]) if readable else None

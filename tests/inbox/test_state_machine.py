@@ -1,0 +1,87 @@
+"""Whatever a fleet does, nothing is lost, doubled or reordered; and this test would notice."""
+
+from hashlib import sha1
+from typing import Any
+
+import pytest
+from hypothesis import Phase
+from hypothesis import settings as hypothesis_settings
+from hypothesis.stateful import run_state_machine_as_test
+from redis import Redis
+
+from tests.inbox.machine import InboxMachine
+from tradecapture.inbox import scripts
+
+# script, what is right, what a mistake would make of it
+MUTATIONS = [
+    ("accept", "'RPUSH'", "'LPUSH'"),
+    ("accept", "if seen then", "if false then"),
+    ("accept", "HINCRBY', positions, partition, 1", "HINCRBY', positions, partition, 2"),
+    ("accept", "redis.call('ZADD', due, 'NX', now, partition)", ""),
+    ("accept", "first_digest == digest and", "true and"),
+    ("claim", "'NX', 'PX', lease", "'PX', lease"),
+    ("claim", "redis.call('HEXISTS', held, partition) == 1 or", ""),
+    ("claim", "redis.call('ZADD', due, text(now + lease), partition)", "redis.call('ZREM', due, partition)"),
+    ("claim", "claimed, from = {partition}, 0", "claimed, from = {partition}, 1"),
+    ("claim", "fence = math.max(now_us,", "fence = math.min(1000,"),
+    ("settle", "redis.call('GET', lock) == token", "true"),
+    ("settle", "redis.call('DEL', lock)", ""),
+    ("settle", "'LTRIM', inbox, written,", "'LTRIM', inbox, written + 1,"),
+    ("settle", "redis.call('ZADD', due, now, partition)", "redis.call('ZREM', due, partition)"),
+    ("postpone", "redis.call('GET', lock) == token", "true"),
+    ("postpone", "redis.call('ZADD', due,", "redis.call('ZREM', due,"),
+    ("renew", "redis.call('GET', lock) == token", "true"),
+    ("renew", "redis.call('ZADD', due, lease_end, partition)", ""),
+    ("hold", "redis.call('HSET', KEYS[2], ARGV[i], ARGV[2])", "1"),
+    ("release", "redis.call('ZADD', KEYS[1], 'NX', now, ARGV[i])", ""),
+    ("ring", "if redis.call('ZCOUNT', KEYS[1], '-inf', now) == 0", "if false"),
+]  # fmt: skip
+
+
+@pytest.fixture
+def machine(redis: "Redis") -> type[InboxMachine]:
+    """The machine on this test's Redis."""
+
+    class Machine(InboxMachine):
+        pass
+
+    Machine.redis = redis
+    return Machine
+
+
+def test_no_interleaving_loses_doubles_or_reorders_a_trade(machine: type[InboxMachine]) -> None:
+    """Claims, expiries, retries, holds and doubled calls, in any order, by several workers."""
+    run_state_machine_as_test(
+        machine, settings=hypothesis_settings(max_examples=150, stateful_step_count=40)
+    )
+
+
+@pytest.mark.parametrize(("script", "right", "wrong"), MUTATIONS)
+def test_a_mutated_script_is_caught(
+    machine: type[InboxMachine],
+    monkeypatch: pytest.MonkeyPatch,
+    script: str,
+    right: str,
+    wrong: str,
+) -> None:
+    """The machine fails if a script has one of the mistakes that it is there to find."""
+    _use(monkeypatch, script, right, wrong)
+    with pytest.raises(Exception):  # noqa: B017, PT011 - in whichever way it shows first
+        run_state_machine_as_test(
+            machine,
+            settings=hypothesis_settings(
+                max_examples=400,
+                stateful_step_count=40,
+                phases=[Phase.generate],  # the first failure will do, however long
+                report_multiple_bugs=False,
+            ),
+        )
+
+
+def _use(monkeypatch: pytest.MonkeyPatch, script: str, right: str, wrong: str) -> None:
+    sources: dict[str, Any] = dict(scripts._SOURCES)
+    assert sources[script].count(right) == 1, f"{script}.lua does not say {right!r} once"
+    sources[script] = sources[script].replace(right, wrong)
+    digest = sha1(sources[script].encode(), usedforsecurity=False).hexdigest()
+    monkeypatch.setattr(scripts, "_SOURCES", sources)
+    monkeypatch.setattr(scripts, "_NAMED_BY", {**scripts._NAMED_BY, script: digest})
