@@ -1,4 +1,4 @@
-"""Builders: trades, submissions, entries and claims, each valid unless a test asks for otherwise."""
+"""Builders: trades, submissions, entries and claims, valid unless a test asks for otherwise."""
 
 from collections.abc import Iterable
 from datetime import UTC, date, datetime

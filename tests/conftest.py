@@ -23,6 +23,9 @@ from tradecapture.settings import Settings
 MSSQL_VARIABLE = "TRADECAPTURE_TEST_MSSQL_URL"
 CONNECT_SECONDS = 3.0
 
+# Without a server there is nothing to run on; tests/ledger/test_mssql.py says so, once.
+MSSQL = [pytest.param("mssql", marks=pytest.mark.mssql)] if MSSQL_VARIABLE in os.environ else []
+
 hypothesis_settings.register_profile(
     "tradecapture",
     deadline=None,  # the machine is shared: a slow example is no failure
@@ -102,8 +105,6 @@ def sqlite_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def mssql_database() -> Iterator[str]:
     """A database with the ledger's tables on the SQL Server that the environment names."""
-    if not os.environ.get(MSSQL_VARIABLE):
-        pytest.skip(f"no SQL Server: set {MSSQL_VARIABLE} to the URL of one to run this")
     server = make_url(os.environ[MSSQL_VARIABLE])
     name = f"tradecapture_test_{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}"
     _execute(server, f"DROP DATABASE IF EXISTS {name}", f"CREATE DATABASE {name}")
@@ -118,7 +119,7 @@ def postgresql_url(postgresql_database: str) -> str:
 
 
 @pytest.fixture(
-    params=["sqlite", "postgresql", pytest.param("mssql", marks=pytest.mark.mssql)],
+    params=["sqlite", "postgresql", *MSSQL],
 )
 def ledger_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The URL of an empty ledger on each database in turn."""
@@ -169,7 +170,9 @@ def figure(record_property: Callable[[str, object], None]) -> Callable[[str], No
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Print the figures that tests measured."""
     reports = [*terminalreporter.getreports("passed"), *terminalreporter.getreports("failed")]
-    figures = [text for report in reports for name, text in report.user_properties if name == "figure"]
+    figures = [
+        text for report in reports for name, text in report.user_properties if name == "figure"
+    ]
     if figures:
         terminalreporter.section("figures")
         for text in sorted(set(map(str, figures))):

@@ -1,4 +1,4 @@
-"""The document: decimals digit for digit, and a digest of what a trade says, not how it is written."""
+"""The document: decimals digit for digit, and a digest of what a trade says, however written."""
 
 import json
 import random
@@ -45,7 +45,7 @@ def test_a_decimal_goes_in_and_comes_out_digit_for_digit(value: Decimal) -> None
 
 def test_trailing_zeros_stay() -> None:
     """0.10 is written again as 0.10."""
-    assert encode(decode(b'[0.10,100.00,-5]')) == b"[0.10,100.00,-5]"
+    assert encode(decode(b"[0.10,100.00,-5]")) == b"[0.10,100.00,-5]"
 
 
 @given(json_values)

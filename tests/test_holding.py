@@ -38,9 +38,7 @@ def total(added: Iterable[Added], start: Holding | None = None) -> Holding:
     return tally.holding()
 
 
-def one_lot(
-    quantities: Iterable[Measure], prices: Iterable[Measure] = ()
-) -> tuple[TradeLot, ...]:
+def one_lot(quantities: Iterable[Measure], prices: Iterable[Measure] = ()) -> tuple[TradeLot, ...]:
     """Return a single lot."""
     return (TradeLot((PriceQuantity(tuple(quantities), tuple(prices)),)),)
 

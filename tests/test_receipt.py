@@ -36,7 +36,9 @@ def test_a_text_that_is_no_job_id_names_no_trade(text: str) -> None:
     assert trade_id is None or job_id_of(trade_id) == text
 
 
-@pytest.mark.parametrize("text", ["", "trade-", "batch-VC0x", "trade-%%%", "trade-VC0x=", "trade-/w"])
+@pytest.mark.parametrize(
+    "text", ["", "trade-", "batch-VC0x", "trade-%%%", "trade-VC0x=", "trade-/w"]
+)
 def test_other_ids_name_no_trade(text: str) -> None:
     """Another kind of job, padding, or bytes that are no text."""
     assert trade_id_of(text) in (None, "")

@@ -96,9 +96,7 @@ counts = st.integers(0, 8)
 def test_trades_that_flow_meanwhile_are_no_difference(
     outcome: Outcome, settled: int, unsettled: int, waiting: int, later: int
 ) -> None:
-    """The inbox is read first: whatever is accepted, captured and settled until the ledger is
-    read, the account is right.
-    """
+    """The inbox is read first: whatever is captured until the ledger is read, all adds up."""
     accepted = settled + unsettled + waiting
     captured = min(accepted, settled + unsettled + later) + max(0, later - waiting)
     rows = [ended(outcome, captured, captured)] if captured else []

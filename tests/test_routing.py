@@ -17,9 +17,7 @@ from tradecapture.routing import lane_of, queue_of
         ("ÄCC_BÖÖK_日本", 5, 3),
     ],
 )
-def test_known_partitions_keep_their_lane(
-    partition: str, lane_of_16: int, lane_of_5: int
-) -> None:
+def test_known_partitions_keep_their_lane(partition: str, lane_of_16: int, lane_of_5: int) -> None:
     """The lanes of these partitions never change: trades wait in Redis under them."""
     assert lane_of(partition, 16) == lane_of_16
     assert lane_of(partition, 5) == lane_of_5

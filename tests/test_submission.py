@@ -63,9 +63,7 @@ def test_a_compact_lot_and_its_full_form_are_one_trade() -> None:
         "lotIdentifier": [{"identifier": "LOT-7", "identifierType": "LOT"}],
         "priceQuantity": [{"quantity": [{"value": 5, "unit": {"currency": "USD"}}]}],
     }
-    assert (
-        read(trade_json(tradeLots=[compact])).digest == read(trade_json(tradeLots=[full])).digest
-    )
+    assert read(trade_json(tradeLots=[compact])).digest == read(trade_json(tradeLots=[full])).digest
 
 
 def test_the_requests_idempotency_key_is_written_into_the_trade() -> None:

@@ -1,6 +1,7 @@
 """The ISIN (ISO 6166): which ids look like one, and whether the check digit is right."""
 
 import re
+from functools import lru_cache
 
 _SHAPE = re.compile(r"[A-Z]{2}[A-Z0-9]{9}[0-9]")
 
@@ -20,6 +21,8 @@ def check_digit(body: str) -> int:
     return -total % 10
 
 
+# A desk trades thousands of securities, each again and again.
+@lru_cache(maxsize=65_536)
 def has_right_check_digit(isin: str) -> bool:
     """Return whether the last digit of a text shaped like an ISIN is its check digit."""
     return check_digit(isin[:-1]) == int(isin[-1])

@@ -11,36 +11,39 @@ PARTITION_ID_LENGTH = 50  # characters of an account, book or security id, at mo
 PartitionId = Annotated[str, Meta(min_length=1, max_length=PARTITION_ID_LENGTH)]
 TradeId = Annotated[str, Meta(min_length=1, max_length=TRADE_ID_LENGTH)]
 
+# The values below have gc=False: they hold no cycles, and a batch makes tens of thousands of them,
+# which Python's garbage collector would walk again and again.
 
-class Unit(Struct, frozen=True, rename="camel"):
+
+class Unit(Struct, frozen=True, rename="camel", gc=False):
     """What a value counts: a currency, or a financial unit such as Shares."""
 
     currency: str | None = None
     financial_unit: str | None = None
 
 
-class Measure(Struct, frozen=True, rename="camel"):
+class Measure(Struct, frozen=True, rename="camel", gc=False):
     """An exact decimal value and its unit (a bare string of three capitals is a currency)."""
 
     value: Decimal
     unit: Unit | str | None = None
 
 
-class PriceQuantity(Struct, frozen=True, rename="camel"):
+class PriceQuantity(Struct, frozen=True, rename="camel", gc=False):
     """Quantities, and the prices paid for them in the same order (a price may be missing)."""
 
     quantity: Annotated[tuple[Measure, ...], Meta(min_length=1)]
     price: tuple[Measure, ...] = ()
 
 
-class LotIdentifier(Struct, frozen=True, rename="camel"):
+class LotIdentifier(Struct, frozen=True, rename="camel", gc=False):
     """One name of a lot, and the scheme that the name belongs to."""
 
     identifier: str
     identifier_type: str | None = None
 
 
-class TradeLot(Struct, frozen=True, rename="camel"):
+class TradeLot(Struct, frozen=True, rename="camel", gc=False):
     """A part of a trade that is priced and counted on its own."""
 
     price_quantity: Annotated[tuple[PriceQuantity, ...], Meta(min_length=1)]

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
@@ -32,7 +33,6 @@ class Deployment(NamedTuple):
     http: httpx.Client
     redis: "Redis"
     inbox: InboxReader
-    database_url: str
 
     def submit(self, body: bytes, **headers: str) -> httpx.Response:
         """Submit a trade; an underscore in a header's name stands for a hyphen."""
@@ -61,42 +61,27 @@ def today() -> datetime:
 
 
 @pytest.fixture(scope="session")
-def api_database(sqlite_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An empty ledger of the session."""
-    file = tmp_path_factory.mktemp("api") / "ledger.db"
-    shutil.copy(sqlite_database, file)
-    return file
+def quiet(sqlite_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    """A deployment without workers: its trades wait."""
+    yield from _deployment(tmp_path_factory.mktemp("quiet"), sqlite_database, workers=False)
 
 
 @pytest.fixture(scope="session")
-def quiet(api_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
-    """A deployment without workers."""
-    yield from _deployment(tmp_path_factory.mktemp("quiet"), api_database, workers=False)
+def fleet(sqlite_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    """A deployment with one worker: its trades are captured."""
+    yield from _deployment(tmp_path_factory.mktemp("fleet"), sqlite_database, workers=True)
 
 
-@pytest.fixture(scope="session")
-def fleet(
-    sqlite_database: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Deployment]:
-    """A deployment with one worker."""
-    folder = tmp_path_factory.mktemp("fleet")
-    file = folder / "ledger.db"
-    shutil.copy(sqlite_database, file)
-    yield from _deployment(folder, file, workers=True)
-
-
-def _deployment(folder: Path, database: Path, *, workers: bool) -> Iterator[Deployment]:
-    with RedisServer(folder / "redis") as redis_server:
+def _deployment(folder: Path, ledger: Path, *, workers: bool) -> Iterator[Deployment]:
+    database_url = f"sqlite:///{shutil.copy(ledger, folder / 'ledger.db')}"
+    with ExitStack() as running:
+        redis_server = running.enter_context(RedisServer(folder / "redis"))
         environment = environment_of(
-            redis_url=redis_server.url, database_url=f"sqlite:///{database}", lanes=str(LANES)
+            redis_url=redis_server.url, database_url=database_url, lanes=str(LANES)
         )
-        worker = WorkerServer(folder, environment)
         if workers:
-            worker.start()
-        with (
-            ApiServer(folder, environment) as api,
-            httpx.Client(base_url=api.url, timeout=ANSWER_SECONDS) as http,
-            connect_redis(redis_server.url, 3) as redis,
-        ):
-            yield Deployment(http, redis, InboxReader(redis, LANES), f"sqlite:///{database}")
-        worker.stop()
+            running.enter_context(WorkerServer(folder, environment))
+        api = running.enter_context(ApiServer(folder, environment))
+        http = running.enter_context(httpx.Client(base_url=api.url, timeout=ANSWER_SECONDS))
+        redis = running.enter_context(connect_redis(redis_server.url, ANSWER_SECONDS))
+        yield Deployment(http, redis, InboxReader(redis, LANES))

@@ -63,7 +63,7 @@ class ApiServer(LocalServer):
 
 
 class WorkerServer(LocalServer):
-    """One Celery worker of the fleet; it is ready when it has captured something."""
+    """One Celery worker of the fleet. What is accepted before it is ready waits for it."""
 
     name = "worker"
 
@@ -72,7 +72,7 @@ class WorkerServer(LocalServer):
         self._environment = environment
 
     def start(self) -> None:
-        """Start it; what is accepted meanwhile waits for it."""
+        """Start it."""
         command = ["-m", "celery", "-A", "workers", "worker", "--concurrency", "1"]
         self._run(
             [sys.executable, *command, "--without-gossip", "--without-mingle"],

@@ -107,9 +107,7 @@ def test_one_trade_too_many_refuses_all(quiet: Deployment, media: dict[str, str]
         (b"[" + b"1," * 5_000_000 + b"1]", "BATCH_TOO_LARGE"),
     ],
 )
-def test_what_is_no_batch_is_refused_as_a_whole(
-    quiet: Deployment, body: bytes, code: str
-) -> None:
+def test_what_is_no_batch_is_refused_as_a_whole(quiet: Deployment, body: bytes, code: str) -> None:
     """A body that is no array, an empty or a broken one is 400; none of it is accepted."""
     problem_of(post(quiet, body, JSON), 400, code)
 

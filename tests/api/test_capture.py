@@ -213,7 +213,10 @@ def test_unsound_idempotency_key_is_refused(quiet: Deployment, key: str) -> None
     response = quiet.http.post(
         CAPTURE,
         content=new_trade()[1],
-        headers=[(b"Content-Type", b"application/json"), (b"Idempotency-Key", key.encode("latin-1"))],
+        headers=[
+            (b"Content-Type", b"application/json"),
+            (b"Idempotency-Key", key.encode("latin-1")),
+        ],
     )
     assert paths(problem_of(response, 400, "VALIDATION_ERROR")) == ["Idempotency-Key"]
 

@@ -1,11 +1,16 @@
 """Problem documents and correlation ids: the same for every error, wherever it comes from."""
 
 import re
+from typing import Any
 
 import pytest
+from litestar import Request, get
+from litestar.testing import create_test_client
 
 from tests.api.conftest import BATCH, CAPTURE, Deployment
 from tests.api.test_capture import problem_of
+from tradecapture.api.correlation import echo_correlation_id
+from tradecapture.api.problem import EXCEPTION_HANDLERS
 
 
 @pytest.mark.parametrize("path", ["/", "/nowhere", "/api/v1", "/api/v2/health", "/actuator"])
@@ -24,9 +29,7 @@ def test_unknown_address_is_a_problem(quiet: Deployment, path: str) -> None:
         ("POST", "/api/v1/health", "GET"),
     ],
 )
-def test_other_method_is_a_problem(
-    quiet: Deployment, method: str, path: str, allowed: str
-) -> None:
+def test_other_method_is_a_problem(quiet: Deployment, method: str, path: str, allowed: str) -> None:
     """A method that an address does not take is a 405 problem that names those it does."""
     response = quiet.http.request(method, path)
     problem = problem_of(response, 405, "METHOD_NOT_ALLOWED")
@@ -54,3 +57,22 @@ def test_unsound_correlation_id_is_refused(quiet: Deployment, correlation_id: by
     response = quiet.http.get("/api/v1/health", headers=[(b"X-Correlation-ID", correlation_id)])
     assert "X-Correlation-ID" in problem_of(response, 400, "INVALID_HEADER")["detail"]
     assert re.fullmatch("[0-9a-f]{32}", response.headers["x-correlation-id"])
+
+
+def test_bug_is_a_problem_without_internals() -> None:
+    """An exception that nobody expected is a 500 problem that names the correlation id only."""
+
+    @get("/")
+    async def fails(request: Request[Any, Any, Any]) -> None:
+        raise RuntimeError("secret")
+
+    with create_test_client(
+        fails,
+        exception_handlers=EXCEPTION_HANDLERS,
+        before_send=[echo_correlation_id],
+        raise_server_exceptions=False,
+    ) as http:
+        response = http.get("/", headers={"X-Correlation-ID": "abc"})
+    problem = problem_of(response, 500, "INTERNAL_ERROR")
+    assert "secret" not in response.text
+    assert "abc" in problem["detail"]

@@ -1,7 +1,7 @@
 """Looking into Redis: what a test may know of a lane beside what the inbox says."""
 
 import time
-from typing import cast
+from typing import Any
 
 from redis import Redis
 
@@ -15,19 +15,19 @@ PATIENCE_SECONDS = 5.0
 
 def everything(redis: "Redis") -> dict[bytes, bytes | None]:
     """Return every key with its value (as DUMP writes it): equal only if nothing was changed."""
-    keys = cast(list[bytes], redis.keys())
-    return {key: cast(bytes | None, redis.dump(key)) for key in keys}
+    keys: Any = redis.keys()
+    return {key: redis.dump(key) for key in keys}
 
 
 def waiting(redis: "Redis", partition: str) -> int:
     """Return how many trades wait in a partition."""
-    return cast(int, redis.llen(KEYS.inbox(partition)))
+    return redis.llen(KEYS.inbox(partition))
 
 
 def due_in_ms(redis: "Redis", partition: str) -> float | None:
     """Return when a partition may be claimed, in ms from now; None: it is not due at all."""
-    score = cast(float | None, redis.zscore(KEYS.due, partition))
-    seconds, microseconds = cast(tuple[int, int], redis.time())
+    score = redis.zscore(KEYS.due, partition)
+    seconds, microseconds = redis.time()
     return None if score is None else score - (seconds * 1000 + microseconds / 1000)
 
 

@@ -1,17 +1,14 @@
 """The state machine: workers that crash, stall and repeat themselves, on a real Redis."""
 
-from collections.abc import Sequence
-from typing import Any
-
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from redis import Redis
 
 from tests.builders import partition_of, submission
 from tests.inbox.model import Hand, ModelPartition
-from tests.inbox.virtual_time import advance
+from tests.inbox.virtual_redis import advance, look
 from tradecapture.inbox import Claim, Inbox, Settlement
-from tradecapture.inbox.keys import LaneKeys, lane_keys
+from tradecapture.inbox.keys import lane_keys
 from tradecapture.receipt import Receipt, Refusal
 from tradecapture.routing import lane_of
 from tradecapture.settings import Settings
@@ -39,7 +36,10 @@ SETTINGS = Settings(
     backoff_limit_seconds=BACKOFF_LIMIT_SECONDS,
 )
 
+LANE_OF = {partition_of(book): lane_of(partition_of(book), LANES) for book in BOOKS}
+
 books = st.sampled_from(BOOKS)
+lanes = st.integers(0, LANES - 1)
 jitters = st.sampled_from((0.0, 1.0))
 picks = st.integers(0, 1000)
 
@@ -57,7 +57,7 @@ class InboxMachine(RuleBasedStateMachine):
         self.sent: list[Submission] = []
         self.positions: dict[str, int] = {}
         self.fences = dict.fromkeys(range(LANES), 0)
-        self.model = {partition_of(book): ModelPartition(partition_of(book)) for book in BOOKS}
+        self.model = {name: ModelPartition(name) for name in LANE_OF}
 
     @property
     def hands(self) -> list[Hand]:
@@ -108,7 +108,7 @@ class InboxMachine(RuleBasedStateMachine):
 
     # ------------------------------------------------------------------ workers
 
-    @rule(lane=st.integers(0, LANES - 1), owner=st.sampled_from(OWNERS), jitter=jitters)
+    @rule(lane=lanes, owner=st.sampled_from(OWNERS), jitter=jitters)
     def claim(self, lane: int, owner: str, jitter: float) -> None:
         """What is due, free and not held is claimed, and nothing else; oldest trades first."""
         due = self._due_now(lane)
@@ -122,7 +122,7 @@ class InboxMachine(RuleBasedStateMachine):
         if claim:
             self._take(claim)
 
-    @rule(lane=st.integers(0, LANES - 1), owner=st.sampled_from(OWNERS))
+    @rule(lane=lanes, owner=st.sampled_from(OWNERS))
     def claim_twice(self, lane: int, owner: str) -> None:
         """The reply is lost and the command sent again: what the first took, no one works on."""
         self.claim(lane, owner, 1.0)
@@ -198,9 +198,10 @@ class InboxMachine(RuleBasedStateMachine):
     @rule(book=books)
     def rush(self, book: str) -> None:
         """A partition becomes due while it is locked, as when clocks disagree after a failover."""
-        self.redis.zadd(self._keys(partition_of(book)).due, {partition_of(book): 0}, xx=True)
+        partition = partition_of(book)
+        self.redis.zadd(lane_keys(LANE_OF[partition]).due, {partition: 0}, xx=True)
 
-    @rule(lane=st.integers(0, LANES - 1))
+    @rule(lane=lanes)
     def answer_bell(self, lane: int) -> None:
         """A worker hears the bell."""
         self.inbox.clear_bell(lane)
@@ -208,44 +209,31 @@ class InboxMachine(RuleBasedStateMachine):
     @rule()
     def sweep(self) -> None:
         """Every lane with something due and no bell is rung, and no other."""
-        silent = [lane for lane in range(LANES) if not self.redis.exists(lane_keys(lane).bell)]
-        expected = [lane for lane in silent if self._due_now(lane)]
-        assert self.inbox.overdue() == expected
-        assert all(self.redis.exists(lane_keys(lane).bell) for lane in expected)
+        looks = look(self.redis, LANE_OF)
+        silent = {LANE_OF[name] for name, seen in looks.items() if seen.is_due and not seen.bell}
+        assert self.inbox.overdue() == sorted(silent)
+        assert all(look(self.redis, LANE_OF)[name].bell for name in LANE_OF if looks[name].is_due)
 
     # ------------------------------------------------------------------ what always holds
 
     @invariant()
-    def nothing_is_lost_doubled_or_reordered(self) -> None:
-        """The ledger has 1, 2, 3 …; what it does not have waits, in order; nothing else does."""
-        for partition in self.model.values():
+    def all_is_well(self) -> None:
+        """Nothing is lost, doubled or reordered, one owner each, and what waits is looked at."""
+        looks = look(self.redis, LANE_OF)
+        for name, partition in self.model.items():
             captured = len(partition.ledger)
-            assert partition.ledger == list(range(1, captured + 1))
-            assert partition.settled <= captured, "left the inbox unwritten"
-            inbox = self.redis.lrange(self._keys(partition.name).inbox(partition.name), 0, -1)
-            stamped = [(int(raw.split(b" ", 2)[1]), _id_in(raw)) for raw in inbox]
-            first = partition.settled + 1
-            assert stamped == list(enumerate(partition.waiting, first))
-
-    @invariant()
-    def what_waits_is_looked_at(self) -> None:
-        """Whatever waits and is not held is due, within the lease of its owner or the backoff."""
-        for partition in self.model.values():
-            if partition.held or not partition.waiting:
-                continue
-            left = self._due_in_seconds(partition.name)
-            assert left is not None, f"{partition.name} waits and is never looked at"
+            assert partition.ledger == list(range(1, captured + 1)), "the ledger must have 1, 2, 3"
+            assert partition.settled <= captured, "a trade left its inbox unwritten"
+            waiting = list(enumerate(partition.waiting, partition.settled + 1))
+            assert looks[name].entries == waiting, "what waits must wait in order"
             owner = partition.owner(self.now)
-            latest = max(BACKOFF_LIMIT_SECONDS, owner.lease_end - self.now if owner else 0)
-            assert left <= latest + 1
-
-    @invariant()
-    def each_partition_has_one_owner(self) -> None:
-        """The lock is that of the one hand whose lease holds, or there is none."""
-        for partition in self.model.values():
-            owner = partition.owner(self.now)
-            lock = self.redis.get(self._keys(partition.name).lock(partition.name))
-            assert lock == (owner.claim.token.encode() if owner else None)
+            token = owner.claim.token.encode() if owner else None
+            assert looks[name].lock == token, "the lock must be that of the one valid lease"
+            if waiting and not partition.held:
+                left = looks[name].due_in_seconds
+                assert left is not None, "what waits must be due at some time"
+                lease_left = owner.lease_end - self.now if owner else 0
+                assert left <= max(BACKOFF_LIMIT_SECONDS, lease_left) + 1, "and not too late"
 
     def teardown(self) -> None:
         """In the end, when all is released, a fleet that works captures everything, in order."""
@@ -260,7 +248,7 @@ class InboxMachine(RuleBasedStateMachine):
                 self.claim(lane, "last", 0.0)
                 if len(self.hands) > known:
                     self._finish(lane)
-        self.nothing_is_lost_doubled_or_reordered()
+        self.all_is_well()
         for partition in self.model.values():
             assert len(partition.ledger) == len(partition.accepted)
 
@@ -293,22 +281,6 @@ class InboxMachine(RuleBasedStateMachine):
     def _is_claimable(self, partition: ModelPartition) -> bool:
         return bool(partition.waiting) and not partition.held and not partition.owner(self.now)
 
-    def _keys(self, partition: str) -> LaneKeys:
-        return lane_keys(lane_of(partition, LANES))
-
     def _due_now(self, lane: int) -> list[str]:
-        members: Sequence[Any] = self.redis.zrange(lane_keys(lane).due, 0, -1)
-        names = [member.decode() for member in members]
-        return [name for name in names if (self._due_in_seconds(name) or 0) <= 0]
-
-    def _due_in_seconds(self, partition: str) -> float | None:
-        score: Any = self.redis.zscore(self._keys(partition).due, partition)
-        seconds, microseconds = self.redis.time()
-        return None if score is None else score / 1000 - (seconds + microseconds / 1_000_000)
-
-
-def _id_in(raw: bytes) -> str:
-    """Return the trade id of an entry: the first text of its MessagePack array."""
-    body = raw.split(b" ", 4)[4]
-    length = body[1] & 0x1F  # fixstr; the ids here are short
-    return body[2 : 2 + length].decode()
+        looks = look(self.redis, LANE_OF)
+        return [name for name, seen in looks.items() if LANE_OF[name] == lane and seen.is_due]

@@ -46,7 +46,9 @@ def fill_after(redis: "Redis", room: int) -> None:
 
 def test_positions_have_no_gaps(inbox: Inbox) -> None:
     """Each partition counts 1, 2, 3 … through all calls."""
-    mixed = [s for pair in zip(submissions(3, "B1"), submissions(3, "B2"), strict=True) for s in pair]
+    mixed = [
+        s for pair in zip(submissions(3, "B1"), submissions(3, "B2"), strict=True) for s in pair
+    ]
     assert positions(inbox, mixed) == [1, 1, 2, 2, 3, 3]
     assert positions(inbox, submissions(2, "B1", first=4)) == [4, 5]
 
@@ -73,7 +75,9 @@ def test_a_resend_gets_the_first_receipt_again(inbox: Inbox) -> None:
     before = everything(inbox.redis)
     again = receipts(inbox, submissions(3, "B1"))
     assert all(receipt.duplicate for receipt in again)
-    assert [(r.position, r.accepted_at) for r in again] == [(r.position, r.accepted_at) for r in first]
+    assert [(r.position, r.accepted_at) for r in again] == [
+        (r.position, r.accepted_at) for r in first
+    ]
     assert everything(inbox.redis) == before
 
 

@@ -122,9 +122,7 @@ def test_the_longest_due_comes_first(inbox: Inbox, settings: Settings) -> None:
     assert claimed(limited(inbox, settings, batch_partitions=1)).keys == [TWO]
 
 
-def test_a_partition_found_locked_waits_longer_each_time(
-    inbox: Inbox, settings: Settings
-) -> None:
+def test_a_partition_found_locked_waits_longer_each_time(inbox: Inbox, settings: Settings) -> None:
     """It is due, but locked (its lock outlived its score): backoff grows up to its limit."""
     slow = limited(inbox, settings, backoff_seconds=10, backoff_limit_seconds=60)
     slow.accept(submissions(1, "B1"))

@@ -1,4 +1,4 @@
-"""Holding: a partition is kept from being claimed; its trades are accepted on, and wait in order."""
+"""Holding: a partition is kept from being claimed; its trades are accepted and wait in order."""
 
 from dataclasses import replace
 

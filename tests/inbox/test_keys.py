@@ -7,8 +7,8 @@ from importlib.resources import files
 from typing import NamedTuple
 
 import pytest
-from redis import Redis
-from redis.cluster import key_slot
+from redis.client import Monitor
+from redis.crc import key_slot
 
 from tests.builders import PARTITION, partition_of, submissions
 from tradecapture.inbox import Inbox, Settlement
@@ -87,7 +87,7 @@ def runs(inbox: Inbox) -> dict[str, list[Run]]:
     return seen
 
 
-def _commands(monitor: "Redis") -> Iterator[tuple[list[str], bool]]:
+def _commands(monitor: Monitor) -> Iterator[tuple[list[str], bool]]:
     while True:
         seen = monitor.next_command()
         if END_OF_STORY in seen["command"]:

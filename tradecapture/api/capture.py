@@ -9,6 +9,8 @@ import msgspec
 from litestar import Request, get, post
 from litestar.response.base import ASGIResponse
 from msgspec import UNSET, Raw
+from redis.exceptions import RedisError
+from sqlalchemy.exc import SQLAlchemyError
 
 from tradecapture.api.bodies import AcceptedBody, FieldProblem, TradeBody
 from tradecapture.api.correlation import correlation_id_of
@@ -141,10 +143,9 @@ async def _accepted(service: Service, receipt: Receipt, wait_seconds: int) -> AS
     headers = {"Idempotency-Status": "duplicate"} if receipt.duplicate else {}
     if wait_seconds:
         headers["Preference-Applied"] = f"wait={wait_seconds}"
-        if await service.outcomes.wait(receipt.trade_id, wait_seconds):
-            status = await asyncio.to_thread(service.client.status, receipt.trade_id)
-            if status is not None:
-                return ASGIResponse(body=_encode(trade_body(status)), headers=headers)
+        status = await _outcome(service, receipt.trade_id, wait_seconds)
+        if status is not None:
+            return ASGIResponse(body=_encode(trade_body(status)), headers=headers)
     job_id = receipt.job_id
     body = AcceptedBody(
         status="ACCEPTED",
@@ -157,6 +158,15 @@ async def _accepted(service: Service, receipt: Receipt, wait_seconds: int) -> AS
         status_url=STATUS_URL.format(job_id),
     )
     return ASGIResponse(body=_encode(body), status_code=202, headers=headers)
+
+
+async def _outcome(service: Service, trade_id: str, wait_seconds: int) -> TradeStatus | None:
+    if not await service.outcomes.wait(trade_id, wait_seconds):
+        return None
+    try:
+        return await asyncio.to_thread(service.client.status, trade_id)
+    except (RedisError, SQLAlchemyError):
+        return None  # the trade is safe: the answer must be 202, not that something failed
 
 
 async def _trade(request: Request[Any, Any, Any]) -> ASGIResponse:

@@ -53,8 +53,10 @@ def _problems(**described: str) -> Responses:
     return {**answers, "default": _answer("any other problem", "ProblemBody")}
 
 
-def _header(name: str, description: str, length: int | None = None) -> Parameter:
-    schema = Schema(type=OpenAPIType.STRING, min_length=1, max_length=length)
+def _header(
+    name: str, description: str, *, shortest: int = 0, longest: int | None = None
+) -> Parameter:
+    schema = Schema(type=OpenAPIType.STRING, min_length=shortest, max_length=longest)
     return Parameter(name, "header", schema=schema, description=description)
 
 
@@ -83,9 +85,11 @@ def _operation(
 
 
 _CORRELATION_ID_OF_REQUEST = _header(
-    "X-Correlation-ID", "carried into the queue, the logs and the callback; echoed", 128
+    "X-Correlation-ID", "carried into the queue, the logs and the callback; echoed", longest=128
 )
-_CALLBACK_URL = _header("X-Callback-Url", "http or https; told of the trade's outcome", 2000)
+_CALLBACK_URL = _header(
+    "X-Callback-Url", "http or https; told of the outcome", shortest=1, longest=2000
+)
 _UNAVAILABLE = "not stored: backlog, or Redis out of reach or memory; send it again"
 _UNREACHABLE = "the ledger or Redis is out of reach; ask again"
 _ARRAY = Schema(type=OpenAPIType.ARRAY, items=_schema("Trade"), min_items=1, max_items=10_000)
@@ -105,7 +109,9 @@ CAPTURE = _operation(
         ),
     },
     [
-        _header("Idempotency-Key", "default: the trade's own, then its id", 100),
+        _header(
+            "Idempotency-Key", "default: the trade's own, then its id", shortest=1, longest=100
+        ),
         _CALLBACK_URL,
         _header("Prefer", "wait=N: answer when captured, or 202 after N seconds, at most 30"),
     ],

@@ -95,7 +95,7 @@ def batch_job(job_id: str, job: BatchJob, ended: Mapping[str, Outcome], now: dat
             ended_trades=done,
             outcomes=outcomes,
         ),
-        error=f"{failed} trades were rejected or parked" if failed else None,
+        error=f"{failed} of {total} trades were rejected or parked" if failed else None,
         created_at=job.created_at,
         updated_at=now,
     )

@@ -1,5 +1,7 @@
 """The command line: puts the commands together. `tradecapture` and `python -m tradecapture`."""
 
+from importlib.metadata import PackageNotFoundError, version
+
 import click
 
 from tradecapture.cli.database import database
@@ -30,8 +32,15 @@ COMMANDS = (
 )
 
 
+def _version() -> str:
+    try:
+        return version("tradecapture")
+    except PackageNotFoundError:
+        return "(a checkout that is not installed)"
+
+
 @click.group(cls=CommandGroup, epilog=EXIT_CODES, context_settings={"max_content_width": 100})
-@click.version_option(package_name="tradecapture")
+@click.version_option(_version(), prog_name="tradecapture")
 def cli() -> None:
     """Capture trades, in order and exactly once, into a ledger.
 

@@ -63,10 +63,15 @@ class DataFolder:
                     "--data",
                     USAGE,
                 )
+            # Whose lock it is tells a record that is right from one that a killed `up` left.
+            lock.truncate(0)
+            lock.write(str(os.getpid()))
+            lock.flush()
             try:
                 yield
             finally:
-                self._running.unlink(missing_ok=True)
+                if self.running_now():
+                    self._running.unlink()
 
     def running(self) -> Running | None:
         """Return what runs here; None: no `up` uses this folder, or it is not ready yet."""

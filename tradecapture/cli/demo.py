@@ -88,6 +88,8 @@ def demo(trades: int, seed: int, data: Path | None, as_json: bool) -> None:
 
 
 def _run(run: FleetRun, stop: threading.Event, trades: int, seed: int, say: Say) -> Found | None:
+    if stop.is_set():
+        return None
     today = datetime.now(UTC).date()
     flood = Mix(trades, seed, today=today)
     burst = Mix(round(BURST_TRADES_A_SECOND * BURST_SECONDS), seed + 1, today=today)

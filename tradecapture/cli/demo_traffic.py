@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException, HTTPResponse
 from itertools import islice
 from typing import NamedTuple
@@ -23,6 +24,11 @@ ANSWER_SECONDS = 10.0  # for one answer; a request that is not answered is sent 
 GIVE_UP_SECONDS = 30.0  # of trying again
 RETRY_SECONDS = 0.2  # between two attempts
 
+RETRIED = (
+    HTTPStatus.TOO_MANY_REQUESTS,
+    HTTPStatus.INTERNAL_SERVER_ERROR,
+    HTTPStatus.SERVICE_UNAVAILABLE,
+)
 CAPTURE = "/api/v1/trades/capture"
 
 
@@ -30,7 +36,7 @@ class Job(NamedTuple):
     """One request: a trade by itself or a batch."""
 
     trades: Sequence[bytes]
-    due: float = 0.0  # when to send it: seconds after the beginning
+    due: float | None = None  # seconds after the beginning; None: as soon as a connection is free
 
 
 class _Result(Struct, rename="camel"):
@@ -71,8 +77,8 @@ def send(
 ) -> Sending:
     """Send requests over several connections and return what was answered.
 
-    The time of a trade counts from the moment at which it was due, or first sent if that is
-    later and it had no time: a request that is kept waiting by others is not counted as quick.
+    The time of a trade counts from the moment at which it was due: a request that is kept waiting
+    by others is not counted as quick. One that has no time counts from its first sending.
 
     Args:
         jobs: the requests, in their order.
@@ -92,9 +98,11 @@ def send(
                 job = waiting.get_nowait()
             except queue.Empty:
                 break
-            due = beginning + job.due
-            stop.wait(max(0.0, due - time.time()))
-            sender.send(job, due if job.due else time.time())
+            sent_at = time.time()
+            if job.due is not None:
+                stop.wait(max(0.0, beginning + job.due - sent_at))
+                sent_at = beginning + job.due
+            sender.send(job, sent_at)
             progress(len(job.trades))
         return sender.sending
 
@@ -154,13 +162,13 @@ class _Sender:
         except (OSError, HTTPException):
             self._connection.close()
             return [AGAIN] * len(trades)
-        if response.status in (429, 500, 503) and not (not single and b'"results"' in body):
-            return [AGAIN] * len(trades)
         return [_single(response, body)] if single else _batch(body, len(trades))
 
 
 def _single(response: HTTPResponse, body: bytes) -> _Result:
-    if response.status != 202:
+    if response.status in RETRIED:
+        return AGAIN
+    if response.status != HTTPStatus.ACCEPTED:
         return _Result(REFUSED)
     result = msgspec.json.decode(body, type=_Result)
     result.duplicate = response.getheader("Idempotency-Status") == "duplicate"
@@ -168,5 +176,6 @@ def _single(response: HTTPResponse, body: bytes) -> _Result:
 
 
 def _batch(body: bytes, trades: int) -> list[_Result]:
+    # A problem that concerns the whole batch carries no results.
     results = msgspec.json.decode(body, type=_Results).results
     return results if len(results) == trades else [AGAIN] * trades

@@ -28,7 +28,8 @@ STYLES = {Level.OK: "green", Level.WARN: "yellow", Level.FAIL: "bold red"}
     "--processes",
     type=click.IntRange(min=1),
     metavar="N",
-    help="Processes that connect to the database; by default what the workers answer, or 1.",
+    help="Processes that connect to the database, those of the API too; by default the "
+    "worker processes that answer, or 1.",
 )
 @json_option
 @data_option

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 from kombu.exceptions import OperationalError as BrokerError
-from redis.exceptions import RedisError
+from redis.exceptions import OutOfMemoryError, RedisError
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from tradecapture.inbox import LaneCountError
@@ -54,26 +54,37 @@ class CommandGroup(click.Group):
             raise CommandError(explain(error), exit_code) from error
 
 
+def _text(error: BaseException) -> str:
+    """Return the first line, which is the driver's own; further ones repeat the statement."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return lines[0].rstrip(".")
+
+
 def _redis(error: Exception) -> str:
     return (
-        f"Redis does not answer: {error}. Accepted trades stay in it and nothing was changed. "
-        "Start Redis or correct TRADECAPTURE_REDIS_URL, then run the command again"
+        f"Redis does not answer: {_text(error)}. Accepted trades stay in it and nothing was "
+        "changed. Start Redis or correct TRADECAPTURE_REDIS_URL, then run the command again"
+    )
+
+
+def _memory(error: Exception) -> str:
+    return (
+        f"Redis is out of memory: {_text(error)}. Accepted trades stay in it. Let workers "
+        "capture what waits or raise its maxmemory, then run the command again"
     )
 
 
 def _broker(error: Exception) -> str:
     return (
-        f"the Celery broker does not answer: {error}. No trade is in it, so none is lost. "
+        f"the Celery broker does not answer: {_text(error)}. No trade is in it, so none is lost. "
         "Start it or correct TRADECAPTURE_BROKER_URL, then run the command again"
     )
 
 
 def _database(error: Exception) -> str:
-    # The first line is the driver's own; SQLAlchemy adds the statement and a link.
-    cause = error.orig if isinstance(error, DBAPIError) else error
-    lines = str(cause).strip().splitlines() or [type(cause).__name__]
+    cause = error.orig if isinstance(error, DBAPIError) and error.orig else error
     return (
-        f"the database does not answer: {lines[0]}. Accepted trades wait safely in Redis. "
+        f"the database does not answer: {_text(cause)}. Accepted trades wait safely in Redis. "
         "Start it or correct TRADECAPTURE_DATABASE_URL, then run the command again"
     )
 
@@ -85,6 +96,7 @@ _EXPLANATIONS: Mapping[type[Exception], tuple[Callable[[Exception], str], int]] 
     SchemaError: (str, USAGE),
     LocalServerError: (str, UNREACHABLE),
     SupervisorError: (str, UNREACHABLE),
+    OutOfMemoryError: (_memory, UNREACHABLE),
     RedisError: (_redis, UNREACHABLE),
     BrokerError: (_broker, UNREACHABLE),
     SQLAlchemyError: (_database, UNREACHABLE),

@@ -17,7 +17,8 @@ from tradecapture.local.redis_server import is_ready, redis_command
 from tradecapture.local.supervisor import Program
 from tradecapture.settings import Settings
 
-ANSWER_SECONDS = 2.0  # for one answer of a program on this machine
+ANSWER_SECONDS = 2.0  # for one answer of the API, which looks at its servers first
+PING_SECONDS = 0.5  # for the answers of all workers; one that is still starting never answers
 # The batch in hand takes a time budget, Celery's own farewell a second or two; its limit is 10 s
 # (celeryconfig). Past this it is killed, and the lease gives its partitions to others.
 WORKER_STOP_SECONDS = 15.0
@@ -88,7 +89,7 @@ class Fleet(Struct, frozen=True):
     def _workers_answer(self) -> bool:
         app = submitting_app(self.settings.broker)
         try:
-            answers = app.control.ping(timeout=ANSWER_SECONDS, limit=self.workers)
+            answers = app.control.ping(timeout=PING_SECONDS, limit=self.workers)
         except (BrokerError, RedisError, OSError):
             return False
         return len(answers) >= self.workers

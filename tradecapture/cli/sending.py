@@ -5,7 +5,7 @@ from itertools import islice
 from typing import TypeVar
 
 from tradecapture.cli.screen import bar
-from tradecapture.cli.tally import Answered, Tally
+from tradecapture.cli.answers import Answered, Answers
 from tradecapture.cli.trade_files import TradeFile
 from tradecapture.client import Client
 
@@ -14,14 +14,14 @@ CHUNK_TRADES = 1000  # a call of the client; more no longer lowers the cost of a
 Item = TypeVar("Item")
 
 
-def send(client: Client, files: Iterable[TradeFile], size: int | None, tally: Tally) -> None:
+def send(client: Client, files: Iterable[TradeFile], size: int | None, answers: Answers) -> None:
     """Send rows until the files end, or Redis does not answer: later trades must not overtake.
 
     Args:
         client: to submit with.
         files: whose rows to send, in their order.
         size: bytes of all files together; None: unknown.
-        tally: told of each answer.
+        answers: told of each answer.
     """
     with bar(of_bytes=True) as progress:
         task = progress.add_task("submitting", total=size, note="")
@@ -30,13 +30,13 @@ def send(client: Client, files: Iterable[TradeFile], size: int | None, tally: Ta
             end = 0
             for rows in _chunks(file.rows):
                 trades = [row.trade for row in rows if row.trade is not None]
-                answers = iter(client.submit_many(trades))
+                given = iter(client.submit_many(trades))
                 for row in rows:
-                    tally.add(file, row, None if row.trade is None else next(answers))
-                if tally.counts[Answered.UNAVAILABLE]:
+                    answers.add(file, row, None if row.trade is None else next(given))
+                if answers.counts[Answered.UNAVAILABLE]:
                     return
                 end = rows[-1].end
-                note = f"{sum(tally.counts.values()):,} trades"
+                note = f"{sum(answers.counts.values()):,} trades"
                 progress.update(task, completed=done + end, note=note)
             done += end
 

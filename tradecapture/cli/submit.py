@@ -14,7 +14,7 @@ from tradecapture.cli.failure import FOUND, UNREACHABLE, CommandError
 from tradecapture.cli.place import DATABASE, REDIS, data_option, locate, open_ledger
 from tradecapture.cli.screen import bar, output, remarks, table
 from tradecapture.cli.sending import send
-from tradecapture.cli.tally import SHOWN, Answered, Tally
+from tradecapture.cli.answers import SHOWN, Answered, Answers
 from tradecapture.cli.trade_files import Format, read_trades
 from tradecapture.client import Client
 from tradecapture.outcome import Outcome
@@ -78,7 +78,7 @@ def submit(
     counterparties are separated by semicolons.
     """
     settings = locate(data, REDIS, DATABASE)
-    tally = Tally(errors)
+    answers = Answers(errors)
     with ExitStack() as stack:
         streams = [_open(stack, name) for name in files]
         # All heads are read before the first trade is sent.
@@ -88,47 +88,47 @@ def submit(
         ]
         client = Client(settings)
         stack.callback(client.close)
-        send(client, sources, _size(files), tally)
-    ended = _wait(settings, tally, timeout) if wait and tally.accepted_ids else None
-    _show(tally, ended)
-    if tally.counts[Answered.UNAVAILABLE]:
+        send(client, sources, _size(files), answers)
+    ended = _wait(settings, answers, timeout) if wait and answers.accepted_ids else None
+    _show(answers, ended)
+    if answers.counts[Answered.UNAVAILABLE]:
         raise CommandError(
-            f"Redis went out of reach. {tally.safe} trades are safe on its disk, the others were "
+            f"Redis went out of reach. {answers.safe} trades are safe on its disk, the others were "
             "not sent. When it is back, run the same command again: what was accepted is "
             "recognised, so that is harmless",
             UNREACHABLE,
         )
-    if ended is not None and len(ended) < len(tally.accepted_ids):
+    if ended is not None and len(ended) < len(answers.accepted_ids):
         remarks().print(
-            f"{len(tally.accepted_ids) - len(ended)} trades have no outcome yet after "
+            f"{len(answers.accepted_ids) - len(ended)} trades have no outcome yet after "
             f"{timeout:g} s. They are safe and wait: see `tradecapture partitions`, and "
             "`tradecapture doctor` for whether workers run."
         )
-    if tally.refused or (ended is not None and _not_captured(tally, ended)):
+    if answers.refused or (ended is not None and _not_captured(answers, ended)):
         raise SystemExit(FOUND)
 
 
-def _wait(settings: Settings, tally: Tally, seconds: float) -> dict[str, Outcome]:
+def _wait(settings: Settings, answers: Answers, seconds: float) -> dict[str, Outcome]:
     with bar() as progress, open_ledger(settings) as ledger:
-        task = progress.add_task("capturing", total=len(tally.accepted_ids), note="")
+        task = progress.add_task("capturing", total=len(answers.accepted_ids), note="")
         return await_outcomes(
             ledger,
-            tally.accepted_ids,
+            answers.accepted_ids,
             seconds,
             lambda ended: progress.update(task, completed=ended),
         )
 
 
-def _not_captured(tally: Tally, ended: dict[str, Outcome]) -> int:
+def _not_captured(answers: Answers, ended: dict[str, Outcome]) -> int:
     captured = sum(outcome in (Outcome.CAPTURED, Outcome.DUPLICATE) for outcome in ended.values())
-    return len(tally.accepted_ids) - captured
+    return len(answers.accepted_ids) - captured
 
 
-def _show(tally: Tally, ended: dict[str, Outcome] | None) -> None:
+def _show(answers: Answers, ended: dict[str, Outcome] | None) -> None:
     rows: list[tuple[str, int]] = [
-        (answered.value, tally.counts[answered])
+        (answered.value, answers.counts[answered])
         for answered in Answered
-        if tally.counts[answered] or answered is Answered.ACCEPTED
+        if answers.counts[answered] or answered is Answered.ACCEPTED
     ]
     if ended is not None:
         outcomes = list(ended.values())
@@ -137,18 +137,18 @@ def _show(tally: Tally, ended: dict[str, Outcome] | None) -> None:
             for outcome in Outcome
             if outcome in outcomes
         ]
-        if waiting := len(tally.accepted_ids) - len(ended):
+        if waiting := len(answers.accepted_ids) - len(ended):
             rows.append(("still waiting", waiting))
     output().print(table("Submitted", ("outcome", "trades #"), rows))
-    for refused in tally.shown:
+    for refused in answers.shown:
         remarks().print(
             f"{refused.file}, row {refused.row}"
             + (f" ({refused.trade_id})" if refused.trade_id else "")
             + f": {'; '.join(refused.reasons)}"
         )
-    if tally.refused > SHOWN:
+    if answers.refused > SHOWN:
         remarks().print(
-            f"... and {tally.refused - SHOWN} more: --errors FILE writes all of them to a file"
+            f"... and {answers.refused - SHOWN} more: --errors FILE writes all of them to a file"
         )
 
 

@@ -13,7 +13,7 @@ def examine_versions() -> list[Finding]:
     """Look at what is installed here."""
     return [
         Finding(Level.OK, "Python", platform.python_version()),
-        *(Finding(Level.OK, name, version(name)) for name in PACKAGES),
+        *(Finding(Level.OK, f"package {name}", version(name)) for name in PACKAGES),
         judge_kombu(version("kombu")),
     ]
 
@@ -22,7 +22,7 @@ def judge_kombu(installed: str) -> Finding:
     """Judge the version of kombu. Pure."""
     numbers = tuple(int(part) for part in installed.split(".")[:3] if part.isdecimal())
     return judged(
-        "kombu",
+        "package kombu",
         installed,
         Level.FAIL if numbers < OLDEST_KOMBU else None,
         "earlier ones stop taking messages after a reconnect: pip install 'kombu>=5.7.0'",

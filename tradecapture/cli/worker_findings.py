@@ -19,8 +19,13 @@ CURE = (
 
 def examine_workers(settings: Settings) -> tuple[Finding, int]:
     """Ask the workers through Celery; return the finding and the number of their processes."""
+    app = submitting_app(settings.broker)
     try:
-        answers = submitting_app(settings.broker).control.inspect(timeout=ANSWER_SECONDS).stats()
+        with app.connection_for_write() as connection:
+            # Celery itself would try for many seconds.
+            connection.ensure_connection(max_retries=1)
+            inspect = app.control.inspect(timeout=ANSWER_SECONDS, connection=connection)
+            answers = inspect.stats()
     except (OperationalError, RedisError, OSError) as error:
         cure = "start it, or correct TRADECAPTURE_BROKER_URL"
         return Finding(Level.FAIL, "broker", f"does not answer: {error}", cure), 0

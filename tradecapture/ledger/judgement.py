@@ -119,11 +119,6 @@ def judge(
     return judgement
 
 
-def is_halted_by(row: PartitionRow, entry: Entry) -> bool:
-    """Return whether an entry is the parked trade that halted its partition."""
-    return (row.halted_epoch, row.halted_position) == (entry.epoch, entry.position)
-
-
 def exception_row(
     entry: Entry, outcome: Outcome, reason: str, task_id: str, now: datetime
 ) -> ExceptionRow:
@@ -163,9 +158,11 @@ def outbox_rows(entry: Entry, outcome: Outcome, now: datetime) -> list[OutboxRow
 
 
 def _halted(row: PartitionRow, claimed: ClaimedPartition) -> PartitionVerdict:
-    # The parked trade is recorded, but the worker that parked it died before it settled.
-    parked = bool(claimed.entries) and is_halted_by(row, claimed.entries[0])
-    return PartitionVerdict(claimed.partition, int(parked), {}, hold=row.halted_reason or "")
+    # The worker that parked a trade died before it settled: the parked trade, and what it had
+    # captured before it, are in the ledger and may leave the inbox; the rest waits.
+    parked = (row.halted_epoch or 0, row.halted_position or 0)
+    written = sum((entry.epoch, entry.position) <= parked for entry in claimed.entries)
+    return PartitionVerdict(claimed.partition, written, {}, hold=row.halted_reason or "")
 
 
 def _judge_partition(

@@ -3,25 +3,23 @@
 from sqlalchemy import (
     BigInteger,
     Column,
-    Date,
     Identity,
     Index,
     Integer,
     MetaData,
     String,
     Table,
-    UnicodeText,
+    Unicode,
 )
 
-from tradecapture.ledger.types import ExactDecimal, UtcTimestamp, key
+from tradecapture.ledger.types import DAY, LONG_TEXT, ExactDecimal, UtcTimestamp, key
 from tradecapture.partition import PARTITION_KEY_LENGTH
+from tradecapture.submission import CALLBACK_URL_LENGTH, CORRELATION_ID_LENGTH
 from tradecapture.trade import PARTITION_ID_LENGTH, TRADE_ID_LENGTH
 
 OUTCOME_LENGTH = 10  # characters; the longest outcome is DUPLICATE
 DIGEST_LENGTH = 32  # hexadecimal digits
 TASK_ID_LENGTH = 64  # characters; Celery's are UUIDs of 36
-CORRELATION_ID_LENGTH = 128  # characters; what the API lets through
-CALLBACK_URL_LENGTH = 2000  # characters; what the API lets through
 
 metadata = MetaData()
 
@@ -39,12 +37,12 @@ partitions = Table(
     Column("last_position", BigInteger, nullable=False),  # of the last captured trade
     Column("inversions", BigInteger, nullable=False),  # trades captured after a later one; 0
     Column("net_quantity", ExactDecimal, nullable=False),
-    Column("quantities", UnicodeText, nullable=False),  # JSON: unit -> sum of quantities
-    Column("notionals", UnicodeText, nullable=False),  # JSON: currency -> sum of notionals
-    Column("last_trade_date", Date, nullable=True),
+    Column("quantities", LONG_TEXT, nullable=False),  # JSON: unit -> sum of quantities
+    Column("notionals", LONG_TEXT, nullable=False),  # JSON: currency -> sum of notionals
+    Column("last_trade_date", DAY, nullable=True),
     Column("halted_epoch", BigInteger, nullable=True),  # of the parked trade that halted it
     Column("halted_position", BigInteger, nullable=True),
-    Column("halted_reason", UnicodeText, nullable=True),
+    Column("halted_reason", LONG_TEXT, nullable=True),
     Column("updated_at", UtcTimestamp, nullable=False),
 )
 
@@ -59,12 +57,12 @@ trades = Table(
     Column("position", BigInteger, nullable=False),
     Column("digest", String(DIGEST_LENGTH), nullable=False),
     Column("outcome", String(OUTCOME_LENGTH), nullable=False),
-    Column("trade_date", Date, nullable=False),
+    Column("trade_date", DAY, nullable=False),
     Column("accepted_at", UtcTimestamp, nullable=False),
     Column("captured_at", UtcTimestamp, nullable=False),
     Column("task_id", String(TASK_ID_LENGTH), nullable=False),
-    Column("correlation_id", String(CORRELATION_ID_LENGTH), nullable=False),
-    Column("document", UnicodeText, nullable=False),
+    Column("correlation_id", Unicode(CORRELATION_ID_LENGTH), nullable=False),
+    Column("document", LONG_TEXT, nullable=False),
     # One partition's trades in order; also refuses a sequence number given twice.
     Index("trades_partition_sequence", "partition_key", "ledger_sequence", unique=True),
 )
@@ -80,12 +78,12 @@ exceptions = Table(
     Column("trade_id", key(TRADE_ID_LENGTH), primary_key=True),
     Column("digest", String(DIGEST_LENGTH), nullable=False),
     Column("outcome", String(OUTCOME_LENGTH), nullable=False),
-    Column("reason", UnicodeText, nullable=False),
+    Column("reason", LONG_TEXT, nullable=False),
     Column("accepted_at", UtcTimestamp, nullable=False),
     Column("recorded_at", UtcTimestamp, nullable=False),
     Column("task_id", String(TASK_ID_LENGTH), nullable=False),
-    Column("correlation_id", String(CORRELATION_ID_LENGTH), nullable=False),
-    Column("document", UnicodeText, nullable=False),
+    Column("correlation_id", Unicode(CORRELATION_ID_LENGTH), nullable=False),
+    Column("document", LONG_TEXT, nullable=False),
     Index("exceptions_trade", "trade_id"),
 )
 
@@ -103,7 +101,7 @@ outbox = Table(
     Column("trade_id", key(TRADE_ID_LENGTH), nullable=False),
     Column("partition_key", key(PARTITION_KEY_LENGTH), nullable=False),
     Column("outcome", String(OUTCOME_LENGTH), nullable=False),
-    Column("callback_url", String(CALLBACK_URL_LENGTH), nullable=False),
-    Column("correlation_id", String(CORRELATION_ID_LENGTH), nullable=False),
+    Column("callback_url", Unicode(CALLBACK_URL_LENGTH), nullable=False),
+    Column("correlation_id", Unicode(CORRELATION_ID_LENGTH), nullable=False),
     Column("created_at", UtcTimestamp, nullable=False),
 )

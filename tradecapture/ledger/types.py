@@ -4,14 +4,19 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import DateTime, Dialect, Numeric, String
-from sqlalchemy.dialects.mssql import DATETIME2, NVARCHAR
+from sqlalchemy import Date, DateTime, Dialect, Numeric, String, UnicodeText
+from sqlalchemy.dialects.mssql import DATE, DATETIME2, NVARCHAR
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 # Compares code point by code point. The usual SQL Server collations ignore case, which would make
 # one trade of two; PostgreSQL's locales are slower to compare by than plain bytes.
 MSSQL_COLLATION = "Latin1_General_100_BIN2"
 POSTGRESQL_COLLATION = "C"
+
+# Without a connection SQLAlchemy assumes a SQL Server of 2005, and would write NTEXT and DATETIME
+# (whose reading of 2026-01-02 depends on the session's language) into the SQL made beforehand.
+LONG_TEXT = UnicodeText().with_variant(NVARCHAR("max"), "mssql")
+DAY = Date().with_variant(DATE(), "mssql")
 
 
 def key(length: int) -> TypeEngine[str]:

@@ -88,7 +88,10 @@ class LedgerDialect:
         return isinstance(error, IntegrityError)
 
     def is_transient_driver_error(self, error: BaseException) -> bool:
-        """Return whether the driver's error will pass: deadlock, lock time-out, lost connection."""
+        """Return whether the driver's error is no trade's fault, and will pass or be mended.
+
+        Deadlock, lock time-out, lost connection, full disk, read-only standby, missing table …
+        """
         raise NotImplementedError
 
     def server_findings(self, connection: Connection) -> dict[str, str]:
@@ -117,3 +120,5 @@ def on_connect(engine: Engine, *statements: str) -> None:
         for statement in statements:
             cursor.execute(statement)
         cursor.close()
+        # On PostgreSQL a SET is undone when the transaction that it was made in is rolled back.
+        dbapi_connection.commit()

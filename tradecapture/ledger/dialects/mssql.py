@@ -39,10 +39,18 @@ CONNECTION_PROPERTIES = (
     f"SET XACT_ABORT ON;SET LOCK_TIMEOUT {LOCK_TIMEOUT_MS};"
 )
 
+# Errors that are no trade's fault: our statements are the same for every trade.
 TRANSIENT_NUMBERS = {
     1205,  # chosen as deadlock victim
     1222,  # lock request time-out
     3960,  # snapshot update conflict
+    208,  # a table is missing
+    229,  # a right is missing
+    *(701, 1204),  # out of memory, out of locks
+    *(1105, 9002),  # data file full, log full
+    *(3906, 976, 983),  # read-only database, secondary replica, replica in transition
+    *(4060, 18456),  # database not to be opened, login failed
+    *(40197, 40501, 40613),  # Azure SQL: reconfiguring, busy, not available
 }
 INTEGRITY_NUMBERS = {
     2601,  # unique index: another capture was first
@@ -129,9 +137,11 @@ def error_numbers(error: BaseException) -> set[int]:
     numbers = {number for number in _flatten(error.args) if isinstance(number, int)}
     if isinstance(number := getattr(error, "number", None), int):
         numbers.add(number)
+    if numbers := numbers - {0}:
+        return numbers
+    # Only where there is no other: a text may also quote a trade, whose id may be any number.
     message = " ".join(str(part) for part in error.args)
-    in_text = {int(digits) for digits in re.findall(r"\b\d{4,5}\b", message)}
-    return numbers | in_text & _KNOWN_NUMBERS
+    return {int(digits) for digits in re.findall(r"\b\d{4,5}\b", message)} & _KNOWN_NUMBERS
 
 
 def insert_sql(table: Table, row: Row) -> str:

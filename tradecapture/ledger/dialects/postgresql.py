@@ -25,9 +25,11 @@ LOCK_TIMEOUT_SECONDS = 4  # below the default lease of 5 s, so that a blocked cl
 
 SEPARATOR = "\x1f"  # ASCII unit separator
 
-# Class 08: connection; 40: serialisation failure and deadlock; 53: out of resources; 57P: shutdown.
-TRANSIENT_CLASSES = ("08", "40", "53", "57P")
-LOCK_NOT_AVAILABLE = "55P03"
+# SQLSTATEs that are no trade's fault (our statements are the same for every trade): 08 connection,
+# 25006 a standby after a failover, 40 serialisation failure and deadlock, 42 a table or a right is
+# missing, 53 out of disk, memory or connections, 55P03 lock time-out, 57 cancelled or shutting down,
+# 58 and XX the server's own trouble.
+TRANSIENT_STATES = ("08", "25006", "40", "42", "53", "55P03", "57", "58", "XX")
 
 
 class PostgresqlDialect(LedgerDialect):
@@ -88,10 +90,11 @@ class PostgresqlDialect(LedgerDialect):
 
     def is_transient_driver_error(self, error: BaseException) -> bool:
         """Judge by SQLSTATE; an operational error without one is a lost connection."""
-        if not isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
+        if not isinstance(error, psycopg.Error):
             return False
-        state = error.sqlstate
-        return state is None or state == LOCK_NOT_AVAILABLE or state.startswith(TRANSIENT_CLASSES)
+        if error.sqlstate is None:
+            return isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)
+        return error.sqlstate.startswith(TRANSIENT_STATES)
 
     def server_findings(self, connection: Connection) -> dict[str, str]:
         """Return version, isolation, durability and the connection limit."""

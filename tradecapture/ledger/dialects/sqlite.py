@@ -48,9 +48,12 @@ class SqliteDialect(LedgerDialect):
         return column.in_(select(elements.c.value))
 
     def is_transient_driver_error(self, error: BaseException) -> bool:
-        """Return whether the file was locked by another writer, or out of reach."""
-        return isinstance(error, sqlite3.OperationalError) and any(
-            words in str(error) for words in ("locked", "busy", "unable to open", "disk I/O error")
+        """Return whether the file was locked, out of reach, full, read-only or without tables.
+
+        All of them are operational errors; a damaged file is a plain database error.
+        """
+        return (
+            isinstance(error, sqlite3.OperationalError) or type(error) is sqlite3.DatabaseError
         )
 
     def server_findings(self, connection: Connection) -> dict[str, str]:

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from tradecapture.ledger.types import ExactDecimal, UtcTimestamp, key
+from tradecapture.ledger.types import DAY, LONG_TEXT, ExactDecimal, UtcTimestamp, key
 
 revision = "0001"
 down_revision = None
@@ -25,12 +25,12 @@ def upgrade() -> None:
         sa.Column("last_position", sa.BigInteger, nullable=False),
         sa.Column("inversions", sa.BigInteger, nullable=False),
         sa.Column("net_quantity", ExactDecimal, nullable=False),
-        sa.Column("quantities", sa.UnicodeText, nullable=False),
-        sa.Column("notionals", sa.UnicodeText, nullable=False),
-        sa.Column("last_trade_date", sa.Date, nullable=True),
+        sa.Column("quantities", LONG_TEXT, nullable=False),
+        sa.Column("notionals", LONG_TEXT, nullable=False),
+        sa.Column("last_trade_date", DAY, nullable=True),
         sa.Column("halted_epoch", sa.BigInteger, nullable=True),
         sa.Column("halted_position", sa.BigInteger, nullable=True),
-        sa.Column("halted_reason", sa.UnicodeText, nullable=True),
+        sa.Column("halted_reason", LONG_TEXT, nullable=True),
         sa.Column("updated_at", UtcTimestamp, nullable=False),
     )
     op.create_table(
@@ -42,12 +42,12 @@ def upgrade() -> None:
         sa.Column("position", sa.BigInteger, nullable=False),
         sa.Column("digest", sa.String(32), nullable=False),
         sa.Column("outcome", sa.String(10), nullable=False),
-        sa.Column("trade_date", sa.Date, nullable=False),
+        sa.Column("trade_date", DAY, nullable=False),
         sa.Column("accepted_at", UtcTimestamp, nullable=False),
         sa.Column("captured_at", UtcTimestamp, nullable=False),
         sa.Column("task_id", sa.String(64), nullable=False),
-        sa.Column("correlation_id", sa.String(128), nullable=False),
-        sa.Column("document", sa.UnicodeText, nullable=False),
+        sa.Column("correlation_id", sa.Unicode(128), nullable=False),
+        sa.Column("document", LONG_TEXT, nullable=False),
     )
     op.create_index(
         "trades_partition_sequence", "trades", ["partition_key", "ledger_sequence"], unique=True
@@ -60,12 +60,12 @@ def upgrade() -> None:
         sa.Column("trade_id", key(100), primary_key=True),
         sa.Column("digest", sa.String(32), nullable=False),
         sa.Column("outcome", sa.String(10), nullable=False),
-        sa.Column("reason", sa.UnicodeText, nullable=False),
+        sa.Column("reason", LONG_TEXT, nullable=False),
         sa.Column("accepted_at", UtcTimestamp, nullable=False),
         sa.Column("recorded_at", UtcTimestamp, nullable=False),
         sa.Column("task_id", sa.String(64), nullable=False),
-        sa.Column("correlation_id", sa.String(128), nullable=False),
-        sa.Column("document", sa.UnicodeText, nullable=False),
+        sa.Column("correlation_id", sa.Unicode(128), nullable=False),
+        sa.Column("document", LONG_TEXT, nullable=False),
     )
     op.create_index("exceptions_trade", "exceptions", ["trade_id"])
     op.create_table(
@@ -79,8 +79,8 @@ def upgrade() -> None:
         sa.Column("trade_id", key(100), nullable=False),
         sa.Column("partition_key", key(302), nullable=False),
         sa.Column("outcome", sa.String(10), nullable=False),
-        sa.Column("callback_url", sa.String(2000), nullable=False),
-        sa.Column("correlation_id", sa.String(128), nullable=False),
+        sa.Column("callback_url", sa.Unicode(2000), nullable=False),
+        sa.Column("correlation_id", sa.Unicode(128), nullable=False),
         sa.Column("created_at", UtcTimestamp, nullable=False),
     )
 

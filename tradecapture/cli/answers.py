@@ -1,4 +1,4 @@
-"""The tally of a submission: how many trades ended in which answer, and the refused rows."""
+"""The answers to a submission: how many trades got which, and the refused rows."""
 
 from collections import Counter
 from enum import StrEnum
@@ -34,7 +34,7 @@ class RefusedRow(Struct, frozen=True, rename="camel"):
     reasons: list[str]
 
 
-class Tally:
+class Answers:
     """Counts answers and keeps the refused rows, all of them in a file if one is given."""
 
     def __init__(self, errors: BinaryIO | None) -> None:

@@ -1,0 +1,118 @@
+"""Findings: each right setting is OK, each wrong one WARN or FAIL with its cure."""
+
+from collections.abc import Mapping
+
+import pytest
+
+from tradecapture.cli.database_findings import judge_budget, judge_database
+from tradecapture.cli.finding import Finding, Level
+from tradecapture.cli.redis_findings import RedisFacts, judge_redis
+from tradecapture.cli.version_findings import examine_versions, judge_kombu
+from tradecapture.cli.worker_findings import judge_workers
+
+CONFIG = {
+    "appendonly": "yes",
+    "appendfsync": "always",
+    "maxmemory-policy": "noeviction",
+    "maxmemory": "0",
+}
+FACTS = RedisFacts("6.2.14", CONFIG, last_write_ok=True, lanes=16, clock_seconds=0.01)
+
+
+def bad(findings: list[Finding]) -> dict[str, Level]:
+    """Return the findings that are not OK; each must have a cure, and no other."""
+    assert all(bool(finding.cure) == (finding.level is not Level.OK) for finding in findings)
+    return {f.subject: f.level for f in findings if f.level is not Level.OK}
+
+
+def test_a_right_redis_is_ok() -> None:
+    """Nothing to cure, used before or not."""
+    assert bad(judge_redis(FACTS, 16)) == {}
+    assert bad(judge_redis(FACTS._replace(lanes=None), 16)) == {}
+
+
+@pytest.mark.parametrize(
+    ("facts", "found"),
+    [
+        (FACTS._replace(version="6.0.9"), {"Redis version": Level.FAIL}),
+        (FACTS._replace(config=None), {"Redis configuration": Level.WARN}),
+        (FACTS._replace(last_write_ok=False), {"Redis last write": Level.FAIL}),
+        (FACTS._replace(lanes=8), {"lanes": Level.FAIL}),
+        (FACTS._replace(clock_seconds=-3.0), {"clock": Level.WARN}),
+        (
+            FACTS._replace(config={"appendonly": "no", "maxmemory-policy": "allkeys-lru"}),
+            {
+                "Redis appendonly": Level.FAIL,
+                "Redis appendfsync": Level.FAIL,
+                "Redis maxmemory-policy": Level.FAIL,
+            },
+        ),
+        (
+            FACTS._replace(config={**CONFIG, "appendfsync": "everysec"}),
+            {"Redis appendfsync": Level.WARN},
+        ),
+    ],
+)
+def test_each_fault_of_redis_is_found(facts: RedisFacts, found: dict[str, Level]) -> None:
+    """By its subject, with a cure."""
+    assert bad(judge_redis(facts, 16)) == found
+
+
+@pytest.mark.parametrize(
+    ("facts", "found"),
+    [
+        (
+            {
+                "server_version": "18.0",
+                "default_transaction_isolation": "read committed",
+                "synchronous_commit": "on",
+                "max_connections": "100",
+            },
+            {},
+        ),
+        ({"sqlite_version": "3.40.1", "journal_mode": "wal", "synchronous": "2"}, {}),
+        ({"server_version": "16.0.1000", "read_committed_snapshot": "1"}, {}),
+        ({"synchronous_commit": "off"}, {"database synchronous_commit": Level.FAIL}),
+        ({"read_committed_snapshot": "0"}, {"database read_committed_snapshot": Level.WARN}),
+        (
+            {"default_transaction_isolation": "serializable"},
+            {"database default_transaction_isolation": Level.WARN},
+        ),
+    ],
+)
+def test_databases_are_judged(facts: Mapping[str, str], found: dict[str, Level]) -> None:
+    """A right one is OK, each wrong setting is found."""
+    assert bad(judge_database(facts)) == found
+
+
+@pytest.mark.parametrize(
+    ("limit", "processes", "level"),
+    [(None, 50, Level.OK), ("100", 40, Level.OK), ("100", 41, Level.WARN), ("100", 51, Level.FAIL)],
+)
+def test_budget_is_processes_times_pool(limit: str | None, processes: int, level: Level) -> None:
+    """Against the server's limit: above it fails, above four fifths warns."""
+    finding = judge_budget(limit, processes, 2)
+    assert finding.level is level
+    assert f"{processes} processes x 2 connections = {2 * processes}" in finding.message
+
+
+@pytest.mark.parametrize(
+    ("version", "level"),
+    [("5.7.0", Level.OK), ("5.10.1", Level.OK), ("5.6.9", Level.FAIL), ("5.7rc1", Level.FAIL)],
+)
+def test_kombu_must_be_new_enough(version: str, level: Level) -> None:
+    """Earlier ones stop taking messages after a reconnect."""
+    assert judge_kombu(version).level is level
+
+
+def test_what_is_installed_here_is_right() -> None:
+    """The suite itself runs with versions that doctor accepts."""
+    assert bad(examine_versions()) == {}
+
+
+def test_processes_of_all_workers_are_counted() -> None:
+    """From what they answer; none that answers is a warning, because trades only wait."""
+    answers = {f"worker{n}@host": {"pool": {"max-concurrency": 4}} for n in (1, 2)}
+    finding, processes = judge_workers(answers)
+    assert (finding.level, processes) == (Level.OK, 8)
+    assert judge_workers({})[0].level is Level.WARN

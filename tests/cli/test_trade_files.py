@@ -1,0 +1,68 @@
+"""Trade files: the format is found, each row is read by itself, exact bytes stay."""
+
+from io import BytesIO
+
+import pytest
+
+from tradecapture.cli.failure import CommandError
+from tradecapture.cli.trade_files import Format, TradeFile, read_trades
+
+ONE, TWO = b'{"tradeId":"T-1","x":1.10}', b'{"tradeId":"T-2","x":0.1e3}'
+HEADER = b"tradeId,accountId,bookId,securityId,source,tradeDate,counterpartyIds,quantity\n"
+
+
+def read(content: bytes, name: str = "standard input", forced: Format | None = None) -> TradeFile:
+    """Read a file of this content."""
+    return read_trades(name, BytesIO(content), forced)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "found"),
+    [
+        ("a.ndjson", ONE, Format.NDJSON),
+        ("a.JSONL", ONE, Format.NDJSON),
+        ("a.json", ONE, Format.JSON),
+        ("a.csv", HEADER, Format.CSV),
+        ("standard input", ONE + b"\n" + TWO, Format.NDJSON),
+        ("standard input", b'{\n"tradeId":"T-1"}', Format.JSON),
+        ("standard input", b"\xef\xbb\xbf [" + ONE + b"]", Format.JSON),
+        ("standard input", b"\xef\xbb\xbf" + HEADER, Format.CSV),
+        ("standard input", b"", Format.NDJSON),
+    ],
+)
+def test_format_is_found(name: str, content: bytes, found: Format) -> None:
+    """By the suffix, and where there is none by the first line."""
+    assert read(content, name).format is found
+
+
+def test_ndjson_rows_are_lines() -> None:
+    """Each is numbered by its line; blank lines are passed over, broken ones are left to refuse."""
+    rows = list(read(ONE + b"\n\n{broken\n" + TWO).rows)
+    assert [(row.number, row.trade) for row in rows] == [(1, ONE), (3, b"{broken"), (4, TWO)]
+    assert rows[-1].end == len(ONE + b"\n\n{broken\n" + TWO)
+
+
+def test_json_trades_keep_their_bytes() -> None:
+    """Each trade of an array is sent as it is written there, numbers digit for digit."""
+    rows = list(read(b"[" + ONE + b",\n " + TWO + b"]", "a.json").rows)
+    assert [(row.number, row.trade) for row in rows] == [(1, ONE), (2, TWO)]
+    assert [row.trade for row in read(b" " + ONE + b"\n", "a.json").rows] == [ONE]
+
+
+@pytest.mark.parametrize("content", [b"[" + ONE, ONE + b"\n" + TWO, b""])
+def test_broken_json_is_refused_as_a_whole(content: bytes) -> None:
+    """Its trades cannot be told apart: one error that names the file and says what to do."""
+    with pytest.raises(CommandError, match=r"a\.json is not JSON: .*--format") as caught:
+        read(content, "a.json")
+    assert caught.value.exit_code == 2
+
+
+def test_a_csv_without_a_column_is_refused_as_a_whole() -> None:
+    """One error that names the file and the column."""
+    with pytest.raises(CommandError, match=r"a\.csv: .*no column bookId"):
+        read(HEADER.replace(b"bookId,", b""), "a.csv")
+
+
+def test_a_format_can_be_forced() -> None:
+    """The option wins over the suffix."""
+    assert len(list(read(ONE + b"\n" + TWO, "a.json", Format.NDJSON).rows)) == 2

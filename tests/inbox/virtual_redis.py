@@ -1,0 +1,89 @@
+"""Redis in virtual time: what it waits for is moved closer; and one look at all of it."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from redis import Redis
+
+from tradecapture.inbox.keys import lane_keys
+
+# One script each, so that no real time passes between the keys of one step.
+_SHIFT = """
+local by = tonumber(ARGV[1])
+for _, member in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do
+  redis.call('ZINCRBY', KEYS[1], -by, member)
+end
+for index = 2, #KEYS do
+  local left = redis.call('PTTL', KEYS[index])
+  if left > by then
+    redis.call('PEXPIRE', KEYS[index], left - by)
+  elseif left >= 0 then
+    redis.call('DEL', KEYS[index])
+  end
+end
+"""
+# An entry begins with its version, position, epoch, time and trade id; 64 bytes hold them here.
+_LOOK = """
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local reply = {}
+for index = 1, #ARGV, 2 do
+  local prefix, partition = ARGV[index], ARGV[index + 1]
+  local score = redis.call('ZSCORE', prefix .. 'due', partition)
+  local entries = redis.call('LRANGE', prefix .. 'inbox:' .. partition, 0, -1)
+  for place, entry in ipairs(entries) do entries[place] = entry:sub(1, 64) end
+  reply[#reply + 1] = {
+    score and tostring(score - now) or false,
+    redis.call('GET', prefix .. 'lock:' .. partition),
+    redis.call('EXISTS', prefix .. 'bell'),
+    entries,
+  }
+end
+return reply
+"""
+
+
+class Look(NamedTuple):
+    """What Redis has of one partition."""
+
+    due_in_seconds: float | None  # None: it is not in the due set
+    lock: bytes | None
+    bell: bool  # of its lane
+    entries: list[tuple[int, str]]  # position and trade id
+
+    @property
+    def is_due(self) -> bool:
+        """Return whether a claim would look at it now."""
+        return self.due_in_seconds is not None and self.due_in_seconds <= 0
+
+
+def advance(redis: "Redis", lane: int, partitions: Sequence[str], seconds: int) -> None:
+    """Let so many seconds pass for a lane: scores, leases and the bell."""
+    keys = lane_keys(lane)
+    expiring = [keys.bell, *(keys.lock(partition) for partition in partitions)]
+    redis.eval(_SHIFT, 1 + len(expiring), keys.due, *expiring, seconds * 1000)
+
+
+def look(redis: "Redis", lane_of_partition: dict[str, int]) -> dict[str, Look]:
+    """Return what Redis has of some partitions at one moment."""
+    names = [
+        text
+        for partition, lane in lane_of_partition.items()
+        for text in (lane_keys(lane).prefix, partition)
+    ]
+    replies: Any = redis.eval(_LOOK, 0, *names)
+    return {
+        partition: Look(
+            None if due is None else float(due) / 1000,
+            lock,
+            bool(bell),
+            [_position_and_id(entry) for entry in entries],
+        )
+        for partition, (due, lock, bell, entries) in zip(lane_of_partition, replies, strict=True)
+    }
+
+
+def _position_and_id(entry: bytes) -> tuple[int, str]:
+    _version, position, _epoch, _accepted_ms, body = entry.split(b" ", 4)
+    length = body[1] & 0x1F  # the id is the body's first text, and short (MessagePack fixstr)
+    return int(position), body[2 : 2 + length].decode()
