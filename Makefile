@@ -26,7 +26,7 @@ $(STAMP): setup.cfg pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "make: no Python 3.11 or newer: install it, or name it: make PYTHON=/path/to/python3.11 ..." >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --upgrade pip
-	$(BIN)/pip install --quiet --editable '.[test,check]'
+	$(BIN)/pip install -qq --editable '.[test,check]'
 	@touch $(STAMP)
 
 clean:  ## remove what make has made

@@ -15,7 +15,8 @@ import psutil
 import pytest
 
 from tests.builders import trade_json
-from tradecapture.cli.data_folder import DataFolder, Running
+from tradecapture.cli.data_folder import DataFolder
+from tradecapture.cli.running import Running
 from tradecapture.inbox import connect_redis
 from tradecapture.inbox.keys import LANES_KEY
 from tradecapture.local.ports import free_port

@@ -9,21 +9,21 @@ from litestar.datastructures import State
 from redis.exceptions import RedisError
 
 from tradecapture.api.batch import capture_batch
-from tradecapture.api.capture import capture, trade, trade_named_batch
+from tradecapture.api.capture import capture
 from tradecapture.api.correlation import echo_correlation_id, names_unsound_id
 from tradecapture.api.health import Health, health, management_health
 from tradecapture.api.jobs import job_status
 from tradecapture.api.page import assets, openapi_config
+from tradecapture.api.paths import BASE
 from tradecapture.api.problem import EXCEPTION_HANDLERS, ProblemError
 from tradecapture.api.schemas import component_schemas
 from tradecapture.api.service import Service
+from tradecapture.api.trade import trade, trade_named_batch
 from tradecapture.client import Client
 from tradecapture.inbox import LaneCountError
 from tradecapture.logs import configure_logs
 from tradecapture.settings import Settings, SettingsError
 from tradecapture.submission import CORRELATION_ID_LENGTH
-
-BASE_PATH = "/api/v1"
 
 log = structlog.get_logger(__name__)
 
@@ -54,7 +54,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
 
 def _app(service: Service) -> Litestar:
     api = Router(
-        BASE_PATH,
+        BASE,
         route_handlers=[capture, capture_batch, trade, trade_named_batch, job_status, health],
         request_max_body_size=service.client.settings.trade_bytes,
     )

@@ -14,12 +14,12 @@ from tradecapture.api.batch_body import BATCH_BYTES, BatchDocument, split_batch
 from tradecapture.api.batch_jobs import BatchJob, batch_job_id
 from tradecapture.api.batch_queue import BatchQueueFullError
 from tradecapture.api.bodies import BatchBody, BatchResult
-from tradecapture.api.capture import PATH, STATUS_URL, field_problems, require_media_type
 from tradecapture.api.correlation import correlation_id_of
 from tradecapture.api.documentation import BATCH
-from tradecapture.api.headers import read_headers
+from tradecapture.api.headers import read_headers, require_media_type
 from tradecapture.api.media_types import JSON, NDJSON
-from tradecapture.api.problem import ProblemError, unavailable
+from tradecapture.api.paths import CAPTURE, JOB_STATUS
+from tradecapture.api.problem import ProblemError, field_problems, unavailable
 from tradecapture.api.service import Service, service_of
 from tradecapture.client import Answer
 from tradecapture.receipt import Receipt, Refusal, RefusalCode
@@ -31,7 +31,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 @post(
-    PATH + "/batch",
+    CAPTURE + "/batch",
     status_code=202,
     request_max_body_size=BATCH_BYTES,
     operation_id="captureBatch",
@@ -41,7 +41,7 @@ async def capture_batch(request: Request[Any, Any, Any]) -> ASGIResponse:
     """Accept the valid trades of a batch: 202 once they are safe on disk at the broker."""
     service = service_of(request)
     headers = read_headers(request.scope["headers"])
-    media_type = require_media_type(request, JSON, NDJSON)
+    media_type = require_media_type(request.scope["headers"], JSON, NDJSON)
     if headers.problems:
         raise ProblemError(
             400, RefusalCode.INVALID, "no trade was accepted", problems=headers.problems
@@ -103,7 +103,7 @@ def _answer(
     return BatchBody(
         status="ACCEPTED",
         job_id=job_id if kept else None,
-        status_url=STATUS_URL.format(job_id) if kept else None,
+        status_url=JOB_STATUS.format(job_id) if kept else None,
         message=f"{len(accepted)} of {len(answers)} trades are safe and wait to be captured"
         + ("" if kept else "; the batch has no job, ask for each trade"),
         total_trades=len(answers),
@@ -143,5 +143,5 @@ def _result(document: BatchDocument, answer: Answer) -> BatchResult:
         line=line,
         code=answer.code,
         message=answer.message,
-        problems=field_problems(answer) or UNSET,
+        problems=field_problems(answer.problems) or UNSET,
     )

@@ -5,6 +5,7 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from tradecapture.api.bodies import FieldProblem
+from tradecapture.api.problem import ProblemError
 from tradecapture.submission import CALLBACK_URL_LENGTH
 from tradecapture.trade import TRADE_ID_LENGTH
 
@@ -43,12 +44,21 @@ def read_headers(raw: Iterable[tuple[bytes, bytes]]) -> SubmissionHeaders:
     return SubmissionHeaders(key or "", callback_url or "", _wait_seconds(headers), problems)
 
 
-def media_type_of(raw: Iterable[tuple[bytes, bytes]]) -> str:
-    """Return the media type of a request's body, without its parameters; empty: none is given."""
-    for name, value in raw:
-        if name == b"content-type":
-            return value.decode("latin-1").partition(";")[0].strip().lower()
-    return ""
+def require_media_type(raw: Iterable[tuple[bytes, bytes]], *accepted: str) -> str:
+    """Return the media type of a request's body, without its parameters.
+
+    Raises:
+        ProblemError: 415, it is none of those that are accepted.
+    """
+    given = dict(raw).get(b"content-type", b"").decode("latin-1")
+    media_type = given.partition(";")[0].strip().lower()
+    if media_type not in accepted:
+        raise ProblemError(
+            415,
+            "UNSUPPORTED_MEDIA_TYPE",
+            f"Content-Type is {media_type or 'missing'}: send {' or '.join(accepted)}",
+        )
+    return media_type
 
 
 def _is_idempotency_key(text: str) -> bool:

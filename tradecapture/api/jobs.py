@@ -12,10 +12,10 @@ from litestar.response.base import ASGIResponse
 
 from tradecapture.api.batch_jobs import BatchJob, is_batch_job_id
 from tradecapture.api.bodies import JobBody, JobResult, JobStatus
-from tradecapture.api.capture import find_trade
 from tradecapture.api.documentation import JOB
 from tradecapture.api.problem import not_found
 from tradecapture.api.service import Service, service_of
+from tradecapture.api.trade import find_trade
 from tradecapture.outcome import Outcome
 from tradecapture.receipt import trade_id_of
 from tradecapture.status import TradeState, TradeStatus

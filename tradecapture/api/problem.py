@@ -1,6 +1,6 @@
 """Problem documents: every error is one (RFC 9457), and carries what existing clients read."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
@@ -19,6 +19,7 @@ from tradecapture.api.correlation import correlation_id_of
 from tradecapture.api.media_types import PROBLEM_JSON
 from tradecapture.inbox import LaneCountError
 from tradecapture.receipt import RefusalCode
+from tradecapture.validation import Problem
 
 TYPE_PREFIX = "urn:tradecapture:problem:"
 # A restarted server is back by then, and a client that sends at 10/s has not lost its patience.
@@ -67,6 +68,11 @@ class ProblemError(Exception):
         super().__init__(detail)
         self.status, self.code, self.detail = status, code, detail
         self.problems, self.results, self.headers = problems, results, dict(headers or {})
+
+
+def field_problems(problems: Iterable[Problem]) -> list[FieldProblem]:
+    """Return the problems of a trade as they are answered."""
+    return [FieldProblem(path, message) for path, message in problems]
 
 
 def unavailable(detail: str, **more: Any) -> ProblemError:

@@ -2,32 +2,20 @@
 
 import fcntl
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-import msgspec
-from msgspec import Struct
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, TimeoutError
 
 from tradecapture.cli.failure import USAGE, CommandError
+from tradecapture.cli.running import Running
 from tradecapture.inbox import connect_redis
 from tradecapture.local.ports import LOOPBACK, free_port, is_free
 from tradecapture.local.waiting import wait_until
 
 LOCK_SECONDS = 1.0  # a command that looks whether the folder is used holds its lock for a moment
 ANSWER_SECONDS = 1.0  # for one answer of a Redis on this machine
-
-
-class Running(Struct, frozen=True, rename="camel"):
-    """What an `up` runs: kept in running.json for the commands of another terminal."""
-
-    process_id: int
-    redis_url: str
-    database_url: str
-    api_url: str
-    flower_url: str | None
-    process_ids: Mapping[str, int]  # program -> process
 
 
 class DataFolder:
@@ -38,7 +26,7 @@ class DataFolder:
         self.redis = self.path / "redis"
         self.logs = self.path / "logs"
         self.ledger = self.path / "ledger.db"
-        self._lock = self.path / "lock"
+        self._lock = self.path / "lock"  # held while an `up` runs; holds its process id
         self._running = self.path / "running.json"
         self._redis_port = self.path / "redis.port"
 
@@ -63,14 +51,13 @@ class DataFolder:
                     "--data",
                     USAGE,
                 )
-            # Whose lock it is tells a record that is right from one that a killed `up` left.
             lock.truncate(0)
             lock.write(str(os.getpid()))
             lock.flush()
             try:
                 yield
             finally:
-                if self.running_now():
+                if self.running():
                     self._running.unlink()
 
     def running(self) -> Running | None:
@@ -78,23 +65,23 @@ class DataFolder:
         try:
             with self._lock.open() as lock:
                 if _take(lock.fileno(), fcntl.LOCK_SH):
-                    return None  # a record that is still there is of an `up` that was killed
-            return msgspec.json.decode(self._running.read_bytes(), type=Running)
-        except (OSError, msgspec.DecodeError):
+                    return None
+                holder = lock.read()
+        except OSError:
             return None
+        record = Running.read(self._running)
+        # A record of another process was left by an `up` that was killed.
+        return record if record and str(record.process_id) == holder else None
 
     def note_running(self, running: Running) -> None:
-        """Write down what runs, for this user only: a URL may carry a password."""
-        new = self._running.with_suffix(".new")
-        new.touch(mode=0o600)
-        new.write_bytes(msgspec.json.format(msgspec.json.encode(running), indent=2))
-        new.replace(self._running)
+        """Write down what runs."""
+        running.write(self._running)
 
     def redis_port(self) -> int:
         """Return the port of this folder's Redis: chosen once and kept while nobody else has it.
 
         Raises:
-            CommandError: programs that an earlier run left behind still use this folder.
+            CommandError: a Redis that an earlier run left behind still uses this folder.
         """
         try:
             port = int(self._redis_port.read_text())
@@ -109,32 +96,30 @@ class DataFolder:
         return port
 
     def _refuse_own_redis(self, port: int) -> None:
-        """Two servers on one append-only file would ruin it."""
-        with connect_redis(f"redis://{LOOPBACK}:{port}", ANSWER_SECONDS) as redis:
-            try:
+        """Make sure that the server on a port is not ours: two would ruin the file of both."""
+        try:
+            with connect_redis(f"redis://{LOOPBACK}:{port}", ANSWER_SECONDS) as redis:
                 folder = redis.config_get("dir")["dir"]
-                own = {int(redis.info("server")["process_id"])}
-            except RedisError:
-                return
+                processes = {int(redis.info("server")["process_id"])}
+        except TimeoutError as error:
+            raise CommandError(
+                f"the Redis of {self.path} used port {port}, which a program has that does not "
+                "answer. It may be that Redis, so nothing was started: end it, or, if it is "
+                f"another program, delete {self._redis_port}",
+                USAGE,
+            ) from error
+        except RedisError:
+            return
         if folder is None or Path(folder).resolve() != self.redis.resolve():
             return
-        with suppress(OSError, msgspec.DecodeError):
-            record = msgspec.json.decode(self._running.read_bytes(), type=Running)
-            own |= {process for process in record.process_ids.values() if _is_alive(process)}
+        record = Running.read(self._running)
+        processes |= record.left() if record else set()
         raise CommandError(
             f"an earlier `tradecapture up` on {self.path} was killed, and its programs still run; "
-            f"the trades are safe. End them with `kill {' '.join(map(str, sorted(own)))}`, "
+            f"the trades are safe. End them with `kill {' '.join(map(str, sorted(processes)))}`, "
             "then start again",
             USAGE,
         )
-
-
-def _is_alive(process_id: int) -> bool:
-    try:
-        os.kill(process_id, 0)
-    except OSError:
-        return False
-    return True
 
 
 def _take(descriptor: int, kind: int) -> bool:

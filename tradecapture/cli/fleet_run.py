@@ -10,10 +10,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
-from tradecapture.cli.data_folder import DataFolder, Running
+from tradecapture.cli.data_folder import DataFolder
 from tradecapture.cli.failure import UNREACHABLE, USAGE, CommandError
 from tradecapture.cli.fleet import Fleet
 from tradecapture.cli.place import DATABASE, REDIS
+from tradecapture.cli.running import Running
 from tradecapture.ledger import upgrade
 from tradecapture.ledger.engine import make_engine
 from tradecapture.local.ports import LOOPBACK, is_free

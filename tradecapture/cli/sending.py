@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import TypeVar
 
-from tradecapture.cli.screen import bar
 from tradecapture.cli.answers import Answered, Answers
+from tradecapture.cli.screen import bar
 from tradecapture.cli.trade_files import TradeFile
 from tradecapture.client import Client
 

@@ -8,13 +8,13 @@ from typing import BinaryIO
 
 import click
 
+from tradecapture.cli.answers import SHOWN, Answered, Answers
 from tradecapture.cli.ending import await_outcomes
 from tradecapture.cli.epilog import epilog
 from tradecapture.cli.failure import FOUND, UNREACHABLE, CommandError
 from tradecapture.cli.place import DATABASE, REDIS, data_option, locate, open_ledger
 from tradecapture.cli.screen import bar, output, remarks, table
 from tradecapture.cli.sending import send
-from tradecapture.cli.answers import SHOWN, Answered, Answers
 from tradecapture.cli.trade_files import Format, read_trades
 from tradecapture.client import Client
 from tradecapture.outcome import Outcome

@@ -1,0 +1,230 @@
+"""SQL Server without one: the SQL that it would get, and the errors that its driver would raise."""
+
+import json
+import os
+import re
+from collections.abc import Iterable
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from importlib.resources import files
+from typing import Any
+
+import pymssql
+import pytest
+from pymssql import _mssql
+from sqlalchemy import Select, Table
+from sqlalchemy.dialects import mssql
+from sqlalchemy.exc import DBAPIError
+
+from tests.conftest import MSSQL_VARIABLE
+from tradecapture.ledger.dialects import MssqlDialect
+from tradecapture.ledger.dialects import mssql as dialect_module
+from tradecapture.ledger.dialects.mssql import (
+    CONNECTION_PROPERTIES,
+    error_numbers,
+    insert_sql,
+    update_sql,
+)
+from tradecapture.ledger.engine import make_engine
+from tradecapture.ledger.rows import ExceptionRow, OutboxRow, PartitionRow, TradeRow
+from tradecapture.ledger.tables import exceptions, outbox, partitions, trades
+from tradecapture.ledger.transaction import LedgerTransaction
+from tradecapture.local.ports import free_port
+
+DIALECT = MssqlDialect()
+BIN2 = "COLLATE Latin1_General_100_BIN2"
+# What the other databases have and SQL Server has not, or has in a form that loses races.
+FOREIGN = ("MERGE", "ON CONFLICT", "RETURNING", "FOR UPDATE", "LIMIT", "ANY(", "NTEXT")
+
+ROWS: list[tuple[Table, type[Any]]] = [
+    (trades, TradeRow),
+    (exceptions, ExceptionRow),
+    (outbox, OutboxRow),
+    (partitions, PartitionRow),
+]
+
+
+@pytest.mark.mssql
+@pytest.mark.skipif(
+    MSSQL_VARIABLE not in os.environ,
+    reason=f"no SQL Server: with {MSSQL_VARIABLE} set to the URL of one, every test of the "
+    "ledger runs on it too",
+)
+def test_the_suite_runs_on_sql_server() -> None:
+    """The URL that the environment names is one that the ledger can use."""
+    engine, dialect = make_engine(os.environ[MSSQL_VARIABLE], pool_size=1, timeout_seconds=10)
+    assert dialect.name == "mssql"
+    with engine.connect() as connection:
+        assert dialect.server_findings(connection)
+
+
+def compiled(query: Select[Any]) -> str:
+    """Return a query's text for SQL Server."""
+    return str(query.compile(dialect=mssql.dialect()))
+
+
+def statements() -> Iterable[str]:
+    """Return the text of every statement that a capture sends to SQL Server."""
+    transaction = LedgerTransaction(DIALECT)
+    for query in (transaction._lock, transaction._captured, transaction._recorded):
+        yield compiled(query)
+    for table, row in ROWS:
+        yield insert_sql(table, tuple(row._fields))
+    yield update_sql()
+
+
+def test_no_statement_is_foreign_to_sql_server() -> None:
+    """No MERGE, no ON CONFLICT, no RETURNING, no FOR UPDATE, no type of the year 2000."""
+    for statement in statements():
+        for words in FOREIGN:
+            assert words not in statement.upper(), statement
+        assert not re.search(r"\bDATETIME\b", statement), statement
+
+
+def test_rows_are_locked_by_a_hint_in_key_order() -> None:
+    """FOR UPDATE compiles to nothing there, so the hint says it."""
+    text = compiled(LedgerTransaction(DIALECT)._lock)
+    assert "FROM partitions WITH (UPDLOCK, ROWLOCK)" in text
+    assert text.endswith("ORDER BY partitions.partition_key")
+
+
+@pytest.mark.parametrize(
+    ("query", "length"), [("_lock", 302), ("_captured", 100), ("_recorded", 100)]
+)
+def test_many_values_are_one_json_parameter_of_the_columns_type(query: str, length: int) -> None:
+    """Cast and collated as the column is: the index is used, and case is not ignored."""
+    text = compiled(getattr(LedgerTransaction(DIALECT), query))
+    assert f"SELECT CAST(anon_1.value AS NVARCHAR({length})) {BIN2}" in text
+    assert re.search(r"FROM openjson\(%\(\w+\)s\)", text)
+    assert DIALECT.array(['a"b', "ä"]) == '["a\\"b", "ä"]'
+
+
+@pytest.mark.parametrize(("table", "row"), ROWS, ids=[table.name for table, _row in ROWS])
+def test_rows_are_inserted_from_one_json_parameter(table: Table, row: type[Any]) -> None:
+    """Every column that the row fills, by its place, with the column's own type."""
+    text = insert_sql(table, tuple(row._fields))
+    columns = ", ".join(row._fields)
+    assert text.startswith(
+        f"EXEC sp_executesql N'INSERT INTO {table.name} ({columns}) SELECT {columns} "
+        "FROM OPENJSON(@rows) WITH ("
+    )
+    assert text.endswith("N'@rows NVARCHAR(MAX)', @rows = %s")
+    for index, name in enumerate(row._fields):
+        assert re.search(rf"\b{name} [A-Z0-9]+(\([\w, ]+\))? ''\$\[{index}\]''", text)
+
+
+def test_partitions_are_updated_from_one_json_parameter() -> None:
+    """Joined by the key, compared code point by code point."""
+    text = update_sql()
+    assert "UPDATE p SET account_id = v.account_id" in text
+    assert "net_quantity NUMERIC(38, 8) ''$[9]''" in text
+    assert "updated_at DATETIME2(6)" in text
+    assert f"ON p.partition_key = v.partition_key {BIN2}" in text
+    assert "partition_key = v.partition_key," not in text
+
+
+def test_a_row_with_a_missing_value_is_refused() -> None:
+    """A row that does not fill its table would be shifted silently."""
+    with pytest.raises(ValueError, match="does not fill trades"):
+        insert_sql(trades, ("T-1",))
+
+
+def test_values_are_exact_in_json() -> None:
+    """Decimals as text without exponents, times with microseconds, text as it is."""
+    moment = datetime(2026, 1, 15, 9, 30, 0, 123456, UTC)
+    row = (Decimal("1E+3"), Decimal("0.00000001"), moment, date(2026, 1, 5), None, 7, "ä'%s\n")
+    assert json.loads(dialect_module._json([row])) == [
+        ["1000", "0.00000001", "2026-01-15T09:30:00.123456", "2026-01-05", None, 7, "ä'%s\n"]
+    ]
+
+
+DEADLOCK = (1205, b"Transaction was deadlocked on lock resources")
+
+# As pymssql 2.4 makes them: execute, connect, commit, and the unwrapped one of executemany.
+SHAPES = {
+    "execute": pymssql.OperationalError(*DEADLOCK),
+    "connect": pymssql.OperationalError(DEADLOCK),
+    "commit": pymssql.OperationalError(f"Cannot commit transaction: {DEADLOCK}"),
+    "executemany": _mssql.MSSQLDatabaseException(DEADLOCK),
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_deadlock_is_known_in_every_shape(shape: str) -> None:
+    """Raw, and wrapped by SQLAlchemy."""
+    error = SHAPES[shape]
+    assert error_numbers(error) == {1205}
+    assert DIALECT.is_transient(error)
+    assert DIALECT.is_transient(DBAPIError("EXEC", {}, error))
+    assert not DIALECT.is_integrity_error(error)
+
+
+@pytest.mark.parametrize("number", [2601, 2627])
+def test_a_key_given_twice_is_retried_and_known(number: int) -> None:
+    """Another capture was first: the next attempt reads what it wrote."""
+    for error in (
+        pymssql.IntegrityError(number, b"Violation of PRIMARY KEY"),
+        _mssql.MSSQLDatabaseException((number, b"Violation of PRIMARY KEY")),
+    ):
+        assert DIALECT.is_integrity_error(error)
+        assert DIALECT.is_transient(DBAPIError("EXEC", {}, error))
+
+
+@pytest.mark.parametrize("number", [1222, 3960, 20002, 20004, 20047, 208, 3906, 9002, 40613])
+def test_what_is_no_trades_fault_is_retried(number: int) -> None:
+    """Time-outs, lost connections, full disks, missing tables, replicas."""
+    assert DIALECT.is_transient(pymssql.OperationalError(number, b"text"))
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        pymssql.OperationalError(8152, b"String or binary data would be truncated"),
+        pymssql.OperationalError(2628, b"Truncated value: 'T-1205 20003'"),
+        pymssql.DataError(8115, b"Arithmetic overflow"),
+        ValueError("position 1205 of the text"),
+    ],
+)
+def test_a_trades_fault_is_not_retried(error: Exception) -> None:
+    """Not even if the text quotes a trade whose id is the number of a deadlock."""
+    assert not DIALECT.is_transient(error) or isinstance(error, ValueError)
+
+
+def test_a_real_refused_connection_is_known() -> None:
+    """The driver's own error, from a port at which nobody listens."""
+    with pytest.raises(pymssql.OperationalError) as refused:
+        pymssql.connect(server="127.0.0.1", port=str(free_port()), login_timeout=1)
+    assert error_numbers(refused.value) & dialect_module.DISCONNECT_NUMBERS
+    assert DIALECT.is_transient(refused.value)
+
+
+def test_a_lost_connection_is_thrown_away() -> None:
+    """SQLAlchemy does not know all of DB-Library's numbers; the listener tells it."""
+    url = f"mssql://sa:x@127.0.0.1:{free_port()}/ledger"
+    engine, dialect = make_engine(url, pool_size=1, timeout_seconds=1)
+    assert dialect.name == "mssql"
+    with pytest.raises(DBAPIError) as refused:
+        engine.connect()
+    assert dialect.is_transient(refused.value)
+    assert engine.dialect.driver == "pymssql"
+
+
+def test_the_drivers_own_connection_properties_are_kept() -> None:
+    """`conn_properties` replaces them: each that the installed driver sets is in ours."""
+    source = files("pymssql").joinpath("_mssql.pyx").read_text()
+    own = re.findall(r"SET [A-Z_]+ \w+", source[source.index("if conn_properties is None") :])
+    ours = CONNECTION_PROPERTIES.split(";")
+    assert len(own) >= 9
+    assert set(own[:9]) <= set(ours)
+    assert "SET XACT_ABORT ON" in ours
+    assert "SET LOCK_TIMEOUT 4000" in ours
+
+
+def test_connections_keep_microseconds_and_are_bounded() -> None:
+    """datetime2, and a login that does not wait for ever."""
+    arguments = DIALECT.connect_arguments(2.6)
+    assert arguments == {
+        "login_timeout": 3,
+        "conn_properties": CONNECTION_PROPERTIES,
+        "use_datetime2": True,
+    }

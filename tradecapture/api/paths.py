@@ -1,0 +1,5 @@
+"""The paths that more than one module needs to know."""
+
+BASE = "/api/v1"
+CAPTURE = "/trades/capture"  # below the base
+JOB_STATUS = BASE + "/trades/jobs/{}/status"  # with the job id
