@@ -31,6 +31,7 @@ ONLY_IN = {
     "sqlalchemy": {
         "tradecapture/ledger": "the database",
         "workers/process.py": "a database that is not up yet is no reason not to start",
+        "tradecapture/client.py": "a conflict is explained as far as the database answers",
         "tradecapture/api": "an unreachable database becomes a 503",
         "tradecapture/cli": "an unreachable database becomes a sentence, not a traceback",
         "tradecapture/local/postgresql_server.py": "the URL of the server that it starts",

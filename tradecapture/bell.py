@@ -22,24 +22,31 @@ class Bell:
         self._app = app
 
     def ring(self, lanes: Iterable[int]) -> list[int]:
-        """Ring the bell of each lane; return the lanes where the broker could not be reached."""
-        unheard = []
-        for lane in lanes:
+        """Ring the bell of each lane; return the lanes where the broker could not be reached.
+
+        It is not tried again for the others: a submitter waits for this, and the sweep will ring.
+        """
+        waiting = list(lanes)
+        while waiting:
             try:
-                self._app.send_task(
-                    CAPTURE_TASK,
-                    args=(lane,),
-                    # An object, not a name: a name must stand in this process's own lanes.
-                    queue=Queue(queue_of(lane)),
-                    retry=PUBLISH_RETRY,
-                    # Celery would otherwise spend half of the call on repr of the arguments.
-                    argsrepr=f"({lane},)",
-                    kwargsrepr="{}",
-                )
+                self._send(waiting[0])
             except (OperationalError, OSError) as error:
-                log.warning("bell not sent; the sweep will ring", lane=lane, error=str(error))
-                unheard.append(lane)
-        return unheard
+                log.warning("bells not sent; the sweep will ring", lanes=waiting, error=str(error))
+                break
+            del waiting[0]
+        return waiting
+
+    def _send(self, lane: int) -> None:
+        self._app.send_task(
+            CAPTURE_TASK,
+            args=(lane,),
+            # An object, not a name: a name must stand in this process's own lanes.
+            queue=Queue(queue_of(lane)),
+            retry=PUBLISH_RETRY,
+            # Celery would otherwise spend half of the call on repr of the arguments.
+            argsrepr=f"({lane},)",
+            kwargsrepr="{}",
+        )
 
 
 def submitting_app(broker_url: str) -> Celery:

@@ -7,6 +7,8 @@ from functools import cached_property
 from typing import Any
 
 from msgspec import structs
+from redis.exceptions import RedisError
+from sqlalchemy.exc import SQLAlchemyError
 
 from tradecapture.bell import Bell, submitting_app
 from tradecapture.document import decode, differing_fields, encode
@@ -131,7 +133,11 @@ class Client:
         """Name the fields in which a trade differs from the first one with its id."""
         if not isinstance(answer, Refusal) or answer.code != RefusalCode.CONFLICT:
             return answer
-        first = self._first_document(submission.trade_id)
+        try:
+            first = self._first_document(submission.trade_id)
+        except (RedisError, SQLAlchemyError):
+            # The answer is right without the names, and the trades beside it are accepted.
+            first = None
         if first is None:
             return answer
         names = ", ".join(differing_fields(decode(first), decode(submission.document)))

@@ -30,6 +30,7 @@ class TradeStatus(Struct, frozen=True):
     ledger_sequence: int | None = None
     captured_at: datetime | None = None
     task_id: str | None = None
+    recorded_at: datetime | None = None  # when it was rejected or parked
     reason: str | None = None
     correlation_id: str = ""
     document: bytes | None = None  # the trade as received, once it has an outcome
@@ -62,6 +63,7 @@ def read_status(ledger: LedgerReader, inbox: InboxReader, trade_id: str) -> Trad
             row.position,
             row.accepted_at,
             task_id=row.task_id,
+            recorded_at=row.recorded_at,
             reason=row.reason,
             correlation_id=row.correlation_id,
             document=row.document.encode(),

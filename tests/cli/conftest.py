@@ -9,14 +9,13 @@ import pytest
 from click.testing import CliRunner, Result
 from redis import Redis
 
+from tests.cli.shell import Run
 from tradecapture.capture import Capture
 from tradecapture.cli import cli
 from tradecapture.inbox import Inbox
 from tradecapture.ledger import Ledger
 from tradecapture.renewal import Renewal
 from tradecapture.settings import Settings
-
-Run = Callable[..., Result]
 
 
 @pytest.fixture

@@ -98,11 +98,18 @@ class InboxMachine(RuleBasedStateMachine):
         assert isinstance(answer, Receipt)
         assert (answer.position, answer.duplicate) == (self.positions[sent.trade_id], True)
 
-    @rule(pick=picks)
-    def conflict(self, pick: int) -> None:
-        """The same id with other content is refused."""
+    @rule(pick=picks, forget=st.booleans())
+    def conflict(self, pick: int, forget: bool) -> None:
+        """The same id with other content is refused, also if its identity was not written."""
         sent = self.sent[pick % len(self.sent)]
+        if forget:
+            keys = lane_keys(lane_of(sent.trade_id, LANES))
+            self.redis.delete(keys.identity(sent.trade_id))
         book = sent.partition_key.split("_")[1]
+        # Without its identity, as for two that race: the accept script must tell by itself.
+        identities = [*self.inbox.redis.scan_iter(match=f"*:identity:{sent.trade_id}")]
+        if identities:
+            self.inbox.redis.delete(*identities)
         (answer,) = self.inbox.accept([submission(sent.trade_id, book, source="MANUAL")]).answers
         assert isinstance(answer, Refusal)
 

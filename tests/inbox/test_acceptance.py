@@ -99,6 +99,16 @@ def test_the_same_id_with_other_content_is_a_conflict(inbox: Inbox) -> None:
     assert positions(inbox, [submission("T-2", "B1")]) == [2]
 
 
+def test_a_conflict_is_known_in_every_lane(inbox: Inbox, settings: Settings) -> None:
+    """The other content may name another partition, which is in another lane."""
+    many = Inbox(inbox.redis, replace(settings, lanes=16))
+    receipts(many, [submission("T-1", "B0")])
+    for number in range(1, 20):
+        (refusal,) = many.accept([submission("T-1", f"B{number}")]).answers
+        assert isinstance(refusal, Refusal)
+        assert refusal.code is RefusalCode.CONFLICT
+
+
 def test_a_conflict_in_a_batch_refuses_one_trade(inbox: Inbox) -> None:
     """The trades around it are accepted in order."""
     batch = [submission("T-1"), submission("T-1", source="MANUAL"), submission("T-2")]

@@ -125,7 +125,7 @@ def test_a_key_means_the_same_in_every_script(script: str) -> None:
 def test_all_keys_of_a_lane_are_in_one_slot() -> None:
     """They share the lane's hash tag, so that one script may touch them all on a cluster."""
     keys = [getattr(KEYS, name) for name in LANE_KEY_NAMES]
-    keys += [KEYS.inbox(PARTITION), KEYS.lock("{1}_B_C"), KEYS.seen("{2}")]
+    keys += [KEYS.inbox(PARTITION), KEYS.lock("{1}_B_C"), KEYS.seen("{2}"), KEYS.identity("{3}")]
     assert len({key_slot(key.encode()) for key in keys}) == 1
     assert all(key.startswith("tc:{7}:") for key in keys)
 
@@ -133,5 +133,6 @@ def test_all_keys_of_a_lane_are_in_one_slot() -> None:
 def test_no_two_keys_are_the_same() -> None:
     """Lanes, partitions and trades have keys of their own."""
     keys = [getattr(lane_keys(lane), name) for lane in range(20) for name in LANE_KEY_NAMES]
-    keys += [KEYS.inbox("a"), KEYS.lock("a"), KEYS.seen("a"), LANES_KEY]
+    keys += [KEYS.inbox("a"), KEYS.lock("a"), KEYS.seen("a"), KEYS.identity("a")]
+    keys += [LANES_KEY]
     assert len(set(keys)) == len(keys)

@@ -125,7 +125,7 @@ def test_ids_with_separators_are_read_back(ledger: Ledger) -> None:
 
 def test_ids_that_differ_in_case_or_accent_are_different(ledger: Ledger) -> None:
     """Databases that ignore case would make one partition, or one trade, of two."""
-    books = ("desk", "DESK", "désk", "ｄｅｓｋ")
+    books = ("desk", "DESK", "désk", "\uff44esk")
     batch = [entry(submission(f"T-{book}", book)) for book in books]
     assert capture(ledger, *batch) == [captured(partition_of(book), 1) for book in books]
     assert len(trade_rows(ledger)) == len(books)

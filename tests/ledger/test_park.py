@@ -1,5 +1,8 @@
 """Parking: the trade at fault is recorded, its partition halted, and what waits behind it waits."""
 
+import msgspec
+import pytest
+
 from tests.builders import NOW, PARTITION, broken, claim, entry, partition_of, submission
 from tests.ledger.reading import (
     TASK,
@@ -104,10 +107,7 @@ def test_a_parked_trade_is_told_to_its_submitter(ledger: Ledger) -> None:
 def test_what_cannot_be_captured_leaves_nothing_behind(ledger: Ledger) -> None:
     """One broken trade in a batch: the transaction is rolled back as a whole."""
     batch = [*waiting_trades(2), AT_FAULT, *waiting_trades(1, "B2")]
-    try:
+    with pytest.raises(msgspec.DecodeError):
         capture(ledger, *batch)
-    except Exception:  # noqa: BLE001 - whatever a broken trade raises
-        assert contents(ledger) == [[], [], []]
-    else:
-        raise AssertionError("the broken trade was captured")
+    assert contents(ledger) == [[], [], []]
     assert capture(ledger, entry(submission("T-5"), 5)) == [captured(PARTITION, 1)]

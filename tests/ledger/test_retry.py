@@ -1,4 +1,4 @@
-"""Retries: a new transaction each, for what will pass; a value of its own for what will not soon."""
+"""Retries: a new transaction each for what will pass; an error of its own for what will not."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -74,7 +74,7 @@ def is_waiting_for_a_lock(database: Engine) -> bool:
     """Return whether somebody waits for a lock."""
     with database.connect() as connection:
         query = text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
-        return connection.execute(query).scalar_one() > 0
+        return bool(connection.execute(query).scalar_one())
 
 
 @contextmanager

@@ -60,7 +60,8 @@ def test_a_batch_takes_the_same_statements_whatever_its_size(
     figure: Callable[[str], None],
 ) -> None:
     """1, 100 and 1,000 trades: the same statements, in new partitions and in known ones."""
-    new, known = [], []
+    new: list[int] = []
+    known: list[int] = []
     for size in SIZES:
         batch = batch_of(size)
         for counts, fence in ((new, 1), (known, 2)):

@@ -24,7 +24,9 @@ table = Table(
 )
 
 moments = st.datetimes(
-    datetime(1970, 1, 1), datetime(2200, 1, 1), timezones=st.just(UTC)  # noqa: DTZ001 - see timezones
+    datetime(1970, 1, 1),
+    datetime(2200, 1, 1),
+    timezones=st.just(UTC),
 )
 
 
@@ -84,7 +86,7 @@ def test_nothing_is_nothing(samples: Ledger, column: str) -> None:
     assert stored(samples, column, None) is None
 
 
-@pytest.mark.parametrize(("one", "other"), [("a", "A"), ("e", "é"), ("ss", "ß"), ("a", "ａ")])
+@pytest.mark.parametrize(("one", "other"), [("a", "A"), ("e", "é"), ("ss", "ß"), ("a", "\uff41")])
 def test_keys_are_compared_exactly(samples: Ledger, one: str, other: str) -> None:
     """Neither case nor accents nor widths are ignored."""
     with samples.engine.begin() as connection:

@@ -68,7 +68,7 @@ def trade_job(job_id: str, status: TradeStatus) -> JobBody:
         result=None if waits else result,
         error=status.reason,
         created_at=status.accepted_at,
-        updated_at=status.captured_at or status.accepted_at,
+        updated_at=status.captured_at or status.recorded_at or status.accepted_at,
     )
 
 

@@ -16,8 +16,9 @@ from tradecapture.cli.demo_traffic import Job, at_a_pace, at_full_speed, send
 from tradecapture.cli.ending import await_outcomes
 from tradecapture.cli.epilog import epilog
 from tradecapture.cli.failure import FOUND, USAGE, CommandError
-from tradecapture.cli.fleet_run import FleetRun, Say, prepared
+from tradecapture.cli.fleet_run import FleetRun, Say
 from tradecapture.cli.place import BROKER, DATABASE, REDIS, open_inbox, open_ledger
+from tradecapture.cli.preparation import prepared
 from tradecapture.cli.screen import bar, json_option, remarks, show_json
 from tradecapture.generate import Mix, generate
 from tradecapture.local.ports import free_port

@@ -1,26 +1,19 @@
-"""A run of the local fleet: check everything, start it, keep it running, stop all of it."""
+"""A run of the local fleet: start it, keep it running while some work is done, stop all of it."""
 
 import math
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from pathlib import Path
 from typing import TypeVar
 
 from tradecapture.cli.data_folder import DataFolder
-from tradecapture.cli.failure import UNREACHABLE, USAGE, CommandError
+from tradecapture.cli.failure import UNREACHABLE, CommandError
 from tradecapture.cli.fleet import Fleet
-from tradecapture.cli.place import DATABASE, REDIS
 from tradecapture.cli.running import Running
-from tradecapture.ledger import upgrade
-from tradecapture.ledger.engine import make_engine
-from tradecapture.local.ports import LOOPBACK, is_free
 from tradecapture.local.program import describe_exit
 from tradecapture.local.supervisor import Event, EventKind, Supervisor
-from tradecapture.settings import Settings
 
 READY_LOOK_SECONDS = 0.1  # between two looks whether everything is ready
 READY_REMARK_SECONDS = 20.0  # a usual start takes 5; after this the user is told where to look
@@ -115,72 +108,3 @@ class FleetRun:
                 self._folder.note_running(self.running)
         elif event.kind is EventKind.STOPPED:
             self._say(f"{name} stopped")
-
-
-@contextmanager
-def prepared(
-    data: Path,
-    say: Say,
-    environment: Mapping[str, str],
-    *,
-    api_port: int,
-    flower_port: int,
-    workers: int,
-    concurrency: int,
-) -> Iterator[FleetRun]:
-    """Check ports and servers, lock the data folder and make the tables; start nothing yet.
-
-    Raises:
-        CommandError: a port is taken, or the data folder is in use.
-        SettingsError: a variable is not usable.
-        LaneCountError: the Redis given was first used with another lane count.
-        redis.exceptions.RedisError, sqlalchemy.exc.SQLAlchemyError: a server given does not
-            answer.
-    """
-    folder = DataFolder(data)
-    with folder.locked():
-        given, redis_port = dict(environment), 0
-        if not given.get(REDIS, "").strip():
-            redis_port = folder.redis_port()
-            given[REDIS] = f"redis://{LOOPBACK}:{redis_port}/0"
-        if not given.get(DATABASE, "").strip():
-            given[DATABASE] = f"sqlite:///{folder.ledger}"
-        _check_ports({"--api-port": api_port, "--flower-port": flower_port})
-        settings = Settings.from_environment(given)
-        fleet = Fleet(
-            settings=settings,
-            environment=given,
-            redis_folder=folder.redis if redis_port else None,
-            redis_port=redis_port,
-            logs=folder.logs,
-            api_port=api_port,
-            flower_port=flower_port,
-            workers=workers,
-            concurrency=concurrency,
-        )
-        if not redis_port:
-            fleet.check_lanes()
-        _make_tables(settings)
-        yield FleetRun(folder, fleet, say)
-
-
-def _check_ports(ports: dict[str, int]) -> None:
-    for option, port in ports.items():
-        if port and not is_free(port):
-            raise CommandError(
-                f"{option} {port} is taken by another program. Nothing was started: stop that "
-                f"program, or give another port with {option}",
-                USAGE,
-            )
-    if len(set(ports.values())) < len(ports):
-        raise CommandError(f"{' and '.join(ports)} are the same: give two ports", USAGE)
-
-
-def _make_tables(settings: Settings) -> None:
-    engine, _dialect = make_engine(
-        settings.database_url, pool_size=1, timeout_seconds=settings.connect_seconds
-    )
-    try:
-        upgrade(engine)
-    finally:
-        engine.dispose()

@@ -7,9 +7,10 @@ from pathlib import Path
 import click
 
 from tradecapture.cli.epilog import epilog
-from tradecapture.cli.fleet_run import FleetRun, prepared
+from tradecapture.cli.fleet_run import FleetRun
 from tradecapture.cli.next_steps import next_steps
 from tradecapture.cli.place import data_option
+from tradecapture.cli.preparation import prepared
 from tradecapture.cli.screen import output, remarks, table
 
 PORT = click.IntRange(1, 65_535)

@@ -1,5 +1,6 @@
 """The Redis keys of a lane. They share one hash tag: a lane lives in one Redis Cluster slot."""
 
+from functools import cache
 from typing import NamedTuple
 
 # Holds the lane count of this deployment. It belongs to no lane, so it has no hash tag.
@@ -26,11 +27,16 @@ class LaneKeys(NamedTuple):
         """The lease on a partition: its owner's token."""
         return f"{self.prefix}lock:{partition}"
 
+    def identity(self, trade_id: str) -> str:
+        """The digest that a trade id stands for; in the lane of the id, not of a partition."""
+        return f"{self.prefix}identity:{trade_id}"
+
     def seen(self, trade_id: str) -> str:
         """Digest and receipt of a trade accepted within the idempotency window."""
         return f"{self.prefix}seen:{trade_id}"
 
 
+@cache
 def lane_keys(lane: int) -> LaneKeys:
     """Return the keys of a lane."""
     prefix = f"tc:{{{lane}}}:"

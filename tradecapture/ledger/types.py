@@ -15,7 +15,7 @@ POSTGRESQL_COLLATION = "C"
 
 # Without a connection SQLAlchemy assumes a SQL Server of 2005, and would write NTEXT and DATETIME
 # (whose reading of 2026-01-02 depends on the session's language) into the SQL made beforehand.
-LONG_TEXT = UnicodeText().with_variant(NVARCHAR("max"), "mssql")
+LONG_TEXT = UnicodeText().with_variant(NVARCHAR(), "mssql")
 DAY = Date().with_variant(DATE(), "mssql")
 
 

@@ -129,11 +129,14 @@ class MssqlDialect(LedgerDialect):
 
 
 def error_numbers(error: BaseException) -> set[int]:
-    """Return the numbers in a pymssql error.
+    """Return the numbers in a pymssql error; none for the errors of others.
 
     pymssql has three shapes: execute gives (number, bytes), connect ((number, bytes),), and commit
     hides the number in the text; MSSQLDatabaseException has it as an attribute.
     """
+    # By name, so that the driver is loaded only where it is used.
+    if type(error).__module__.split(".")[0] != "pymssql":
+        return set()
     numbers = {number for number in _flatten(error.args) if isinstance(number, int)}
     if isinstance(number := getattr(error, "number", None), int):
         numbers.add(number)

@@ -26,9 +26,9 @@ LOCK_TIMEOUT_SECONDS = 4  # below the default lease of 5 s, so that a blocked cl
 SEPARATOR = "\x1f"  # ASCII unit separator
 
 # SQLSTATEs that are no trade's fault (our statements are the same for every trade): 08 connection,
-# 25006 a standby after a failover, 40 serialisation failure and deadlock, 42 a table or a right is
-# missing, 53 out of disk, memory or connections, 55P03 lock time-out, 57 cancelled or shutting down,
-# 58 and XX the server's own trouble.
+# 25006 a standby after a failover, 40 serialisation failure and deadlock, 42 a table or a right
+# that is missing, 53 out of disk, memory or connections, 55P03 lock time-out, 57 cancelled or
+# shutting down, 58 and XX the server's own trouble.
 TRANSIENT_STATES = ("08", "25006", "40", "42", "53", "55P03", "57", "58", "XX")
 
 

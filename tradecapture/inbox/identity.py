@@ -1,0 +1,46 @@
+"""The identity of a trade: its id and content, known in all lanes.
+
+`seen` stands in the lane of the trade's partition, so it cannot tell that an id was used in a
+partition of another lane. An identity stands in the lane that the id itself hashes to. It is
+written after the trade is safe and only answers a conflict sooner: two submissions that race pass
+both, and the ledger, whose key the id is, rejects the later one.
+"""
+
+from collections.abc import Sequence
+
+from redis import Redis
+
+from tradecapture.inbox.keys import lane_keys
+from tradecapture.routing import lane_of
+from tradecapture.submission import Submission
+
+
+def read_digests(redis: "Redis", lanes: int, trade_ids: Sequence[str]) -> list[str | None]:
+    """Return the digest that each trade id stands for; None: it was not used.
+
+    Raises:
+        RedisError: Redis is out of reach.
+    """
+    pipeline = redis.pipeline(transaction=False)
+    for trade_id in trade_ids:
+        pipeline.get(_key(trade_id, lanes))
+    return [value.decode() if value is not None else None for value in pipeline.execute()]
+
+
+def write_digests(
+    redis: "Redis", lanes: int, window_seconds: int, submissions: Sequence[Submission]
+) -> None:
+    """Remember what accepted trades' ids stand for, for the length of the idempotency window.
+
+    Raises:
+        RedisError: Redis is out of reach.
+    """
+    pipeline = redis.pipeline(transaction=False)
+    for submission in submissions:
+        key = _key(submission.trade_id, lanes)
+        pipeline.set(key, submission.digest, nx=True, ex=window_seconds)
+    pipeline.execute()
+
+
+def _key(trade_id: str, lanes: int) -> str:
+    return lane_keys(lane_of(trade_id, lanes)).identity(trade_id)
