@@ -10,10 +10,11 @@ from tradecapture.inbox import Claim, ClaimedPartition, Entry
 from tradecapture.partition import partition_key
 from tradecapture.submission import Submission, read_submission
 
-TODAY = date(2026, 1, 15)
-NOW = datetime(2026, 1, 15, 9, 30, 0, 123456, tzinfo=UTC)
-NOW_MS = 1_768_469_400_123
-EPOCH = 1_768_000_000_000_000  # Redis time (us) at which the lane's positions began
+# In the past of whoever runs the tests, so that the client takes these trades too.
+TODAY = date(2025, 1, 15)
+NOW = datetime(2025, 1, 15, 9, 30, 0, 123456, tzinfo=UTC)
+NOW_MS = 1_736_933_400_123
+EPOCH = 1_736_000_000_000_000  # Redis time (us) at which the lane's positions began
 
 ACCOUNT, BOOK, ISIN = "ACC1", "BOOK1", "US0378331005"
 PARTITION = f"{ACCOUNT}_{BOOK}_{ISIN}"

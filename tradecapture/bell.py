@@ -54,4 +54,8 @@ def submitting_app(broker_url: str) -> Celery:
     app = Celery("tradecapture")
     app.config_from_object("celeryconfig")
     app.conf.broker_url = broker_url
+    # A submitter waits for the bell, and the sweep rings without it: one more try to connect, at
+    # once, instead of kombu's six seconds of them. Workers keep theirs.
+    once_more = {"max_retries": 1, "interval_start": 0, "interval_step": 0, "interval_max": 0}
+    app.conf.broker_transport_options = {**app.conf.broker_transport_options, **once_more}
     return app

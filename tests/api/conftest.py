@@ -46,7 +46,7 @@ class Deployment(NamedTuple):
 
 def new_id() -> str:
     """Return a trade id that no test has used."""
-    return f"T-{next(_numbers)}"
+    return f"API-{next(_numbers)}"
 
 
 def new_trade(**changes: object) -> tuple[str, bytes]:

@@ -56,7 +56,7 @@ def test_no_interleaving_loses_doubles_or_reorders_a_trade(machine: type[InboxMa
         machine,
         # Twice what the shyest mistake below needs to show, or what the profile asks for.
         settings=hypothesis_settings(
-            max_examples=max(150, hypothesis_settings().max_examples), stateful_step_count=STEPS
+            max_examples=max(100, hypothesis_settings().max_examples), stateful_step_count=STEPS
         ),
     )
 

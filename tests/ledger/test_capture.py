@@ -104,7 +104,7 @@ def test_the_partition_is_what_a_desk_reads_as_a_position(ledger: Ledger) -> Non
     capture(
         ledger,
         entry(submission("T-1", tradeLots=[lot(), other]), 1),
-        entry(submission("T-2", tradeLots=[lot(value=1), money], tradeDate="2026-01-02"), 2),
+        entry(submission("T-2", tradeLots=[lot(value=1), money], tradeDate="2025-01-02"), 2),
     )
     row = partition_row(ledger)
     assert row.net_quantity == Decimal("750.5")

@@ -62,8 +62,7 @@ class Health:
     def __init__(self, service: Service) -> None:
         self._service = service
         self._checks = {
-            # It writes, so it also finds a Redis that is full or a replica; and another lane count.
-            "redis": Check(service.check_lanes),
+            "redis": Check(service.client.inbox.check_writable),
             "database": Check(service.client.ledger.ping),
         }
 

@@ -15,6 +15,7 @@ from tradecapture.inbox import Inbox, connect_redis
 from tradecapture.local.ports import LOOPBACK
 from tradecapture.local.redis_server import is_ready, redis_command
 from tradecapture.local.supervisor import Program
+from tradecapture.local.worker import worker_command
 from tradecapture.settings import Settings
 
 ANSWER_SECONDS = 2.0  # for one answer of the API, which looks at its servers first
@@ -22,6 +23,7 @@ PING_SECONDS = 0.5  # for the answers of all workers; one that is still starting
 # The batch in hand takes a time budget, Celery's own farewell a second or two; its limit is 10 s
 # (celeryconfig). Past this it is killed, and the lease gives its partitions to others.
 WORKER_STOP_SECONDS = 15.0
+API_STOP_SECONDS = 5  # for the requests in hand, below the time in which a program must end
 
 
 class Fleet(Struct, frozen=True):
@@ -114,11 +116,7 @@ class Fleet(Struct, frozen=True):
     def _worker(self, name: str) -> Program:
         return Program(
             name,
-            [
-                *(sys.executable, "-m", "celery", "-A", "workers", "worker"),
-                *("--concurrency", str(self.concurrency), "--hostname", f"{name}@%h"),
-                *("--without-gossip", "--without-mingle", "--loglevel", "INFO"),
-            ],
+            worker_command(name, self.concurrency),
             self.environment,
             log=self.logs / f"{name}.log",
             stop_seconds=WORKER_STOP_SECONDS,
@@ -130,6 +128,8 @@ class Fleet(Struct, frozen=True):
             [
                 *(sys.executable, "-m", "uvicorn", "--factory", "tradecapture.api.app:create_app"),
                 *("--host", LOOPBACK, "--port", str(self.api_port), "--no-access-log"),
+                # Requests that wait for an outcome would hold it for longer than it has.
+                *("--timeout-graceful-shutdown", str(API_STOP_SECONDS)),
             ],
             self.environment,
             log=self.logs / "api.log",

@@ -1,6 +1,7 @@
 """The inbox: accepted trades in order, and who may capture them. Redis keeps the order."""
 
 from collections.abc import Iterable, Sequence
+from typing import cast
 
 from redis import Redis
 
@@ -38,15 +39,32 @@ class Inbox:
         Raises:
             LaneCountError: it differs; trades would be looked for in lanes where they are not.
         """
-        self.redis.set(LANES_KEY, self.lanes, nx=True)
-        recorded = int(self.redis.get(LANES_KEY) or self.lanes)
-        if recorded != self.lanes:
+        recorded = self._recorded_lanes()
+        if recorded is None:
+            # Written only where nothing is: a Redis that is full can still be read.
+            self.redis.set(LANES_KEY, self.lanes, nx=True)
+            recorded = self._recorded_lanes()
+        if recorded is not None and recorded != self.lanes:
             raise LaneCountError(
                 f"TRADECAPTURE_LANES is {self.lanes}, but this Redis was first used with "
                 f"{recorded} lanes. Nothing was changed. Set TRADECAPTURE_LANES={recorded}; or, to "
                 "change the count, stop submitting, let `tradecapture reconcile` show nothing "
                 f"waiting, stop every process, delete the key {LANES_KEY} and start again"
             )
+
+    def check_writable(self) -> None:
+        """Make sure that trades could be accepted now, by a write that changes nothing.
+
+        Raises:
+            LaneCountError: another lane count is recorded.
+            RedisError: Redis is out of reach, full or a replica.
+        """
+        self.check_lanes()
+        self.redis.set(LANES_KEY, self.lanes, nx=True)
+
+    def _recorded_lanes(self) -> int | None:
+        recorded = cast(bytes | None, self.redis.get(LANES_KEY))
+        return int(recorded) if recorded is not None else None
 
     def accept(self, submissions: Sequence[Submission]) -> Acceptance:
         """Append trades to their inboxes; see `acceptance.accept`."""

@@ -23,13 +23,6 @@ class OutcomeCount(NamedTuple):
     last_position: int
 
 
-class LatencyRow(NamedTuple):
-    """When a captured trade was accepted and when it was captured."""
-
-    accepted_at: datetime
-    captured_at: datetime
-
-
 class LedgerReader:
     """Queries for status, operators and reports. They never lock."""
 
@@ -129,11 +122,17 @@ class LedgerReader:
                 select(func.count()).select_from(sequences).where(wrong)
             ).scalar_one()
 
-    def latencies(self) -> list[LatencyRow]:
-        """Return when each captured trade was accepted and captured, in no order."""
-        query = select(trades.c.accepted_at, trades.c.captured_at)
+    def captures(self) -> list[tuple[str, datetime]]:
+        """Return the id of every captured trade and when it was captured, in no order."""
+        query = select(trades.c.trade_id, trades.c.captured_at)
         with self._read() as connection:
-            return [LatencyRow._make(row) for row in connection.execute(query)]
+            return [(trade_id, at) for trade_id, at in connection.execute(query)]
+
+    def exceptions(self) -> list[tuple[str, Outcome]]:
+        """Return the id and the outcome of every accepted trade that was not captured."""
+        query = select(exceptions.c.trade_id, exceptions.c.outcome)
+        with self._read() as connection:
+            return [(trade_id, Outcome(outcome)) for trade_id, outcome in connection.execute(query)]
 
     def ping(self) -> None:
         """Ask the database for nothing.

@@ -52,9 +52,7 @@ class SqliteDialect(LedgerDialect):
 
         All of them are operational errors; a damaged file is a plain database error.
         """
-        return (
-            isinstance(error, sqlite3.OperationalError) or type(error) is sqlite3.DatabaseError
-        )
+        return isinstance(error, sqlite3.OperationalError) or type(error) is sqlite3.DatabaseError
 
     def server_findings(self, connection: Connection) -> dict[str, str]:
         """Return version and durability."""
