@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Engine, create_engine, insert, select, update
 
 from tradecapture.document import decode
 from tradecapture.holding import Tally, encode_sums
-from tradecapture.ledger.judgement import new_partition
+from tradecapture.ledger.new_rows import new_partition
 from tradecapture.ledger.rows import PartitionRow
 from tradecapture.ledger.tables import partitions, trades
 from tradecapture.outcome import Outcome

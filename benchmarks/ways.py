@@ -21,13 +21,14 @@ from benchmarks.measurement import (
 )
 from benchmarks.usual_way import QUEUE
 from tradecapture.bell import Bell, submitting_app
-from tradecapture.generate import Mix, generate
+from tradecapture.generate import valid_submissions
 from tradecapture.inbox import Claim, ClaimedPartition, Entry, Inbox, connect_redis
 from tradecapture.inbox.keys import lane_keys
-from tradecapture.ledger.judgement import History, judge, new_partition
+from tradecapture.ledger.judgement import History, judge
+from tradecapture.ledger.new_rows import new_partition
 from tradecapture.ledger.tables import trades
 from tradecapture.local.worker import LocalWorker
-from tradecapture.submission import Submission, read_submission
+from tradecapture.submission import Submission
 
 SEED = 20261124
 CEILING_BATCH = 500  # trades a transaction
@@ -35,18 +36,7 @@ CEILING_BATCH = 500  # trades a transaction
 
 def make_submissions(count: int, partitions: int) -> list[Submission]:
     """Return valid trades spread evenly over partitions."""
-    today = datetime.now(UTC).date()
-    mix = Mix(
-        trades=count,
-        seed=SEED,
-        partitions=partitions,
-        skew=0,
-        resends=0,
-        invalid=0,
-        today=today,
-    )
-    read = (read_submission(body, today) for body in generate(mix))
-    return [item for item in read if isinstance(item, Submission)]
+    return valid_submissions(count, partitions, SEED, datetime.now(UTC).date())
 
 
 def fleet(

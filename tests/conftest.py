@@ -26,15 +26,15 @@ CONNECT_SECONDS = 3.0
 # Without a server there is nothing to run on; tests/ledger/test_mssql.py says so, once.
 MSSQL = [pytest.param("mssql", marks=pytest.mark.mssql)] if MSSQL_VARIABLE in os.environ else []
 
-hypothesis_settings.register_profile(
-    "tradecapture",
-    deadline=None,  # the machine is shared: a slow example is no failure
-    max_examples=60,
-    # The same examples in every run: a red build is a change, never luck.
-    derandomize=True,
-    # Examples share one flushed Redis or emptied database on purpose: each uses ids of its own.
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
+# Examples share one flushed Redis or emptied database on purpose: each uses ids of its own.
+# The machine is shared, so a slow example is no failure.
+_COMMON = hypothesis_settings(
+    deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
+# The same examples in every run: a red build is a change, never luck.
+hypothesis_settings.register_profile("tradecapture", _COMMON, max_examples=60, derandomize=True)
+# Other examples in every run, and many: `pytest --hypothesis-profile=deep`, for an hour.
+hypothesis_settings.register_profile("deep", _COMMON, max_examples=2000, print_blob=True)
 hypothesis_settings.load_profile("tradecapture")
 
 

@@ -11,6 +11,7 @@ from random import Random
 from tradecapture.desk import Partition, partitions, spread
 from tradecapture.document import Document, encode
 from tradecapture.faults import FAULTS
+from tradecapture.submission import Submission, read_submission
 
 RESEND_WINDOW = 300  # trades; a client resends what it sent within the last seconds
 OPENING_SECOND = 8 * 3600  # of the day; the trades of a run are spread over one trading day
@@ -184,3 +185,18 @@ def _compact_lot(identifier: str, place: Partition, sign: int, random: Random) -
 
 def _clock(second: int) -> str:
     return f"{second // 3600:02d}:{second // 60 % 60:02d}:{second % 60:02d}"
+
+
+def valid_submissions(trades: int, partitions: int, seed: int, today: date) -> list[Submission]:
+    """Return valid trades, each once, spread evenly over partitions, ready to be accepted."""
+    mix = Mix(
+        trades=trades,
+        seed=seed,
+        partitions=partitions,
+        skew=0,
+        resends=0,
+        invalid=0,
+        today=today,
+    )
+    read = (read_submission(body, today) for body in generate(mix))
+    return [item for item in read if isinstance(item, Submission)]

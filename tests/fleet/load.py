@@ -2,23 +2,14 @@
 
 from datetime import UTC, datetime
 
-from tradecapture.generate import Mix, generate
-from tradecapture.submission import Submission, read_submission
+from tradecapture.generate import valid_submissions
+from tradecapture.submission import Submission
+
+SEED = 7
 
 
-def submissions(trades: int, partitions: int, seed: int = 7) -> list[Submission]:
+def submissions(trades: int, partitions: int) -> list[Submission]:
     """Return so many valid trades, each once."""
-    today = datetime.now(UTC).date()
-    mix = Mix(
-        trades=trades,
-        seed=seed,
-        partitions=partitions,
-        skew=0,
-        resends=0,
-        invalid=0,
-        today=today,
-    )
-    read = [read_submission(body, today) for body in generate(mix)]
-    valid = [item for item in read if isinstance(item, Submission)]
+    valid = valid_submissions(trades, partitions, SEED, datetime.now(UTC).date())
     assert len(valid) == trades
     return valid

@@ -131,7 +131,7 @@ def test_a_full_redis_refuses_and_keeps_nothing(inbox: Inbox, full_redis: "Redis
     """Out of memory, no part of a trade is stored; with room again, positions have no gap."""
     receipts(inbox, submissions(2, "B1"))
     before = everything(full_redis)
-    fill_after(full_redis, -1)
+    full_redis.config_set("maxmemory", 1)
     acceptance = inbox.accept(submissions(5, "B1"))
     full_redis.config_set("maxmemory", 0)
     assert acceptance.ring == []
@@ -164,7 +164,7 @@ def test_a_full_redis_can_still_be_emptied(inbox: Inbox, full_redis: "Redis") ->
     """Claims, renewals, settlements, bells and holds go on, or it would stay full for ever."""
     inbox.accept(submissions(2, "B1") + submissions(2, "B2"))
     inbox.clear_bell(0)
-    fill_after(full_redis, -1)
+    full_redis.config_set("maxmemory", 1)
     assert inbox.overdue() == [0]
     claim = claimed(inbox)
     assert inbox.renew(0, claim.token, [ONE]) == [True]

@@ -234,13 +234,15 @@ def test_a_park_whose_answer_was_lost_has_one_effect(
 @pytest.mark.parametrize(
     "url",
     [
-        f"postgresql+psycopg://nobody@127.0.0.1:{free_port()}/ledger",
+        "postgresql+psycopg://nobody@127.0.0.1:{port}/ledger",
         "sqlite:////nowhere/at/all/ledger.db",
     ],
+    ids=["postgresql", "sqlite"],
 )
-def test_a_database_out_of_reach_is_a_value_of_its_own(settings: Settings, url: str) -> None:
+def test_a_database_out_of_reach_is_an_error_of_its_own(settings: Settings, url: str) -> None:
     """Not the trades' fault: the claim is given back, and nothing is parked."""
-    ledger = Ledger(replace(settings, database_url=url, retry_attempts=2))
+    database_url = url.format(port=free_port())
+    ledger = Ledger(replace(settings, database_url=database_url, retry_attempts=2))
     with pytest.raises(LedgerUnavailableError, match="the ledger's database: "):
         capture(ledger, *waiting_trades(2))
 

@@ -2,17 +2,16 @@
 
 from collections import Counter
 from collections.abc import Container, Mapping
-from datetime import UTC, date, datetime
-from functools import lru_cache
+from datetime import datetime
 from typing import NamedTuple
 
 import msgspec
 
-from tradecapture.holding import Holding, Tally, encode_sums
-from tradecapture.inbox import Claim, ClaimedPartition, Entry
+from tradecapture.holding import Tally, encode_sums
+from tradecapture.inbox import Claim, ClaimedPartition
+from tradecapture.ledger.new_rows import date_of, exception_row, outbox_rows, trade_row
 from tradecapture.ledger.rows import ExceptionRow, KnownTrade, OutboxRow, PartitionRow, TradeRow
 from tradecapture.outcome import Outcome
-from tradecapture.partition import split_partition_key
 from tradecapture.trade import TradeLot
 
 
@@ -58,31 +57,6 @@ class Judgement(NamedTuple):
     verdicts: list[PartitionVerdict]
 
 
-def new_partition(partition: str, now: datetime) -> PartitionRow:
-    """Return the row of a partition in which nothing was captured yet."""
-    account_id, book_id, security_id = split_partition_key(partition)
-    empty = Holding()
-    return PartitionRow(
-        partition_key=partition,
-        account_id=account_id,
-        book_id=book_id,
-        security_id=security_id,
-        fence=0,
-        last_sequence=0,
-        epoch=0,
-        last_position=0,
-        inversions=0,
-        net_quantity=empty.net_quantity,
-        quantities=encode_sums(empty.quantities),
-        notionals=encode_sums(empty.notionals),
-        last_trade_date=None,
-        halted_epoch=None,
-        halted_position=None,
-        halted_reason=None,
-        updated_at=now,
-    )
-
-
 def judge(
     claim: Claim,
     rows: Mapping[str, PartitionRow],
@@ -119,44 +93,6 @@ def judge(
     return judgement
 
 
-def exception_row(
-    entry: Entry, outcome: Outcome, reason: str, task_id: str, now: datetime
-) -> ExceptionRow:
-    """Return the row of an accepted trade that is not captured."""
-    submission = entry.submission
-    return ExceptionRow(
-        partition_key=submission.partition_key,
-        epoch=entry.epoch,
-        position=entry.position,
-        trade_id=submission.trade_id,
-        digest=submission.digest,
-        outcome=outcome.value,
-        reason=reason,
-        accepted_at=_instant(entry.accepted_ms),
-        recorded_at=now,
-        task_id=task_id,
-        correlation_id=submission.correlation_id,
-        document=submission.document.decode(),
-    )
-
-
-def outbox_rows(entry: Entry, outcome: Outcome, now: datetime) -> list[OutboxRow]:
-    """Return the event of an outcome, if the submitter asked to be told."""
-    submission = entry.submission
-    if not submission.callback_url:
-        return []
-    return [
-        OutboxRow(
-            submission.trade_id,
-            submission.partition_key,
-            outcome.value,
-            submission.callback_url,
-            submission.correlation_id,
-            now,
-        )
-    ]
-
-
 def _halted(row: PartitionRow, claimed: ClaimedPartition) -> PartitionVerdict:
     # The worker that parked a trade died before it settled: the parked trade, and what it had
     # captured before it, are in the ledger and may leave the inbox; the rest waits.
@@ -189,29 +125,13 @@ def _judge_partition(
         else:
             outcome = Outcome.CAPTURED
             economics = _decoder.decode(submission.document)
-            trade_date = _date(economics.trade_date)
+            trade_date = date_of(economics.trade_date)
             tally.add(economics.trade_lots, trade_date)
             sequence += 1
             here = (entry.epoch, entry.position)
             inversions += here < last
             last = max(here, last)
-            judgement.trades.append(
-                TradeRow(
-                    submission.trade_id,
-                    claimed.partition,
-                    sequence,
-                    entry.epoch,
-                    entry.position,
-                    submission.digest,
-                    outcome.value,
-                    trade_date,
-                    _instant(entry.accepted_ms),
-                    now,
-                    task_id,
-                    submission.correlation_id,
-                    submission.document.decode(),
-                )
-            )
+            judgement.trades.append(trade_row(entry, sequence, trade_date, task_id, now))
         outcomes[outcome] += 1
         judgement.outbox.extend(outbox_rows(entry, outcome, now))
     holding = tally.holding()
@@ -236,12 +156,3 @@ def _why_not(first: KnownTrade, mine: KnownTrade) -> tuple[Outcome, str]:
     if first.digest == mine.digest:
         return Outcome.DUPLICATE, f"captured before: {where}"
     return Outcome.REJECTED, f"{CONFLICT}: another trade with this id was captured: {where}"
-
-
-# Trades of one batch share few dates and milliseconds: reading each once halves the cost.
-_date = lru_cache(maxsize=64)(date.fromisoformat)
-
-
-@lru_cache(maxsize=1024)
-def _instant(milliseconds: int) -> datetime:
-    return datetime.fromtimestamp(milliseconds / 1000, UTC)

@@ -8,14 +8,8 @@ from sqlalchemy import Connection, Table, select
 
 from tradecapture.inbox import Claim, Entry
 from tradecapture.ledger.dialects import LedgerDialect
-from tradecapture.ledger.judgement import (
-    History,
-    PartitionVerdict,
-    exception_row,
-    judge,
-    new_partition,
-    outbox_rows,
-)
+from tradecapture.ledger.judgement import History, PartitionVerdict, judge
+from tradecapture.ledger.new_rows import exception_row, new_partition, outbox_rows
 from tradecapture.ledger.rows import KnownTrade, PartitionRow
 from tradecapture.ledger.tables import exceptions, outbox, partitions, trades
 from tradecapture.outcome import Outcome
