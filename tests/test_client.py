@@ -9,7 +9,7 @@ import pytest
 from redis import Redis
 
 from tests.builders import PARTITION, broken, trade, trade_json
-from tests.capturing import Worker
+from tests.capture.worker import Worker
 from tests.inbox.looking import KEYS
 from tradecapture import Client, Receipt, Refusal, RefusalCode, Settings, TradeState
 from tradecapture.inbox import LaneCountError

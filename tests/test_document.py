@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.builders import lot, trade
@@ -124,6 +124,8 @@ def test_the_idempotency_key_is_no_part_of_the_content() -> None:
 
 
 @given(st.sampled_from(sorted(trade(metadata={}, enteredBy="x", future=1))), json_values)
+@example("future", True)
+@example("future", Decimal("1.0"))
 def test_any_changed_field_changes_the_digest_and_is_named(field: str, value: Any) -> None:
     """Of two trades with other content the digests differ, and the differing field is named."""
     document = trade(metadata={}, enteredBy="x", future=1)

@@ -16,7 +16,7 @@ MODULES = sorted(
 
 # Which floor a module of tradecapture stands on; it imports from its own floor and below.
 FLOORS = (
-    ("trade", "isin", "partition", "outcome", "settings", "logs", "document"),
+    ("trade", "shape", "isin", "partition", "outcome", "settings", "logs", "document"),
     ("validation", "holding", "routing"),
     ("submission", "receipt"),
     ("inbox",),

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from tests.builders import LEFT_OUT, TODAY, lot, trade
 from tests.strategies import exact_values, json_values, nearly_valid_trades
 from tradecapture.document import Document
+from tradecapture.shape import Problem
 from tradecapture.trade import Trade, Unit
-from tradecapture.validation import Problem, check, fits
+from tradecapture.validation import check, fits
 
 TOMORROW = (TODAY + timedelta(days=1)).isoformat()
 QUANTITY = "$.tradeLots[0].priceQuantity[0].quantity[0]"
@@ -264,3 +265,15 @@ def test_a_valid_id_is_printable_and_trimmed(field: str, text: str) -> None:
     if not problems_of(**{field: text}):
         assert text.isprintable()
         assert text == text.strip()
+
+
+@pytest.mark.parametrize("text", ["1_000", " 1", "1 ", "+1", ".5", "1.", "NaN", "Infinity", "abc"])
+def test_a_value_in_text_follows_the_grammar_of_json_numbers(text: str) -> None:
+    """What only Python would read as a number is refused once, with its path."""
+    document = trade()
+    document["tradeLots"][0]["priceQuantity"][0]["quantity"][0]["value"] = text
+    found, problems = check(document, TODAY)
+    assert found is None
+    assert [problem.path for problem in problems] == [
+        "$.tradeLots[0].priceQuantity[0].quantity[0].value"
+    ]

@@ -95,12 +95,13 @@ def digest_of(document: Document) -> str:
 
 def differing_fields(one: Document, other: Document) -> list[str]:
     """Return the names of the top-level fields whose content differs, sorted."""
-    first, second = _content(one), _content(other)
-    missing = object()
+    # Compared as the digest sees them: to Python true is 1, and 1.0 is 1.
+    first, second = (
+        {name: _canonical_encoder.encode(value) for name, value in _content(document).items()}
+        for document in (one, other)
+    )
     return sorted(
-        name
-        for name in first.keys() | second.keys()
-        if first.get(name, missing) != second.get(name, missing)
+        name for name in first.keys() | second.keys() if first.get(name) != second.get(name)
     )
 
 

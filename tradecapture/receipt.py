@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from tradecapture.validation import Problem
+from tradecapture.shape import Problem
 
 JOB_PREFIX = "trade-"
 

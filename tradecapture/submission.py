@@ -16,7 +16,8 @@ from tradecapture.document import (
     is_nested_too_deeply,
 )
 from tradecapture.partition import partition_key
-from tradecapture.validation import Problem, check
+from tradecapture.shape import Problem
+from tradecapture.validation import check
 
 CORRELATION_ID_LENGTH = 128  # characters, at most; a UUID has 36, a W3C traceparent 55
 CALLBACK_URL_LENGTH = 2000  # characters, at most; what browsers and proxies agree on

@@ -8,6 +8,8 @@ from msgspec import Meta, Struct
 TRADE_ID_LENGTH = 100  # characters, at most; from the HTTP contract
 PARTITION_ID_LENGTH = 50  # characters of an account, book or security id, at most; same source
 
+MAX_SEQUENCE_NUMBER = 2**63 - 1  # what a database's largest integer holds
+
 PartitionId = Annotated[str, Meta(min_length=1, max_length=PARTITION_ID_LENGTH)]
 TradeId = Annotated[str, Meta(min_length=1, max_length=TRADE_ID_LENGTH)]
 
@@ -68,7 +70,7 @@ class Trade(Struct, frozen=True, rename="camel"):
     idempotency_key: TradeId | None = None
     trade_timestamp: str | None = None
     booking_timestamp: str | None = None
-    sequence_number: Annotated[int, Meta(ge=1)] | None = None
+    sequence_number: Annotated[int, Meta(ge=1, le=MAX_SEQUENCE_NUMBER)] | None = None
     metadata: dict[str, Any] | None = None
     entered_by: str | None = None
     entry_timestamp: str | None = None

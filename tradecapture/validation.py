@@ -4,13 +4,13 @@ import re
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from decimal import Context, Decimal, Inexact
-from typing import Any, NamedTuple, get_args, get_origin
+from typing import Any
 
 import msgspec
-from msgspec import Struct
 
 from tradecapture.isin import has_right_check_digit, looks_like_isin
-from tradecapture.trade import Measure, Trade
+from tradecapture.shape import Problem, shape_problems
+from tradecapture.trade import Trade
 
 VALUE_DIGITS = 28  # digits of a quantity or price, at most; from the HTTP contract
 VALUE_DECIMALS = 8  # of which decimals, at most; same source
@@ -18,6 +18,7 @@ VALUE_DECIMALS = 8  # of which decimals, at most; same source
 _RFC_3339 = re.compile(
     r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII
 )
+_NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d{1,4})?", re.ASCII)
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 
@@ -26,13 +27,6 @@ _EXACT = Context(prec=100, traps=[Inexact])
 _PATHS = {field.name: f"$.{field.encode_name}" for field in msgspec.structs.fields(Trade)}
 _IDS = ("trade_id", "account_id", "book_id", "security_id", "idempotency_key")
 _TIMESTAMPS = ("trade_timestamp", "booking_timestamp", "entry_timestamp")
-
-
-class Problem(NamedTuple):
-    """One thing wrong with a trade: where (a JSON path) and what to do about it."""
-
-    path: str
-    message: str
 
 
 def check(document: Any, today: date) -> tuple[Trade | None, list[Problem]]:
@@ -45,49 +39,15 @@ def check(document: Any, today: date) -> tuple[Trade | None, list[Problem]]:
     try:
         trade = msgspec.convert(document, Trade)
     except msgspec.ValidationError:
-        problems = list(_shape_problems(document, Trade, "$"))
+        problems = list(shape_problems(document, Trade))
         if not isinstance(document, dict):
             return None, problems
         problems += _rule_problems(_sound_fields(document), today)
-        problems += _measure_problems(_sound_measures(document.get("tradeLots")))
+        problems += _measure_problems(document.get("tradeLots"))
         return None, problems
     problems = list(_rule_problems({n: getattr(trade, n) for n in _PATHS}, today))
-    problems += _measure_problems(_measures(trade))
+    problems += _measure_problems(document["tradeLots"])
     return (None, problems) if problems else (trade, [])
-
-
-def _shape_problems(value: Any, kind: Any, path: str) -> Iterator[Problem]:
-    """Descend to each innermost place where a value does not have the type that is asked for."""
-    try:
-        msgspec.convert(value, kind)
-        return
-    except msgspec.ValidationError as error:
-        message = str(error)
-    inner = _unwrap(kind)
-    if isinstance(inner, type) and issubclass(inner, Struct) and isinstance(value, dict):
-        for field in msgspec.structs.fields(inner):
-            at = f"{path}.{field.encode_name}"
-            if field.encode_name in value:
-                yield from _shape_problems(value[field.encode_name], field.type, at)
-            elif field.required:
-                yield Problem(at, "is required")
-    elif get_origin(inner) is tuple and isinstance(value, list) and value:
-        for index, item in enumerate(value):
-            yield from _shape_problems(item, get_args(inner)[0], f"{path}[{index}]")
-    else:
-        yield Problem(path, message[0].lower() + message[1:].split(" - at `$", maxsplit=1)[0])
-
-
-def _unwrap(kind: Any) -> Any:
-    """Return the type inside Annotated[...] and `... | None`."""
-    while True:
-        options = [option for option in get_args(kind) if option is not type(None)]
-        if hasattr(kind, "__metadata__"):
-            kind = kind.__origin__
-        elif type(None) in get_args(kind) and len(options) == 1:
-            kind = options[0]
-        else:
-            return kind
 
 
 def _sound_fields(document: dict[str, Any]) -> dict[str, Any]:
@@ -137,40 +97,33 @@ def _trade_date_problems(text: str, today: date) -> Iterator[Problem]:
         yield Problem("$.tradeDate", f"{text} is in the future: tomorrow (UTC) is the latest")
 
 
-def _measures(trade: Trade) -> Iterator[tuple[str, Measure]]:
-    for number, lot in enumerate(trade.trade_lots):
-        for index, pair in enumerate(lot.price_quantity):
-            path = f"$.tradeLots[{number}].priceQuantity[{index}]"
-            for place, measure in enumerate(pair.quantity):
-                yield f"{path}.quantity[{place}]", measure
-            for place, measure in enumerate(pair.price):
-                yield f"{path}.price[{place}]", measure
-
-
-def _sound_measures(value: Any, path: str = "$.tradeLots") -> Iterator[tuple[str, Measure]]:
-    """Find the measures that are sound by themselves, inside lots of which something is not."""
+def _measure_problems(value: Any, path: str = "$.tradeLots") -> Iterator[Problem]:
+    """Find the quantities and prices in lots, also in lots of which something else is wrong."""
     if isinstance(value, list):
         for index, item in enumerate(value):
-            yield from _sound_measures(item, f"{path}[{index}]")
+            yield from _measure_problems(item, f"{path}[{index}]")
     elif isinstance(value, dict) and "value" in value:
-        try:
-            yield path, msgspec.convert(value, Measure)
-        except msgspec.ValidationError:
-            return
-    elif isinstance(value, dict):
-        for name in ("priceQuantity", "quantity", "price"):
-            yield from _sound_measures(value.get(name), f"{path}.{name}")
-
-
-def _measure_problems(measures: Iterator[tuple[str, Measure]]) -> Iterator[Problem]:
-    for path, measure in measures:
-        if not fits(measure.value):
+        if not _is_exact(value["value"]):
             yield Problem(
                 f"{path}.value",
                 f"must be a number of at most {VALUE_DIGITS} digits with {VALUE_DECIMALS} decimals",
             )
-        if _names_no_unit(measure):
+        if _names_no_unit(value.get("unit")):
             yield Problem(f"{path}.unit", "give a currency or a financialUnit")
+    elif isinstance(value, dict):
+        for name in ("priceQuantity", "quantity", "price"):
+            if name in value:
+                yield from _measure_problems(value[name], f"{path}.{name}")
+
+
+def _is_exact(value: Any) -> bool:
+    """Return whether a value is a number within the limits; other kinds are the shape's matter."""
+    if isinstance(value, str):
+        # JSON's own grammar: Decimal would also read "1_000", " 1" and "Infinity".
+        return _NUMBER.fullmatch(value) is not None and fits(Decimal(value))
+    if isinstance(value, int | Decimal) and not isinstance(value, bool):
+        return fits(Decimal(value))
+    return True
 
 
 def fits(value: Decimal) -> bool:
@@ -187,13 +140,10 @@ def fits(value: Decimal) -> bool:
     return True
 
 
-def _names_no_unit(measure: Measure) -> bool:
-    unit = measure.unit
-    if unit is None:
-        return False
-    if isinstance(unit, str):
-        return not unit
-    return not (unit.currency or unit.financial_unit)
+def _names_no_unit(unit: Any) -> bool:
+    if isinstance(unit, dict):
+        return not (unit.get("currency") or unit.get("financialUnit"))
+    return isinstance(unit, str) and not unit
 
 
 def _is_timestamp(text: str, *, date_will_do: bool) -> bool:

@@ -1,5 +1,7 @@
 """One effect: a trade changes the ledger once, however often it is accepted or delivered."""
 
+import pytest
+
 from tests.builders import EPOCH, PARTITION, entry, partition_of, submission
 from tests.ledger.reading import (
     capture,
@@ -30,6 +32,18 @@ def test_a_redelivered_trade_has_no_effect(ledger: Ledger) -> None:
     assert capture(ledger, entry(ONE, 1), fence=2) == [nothing_new(PARTITION, 1)]
     assert contents(ledger)[1:] == before
     assert shares(ledger) == 1000
+
+
+@pytest.mark.parametrize(
+    "odd", ["a,b", "{a}", '"a"', "a'b", "a\\b", "NULL", "a b", "a%sb", "[a]", "日本 🦊", "a\u0301"]
+)
+def test_an_odd_id_is_found_again(ledger: Ledger, odd: str) -> None:
+    """Whatever an id holds, it is looked up as it is: redelivered, it has no second effect."""
+    sent = entry(submission(odd, f"book {odd}"))
+    partition = sent.submission.partition_key
+    assert capture(ledger, sent) == [captured(partition, 1)]
+    assert capture(ledger, sent, fence=2) == [nothing_new(partition, 1)]
+    assert [row.trade_id for row in trade_rows(ledger)] == [odd]
 
 
 def test_a_resend_at_another_position_is_a_duplicate(ledger: Ledger) -> None:

@@ -1,67 +1,29 @@
-"""Retries: a new transaction each for what will pass; an error of its own for what will not."""
+"""Retries: what will pass is tried again in a new transaction, within bounds."""
 
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
-from pathlib import Path
-from typing import Any
-from urllib.parse import quote
 
 import psycopg
 import pytest
-from sqlalchemy import Connection, Engine, event, make_url, text
+from sqlalchemy import Connection, Engine, event, text
 from sqlalchemy.exc import OperationalError
 
-from tests.builders import NOW, PARTITION, claim, entry, partition_of, submission
-from tests.ledger.cut_connection import CutConnection
+from tests.builders import PARTITION, partition_of
+from tests.ledger.conftest import MakeLedger
 from tests.ledger.reading import (
-    TASK,
     capture,
     captured,
-    count,
-    nothing_new,
     shares,
     trade_rows,
     waiting_trades,
 )
 from tradecapture.ledger import Ledger, LedgerUnavailableError
 from tradecapture.ledger.dialects import postgresql
-from tradecapture.ledger.tables import exceptions
-from tradecapture.local.ports import free_port
 from tradecapture.local.waiting import wait_until
-from tradecapture.settings import Settings
 
 PATIENCE_SECONDS = 10.0
 ONE, TWO = partition_of("B1"), partition_of("B2")
-
-MakeLedger = Callable[..., Ledger]
-
-
-@pytest.fixture
-def make_ledger(postgresql_settings: Settings) -> Iterator[MakeLedger]:
-    """Make ledgers on PostgreSQL, with settings and server options of their own."""
-    made: list[Ledger] = []
-
-    def make(options: str = "", host: str = "", **changes: Any) -> Ledger:
-        url = make_url(postgresql_settings.database_url)
-        if options:
-            url = url.update_query_dict({"options": options})
-        if host:
-            url = url.update_query_dict({"host": host})
-        database_url = url.render_as_string(hide_password=False)
-        made.append(Ledger(replace(postgresql_settings, database_url=database_url, **changes)))
-        return made[-1]
-
-    yield make
-    for ledger in made:
-        ledger.dispose()
-
-
-@pytest.fixture
-def database(make_ledger: MakeLedger) -> Engine:
-    """Connections of somebody else to the same database."""
-    return make_ledger("-c deadlock_timeout=60s").engine
 
 
 def lock_partition(connection: Connection, partition: str) -> None:
@@ -157,132 +119,6 @@ def test_the_wait_for_locks_stays_bounded_after_a_rollback(make_ledger: MakeLedg
             shown.append(connection.execute(text("SHOW lock_timeout")).scalar_one())
             connection.rollback()
     assert shown == ["4s"] * 3
-
-
-def terminate_at(ledger: Ledger, database: Engine, statement: str) -> list[int]:
-    """Cut the ledger's connection, once, when it has sent a statement that holds some words."""
-    cut: list[int] = []
-
-    @event.listens_for(ledger.engine, "after_cursor_execute")
-    def _cut(connection: Any, _cursor: Any, sent: str, *_rest: Any) -> None:
-        if statement in sent and not cut:
-            cut.append(connection.connection.driver_connection.info.backend_pid)
-            with database.connect() as other:
-                other.execute(text("SELECT pg_terminate_backend(:pid)"), {"pid": cut[0]})
-
-    return cut
-
-
-@pytest.mark.parametrize(
-    "statement",
-    ["FOR UPDATE", "FROM trades", "UPDATE partitions"],
-    ids=["before the reads", "before the COPY", "before the commit"],
-)
-def test_a_connection_that_is_cut_is_replaced(
-    make_ledger: MakeLedger, database: Engine, statement: str
-) -> None:
-    """Wherever in the transaction it happens, the next attempt does it all, once."""
-    ledger = make_ledger(pool_size=1)
-    cut = terminate_at(ledger, database, statement)
-    assert capture(ledger, *waiting_trades(3)) == [captured(PARTITION, 3)]
-    assert len(cut) == 1
-    assert shares(ledger) == 3000
-    assert capture(ledger, *waiting_trades(4), fence=2)[0].outcomes == captured("", 1).outcomes
-
-
-@pytest.fixture
-def cut_connection(
-    postgresql_settings: Settings, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[CutConnection, str]]:
-    """A proxy before the server, and the folder to connect to."""
-    server_folder = make_url(postgresql_settings.database_url).query["host"]
-    assert isinstance(server_folder, str)
-    folder = Path(tmp_path_factory.mktemp("cut"))
-    with CutConnection(server_folder, folder) as proxy:
-        yield proxy, str(folder)
-
-
-def test_a_commit_whose_answer_was_lost_has_one_effect(
-    make_ledger: MakeLedger, cut_connection: tuple[CutConnection, str]
-) -> None:
-    """It had committed: the next attempt reads what is there and counts it as done."""
-    proxy, folder = cut_connection
-    ledger = make_ledger(host=folder)
-    capture(ledger, *waiting_trades(1))
-    proxy.cut_commits(1)
-    (verdict,) = capture(ledger, *waiting_trades(3), fence=2)
-    assert proxy.cuts == 1
-    assert verdict == nothing_new(PARTITION, 3)
-    assert [row.position for row in trade_rows(ledger)] == [1, 2, 3]
-    assert shares(ledger) == 3000
-
-
-def test_a_park_whose_answer_was_lost_has_one_effect(
-    make_ledger: MakeLedger, cut_connection: tuple[CutConnection, str]
-) -> None:
-    """The partition is halted once, by one recorded trade."""
-    proxy, folder = cut_connection
-    ledger = make_ledger(host=folder)
-    proxy.cut_commits(1)
-    at_fault = entry(submission())
-    verdict = ledger.park(claim(at_fault), at_fault, "reason", TASK, lambda: NOW)
-    assert proxy.cuts == 1
-    assert (verdict.written, verdict.hold) == (1, "reason")
-    assert count(ledger.engine, exceptions) == 1
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        "postgresql+psycopg://nobody@127.0.0.1:{port}/ledger",
-        "sqlite:////nowhere/at/all/ledger.db",
-    ],
-    ids=["postgresql", "sqlite"],
-)
-def test_a_database_out_of_reach_is_an_error_of_its_own(settings: Settings, url: str) -> None:
-    """Not the trades' fault: the claim is given back, and nothing is parked."""
-    database_url = url.format(port=free_port())
-    ledger = Ledger(replace(settings, database_url=database_url, retry_attempts=2))
-    with pytest.raises(LedgerUnavailableError, match="the ledger's database: "):
-        capture(ledger, *waiting_trades(2))
-
-
-def test_a_sqlite_file_that_another_writes_to_is_waited_for(
-    settings: Settings, sqlite_database: Path, tmp_path: Path
-) -> None:
-    """One writer at a time: the claim is given back if the other takes too long."""
-    file = tmp_path / "ledger.db"
-    file.write_bytes(sqlite_database.read_bytes())
-    url = f"sqlite:///{file}"
-    ledger = Ledger(replace(settings, database_url=url, retry_attempts=2, connect_seconds=0.05))
-    other = Ledger(replace(settings, database_url=url))
-    with other.engine.begin(), pytest.raises(LedgerUnavailableError, match="locked"):
-        capture(ledger, *waiting_trades(2))
-    assert capture(ledger, *waiting_trades(2)) == [captured(PARTITION, 2)]
-
-
-@pytest.mark.parametrize(
-    "options",
-    ["-c default_transaction_read_only=on", "-c statement_timeout=1ms"],
-    ids=["a standby after a failover", "a time limit of the administrator"],
-)
-def test_what_the_server_refuses_is_no_trades_fault(make_ledger: MakeLedger, options: str) -> None:
-    """Or a healthy trade of each partition would be parked, and every partition halted."""
-    ledger = make_ledger(options, retry_attempts=2)
-    with pytest.raises(LedgerUnavailableError):
-        capture(ledger, *(entry(submission(f"T-{n}", f"B{n}")) for n in range(2000)))
-
-
-def test_a_sqlite_file_that_may_not_be_written_is_no_trades_fault(
-    settings: Settings, sqlite_database: Path, tmp_path: Path
-) -> None:
-    """A volume that was mounted read-only gives the claim back too."""
-    file = tmp_path / "ledger.db"
-    file.write_bytes(sqlite_database.read_bytes())
-    url = f"sqlite:///file:{quote(str(file))}?mode=ro&uri=true"
-    ledger = Ledger(replace(settings, database_url=url, retry_attempts=2))
-    with pytest.raises(LedgerUnavailableError, match="readonly"):
-        capture(ledger, *waiting_trades(1))
 
 
 def test_an_error_of_a_trade_is_not_retried(make_ledger: MakeLedger) -> None:

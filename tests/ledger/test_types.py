@@ -16,7 +16,7 @@ from tradecapture.ledger.types import LONG_TEXT, ExactDecimal, UtcTimestamp, key
 table = Table(
     "type_samples",
     MetaData(),
-    Column("id", Integer, primary_key=True),
+    Column("id", Integer, primary_key=True, autoincrement=False),
     Column("number", ExactDecimal),
     Column("moment", UtcTimestamp),
     Column("text", LONG_TEXT),

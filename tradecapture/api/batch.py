@@ -23,8 +23,8 @@ from tradecapture.api.problem import ProblemError, field_problems, unavailable
 from tradecapture.api.service import Service, service_of
 from tradecapture.client import Answer
 from tradecapture.receipt import Receipt, Refusal, RefusalCode
+from tradecapture.shape import Problem
 from tradecapture.submission import Invalid, Submission, read_submission
-from tradecapture.validation import Problem
 
 log = structlog.get_logger(__name__)
 _encode = msgspec.json.Encoder().encode

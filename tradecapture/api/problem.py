@@ -19,7 +19,7 @@ from tradecapture.api.correlation import correlation_id_of
 from tradecapture.api.media_types import PROBLEM_JSON
 from tradecapture.inbox import LaneCountError
 from tradecapture.receipt import RefusalCode
-from tradecapture.validation import Problem
+from tradecapture.shape import Problem
 
 TYPE_PREFIX = "urn:tradecapture:problem:"
 # A restarted server is back by then, and a client that sends at 10/s has not lost its patience.

@@ -8,18 +8,23 @@ from itertools import groupby
 
 from redis import Redis
 
+from tests.builders import partition_of
 from tests.ledger.reading import trade_rows
 from tradecapture.capture import Capture, CaptureSummary
 from tradecapture.inbox import Claim, Inbox, InboxReader
 from tradecapture.ledger import Ledger, LedgerReader, PartitionVerdict
 from tradecapture.ledger.transaction import Clock
 from tradecapture.outcome import Outcome
+from tradecapture.receipt import Receipt
 from tradecapture.reconciliation import reconcile
 from tradecapture.renewal import Renewal
 from tradecapture.settings import Settings
+from tradecapture.submission import Submission
 
 PATIENCE_SECONDS = 20.0
 BUDGET_SECONDS = 10.0
+
+ONE, TWO, THREE = (partition_of(book) for book in ("B1", "B2", "B3"))
 
 
 class Worker:
@@ -39,6 +44,11 @@ class Worker:
         self.capture = Capture(self.inbox, self.ledger, renewal, owner)
         self.reader = LedgerReader(self.ledger.engine, self.ledger.dialect)
         self.inbox_reader = InboxReader(redis, settings.lanes)
+
+    def accept(self, *batch: Submission) -> None:
+        """Accept trades; all of them must be."""
+        answers = self.inbox.accept(batch).answers
+        assert all(isinstance(answer, Receipt) for answer in answers), answers
 
     def drain(self, budget_seconds: float = BUDGET_SECONDS) -> CaptureSummary:
         """Answer the bell of lane 0."""
@@ -98,3 +108,8 @@ class Paused(Ledger):
 def with_short_leases(settings: Settings) -> Settings:
     """Return settings whose leases end while a test looks on."""
     return replace(settings, lease_seconds=0.05)
+
+
+def ids(book: str, number: int) -> list[str]:
+    """Return the ids of the first submissions of a book."""
+    return [f"{book}-{index}" for index in range(1, number + 1)]

@@ -1,0 +1,1 @@
+"""Capture, from inbox to ledger, in one process."""

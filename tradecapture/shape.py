@@ -1,0 +1,84 @@
+"""The shape: whether a decoded value has a type, and every place where it has not, in words."""
+
+import re
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any, Literal, NamedTuple, get_args, get_origin
+
+import msgspec
+from msgspec import Struct
+
+# What msgspec calls a kind of value, and what a person calls it.
+_WORDS = {
+    "str": "text",
+    "int": "a whole number",
+    "float": "a number with decimals",
+    "decimal": "a number with decimals",
+    "bool": "true or false",
+    "null": "null",
+    "array": "an array",
+    "object": "an object",
+}
+_OTHER_KIND = re.compile(r"Expected `(?P<wanted>[^`]+)`, got `(?P<found>\w+)`")
+_LENGTH = re.compile(r"Expected `(?P<kind>str|array)` of length (?P<sign><=|>=) (?P<length>\d+)")
+_RANGE = re.compile(r"Expected `int` (?P<sign><=|>=) (?P<limit>-?\d+)")
+
+
+class Problem(NamedTuple):
+    """One thing wrong with a trade: where (a JSON path) and what to do about it."""
+
+    path: str
+    message: str
+
+
+def shape_problems(value: Any, kind: Any, path: str = "$") -> Iterator[Problem]:
+    """Descend to each innermost place where a value does not have the type that is asked for."""
+    try:
+        msgspec.convert(value, kind)
+        return
+    except msgspec.ValidationError as error:
+        message = str(error)
+    inner = _unwrap(kind)
+    if isinstance(inner, type) and issubclass(inner, Struct) and isinstance(value, dict):
+        for field in msgspec.structs.fields(inner):
+            at = f"{path}.{field.encode_name}"
+            if field.encode_name in value:
+                yield from shape_problems(value[field.encode_name], field.type, at)
+            elif field.required:
+                yield Problem(at, "is required")
+    elif get_origin(inner) is tuple and isinstance(value, list) and value:
+        for index, item in enumerate(value):
+            yield from shape_problems(item, get_args(inner)[0], f"{path}[{index}]")
+    elif get_origin(inner) is Literal:
+        yield Problem(path, f"must be {' or '.join(get_args(inner))}")
+    # Text that is no number is a matter of the rules, which are stricter about it than the type.
+    elif not (inner is Decimal and isinstance(value, str)):
+        yield Problem(path, _in_words(message))
+
+
+def _unwrap(kind: Any) -> Any:
+    """Return the type inside Annotated[...] and `... | None`."""
+    while True:
+        options = [option for option in get_args(kind) if option is not type(None)]
+        if hasattr(kind, "__metadata__"):
+            kind = kind.__origin__
+        elif type(None) in get_args(kind) and len(options) == 1:
+            kind = options[0]
+        else:
+            return kind
+
+
+def _in_words(message: str) -> str:
+    """Say what msgspec found in words that do not need Python."""
+    if other := _OTHER_KIND.match(message):
+        wanted = [name for name in other["wanted"].split(" | ") if name != "null"]
+        found = _WORDS.get(other["found"], other["found"])
+        return f"must be {' or '.join(_WORDS.get(name, name) for name in wanted)}, not {found}"
+    if length := _LENGTH.match(message):
+        if length["sign"] == ">=":
+            return "must not be empty"
+        unit = "characters" if length["kind"] == "str" else "elements"
+        return f"must have at most {length['length']} {unit}"
+    if limits := _RANGE.match(message):
+        return f"must be {'at least' if limits['sign'] == '>=' else 'at most'} {limits['limit']}"
+    return message[0].lower() + message[1:].split(" - at `$", maxsplit=1)[0]
