@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import psutil
 from redis import Redis
-from sqlalchemy import create_engine, func, select
+from sqlalchemy import create_engine, func, select, text
 
 from tradecapture.ledger import LedgerReader, upgrade
 from tradecapture.ledger.engine import make_engine
@@ -60,6 +60,20 @@ class Scene:
         upgrade(engine)
         engine.dispose()
         return Settings(redis_url=self._redis.url, database_url=url)
+
+    def come_to_rest(self) -> None:
+        """Let both servers end what they do by themselves after a load.
+
+        A checkpoint, or the rewriting of an append-only file that has grown, would otherwise fall
+        into one measurement and not into the next.
+        """
+        engine = create_engine(self._postgresql.url, isolation_level="AUTOCOMMIT")
+        with engine.connect() as connection:
+            connection.execute(text("CHECKPOINT"))
+        engine.dispose()
+        redis = Redis.from_url(self._redis.url)
+        while redis.info("persistence")["aof_rewrite_in_progress"]:
+            time.sleep(POLL_SECONDS)
 
 
 def environment_of(settings: Settings) -> dict[str, str]:

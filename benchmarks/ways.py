@@ -58,6 +58,7 @@ def fleet(
         for number in range(workers)
     ]
     with running(fleet_workers):
+        scene.come_to_rest()
         cpu, started = cpu_seconds(fleet_workers), time.monotonic()
         for keys in waiting:
             inbox.redis.rename(f"{keys.due}:aside", keys.due)
@@ -92,6 +93,7 @@ def usual_way(
         app="benchmarks.usual_way",
     )
     with running([worker]):
+        scene.come_to_rest()
         cpu, started = cpu_seconds([worker]), time.monotonic()
         redis.rename(f"{QUEUE}:aside", QUEUE)
         ended, _ = wait_captured(settings, len(submissions))
@@ -106,6 +108,7 @@ def ceiling(scene: Scene, name: str, what: str, submissions: Sequence[Submission
     columns = ", ".join(column.name for column in trades.columns)
     url = make_url(settings.database_url).set(drivername="postgresql")
     with psycopg.connect(url.render_as_string(hide_password=False)) as connection:
+        scene.come_to_rest()
         process = psutil.Process()
         before, started = process.cpu_times(), time.monotonic()
         for first in range(0, len(rows), CEILING_BATCH):
