@@ -1,12 +1,13 @@
 """The bell: a Celery message that tells a worker to look into a lane. It carries no trade."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 import structlog
 from celery import Celery
 from kombu.entity import Queue
 from kombu.exceptions import OperationalError
 
+from tradecapture.inbox import Inbox
 from tradecapture.routing import CAPTURE_TASK, queue_of
 
 # One try: the trades are safe already, and the sweep rings where this could not.
@@ -18,23 +19,27 @@ log = structlog.get_logger(__name__)
 class Bell:
     """Rings lanes through a Celery app, by the task's name: the workers' code is not needed."""
 
-    def __init__(self, app: Celery) -> None:
-        self._app = app
+    def __init__(self, app: Celery, inbox: Inbox) -> None:
+        self._app, self._inbox = app, inbox
 
-    def ring(self, lanes: Iterable[int]) -> list[int]:
-        """Ring the bell of each lane; return the lanes where the broker could not be reached.
+    def ring(self, lanes: Sequence[int]) -> None:
+        """Ring the bell of each lane, for which the inbox has given the right to ring.
 
-        It is not tried again for the others: a submitter waits for this, and the sweep will ring.
+        Where the broker is out of reach the right is given back, for these lanes and those after
+        them: a submitter waits for this, and the sweep will ring.
+
+        Raises:
+            RedisError: the right could not be given back; it ends by itself.
         """
-        waiting = list(lanes)
-        while waiting:
+        for index, lane in enumerate(lanes):
             try:
-                self._send(waiting[0])
+                self._send(lane)
             except (OperationalError, OSError) as error:
-                log.warning("bells not sent; the sweep will ring", lanes=waiting, error=str(error))
-                break
-            del waiting[0]
-        return waiting
+                unheard = list(lanes[index:])
+                log.warning("bells not sent; the sweep will ring", lanes=unheard, error=str(error))
+                for silent in unheard:
+                    self._inbox.clear_bell(silent)
+                return
 
     def _send(self, lane: int) -> None:
         self._app.send_task(

@@ -15,13 +15,12 @@ from tradecapture.document import decode, differing_fields, encode
 from tradecapture.inbox import Inbox, InboxReader, connect_redis
 from tradecapture.ledger import LedgerReader
 from tradecapture.ledger.engine import make_engine
-from tradecapture.receipt import Receipt, Refusal, RefusalCode
+from tradecapture.receipt import Answer, Refusal, RefusalCode
 from tradecapture.settings import Settings
 from tradecapture.status import TradeStatus, read_status
 from tradecapture.submission import Invalid, Submission, read_submission
 
 Trade = Mapping[str, Any] | bytes
-Answer = Receipt | Refusal
 
 
 class Client:
@@ -49,7 +48,7 @@ class Client:
         if check:
             self.inbox.check_lanes()
         self.inbox_reader = InboxReader(self.redis, settings.lanes)
-        self._bell = Bell(submitting_app(settings.broker))
+        self._bell = Bell(submitting_app(settings.broker), self.inbox)
 
     @classmethod
     def from_environment(cls) -> "Client":
@@ -110,10 +109,9 @@ class Client:
             for item in submissions
         ]
 
-    def ring(self, lanes: Iterable[int]) -> None:
+    def ring(self, lanes: Sequence[int]) -> None:
         """Ring lanes' bells; where the broker is out of reach, leave it to the sweep."""
-        for lane in self._bell.ring(lanes):
-            self.inbox.clear_bell(lane)
+        self._bell.ring(lanes)
 
     def status(self, trade_id: str) -> TradeStatus | None:
         """Return what is known of an accepted trade; None: no such trade was accepted.

@@ -44,6 +44,9 @@ class Refusal(Struct, frozen=True, rename="camel"):
     problems: Sequence[Problem] = ()
 
 
+Answer = Receipt | Refusal
+
+
 def job_id_of(trade_id: str) -> str:
     """Return the job id of a trade: its id in URL-safe base64, so that a resend has the same one.
 

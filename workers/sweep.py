@@ -29,7 +29,7 @@ class Sweep(bootsteps.StartStopStep):
         settings = process.settings()
         self._every_seconds = settings.sweep_seconds
         self._inbox = Inbox(connect_redis(settings.redis_url, settings.connect_seconds), settings)
-        self._bell = Bell(consumer.app)
+        self._bell = Bell(consumer.app, self._inbox)
         self._timer_entry: Any = None
 
     def start(self, consumer: Any) -> None:
@@ -45,7 +45,6 @@ class Sweep(bootsteps.StartStopStep):
     def look(self) -> None:
         """Ring every lane that has something overdue and no bell."""
         try:
-            for lane in self._bell.ring(self._inbox.overdue()):
-                self._inbox.clear_bell(lane)
+            self._bell.ring(self._inbox.overdue())
         except RedisError as error:
             log.warning("sweep could not look", error=str(error))

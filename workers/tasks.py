@@ -33,7 +33,7 @@ def capture(task: Task, lane: int) -> dict[str, Any]:
     worker.inbox.clear_bell(lane)
     summary = worker.capture.drain(lane, task.request.id, worker.settings.budget_seconds)
     if summary.work_left:
-        Bell(task.app).ring(worker.inbox.overdue([lane]))
+        Bell(task.app, worker.inbox).ring(worker.inbox.overdue([lane]))
     counts = {
         "lane": lane,
         "batches": summary.batches,

@@ -11,8 +11,7 @@ import pytest
 from tests.api.conftest import ANSWER_SECONDS, CAPTURE, Deployment, new_trade
 from tests.builders import partition_of, submissions
 from tradecapture.api.gathering import Gathering, GatheringFullError
-from tradecapture.client import Answer
-from tradecapture.receipt import Receipt
+from tradecapture.receipt import Answer, Receipt
 from tradecapture.submission import Submission
 
 REQUESTS = 200

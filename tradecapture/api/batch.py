@@ -21,8 +21,7 @@ from tradecapture.api.media_types import JSON, NDJSON
 from tradecapture.api.paths import CAPTURE, JOB_STATUS
 from tradecapture.api.problem import ProblemError, field_problems, unavailable
 from tradecapture.api.service import Service, service_of
-from tradecapture.client import Answer
-from tradecapture.receipt import Receipt, Refusal, RefusalCode
+from tradecapture.receipt import Answer, Receipt, Refusal, RefusalCode
 from tradecapture.shape import Problem
 from tradecapture.submission import Invalid, Submission, read_submission
 

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from tradecapture.client import Answer
+from tradecapture.receipt import Answer
 from tradecapture.submission import Submission
 
 # Trades that may wait for the next call; more of them would not be answered within two seconds,

@@ -9,7 +9,8 @@ from tradecapture.api.batch_jobs import BatchJobs
 from tradecapture.api.batch_queue import BatchQueue
 from tradecapture.api.gathering import Gathering
 from tradecapture.api.outcomes import OutcomeWatch
-from tradecapture.client import Answer, Client
+from tradecapture.client import Client
+from tradecapture.receipt import Answer
 from tradecapture.submission import Invalid, Submission
 
 

@@ -13,7 +13,7 @@ from tradecapture.inbox.entry import encode_body
 from tradecapture.inbox.identity import read_digests, write_digests
 from tradecapture.inbox.keys import lane_keys
 from tradecapture.inbox.scripts import Argument, Call, run_all
-from tradecapture.receipt import Receipt, Refusal, RefusalCode
+from tradecapture.receipt import Answer, Receipt, Refusal, RefusalCode
 from tradecapture.routing import lane_of
 from tradecapture.settings import Settings
 from tradecapture.submission import Submission
@@ -23,8 +23,6 @@ from tradecapture.submission import Submission
 ACCEPT_TRADES = 500
 
 log = structlog.get_logger(__name__)
-
-Answer = Receipt | Refusal
 
 
 class Acceptance(NamedTuple):

@@ -23,6 +23,12 @@ Row = tuple[Any, ...]
 
 UPDATED_COLUMNS = tuple(c.name for c in partitions.columns if not c.primary_key)
 
+_UPDATE = (
+    update(partitions)
+    .where(partitions.c.partition_key == bindparam("key_"))
+    .values({name: bindparam(f"{name}_") for name in UPDATED_COLUMNS})
+)
+
 
 class LedgerDialect:
     """The matters in which databases differ; subclasses say how each does it best."""
@@ -56,13 +62,8 @@ class LedgerDialect:
 
     def update_partitions(self, connection: Connection, rows: Sequence[PartitionRow]) -> None:
         """Write partitions' rows back, in one statement."""
-        statement = (
-            update(partitions)
-            .where(partitions.c.partition_key == bindparam("key_"))
-            .values({name: bindparam(f"{name}_") for name in UPDATED_COLUMNS})
-        )
         connection.execute(
-            statement,
+            _UPDATE,
             [
                 {"key_": row.partition_key, **{f"{n}_": getattr(row, n) for n in UPDATED_COLUMNS}}
                 for row in rows

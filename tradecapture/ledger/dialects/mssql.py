@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
 from sqlalchemy import (
@@ -153,7 +154,7 @@ def insert_sql(table: Table, row: Row) -> str:
     columns = ", ".join(names)
     inner = (
         f"INSERT INTO {table.name} ({columns}) SELECT {columns} "
-        f"FROM OPENJSON(@rows) WITH ({_schema(table, names)})"
+        f"FROM OPENJSON(@rows) WITH ({_schema(table, tuple(names))})"
     )
     return _with_rows_parameter(inner)
 
@@ -163,7 +164,7 @@ def update_sql() -> str:
     assignments = ", ".join(f"{name} = v.{name}" for name in UPDATED_COLUMNS)
     inner = (
         f"UPDATE p SET {assignments} FROM partitions AS p "
-        f"JOIN OPENJSON(@rows) WITH ({_schema(partitions, list(PartitionRow._fields))}) AS v "
+        f"JOIN OPENJSON(@rows) WITH ({_schema(partitions, PartitionRow._fields)}) AS v "
         f"ON p.partition_key = v.partition_key COLLATE {MSSQL_COLLATION}"
     )
     return _with_rows_parameter(inner)
@@ -176,7 +177,8 @@ def _with_rows_parameter(inner: str) -> str:
     return f"EXEC sp_executesql N'{quoted}', N'@rows NVARCHAR(MAX)', @rows = %s"
 
 
-def _schema(table: Table, names: Sequence[str]) -> str:
+@cache
+def _schema(table: Table, names: tuple[str, ...]) -> str:
     dialect = mssql.dialect()
     kinds = (table.c[name].type.compile(dialect=dialect).split(" COLLATE")[0] for name in names)
     return ", ".join(
