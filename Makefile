@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 # Everything is installed anew when what it depends on changes.
 STAMP := $(VENV)/installed
 
-.PHONY: demo test check bench clean
+.PHONY: demo test check bench failover soak clean
 
 demo: $(STAMP)  ## set up, run the main job on real input, prove it, end
 	$(BIN)/tradecapture demo
@@ -14,13 +14,24 @@ demo: $(STAMP)  ## set up, run the main job on real input, prove it, end
 test: $(STAMP)  ## every test, on SQLite and PostgreSQL, with real Redis and real workers
 	$(BIN)/python -m pytest -n 2 --dist worksteal
 
-check: $(STAMP)  ## types, style
+check: $(STAMP)  ## types, style, known vulnerabilities
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/python scripts/audit.py
 
 bench: $(STAMP)  ## four ways to capture, side by side, and their ratios
 	$(BIN)/python -m benchmarks
+
+failover: $(STAMP)  ## how long the partitions of a killed worker wait, over 50 kills
+	$(BIN)/python -m benchmarks.failover
+
+# Minutes of a soak, and the seed of its faults; without one it takes a new one and says it.
+MINUTES ?= 5
+SEED ?=
+
+soak: $(STAMP)  ## random faults under traffic, then the account: make soak MINUTES=30 SEED=1
+	$(BIN)/python -m tests.faults.soak --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
 
 $(STAMP): setup.cfg pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "make: no Python 3.11 or newer: install it, or name it: make PYTHON=/path/to/python3.11 ..." >&2; exit 1; }

@@ -9,12 +9,20 @@ import os
 from kombu.entity import Queue
 
 from tradecapture.routing import SUBMIT_QUEUE, SUBMIT_TASK, queue_of
+from tradecapture.server_url import tls_options
 from tradecapture.settings import Settings
 
 _settings = Settings.from_environment(os.environ)
 
 broker_url = _settings.broker
+broker_use_ssl = tls_options(broker_url)
 broker_connection_retry_on_startup = True
+# However long the broker is away, a worker waits for it; Celery would end it after 100 tries.
+broker_connection_max_retries = None
+worker_consumer = "workers.consumer:Consumer"  # looks every second, not ever more rarely
+# What a full Redis refuses all the same (workers.broker carries the bells) is no reason to end:
+# Celery would end the worker for it; so it connects again, until there is memory.
+broker_channel_error_retry = True
 broker_transport_options = {
     # A bell is worth nothing after a minute: the sweep has rung again long before.
     "visibility_timeout": 60,

@@ -64,6 +64,11 @@ def submissions(number: int, book: str = BOOK, first: int = 1) -> list[Submissio
     return [submission(f"{book}-{index}", book) for index in range(first, first + number)]
 
 
+def numbered(number: int, trade_id: str = "", book: str = BOOK) -> Submission:
+    """Return the submission of a trade that has one of upstream's numbers."""
+    return submission(trade_id or f"N-{number}", book, sequenceNumber=number)
+
+
 def broken(trade_id: str, book: str = BOOK) -> Submission:
     """Return a submission whose document cannot be captured: something that validation let by."""
     return Submission(partition_of(book), trade_id, "0" * 32, b'{"tradeId": ')

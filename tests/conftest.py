@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,8 +11,9 @@ import pytest
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 from redis import Redis
-from sqlalchemy import URL, create_engine, make_url, text
+from sqlalchemy import create_engine, make_url, text
 
+from tests.tds import TdsServer
 from tradecapture.inbox import Inbox, connect_redis
 from tradecapture.ledger import upgrade
 from tradecapture.ledger.engine import make_engine
@@ -23,8 +25,8 @@ from tradecapture.settings import Settings
 MSSQL_VARIABLE = "TRADECAPTURE_TEST_MSSQL_URL"
 CONNECT_SECONDS = 3.0
 
-# Without a server there is nothing to run on; tests/ledger/test_mssql.py says so, once.
-MSSQL = [pytest.param("mssql", marks=pytest.mark.mssql)] if MSSQL_VARIABLE in os.environ else []
+# Where SQL Server's stand-in runs the tests too. A server that the environment names runs them all.
+STAND_IN_RUNS = ("tests/ledger/", "tests/capture/")
 
 # Examples share one flushed Redis or emptied database on purpose: each uses ids of its own.
 # The machine is shared, so a slow example is no failure.
@@ -103,18 +105,43 @@ def sqlite_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def mssql_database() -> Iterator[str]:
-    """A database with the ledger's tables on the SQL Server that the environment names."""
-    server = make_url(os.environ[MSSQL_VARIABLE]).set(drivername="mssql+pymssql")
-    name = f"tradecapture_test_{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}"
-    _execute(
-        server,
-        f"DROP DATABASE IF EXISTS {name}",
-        f"CREATE DATABASE {name}",
+def mssql_server(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The URL of the SQL Server that the environment names; without one, of its stand-in."""
+    if MSSQL_VARIABLE in os.environ:
+        yield os.environ[MSSQL_VARIABLE]
+        return
+    with TdsServer(request.getfixturevalue("postgresql_server").url) as server:
+        yield server.url
+        # Also those that the product has swallowed.
+        assert server.journal.refusals == [], "SQL Server would not run these"
+
+
+@pytest.fixture(scope="session")
+def mssql_database(mssql_server: str) -> Iterator[str]:
+    """A database with the ledger's tables on it."""
+    with _new_database(mssql_server, "test") as url:
         # As `doctor` asks for it: readers do not wait for captures.
-        f"ALTER DATABASE {name} SET READ_COMMITTED_SNAPSHOT ON",
-    )
-    yield _with_tables(server.set(database=name).render_as_string(hide_password=False))
+        _execute(mssql_server, f"ALTER DATABASE {name_of(url)} SET READ_COMMITTED_SNAPSHOT ON")
+        yield _with_tables(url)
+
+
+@pytest.fixture
+def bare_mssql(mssql_server: str) -> Iterator[str]:
+    """The URL of a new database on SQL Server, as it is made: without tables, nothing set."""
+    with _new_database(mssql_server, "bare") as url:
+        yield url
+
+
+def name_of(url: str) -> str | None:
+    """Return the database that a URL names."""
+    return make_url(url).database
+
+
+@contextmanager
+def _new_database(server: str, purpose: str) -> Iterator[str]:
+    name = f"tradecapture_{purpose}_{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}"
+    _execute(server, f"DROP DATABASE IF EXISTS {name}", f"CREATE DATABASE {name}")
+    yield make_url(server).set(database=name).render_as_string(hide_password=False)
     _execute(
         server,
         f"ALTER DATABASE {name} SET SINGLE_USER WITH ROLLBACK IMMEDIATE",
@@ -128,8 +155,14 @@ def postgresql_url(postgresql_database: str) -> str:
     return _emptied(postgresql_database)
 
 
+@pytest.fixture
+def mssql_url(mssql_database: str) -> str:
+    """The URL of an empty ledger on SQL Server."""
+    return _emptied(mssql_database)
+
+
 @pytest.fixture(
-    params=["sqlite", "postgresql", *MSSQL],
+    params=["sqlite", "postgresql", pytest.param("mssql", marks=pytest.mark.mssql)],
 )
 def ledger_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The URL of an empty ledger on each database in turn."""
@@ -137,7 +170,7 @@ def ledger_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         file = tmp_path / "ledger.db"
         shutil.copy(request.getfixturevalue("sqlite_database"), file)
         return f"sqlite:///{file}"
-    return _emptied(request.getfixturevalue(f"{request.param}_database"))
+    return str(request.getfixturevalue(f"{request.param}_url"))
 
 
 @pytest.fixture
@@ -162,13 +195,27 @@ def _emptied(url: str) -> str:
     return url
 
 
-def _execute(server: URL, *statements: str) -> None:
+def _execute(server: str, *statements: str) -> None:
     # CREATE DATABASE is refused inside a transaction.
-    engine = create_engine(server, isolation_level="AUTOCOMMIT")
+    url = make_url(server).set(drivername="mssql+pymssql")
+    engine = create_engine(url, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
         for statement in statements:
             connection.execute(text(statement))
     engine.dispose()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what the stand-in need not run: it has shown its worth where SQL is sent."""
+    if MSSQL_VARIABLE in os.environ:
+        return
+    left_out = [
+        item
+        for item in items
+        if "[mssql" in item.name and not item.nodeid.startswith(STAND_IN_RUNS)
+    ]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in left_out]
 
 
 @pytest.fixture

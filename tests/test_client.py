@@ -6,6 +6,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from kombu.transport import TRANSPORT_ALIASES
 from redis import Redis
 
 from tests.builders import PARTITION, broken, trade, trade_json
@@ -201,3 +202,26 @@ def test_without_a_broker_trades_are_accepted_and_the_sweep_rings(
     assert isinstance(client.submit(trade()), Receipt)
     assert client.inbox.overdue() == [0]
     client.close()
+
+
+def test_a_bell_that_cannot_be_rung_takes_nobodys_receipt(
+    settings: Settings, redis: "Redis", tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Redis is full, or gone, when the trade is safe already: ringing only leaves it to others."""
+    # A test before may have made this process a worker, whose bells get through a full Redis.
+    monkeypatch.setitem(TRANSPORT_ALIASES, "redis", "kombu.transport.redis:Transport")
+    client = Client(settings)
+    assert isinstance(client.submit(trade()), Receipt)
+    client.inbox.clear_bell(0)
+    redis.config_set("maxmemory", "1")
+    try:
+        client.ring(client.inbox.overdue())
+        assert client.inbox.overdue() == [0], "the right to ring was given back"
+    finally:
+        redis.config_set("maxmemory", "0")
+    client.close()
+    with RedisServer(tmp_path / "redis") as server:
+        client = Client(replace(settings, redis_url=server.url))
+        server.kill()
+        client.ring([0])
+        client.close()

@@ -16,13 +16,24 @@ MODULES = sorted(
 
 # Which floor a module of tradecapture stands on; it imports from its own floor and below.
 FLOORS = (
-    ("trade", "shape", "isin", "partition", "outcome", "settings", "logs", "document"),
+    (
+        "trade",
+        "length",
+        "shape",
+        "isin",
+        "partition",
+        "outcome",
+        "server_url",
+        "settings",
+        "logs",
+        "document",
+    ),
     ("validation", "holding", "routing"),
     ("submission", "receipt"),
     ("inbox",),
     ("ledger",),
     ("bell", "status", "reconciliation", "renewal"),
-    ("capture", "client"),
+    ("capture", "client", "operations"),
 )
 FLOOR_OF = {name: floor for floor, names in enumerate(FLOORS) for name in names}
 
@@ -37,7 +48,7 @@ ONLY_IN = {
         "tradecapture/local/postgresql_server.py": "the URL of the server that it starts",
     },
     "alembic": {"tradecapture/ledger": "the schema"},
-    "pymssql": {"tradecapture/ledger/dialects/mssql.py": "the driver"},
+    "pymssql": {"tradecapture/ledger/dialects/mssql": "the driver"},
     "psycopg": {
         "tradecapture/ledger/dialects/postgresql.py": "the driver",
         "tradecapture/local/postgresql_server.py": "asks whether the server is ready",
@@ -49,6 +60,7 @@ ONLY_IN = {
     },
     "kombu": {
         "tradecapture/bell.py": "the errors of a broker",
+        "workers/broker.py": "the transport to it",
         "celeryconfig.py": "the queues",
         "tradecapture/cli": "doctor asks the broker whether it is there",
     },

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from tradecapture.length import utf16_length
 from tradecapture.partition import PARTITION_KEY_LENGTH, partition_key, split_partition_key
 
 ids = st.text(min_size=1, max_size=50)
@@ -39,8 +40,10 @@ def test_different_ids_never_share_a_key(
 
 
 def test_the_longest_key_fits_its_column() -> None:
-    """Three ids of fifty characters, all escaped, still fit."""
+    """Three ids of fifty characters, all escaped, still fit; and so do the longest of emoji."""
     assert len(partition_key("_" * 50, "~" * 50, "_" * 50)) == PARTITION_KEY_LENGTH
+    foxes = "\U0001f98a" * 25
+    assert utf16_length(partition_key(foxes, foxes, foxes)) <= PARTITION_KEY_LENGTH
 
 
 @pytest.mark.parametrize("text", ["", "A", "A_B", "A_B_C_D", "A__C", "_B_C"])

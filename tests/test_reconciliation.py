@@ -28,10 +28,11 @@ def row(inboxes: list[InboxPartition], counts: list[OutcomeCount]) -> Reconciled
 
 
 def test_every_outcome_and_what_waits_add_up() -> None:
-    """Accepted = captured + duplicate + rejected + parked + waiting."""
+    """Accepted = captured + duplicate + rejected + parked + buffered + waiting."""
     account = row(
-        [inbox(accepted=10, waiting=2)],
+        [inbox(accepted=13, waiting=2)],
         [
+            ended(Outcome.BUFFERED, 3, 11),
             ended(Outcome.CAPTURED, 4, 7),
             ended(Outcome.DUPLICATE, 2, 6),
             ended(Outcome.REJECTED, 1, 5),
@@ -39,7 +40,7 @@ def test_every_outcome_and_what_waits_add_up() -> None:
         ],
     )
     assert account.difference == 0
-    assert account[2:8] == (10, 4, 2, 1, 1, 2)
+    assert account[2:9] == (13, 4, 2, 1, 1, 3, 2)
     assert account.in_redis
 
 

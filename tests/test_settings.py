@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tradecapture.settings import Settings, SettingsError, variable_of, without_password
+from tradecapture.server_url import without_password
+from tradecapture.settings import Settings, SettingsError, variable_of
 
 VARIABLES = [variable_of(setting) for setting in dataclasses.fields(Settings)]
 NUMBERS = [setting for setting in dataclasses.fields(Settings) if "low" in setting.metadata]

@@ -86,7 +86,12 @@ def test_the_requests_idempotency_key_obeys_the_trades_rules(key: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "text"),
-    [("correlation_id", "c" * 129), ("correlation_id", "\x00"), ("callback_url", "u" * 2001)],
+    [
+        ("correlation_id", "c" * 129),
+        ("correlation_id", "\x00"),
+        ("callback_url", "u" * 2001),
+        ("correlation_id", "\U0001f98a" * 65),
+    ],
 )
 def test_what_comes_beside_a_trade_must_fit_the_ledger(name: str, text: str) -> None:
     """Or the trade would be accepted, and then fail in every capture."""

@@ -43,6 +43,10 @@ def measured(**changes: Any) -> list[Document]:
     [
         ("tradeId", "x" * 100),
         ("tradeId", "trade 1/ä #7"),
+        ("tradeId", "\U0001f98a" * 50),  # foxes: each counts as two
+        ("idempotencyKey", "\U0001f98a" * 50),
+        ("accountId", "\U0001f98a" * 25),
+        ("bookId", "本" * 50),
         ("idempotencyKey", "key-1"),
         ("idempotencyKey", None),
         ("accountId", "A_B~C"),
@@ -104,6 +108,11 @@ def test_a_required_field_is_required(field: str, value: Any) -> None:
     [
         ("tradeId", "", "$.tradeId"),
         ("tradeId", "x" * 101, "$.tradeId"),
+        ("tradeId", "\U0001f98a" * 51, "$.tradeId"),
+        ("idempotencyKey", "\U0001f98a" * 50 + "x", "$.idempotencyKey"),
+        ("accountId", "\U0001f98a" * 26, "$.accountId"),
+        ("bookId", "\U0001f98a" * 50, "$.bookId"),
+        ("securityId", "\U0001f98a" * 25 + "x", "$.securityId"),
         ("tradeId", "line\nbreak", "$.tradeId"),
         ("tradeId", "nul\x00", "$.tradeId"),
         ("tradeId", "zero\u200bwidth", "$.tradeId"),
@@ -201,6 +210,14 @@ def test_a_problem_says_what_to_do() -> None:
         "'1/2/26' is not a date: give YYYY-MM-DD",
         "'x' is not an RFC 3339 timestamp: give 2026-01-31T09:30:00Z",
     ]
+
+
+def test_a_character_that_counts_twice_is_said_to() -> None:
+    """Somebody who has counted fifty emoji is told why that is too long."""
+    (problem,) = problems_of(accountId="\U0001f98a" * 50)
+    assert problem.message == (
+        "must hold at most 50 characters: one above U+FFFF, such as an emoji, counts as two"
+    )
 
 
 def test_a_valid_trade_is_typed_and_exact() -> None:

@@ -11,11 +11,10 @@ import structlog
 from redis.exceptions import RedisError
 
 from tradecapture.inbox import Claim, ClaimedPartition, Inbox, Settlement
-from tradecapture.ledger import Ledger, LedgerUnavailableError, PartitionVerdict
+from tradecapture.ledger import Ledger, LedgerUnavailableError, PartitionVerdict, reason_of
+from tradecapture.ledger.ledger import REASON_LENGTH
 from tradecapture.outcome import Outcome
 from tradecapture.renewal import Renewal
-
-REASON_LENGTH = 500  # characters of an error kept with a parked trade; enough for its first lines
 
 log = structlog.get_logger(__name__)
 
@@ -114,7 +113,7 @@ class Capture:
     ) -> tuple[list[PartitionVerdict], list[str]]:
         """Write one partition's trades singly, up to the one that is parked."""
         (claimed,) = claim.partitions
-        written, outcomes = 0, Counter[Outcome]()
+        written, upstream, outcomes = 0, 0, Counter[Outcome]()
         for entry in claimed.entries:
             single = claim._replace(partitions=(ClaimedPartition(claimed.partition, (entry,)),))
             verdicts, _untouched = self._write_or_split(single, task_id, clock)
@@ -122,19 +121,20 @@ class Capture:
                 break  # the ledger went away; what was written is settled, the rest is due again
             (verdict,) = verdicts
             written += verdict.written
+            upstream = max(verdict.upstream, upstream)
             outcomes.update(verdict.outcomes)
-            if verdict.stale or verdict.hold:
+            if verdict.stale or verdict.hold or verdict.pause:
                 return [verdict._replace(written=written, outcomes=outcomes)], []
         if not written:
             return [], [claimed.partition]
-        return [PartitionVerdict(claimed.partition, written, outcomes)], []
+        return [PartitionVerdict(claimed.partition, written, outcomes, upstream=upstream)], []
 
     def _park(
         self, claim: Claim, error: Exception, task_id: str, clock: Callable[[], datetime]
     ) -> tuple[list[PartitionVerdict], list[str]]:
         (claimed,) = claim.partitions
         (entry,) = claimed.entries
-        reason = f"{type(error).__name__}: {error}"[:REASON_LENGTH]
+        reason = reason_of(error)
         trade_id = entry.submission.trade_id
         log.error("trade parked", partition=claimed.partition, trade_id=trade_id, error=reason)
         try:
@@ -150,7 +150,11 @@ class Capture:
         unreadable = {claimed.partition: claimed.unreadable for claimed in claim.partitions}
         settlements = [
             Settlement(
-                verdict.partition, verdict.written, verdict.hold or unreadable[verdict.partition]
+                verdict.partition,
+                verdict.written,
+                verdict.hold or unreadable[verdict.partition],
+                verdict.upstream,
+                verdict.pause,
             )
             for verdict in verdicts
             if not verdict.stale

@@ -1,7 +1,7 @@
 """The client: submits trades and asks what became of them, from any Python service."""
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 from functools import cached_property
 from typing import Any
@@ -17,6 +17,7 @@ from tradecapture.ledger import LedgerReader
 from tradecapture.ledger.engine import make_engine
 from tradecapture.receipt import Answer, Refusal, RefusalCode
 from tradecapture.settings import Settings
+from tradecapture.shape import Problem
 from tradecapture.status import TradeStatus, read_status
 from tradecapture.submission import Invalid, Submission, read_submission
 
@@ -48,7 +49,7 @@ class Client:
         if check:
             self.inbox.check_lanes()
         self.inbox_reader = InboxReader(self.redis, settings.lanes)
-        self._bell = Bell(submitting_app(settings.broker), self.inbox)
+        self.bell = Bell(submitting_app(settings.broker), self.inbox)
 
     @classmethod
     def from_environment(cls) -> "Client":
@@ -76,8 +77,8 @@ class Client:
         callback_url: str = "",
     ) -> Answer:
         """Submit one trade."""
-        submission = read_submission(
-            _as_json(trade),
+        submission = _read(
+            trade,
             _today(),
             idempotency_key=idempotency_key,
             correlation_id=correlation_id,
@@ -91,12 +92,7 @@ class Client:
         All are sent in a few round trips: give thousands at a time.
         """
         today = _today()
-        return self.accept(
-            [
-                read_submission(_as_json(trade), today, correlation_id=correlation_id)
-                for trade in trades
-            ]
-        )
+        return self.accept([_read(trade, today, correlation_id=correlation_id) for trade in trades])
 
     def accept(self, submissions: Sequence[Submission | Invalid]) -> list[Answer]:
         """Put validated trades into their inboxes and ring; refuse the invalid ones."""
@@ -111,7 +107,7 @@ class Client:
 
     def ring(self, lanes: Sequence[int]) -> None:
         """Ring lanes' bells; where the broker is out of reach, leave it to the sweep."""
-        self._bell.ring(lanes)
+        self.bell.ring(lanes)
 
     def status(self, trade_id: str) -> TradeStatus | None:
         """Return what is known of an accepted trade; None: no such trade was accepted.
@@ -161,8 +157,24 @@ def _refusal(invalid: Invalid) -> Refusal:
     )
 
 
-def _as_json(trade: Trade) -> bytes:
-    return trade if isinstance(trade, bytes) else encode(dict(trade))
+def _read(trade: Trade, today: date, **beside: str) -> Submission | Invalid:
+    if isinstance(trade, bytes):
+        return read_submission(trade, today, **beside)
+    try:
+        body = encode(dict(trade))
+    except UnicodeEncodeError:
+        return Invalid(None, list(_unsound_texts(trade)))
+    return read_submission(body, today, **beside)
+
+
+def _unsound_texts(trade: Mapping[str, Any]) -> Iterator[Problem]:
+    """Name the fields that hold what no JSON text can."""
+    for name, value in trade.items():
+        try:
+            encode({name: value})
+        except UnicodeEncodeError:
+            message = "holds half of a surrogate pair, which is no character"
+            yield Problem(f"$.{ascii(name)[1:-1]}", message)
 
 
 def _today() -> date:

@@ -1,10 +1,12 @@
 """The partition key: `{accountId}_{bookId}_{securityId}`, escaped so that none collide."""
 
+from tradecapture.length import utf16_length
+
 # An id may hold the separator itself, so it is escaped the way RFC 6901 (JSON Pointer) does it:
 # "~" becomes "~0" and "_" becomes "~1". Ids without either give exactly account_book_security.
 SEPARATOR = "_"
 
-# Three ids of 50 characters, each character escaped to two, and two separators.
+# UTF-16 units: three ids of 50, each escaped to two, and two separators.
 PARTITION_KEY_LENGTH = 3 * 50 * 2 + 2
 
 
@@ -14,6 +16,16 @@ def partition_key(account_id: str, book_id: str, security_id: str) -> str:
     if "~" not in key and key.count(SEPARATOR) == 2:
         return key
     return SEPARATOR.join(_escape(part) for part in (account_id, book_id, security_id))
+
+
+def is_partition_key(text: str) -> bool:
+    """Return whether a trade of this partition can have been accepted."""
+    return (
+        utf16_length(text) <= PARTITION_KEY_LENGTH
+        and text.isprintable()
+        and len(parts := text.split(SEPARATOR)) == 3
+        and all(parts)
+    )
 
 
 def split_partition_key(key: str) -> tuple[str, str, str]:

@@ -18,6 +18,21 @@ class RefusalCode(StrEnum):
     INVALID = "VALIDATION_ERROR"
     CONFLICT = "DUPLICATE_TRADE_ID_DIFFERENT_PAYLOAD"
     UNAVAILABLE = "SERVICE_UNAVAILABLE"
+    PARTITION_FULL = "PARTITION_BACKLOG_FULL"
+    BACKLOG_FULL = "BACKLOG_FULL"
+
+    @property
+    def is_full(self) -> bool:
+        """Whether too many trades wait: this one is welcome when some of them have left."""
+        return self in (RefusalCode.PARTITION_FULL, RefusalCode.BACKLOG_FULL)
+
+
+class Standing(StrEnum):
+    """Where an accepted trade stands by upstream's number, as the ledger is expected to judge."""
+
+    ACCEPTED = "ACCEPTED"  # in order, or not numbered
+    BUFFERED = "BUFFERED"  # ahead of its turn: captured when the missing numbers have come
+    REJECTED = "REJECTED"  # its number was passed, is taken, or is too far ahead
 
 
 class Receipt(Struct, frozen=True, rename="camel"):
@@ -28,6 +43,8 @@ class Receipt(Struct, frozen=True, rename="camel"):
     position: int
     accepted_at: datetime
     duplicate: bool
+    standing: Standing = Standing.ACCEPTED
+    why: str = ""  # it is not in order; empty: it is
 
     @property
     def job_id(self) -> str:
@@ -42,6 +59,7 @@ class Refusal(Struct, frozen=True, rename="camel"):
     code: RefusalCode
     message: str
     problems: Sequence[Problem] = ()
+    retry_after_seconds: int | None = None  # when to send it again; None: at once, or never
 
 
 Answer = Receipt | Refusal

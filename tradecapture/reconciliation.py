@@ -1,4 +1,4 @@
-"""Reconciliation: every accepted trade is captured, duplicate, rejected, parked or waiting."""
+"""Reconciliation: every accepted trade is captured, buffered, rejected …, or it waits."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
@@ -19,6 +19,7 @@ class ReconciledPartition(NamedTuple):
     duplicate: int
     rejected: int
     parked: int
+    buffered: int  # in the ledger, until upstream's lower numbers have come
     waiting: int
     in_redis: bool  # False: an epoch of which only the ledger tells, because Redis was emptied
 
@@ -26,7 +27,12 @@ class ReconciledPartition(NamedTuple):
     def difference(self) -> int:
         """Accepted trades that are nowhere; negative: recorded, but never accepted."""
         return self.accepted - (
-            self.captured + self.duplicate + self.rejected + self.parked + self.waiting
+            self.captured
+            + self.duplicate
+            + self.rejected
+            + self.parked
+            + self.buffered
+            + self.waiting
         )
 
 
@@ -68,6 +74,7 @@ def _account(
         duplicate=ended[Outcome.DUPLICATE],
         rejected=ended[Outcome.REJECTED],
         parked=ended[Outcome.PARKED],
+        buffered=ended[Outcome.BUFFERED],
         waiting=waiting,
         in_redis=inbox is not None,
     )

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import structlog
 from redis.exceptions import RedisError
@@ -10,17 +11,29 @@ from redis.exceptions import RedisError
 from tradecapture.inbox import Claim, Inbox
 
 RENEWALS_A_LEASE = 3  # two may fail before the lease ends
+# A minute by default. What has not ended by then hangs, such as on a network that is cut without a
+# word; the fence sees to it that nothing comes of it once another has its partitions.
+LONGEST_LEASES = 12
 
 log = structlog.get_logger(__name__)
 
 
+@dataclass(slots=True)
+class _InHand:
+    claim: Claim
+    renewals: int = 0
+
+
 class Renewal:
-    """Renews the claims in hand. One that is done within a third of its lease costs nothing."""
+    """Renews the claims in hand. One that is done within a third of its lease costs nothing.
+
+    One that is not done after twelve leases is renewed no more: others may try.
+    """
 
     def __init__(self, inbox: Inbox, lease_seconds: float) -> None:
         self._inbox = inbox
         self._interval_seconds = lease_seconds / RENEWALS_A_LEASE
-        self._claims: dict[str, Claim] = {}  # by token; one, but in a pool of threads
+        self._in_hand: dict[str, _InHand] = {}  # by token; one, but in a pool of threads
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="lease renewal", daemon=True)
 
@@ -35,16 +48,21 @@ class Renewal:
     @contextmanager
     def of(self, claim: Claim) -> Iterator[None]:
         """Keep a claim's lease alive for the length of a with block."""
-        self._claims[claim.token] = claim
+        self._in_hand[claim.token] = _InHand(claim)
         try:
             yield
         finally:
-            del self._claims[claim.token]
+            del self._in_hand[claim.token]
 
     def _run(self) -> None:
         while not self._stopped.wait(self._interval_seconds):
-            for claim in tuple(self._claims.values()):
-                self._renew(claim)
+            for in_hand in tuple(self._in_hand.values()):
+                in_hand.renewals += 1
+                if in_hand.renewals < LONGEST_LEASES * RENEWALS_A_LEASE:
+                    self._renew(in_hand.claim)
+                elif in_hand.renewals == LONGEST_LEASES * RENEWALS_A_LEASE:
+                    claim = in_hand.claim
+                    log.error("capture hangs; its lease ends", lane=claim.lane, keys=claim.keys)
 
     def _renew(self, claim: Claim) -> None:
         try:

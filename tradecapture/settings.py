@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import Field, dataclass, field, fields
 from typing import Any
-from urllib.parse import urlsplit
+
+from tradecapture.server_url import BROKER_SCHEMES, REDIS_SCHEMES, check_url
 
 PREFIX = "TRADECAPTURE_"
 
@@ -12,9 +13,10 @@ class SettingsError(ValueError):
     """A setting is not usable; the message names the environment variable and what to give."""
 
 
-def _url(default: str, why: str) -> Any:
-    # URLs may carry a password, so they are kept out of repr and logs.
-    return field(default=default, repr=False, metadata={"why": why})
+def _url(default: str, why: str, schemes: tuple[str, ...] | None) -> Any:
+    # URLs may carry a password, so they are kept out of repr and logs. Schemes: those that will
+    # do; None: SQLAlchemy reads the URL, by rules of its own (see ledger.engine).
+    return field(default=default, repr=False, metadata={"why": why, "schemes": schemes})
 
 
 def _number(default: float, low: float, high: float, why: str) -> Any:
@@ -25,9 +27,11 @@ def _number(default: float, low: float, high: float, why: str) -> Any:
 class Settings:
     """Every setting of tradecapture. `TRADECAPTURE_` and the name in capitals is its variable."""
 
-    redis_url: str = _url("redis://127.0.0.1:6379/0", "Redis that holds the inboxes")
-    broker_url: str = _url("", "Celery broker that carries the bells; empty: the same Redis")
-    database_url: str = _url("sqlite:///tradecapture.db", "the ledger, as a SQLAlchemy URL")
+    redis_url: str = _url("redis://127.0.0.1:6379/0", "Redis that holds the inboxes", REDIS_SCHEMES)
+    broker_url: str = _url(
+        "", "Celery broker that carries the bells; empty: the same Redis", BROKER_SCHEMES
+    )
+    database_url: str = _url("sqlite:///tradecapture.db", "the ledger, as a SQLAlchemy URL", None)
     lanes: int = _number(
         16, 1, 256, "lanes; enough for any fleet, and few enough for one BRPOP over all queues"
     )
@@ -47,7 +51,10 @@ class Settings:
         0.5, 0.01, 60, "how long a capture task stays with one lane before the next has its turn"
     )
     sweep_seconds: float = _number(
-        1.0, 0.1, 60, "how often each worker looks for overdue lanes that have no bell"
+        0.5,
+        0.1,
+        60,
+        "how often each worker looks for overdue lanes that have no bell; a look costs Redis 65 µs",
     )
     bell_seconds: float = _number(
         5.0, 0.5, 300, "how long a bell counts as waiting; a lost one is rung again after it"
@@ -63,6 +70,24 @@ class Settings:
     )
     idempotency_seconds: int = _number(
         86_400, 1, 2_592_000, "how long a resend is recognised at once; the ledger always does"
+    )
+    limit_total: int = _number(
+        1_000_000, 1, 10**9, "trades that may wait in all lanes; one of 1 KiB takes 2 KiB of Redis"
+    )
+    limit_lane: int = _number(
+        250_000,
+        1,
+        10**9,
+        "trades that may wait in a lane; one that is stuck leaves room for others",
+    )
+    limit_partition: int = _number(
+        100_000, 1, 10**9, "trades that may wait in a partition; one that is held fills no lane"
+    )
+    sequence_window: int = _number(
+        100, 1, 10_000, "how far ahead of its turn one of upstream's numbers may be buffered"
+    )
+    sequence_timeout_seconds: float = _number(
+        300.0, 1, 604_800, "a gap in upstream's numbers that is older is shown to the operators"
     )
     trade_bytes: int = _number(256 * 2**10, 2**10, 16 * 2**20, "size of one trade, at most")
     pool_size: int = _number(
@@ -104,12 +129,6 @@ def variable_of(setting: "Field[Any]") -> str:
     return PREFIX + setting.name.upper()
 
 
-def without_password(url: str) -> str:
-    """Return a URL with its password replaced, fit for logs and messages."""
-    password = urlsplit(url).password
-    return url.replace(f":{password}@", ":***@") if password else url
-
-
 def _shown(setting: "Field[Any]", text: str) -> str:
     return repr(text) if setting.repr else "(not shown)"
 
@@ -118,6 +137,8 @@ def _read(setting: "Field[Any]", text: str) -> object:
     if "low" not in setting.metadata:
         if "://" not in text:
             raise ValueError("give a URL, such as " + str(setting.default or "redis://host:6379/0"))
+        if setting.metadata["schemes"] is not None:
+            check_url(text, setting.metadata["schemes"])
         return text
     low, high = setting.metadata["low"], setting.metadata["high"]
     kind = "whole number" if setting.type is int else "number"

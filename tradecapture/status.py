@@ -8,6 +8,7 @@ from msgspec import Struct
 from tradecapture.inbox import InboxReader
 from tradecapture.ledger import LedgerReader, TradeRow
 from tradecapture.outcome import Outcome
+from tradecapture.trade import is_trade_id
 
 
 class TradeState(StrEnum):
@@ -17,6 +18,7 @@ class TradeState(StrEnum):
     CAPTURED = "CAPTURED"
     REJECTED = "REJECTED"
     PARKED = "PARKED"
+    BUFFERED = "BUFFERED"  # safe in the ledger, until upstream's lower numbers have come
 
 
 class TradeStatus(Struct, frozen=True):
@@ -30,7 +32,7 @@ class TradeStatus(Struct, frozen=True):
     ledger_sequence: int | None = None
     captured_at: datetime | None = None
     task_id: str | None = None
-    recorded_at: datetime | None = None  # when it was rejected or parked
+    recorded_at: datetime | None = None  # when it was rejected, parked or buffered
     reason: str | None = None
     correlation_id: str = ""
     document: bytes | None = None  # the trade as received, once it has an outcome
@@ -41,6 +43,8 @@ def read_status(ledger: LedgerReader, inbox: InboxReader, trade_id: str) -> Trad
 
     A trade that waits for longer than the idempotency window is not found until it is captured.
     """
+    if not is_trade_id(trade_id):
+        return None  # a database may choke on a NUL, Redis on half of a surrogate pair
     row = ledger.trade(trade_id)
     if isinstance(row, TradeRow):
         return TradeStatus(

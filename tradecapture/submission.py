@@ -15,12 +15,13 @@ from tradecapture.document import (
     expand_compact_lots,
     is_nested_too_deeply,
 )
+from tradecapture.length import utf16_length
 from tradecapture.partition import partition_key
 from tradecapture.shape import Problem
 from tradecapture.validation import check
 
-CORRELATION_ID_LENGTH = 128  # characters, at most; a UUID has 36, a W3C traceparent 55
-CALLBACK_URL_LENGTH = 2000  # characters, at most; what browsers and proxies agree on
+CORRELATION_ID_LENGTH = 128  # UTF-16 units, at most; a UUID has 36, a W3C traceparent 55
+CALLBACK_URL_LENGTH = 2000  # UTF-16 units, at most; what browsers and proxies agree on
 
 
 class Submission(Struct, frozen=True):
@@ -32,6 +33,8 @@ class Submission(Struct, frozen=True):
     document: bytes
     correlation_id: str = ""
     callback_url: str = ""
+    sequence_number: int | None = None  # upstream's number within the partition
+    replay_of: str = ""  # "epoch:position" of the accepted trade that an operator replays
 
 
 class Invalid(Struct, frozen=True):
@@ -82,12 +85,13 @@ def read_submission(
         document=encode(document) if rewritten else body,
         correlation_id=correlation_id,
         callback_url=callback_url,
+        sequence_number=trade.sequence_number,
     )
 
 
 def _side_problems(name: str, text: str, length: int) -> list[Problem]:
     """Return what is wrong with a text that came beside the trade: the ledger must take it too."""
-    if text.isprintable() and len(text) <= length:
+    if text.isprintable() and utf16_length(text) <= length:
         return []
     return [Problem(name, f"must hold at most {length} characters, printable ones only")]
 

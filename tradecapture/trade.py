@@ -5,8 +5,11 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
-TRADE_ID_LENGTH = 100  # characters, at most; from the HTTP contract
-PARTITION_ID_LENGTH = 50  # characters of an account, book or security id, at most; same source
+from tradecapture.length import utf16_length
+
+# UTF-16 units, at most (see `length`); both from the HTTP contract.
+TRADE_ID_LENGTH = 100
+PARTITION_ID_LENGTH = 50  # of an account, book or security id
 
 MAX_SEQUENCE_NUMBER = 2**63 - 1  # what a database's largest integer holds
 
@@ -74,3 +77,8 @@ class Trade(Struct, frozen=True, rename="camel"):
     metadata: dict[str, Any] | None = None
     entered_by: str | None = None
     entry_timestamp: str | None = None
+
+
+def is_trade_id(text: str) -> bool:
+    """Return whether a trade with this id can have been accepted; no other text is looked up."""
+    return 0 < utf16_length(text) <= TRADE_ID_LENGTH and text.isprintable()

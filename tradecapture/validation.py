@@ -9,8 +9,9 @@ from typing import Any
 import msgspec
 
 from tradecapture.isin import has_right_check_digit, looks_like_isin
+from tradecapture.length import utf16_length
 from tradecapture.shape import Problem, shape_problems
-from tradecapture.trade import Trade
+from tradecapture.trade import PARTITION_ID_LENGTH, TRADE_ID_LENGTH, Trade
 
 VALUE_DIGITS = 28  # digits of a quantity or price, at most; from the HTTP contract
 VALUE_DECIMALS = 8  # of which decimals, at most; same source
@@ -25,7 +26,13 @@ _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 # Longer numbers than this would be rounded; Inexact refuses them instead.
 _EXACT = Context(prec=100, traps=[Inexact])
 _PATHS = {field.name: f"$.{field.encode_name}" for field in msgspec.structs.fields(Trade)}
-_IDS = ("trade_id", "account_id", "book_id", "security_id", "idempotency_key")
+_IDS = {
+    "trade_id": TRADE_ID_LENGTH,
+    "account_id": PARTITION_ID_LENGTH,
+    "book_id": PARTITION_ID_LENGTH,
+    "security_id": PARTITION_ID_LENGTH,
+    "idempotency_key": TRADE_ID_LENGTH,
+}
 _TIMESTAMPS = ("trade_timestamp", "booking_timestamp", "entry_timestamp")
 
 
@@ -62,9 +69,9 @@ def _sound_fields(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def _rule_problems(fields: dict[str, Any], today: date) -> Iterator[Problem]:
-    for name in _IDS:
+    for name, length in _IDS.items():
         if text := fields.get(name):
-            yield from _id_problems(_PATHS[name], text)
+            yield from _id_problems(_PATHS[name], text, length)
     security_id = fields.get("security_id") or ""
     if looks_like_isin(security_id) and not has_right_check_digit(security_id):
         yield Problem(
@@ -80,13 +87,19 @@ def _rule_problems(fields: dict[str, Any], today: date) -> Iterator[Problem]:
             )
 
 
-def _id_problems(path: str, text: str) -> Iterator[Problem]:
+def _id_problems(path: str, text: str, length: int) -> Iterator[Problem]:
     # Ids become Redis keys and database keys. SQL Server ignores trailing spaces when it compares,
     # so two such ids would be one trade there: surrounding white space is refused everywhere.
     if not text.isprintable():
         yield Problem(path, "must hold printable characters only")
     elif text != text.strip():
         yield Problem(path, "must not begin or end with a space")
+    elif utf16_length(text) > length:
+        yield Problem(
+            path,
+            f"must hold at most {length} characters: one above U+FFFF, such as an emoji, counts as "
+            "two",
+        )
 
 
 def _trade_date_problems(text: str, today: date) -> Iterator[Problem]:

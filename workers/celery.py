@@ -4,10 +4,11 @@ from celery import Celery
 from celery.signals import worker_init, worker_process_init, worker_process_shutdown
 
 from tradecapture.logs import configure_logs
-from workers import process
+from workers import broker, process
 from workers.sweep import Sweep
 
 configure_logs()
+broker.use()
 process.settings()  # before Celery reads its own configuration from them
 app = Celery("tradecapture", include=["workers.tasks"])
 app.config_from_object("celeryconfig")

@@ -1,4 +1,4 @@
-"""The sweep: every worker looks once a second for overdue lanes without a bell, and rings.
+"""The sweep: every worker looks twice a second for overdue lanes without a bell, and rings.
 
 It runs in each worker's main process, not in beat: there is no single process to lose. It covers
 an API that died between append and bell, a lost Celery message, a dead worker's lease, and a

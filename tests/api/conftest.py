@@ -12,10 +12,12 @@ import httpx
 import pytest
 from redis import Redis
 
+from tests.api.operated import Operated, operated
 from tests.api.servers import ApiServer, WorkerServer, environment_of
 from tests.builders import trade_json
 from tradecapture.inbox import InboxReader, connect_redis
 from tradecapture.local.redis_server import RedisServer
+from tradecapture.settings import Settings
 
 CAPTURE = "/api/v1/trades/capture"
 BATCH = f"{CAPTURE}/batch"
@@ -85,3 +87,10 @@ def _deployment(folder: Path, ledger: Path, *, workers: bool) -> Iterator[Deploy
         http = running.enter_context(httpx.Client(base_url=api.url, timeout=ANSWER_SECONDS))
         redis = running.enter_context(connect_redis(redis_server.url, ANSWER_SECONDS))
         yield Deployment(http, redis, InboxReader(redis, LANES))
+
+
+@pytest.fixture
+def desk(redis: "Redis", ledger_settings: Settings) -> Iterator[Operated]:
+    """An API and a worker in this process, on this Redis and each database in turn."""
+    with operated(redis, ledger_settings) as desk:
+        yield desk

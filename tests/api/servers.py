@@ -11,6 +11,7 @@ from tradecapture.local.ports import LOOPBACK, free_port
 from tradecapture.local.server import LocalServer
 
 ROOT = Path(__file__).parents[2]
+API = "tradecapture.api.app:create_app"  # the product's ASGI factory
 
 
 def environment_of(**settings: str) -> dict[str, str]:
@@ -25,12 +26,12 @@ class ApiServer(LocalServer):
 
     name = "api"
 
-    def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
-        """Prepare to serve on a free port."""
+    def __init__(self, folder: Path, environment: Mapping[str, str], app: str = API) -> None:
+        """Prepare to serve an ASGI factory on a free port."""
         folder.mkdir(parents=True, exist_ok=True)
         self.log = folder / "api.log"
         super().__init__(self.log)
-        self._environment = environment
+        self._environment, self._app = environment, app
         self._port = free_port()
 
     @property
@@ -44,10 +45,9 @@ class ApiServer(LocalServer):
         Raises:
             LocalServerError: it did not.
         """
-        app = "tradecapture.api.app:create_app"
         options = ["--port", str(self._port), "--no-access-log"]
         self._run(
-            [sys.executable, "-m", "uvicorn", "--factory", app, *options],
+            [sys.executable, "-m", "uvicorn", "--factory", self._app, *options],
             env=self._environment,
             cwd=ROOT,
         )

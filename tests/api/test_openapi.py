@@ -19,6 +19,12 @@ OPERATIONS = [
     ("POST", BATCH),
     ("GET", CAPTURE + "/{tradeId}"),
     ("GET", "/api/v1/trades/jobs/{jobId}/status"),
+    ("GET", "/api/v1/partitions"),
+    ("GET", "/api/v1/partitions/{key}"),
+    *(
+        ("POST", f"/api/v1/partitions/{{key}}/{action}")
+        for action in ("pause", "resume", "retry", "skip", "release")
+    ),
     ("GET", "/api/v1/health"),
     ("GET", "/actuator/health"),
 ]
@@ -79,7 +85,7 @@ def test_document_describes_every_operation(quiet: Deployment) -> None:
     body = capture["requestBody"]["content"]["application/json"]["schema"]
     assert body == {"$ref": "#/components/schemas/Trade"}
     assert set(capture["responses"]) == {
-        *("200", "202", "400", "409", "413", "415", "503"),
+        *("200", "202", "400", "409", "413", "415", "429", "503"),
         "default",
     }
     batch = operations["POST", BATCH]["requestBody"]["content"]

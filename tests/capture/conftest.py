@@ -7,6 +7,7 @@ from typing import Protocol
 import pytest
 from redis import Redis
 
+from tests.capture.operator import Operator, PoisonedLedger
 from tests.capture.worker import Worker
 from tradecapture.settings import Settings
 
@@ -36,3 +37,19 @@ def make_worker(redis: "Redis", ledger_settings: Settings) -> Iterator[MakeWorke
 def worker(make_worker: MakeWorker) -> Worker:
     """The only worker of a fleet."""
     return make_worker()
+
+
+@pytest.fixture
+def operator(redis: "Redis", ledger_settings: Settings) -> Iterator[Operator]:
+    """An operator of the fleet."""
+    operator = Operator(redis, ledger_settings)
+    yield operator
+    operator.ledger.dispose()
+
+
+@pytest.fixture
+def ill(redis: "Redis", ledger_settings: Settings) -> Iterator[Worker]:
+    """A worker of the release that cannot capture poison."""
+    worker = Worker(redis, ledger_settings, "ill", PoisonedLedger(ledger_settings))
+    yield worker
+    worker.ledger.dispose()

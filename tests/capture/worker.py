@@ -72,7 +72,7 @@ class Worker:
 
     def held(self) -> dict[str, str]:
         """Return the partitions that are held, and why."""
-        return {row.partition: row.held for row in self.inbox_reader.partitions() if row.held}
+        return {row.partition: row.held.why for row in self.inbox_reader.partitions() if row.held}
 
     def captured(self) -> dict[str, list[str]]:
         """Return the ids of the captured trades of each partition, in the ledger's order."""

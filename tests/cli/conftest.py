@@ -1,7 +1,7 @@
 """Fixtures: a deployment without workers, and the command line run against it in this process."""
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -57,3 +57,11 @@ def capture(deployment: Settings, redis: "Redis") -> Callable[[], None]:
         ledger.dispose()
 
     return drain
+
+
+@pytest.fixture
+def ledger(deployment: Settings) -> Iterator[Ledger]:
+    """The deployment's ledger, to look into."""
+    ledger = Ledger(deployment)
+    yield ledger
+    ledger.dispose()

@@ -1,17 +1,35 @@
 """What all commands share: one sentence an error, exit codes, help; `db` and `generate`."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
 
-from tests.builders import trade_json
+from tests.builders import PARTITION, trade_json
 from tests.cli.shell import NOWHERE, Run, submit
 from tradecapture.cli import cli
+
+OPERATING = (
+    ["partitions", "show", PARTITION],
+    ["partitions", "pause", PARTITION, "--why", "why"],
+    ["partitions", "resume", PARTITION],
+    ["partitions", "gaps"],
+    ["replay", "T", "--why", "why", "--yes"],
+)
+
+
+def words_of(group: click.Group) -> Iterator[list[str]]:
+    """Yield the words that call each command of a group, and those of the groups in it."""
+    for name, command in sorted(group.commands.items()):
+        yield [name]
+        if isinstance(command, click.Group):
+            yield from ([name, *words] for words in words_of(command))
 
 
 def test_an_unreachable_redis_is_exit_code_3(run: Run) -> None:
     """Every command that needs it says so in one sentence."""
-    for words in (["submit", "-"], ["trade", "T"], ["partitions"], ["reconcile"]):
+    for words in (["submit", "-"], ["trade", "T"], ["partitions"], ["reconcile"], *OPERATING):
         result = run(*words, standard_input=trade_json(), REDIS_URL=NOWHERE)
         assert result.exit_code == 3, words
         assert "Redis does not answer" in result.stderr
@@ -20,7 +38,7 @@ def test_an_unreachable_redis_is_exit_code_3(run: Run) -> None:
 
 def test_an_unreachable_database_is_exit_code_3(run: Run) -> None:
     """Every command that needs it says so in one sentence, and that trades are safe."""
-    for words in (["positions"], ["reconcile"], ["db", "upgrade"], ["trade", "T"]):
+    for words in (["positions"], ["reconcile"], ["db", "upgrade"], ["trade", "T"], *OPERATING):
         result = run(*words, DATABASE_URL="postgresql://127.0.0.1:1/x")
         assert result.exit_code == 3, words
         assert "the database does not answer" in result.stderr
@@ -82,10 +100,13 @@ def test_generated_trades_are_seeded(run: Run, tmp_path: Path) -> None:
     assert "resends and invalid" in result.stderr
 
 
-@pytest.mark.parametrize("name", sorted(cli.commands))
-def test_help_has_examples_and_exit_codes(run: Run, name: str) -> None:
-    """Every command explains itself."""
-    words = [name, "upgrade"] if name == "db" else [name]
+@pytest.mark.parametrize(
+    "words",
+    [words for words in words_of(cli) if words != ["db"]],
+    ids=" ".join,
+)
+def test_help_has_examples_and_exit_codes(run: Run, words: list[str]) -> None:
+    """Every command and subcommand explains itself."""
     result = run(*words, "--help")
     assert result.exit_code == 0
     assert "Examples:" in result.stdout

@@ -4,7 +4,12 @@ import json
 
 from redis import Redis
 
-from tests.cli.shell import NOWHERE, Run, table_row
+from tests.builders import partition_of, submission, submissions
+from tests.cli.shell import NOWHERE, Capture, Run, table_row
+from tradecapture.inbox import Inbox
+from tradecapture.local.waiting import wait_until
+
+PATIENCE_SECONDS = 60.0
 
 
 def test_doctor_finds_a_redis_that_evicts(run: Run, redis: "Redis") -> None:
@@ -47,3 +52,20 @@ def test_doctor_examines_what_it_can_reach(run: Run) -> None:
     assert result.exit_code == 1
     levels = {finding["subject"]: finding["level"] for finding in json.loads(result.stdout)}
     assert (levels["Redis"], levels["broker"], levels["schema"]) == ("FAIL", "FAIL", "OK")
+
+
+def test_doctor_finds_what_waits_for_an_operator(run: Run, inbox: Inbox, capture: Capture) -> None:
+    """A held partition, an old gap in upstream's numbers and a full partition, each with a cure."""
+    numbered = [submission(f"T-{n}", "B1", sequenceNumber=n) for n in (1, 3)]
+    inbox.accept([*numbered, *submissions(2, "B2")])
+    run("partitions", "pause", partition_of("B2"), "--why", "a look")
+    capture()
+
+    def levels() -> dict[str, str]:
+        limits = {"LIMIT_PARTITION": "2", "SEQUENCE_TIMEOUT_SECONDS": "1"}
+        findings = json.loads(run("doctor", "--json", **limits).stdout)
+        return {finding["subject"]: finding["level"] for finding in findings}
+
+    assert wait_until(lambda: levels()["sequence gaps"] == "WARN", PATIENCE_SECONDS)
+    found = levels()
+    assert (found["held partitions"], found["backlog"]) == ("WARN", "FAIL")

@@ -1,14 +1,20 @@
 """Findings: each right setting is OK, each wrong one WARN or FAIL with its cure."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 
 import pytest
 
+from tests.builders import NOW, NOW_MS, PARTITION
 from tradecapture.cli.database_findings import judge_budget, judge_database
 from tradecapture.cli.finding import Finding, Level
+from tradecapture.cli.operating_findings import judge_backlog, judge_gaps, judge_held
 from tradecapture.cli.redis_findings import RedisFacts, judge_redis
 from tradecapture.cli.version_findings import examine_versions, judge_kombu
 from tradecapture.cli.worker_findings import judge_workers
+from tradecapture.inbox import InboxPartition, LaneBacklog
+from tradecapture.ledger.operating_reader import SequenceGap
+from tradecapture.settings import Settings
 
 CONFIG = {
     "appendonly": "yes",
@@ -116,3 +122,48 @@ def test_processes_of_all_workers_are_counted() -> None:
     finding, processes = judge_workers(answers)
     assert (finding.level, processes) == (Level.OK, 8)
     assert judge_workers({})[0].level is Level.WARN
+
+
+def test_held_partitions_are_named() -> None:
+    """A few of them, and how many there are."""
+    assert bad([judge_held([])]) == {}
+    finding = judge_held(["A_B_1", "A_B_2", "A_B_3", "A_B_4"])
+    assert bad([finding]) == {"held partitions": Level.WARN}
+    assert finding.message.startswith("4, ")
+    assert finding.message.endswith("A_B_1, A_B_2, A_B_3, ...")
+
+
+def test_a_sequence_gap_is_found_when_it_is_over_its_time_out() -> None:
+    """A younger one closes by itself."""
+    young = SequenceGap("A_B_1", 3, 5, 1, NOW - timedelta(seconds=299))
+    old = SequenceGap("A_B_2", 3, 5, 1, NOW - timedelta(seconds=301))
+    assert bad([judge_gaps([], NOW_MS, 300), judge_gaps([young], NOW_MS, 300)]) == {}
+    finding = judge_gaps([old, young], NOW_MS, 300)
+    assert bad([finding]) == {"sequence gaps": Level.WARN}
+    assert finding.message == "2, of which 1 are older than 300 s: A_B_2"
+
+
+@pytest.mark.parametrize(
+    ("lanes", "deepest", "level"),
+    [
+        ((0, 0), None, Level.OK),
+        ((79, 79), None, Level.OK),
+        ((80, 0), None, Level.WARN),
+        ((100, 0), None, Level.FAIL),
+        ((79, 79, 2), None, Level.WARN),
+        ((79, 79, 42), None, Level.FAIL),
+        ((45, 0), 39, Level.OK),
+        ((45, 0), 40, Level.WARN),
+        ((55, 0), 50, Level.FAIL),
+    ],
+)
+def test_a_backlog_near_a_limit_is_found(
+    lanes: tuple[int, ...], deepest: int | None, level: Level
+) -> None:
+    """From four fifths of the limit of all lanes, of one, or of a partition; at it nothing goes."""
+    settings = Settings(limit_total=200, limit_lane=100, limit_partition=50)
+    backlogs = [LaneBacklog(lane, waiting, 0) for lane, waiting in enumerate(lanes)]
+    row = InboxPartition(PARTITION, 0, 1, 99, deepest or 0, None, None, 0, None)
+    finding = judge_backlog(backlogs, [] if deepest is None else [row], settings)
+    assert finding.level is level
+    assert (PARTITION in finding.message) == (deepest is not None and level is not Level.OK)

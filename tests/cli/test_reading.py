@@ -6,7 +6,7 @@ from redis import Redis
 
 from tests.builders import PARTITION, lot, trade_json
 from tests.cli.shell import Capture, Run, submit, table_row
-from tradecapture.inbox import Inbox
+from tradecapture.inbox import Hold, Inbox
 from tradecapture.ledger.engine import make_engine
 from tradecapture.ledger.tables import trades
 from tradecapture.settings import Settings
@@ -50,16 +50,16 @@ def test_positions_are_exact(run: Run, capture: Capture) -> None:
 def test_partitions_show_what_waits_and_why(run: Run, inbox: Inbox) -> None:
     """How many wait, since when, who has them, why they are held; one partition if asked."""
     submit(run, trade_json(tradeId="A"), trade_json(tradeId="B", bookId="BOOK2"))
-    inbox.hold("ACC1_BOOK2_US0378331005", "paused by ann")
+    inbox.hold("ACC1_BOOK2_US0378331005", Hold.pause("ann", "a reason"))
     claim = inbox.claim(0, "worker1", 0.0)
     assert claim is not None
     claimed, held = json.loads(run("partitions", "--json").stdout)
     assert (claimed["accepted"], claimed["waiting"], claimed["owner"]) == (1, 1, claim.token)
     assert claimed["leaseMs"] > 0
     assert claimed["oldestAgeMs"] >= 0
-    assert (held["held"], held["owner"]) == ("paused by ann", None)
-    assert "paused by ann" in run("partitions", "ACC1_BOOK2_US0378331005").stdout
-    assert run("partitions", "ACC1_BOOK3_US0378331005").exit_code == 1
+    assert (held["held"], held["owner"]) == ("PAUSED ann: a reason", None)
+    assert "paused by ann" in run("partitions", "show", "ACC1_BOOK2_US0378331005").stdout
+    assert run("partitions", "show", "ACC1_BOOK3_US0378331005").exit_code == 1
 
 
 def test_reconcile_is_clean_and_counts_what_waits(run: Run, capture: Capture) -> None:

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -159,3 +160,55 @@ def test_a_full_redis_is_exit_code_3(run: Run, redis: "Redis") -> None:
         redis.config_set("maxmemory", 0)
     assert result.exit_code == 3
     assert "maxmemory" in result.stderr
+
+
+def test_where_too_many_wait_it_waits_for_room(
+    deployment: Settings, capture: Capture, redis: "Redis"
+) -> None:
+    """Trades beyond the limit are sent again until workers have made room, in their order."""
+    variables = {
+        "TRADECAPTURE_REDIS_URL": deployment.redis_url,
+        "TRADECAPTURE_DATABASE_URL": deployment.database_url,
+        "TRADECAPTURE_LANES": str(deployment.lanes),
+        "TRADECAPTURE_LIMIT_PARTITION": "2",
+    }
+    lines = [trade_json(tradeId=f"T-{number}") for number in range(5)]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tradecapture", "submit", "-"],
+        cwd=ROOT,
+        env={**os.environ, **variables},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    assert process.stdin
+    process.stdin.write(b"\n".join(lines))
+    process.stdin.close()
+    inbox = lane_keys(0).inbox(PARTITION)
+    for left in (2, 2, 1):
+        assert wait_until(partial(_waits, redis, inbox, left), 60)
+        capture()
+    assert process.wait(60) == 0
+    assert process.stdout
+    assert table_row(process.stdout.read().decode(), "accepted")[1] == "5"
+    process.stdout.close()
+
+
+def _waits(redis: "Redis", inbox: str, trades: int) -> bool:
+    return redis.llen(inbox) == trades
+
+
+def test_where_no_room_is_made_it_says_what_is_safe(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Exit code 3: what was accepted is safe, and the same command again does the rest."""
+    monkeypatch.setattr("tradecapture.cli.sending.PATIENCE_SECONDS", 0.0)
+    lines = b"\n".join(trade_json(tradeId=f"T-{number}") for number in range(5))
+    result = run("submit", "-", standard_input=lines, LIMIT_PARTITION="2")
+    assert result.exit_code == 3
+    assert table_row(result.stdout, "accepted")[1] == "2"
+    assert table_row(result.stdout, "not sent: too many trades wait")[1] == "3"
+    assert "2 trades wait in partition" in result.stderr
+    assert "2 trades are safe on disk" in result.stderr
+    result = run("submit", "-", standard_input=lines)
+    assert result.exit_code == 0
+    assert table_row(result.stdout, "accepted before (resent)")[1] == "2"

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.fleet
 
 TRADES = 20_000
 SMALL_BATCH = 50  # trades, so that the kill falls into the middle of hundreds of transactions
-MOVES_AGAIN_SECONDS = 8.0  # a lease of 5 s, the sweep's second, and the capture itself
+MOVES_AGAIN_SECONDS = 8.0  # a lease of 5 s, half a second of the sweep, and the capture itself
 
 
 def test_a_killed_worker_loses_doubles_and_reorders_nothing(

@@ -5,13 +5,13 @@ from decimal import Decimal
 import pytest
 from celery import Celery
 
-from tests.builders import trade
+from tests.builders import PARTITION, submission, trade
 from tests.fleet.account import wait_for
 from tests.fleet.conftest import StartWorker
 from tradecapture import Client
 from tradecapture.bell import submitting_app
 from tradecapture.document import encode
-from tradecapture.routing import SUBMIT_TASK
+from tradecapture.routing import SUBMIT_TASK, lane_of
 
 pytestmark = pytest.mark.fleet
 
@@ -55,6 +55,26 @@ def test_a_mapping_with_decimals_is_exact_and_one_with_floats_is_refused(
     assert b"12345678901234567890.12345678" in (status.document or b"")
     wait_for("it is refused", lambda: b"binary float" in worker.log.read_bytes())
     assert client.status("INEXACT") is None
+
+
+def test_a_trade_for_which_there_is_no_room_is_tried_again(
+    client: Client, sender: Celery, start_worker: StartWorker
+) -> None:
+    """Its sender has gone, so the task comes back until there is room; nothing is dropped."""
+    document = trade(tradeId="NO-ROOM")
+    client.inbox.accept([submission("FIRST")])
+    claim = client.inbox.claim(lane_of(PARTITION, client.settings.lanes), "somebody", 0.0)
+    assert claim is not None
+    client.inbox.clear_bell(claim.lane)  # nobody was rung
+    worker = start_worker("w", limit_partition=1).wait_ready()
+
+    sender.send_task(SUBMIT_TASK, args=(encode(document).decode(),))
+
+    wait_for("there is no room", lambda: b"Retry in" in worker.log.read_bytes())
+    assert client.status("NO-ROOM") is None
+    client.inbox.postpone(claim.lane, claim.token, claim.keys, 0.0)
+    wait_for("both are captured", lambda: _state(client, "NO-ROOM") == "CAPTURED")
+    assert _state(client, "FIRST") == "CAPTURED"
 
 
 def _state(client: Client, trade_id: str) -> str | None:

@@ -1,15 +1,18 @@
 """The state machine: workers that crash, stall and repeat themselves, on a real Redis."""
 
+from itertools import count
+
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from redis import Redis
 
-from tests.builders import partition_of, submission
+from tests.builders import LEFT_OUT, partition_of, submission
 from tests.inbox.model import Hand, ModelPartition
 from tests.inbox.virtual_redis import advance, look
-from tradecapture.inbox import Claim, Inbox, Settlement
+from tradecapture.inbox import Claim, Hold, HoldKind, Inbox, LaneBacklog, Settlement
+from tradecapture.inbox.backlog import read_backlog
 from tradecapture.inbox.keys import lane_keys
-from tradecapture.receipt import Receipt, Refusal
+from tradecapture.receipt import Receipt, Refusal, RefusalCode, Standing
 from tradecapture.routing import lane_of
 from tradecapture.settings import Settings
 from tradecapture.submission import Submission
@@ -17,6 +20,7 @@ from tradecapture.submission import Submission
 LANES = 2
 BOOKS = ("B1", "B2", "B3", "B4", "B5")
 OWNERS = ("ann", "bob", "cem")
+HOLDS = (Hold.pause("ann", "a reason"), Hold.halt("a reason"))
 
 # Real milliseconds pass while virtual seconds do: every length is a multiple of 5 s, so that
 # nothing ends within seconds of a moment at which the model looks.
@@ -25,23 +29,31 @@ BACKOFF_SECONDS = 10
 BACKOFF_LIMIT_SECONDS = 40
 BELL_SECONDS = 50
 STEPS_SECONDS = (5, 10, 20, 50, 100)
+BATCH_TRADES = 5
 
 SETTINGS = Settings(
     lanes=LANES,
     batch_partitions=2,
-    batch_trades=5,
+    batch_trades=BATCH_TRADES,
     lease_seconds=LEASE_SECONDS,
     bell_seconds=BELL_SECONDS,
     backoff_seconds=BACKOFF_SECONDS,
     backoff_limit_seconds=BACKOFF_LIMIT_SECONDS,
+    limit_partition=8,
+    limit_lane=16,
+    sequence_window=3,
 )
 
 LANE_OF = {partition_of(book): lane_of(partition_of(book), LANES) for book in BOOKS}
 
-books = st.sampled_from(BOOKS)
+# Much of what can go wrong needs several steps with one partition: one of each lane has most.
+books = st.sampled_from(("B1", "B1", "B1", "B2", "B2", "B2", *BOOKS))
 lanes = st.integers(0, LANES - 1)
 jitters = st.sampled_from((0.0, 1.0))
 picks = st.integers(0, 1000)
+# Of a trade: its book, and one trade in two has a number of upstream's.
+trades = st.tuples(books, st.integers(-7, 7))
+numbers = st.integers(0, 7)
 
 
 class InboxMachine(RuleBasedStateMachine):
@@ -54,8 +66,10 @@ class InboxMachine(RuleBasedStateMachine):
         self.redis.flushall()
         self.inbox = Inbox(self.redis, SETTINGS)
         self.now = 0.0  # virtual seconds
-        self.sent: list[Submission] = []
-        self.positions: dict[str, int] = {}
+        self.sent: list[Submission] = []  # and accepted
+        self.numbers = count()  # of trades; also of those that were refused
+        self.receipts: dict[str, Receipt] = {}
+        self.left = dict.fromkeys(range(LANES), 0)  # trades, since they were counted first
         self.fences = dict.fromkeys(range(LANES), 0)
         self.model = {name: ModelPartition(name) for name in LANE_OF}
 
@@ -71,24 +85,44 @@ class InboxMachine(RuleBasedStateMachine):
 
     # ------------------------------------------------------------------ ways in
 
-    @initialize(target_books=st.lists(books, min_size=1, max_size=6))
-    def begin_with_work(self, target_books: list[str]) -> None:
+    @initialize(new=st.lists(trades, min_size=1, max_size=6))
+    def begin_with_work(self, new: list[tuple[str, int]]) -> None:
         """Every story begins with some trades."""
-        self.accept(target_books)
+        self.accept(new)
 
-    @rule(target_books=st.lists(books, min_size=1, max_size=6))
-    def accept(self, target_books: list[str]) -> None:
-        """New trades get the next positions of their partitions, in their order."""
-        first = len(self.sent)
-        batch = [submission(f"T-{first + n}", book) for n, book in enumerate(target_books)]
+    @rule(new=st.lists(trades, min_size=1, max_size=6))
+    def accept(self, new: list[tuple[str, int]]) -> None:
+        """New trades get the next positions of their partitions, in order, while there is room."""
+        batch = [
+            submission(
+                f"T-{next(self.numbers)}", book, sequenceNumber=number if number > 0 else LEFT_OUT
+            )
+            for book, number in new
+        ]
         acceptance = self.inbox.accept(batch)
         for sent, answer in zip(batch, acceptance.answers, strict=True):
             partition = self.model[sent.partition_key]
+            if isinstance(answer, Refusal):
+                assert answer.code is self._full(partition)
+                continue
+            assert self._full(partition) is None
             partition.accepted.append(sent.trade_id)
-            assert isinstance(answer, Receipt)
             assert (answer.position, answer.duplicate) == (len(partition.accepted), False)
-            self.positions[sent.trade_id] = answer.position
-        self.sent += batch
+            assert answer.standing is (
+                Standing.ACCEPTED
+                if sent.sequence_number is None
+                else partition.stand(sent.sequence_number, SETTINGS.sequence_window)
+            )
+            self.receipts[sent.trade_id] = answer
+            self.sent.append(sent)
+
+    @rule(book=books)
+    def count_anew(self, book: str) -> None:
+        """An operator deletes a lane's counters; the next trade that arrives counts what waits."""
+        lane = LANE_OF[partition_of(book)]
+        self.redis.delete(lane_keys(lane).backlog)
+        self.left[lane] = 0
+        self.accept([(book, 0)])
 
     @rule(pick=picks)
     def resend(self, pick: int) -> None:
@@ -96,7 +130,9 @@ class InboxMachine(RuleBasedStateMachine):
         sent = self.sent[pick % len(self.sent)]
         (answer,) = self.inbox.accept([sent]).answers
         assert isinstance(answer, Receipt)
-        assert (answer.position, answer.duplicate) == (self.positions[sent.trade_id], True)
+        first = self.receipts[sent.trade_id]
+        assert (answer.position, answer.duplicate) == (first.position, True)
+        assert answer.standing is first.standing
 
     @rule(pick=picks, forget=st.booleans())
     def conflict(self, pick: int, forget: bool) -> None:
@@ -127,6 +163,7 @@ class InboxMachine(RuleBasedStateMachine):
         if len(due) <= SETTINGS.batch_partitions and trades < SETTINGS.batch_trades:
             assert claimed == free, "left out what is due"
         if claim:
+            assert all(each.entries for each in claim.partitions), "claimed without a trade"
             self._take(claim)
 
     @rule(lane=lanes, owner=st.sampled_from(OWNERS))
@@ -134,6 +171,21 @@ class InboxMachine(RuleBasedStateMachine):
         """The reply is lost and the command sent again: what the first took, no one works on."""
         self.claim(lane, owner, 1.0)
         self.claim(lane, owner, 1.0)
+
+    @rule(book=books, owner=st.sampled_from(OWNERS), number=st.integers(0, 3))
+    def take(self, book: str, owner: str, number: int) -> None:
+        """An operator gets the partition that nobody has: held or not, due or not, empty or not."""
+        partition = self.model[partition_of(book)]
+        free = partition.owner(self.now) is None
+        was_due = look(self.redis, LANE_OF)[partition.name].due_in_seconds is not None
+        claim = self.inbox.take(partition.name, owner, number)
+        assert (claim is not None) == free
+        if claim:
+            assert claim.trades == min(number, len(partition.waiting))
+            self._take(claim)
+            if partition.hold:
+                is_due = look(self.redis, LANE_OF)[partition.name].due_in_seconds is not None
+                assert is_due <= was_due, "what is held became due"
 
     @precondition(lambda self: self.hands)
     @rule(pick=picks, number=st.integers(1, 5))
@@ -143,20 +195,40 @@ class InboxMachine(RuleBasedStateMachine):
         partition.write(hand, min(number, len(hand.positions)))
 
     @precondition(lambda self: self.hands)
-    @rule(pick=picks, halts=st.booleans(), times=st.integers(1, 2))
-    def settle(self, pick: int, halts: bool, times: int) -> None:
+    @rule(pick=picks, halts=st.booleans(), upstream=numbers, times=st.integers(1, 2))
+    def settle(self, pick: int, halts: bool, upstream: int, times: int) -> None:
         """A worker settles what it has written: once, twice, or long after it lost its lease."""
         hand, partition, lane = self.pick(pick)
         if hand.stale:
             return
         for _ in range(times):
             owns = hand.is_owner(self.now)
-            settlement = Settlement(hand.partition, hand.written, "halted" if halts else "")
+            why = "halted" if halts else ""
+            settlement = Settlement(hand.partition, hand.written, why, upstream)
             assert self.inbox.settle(lane, hand.claim.token, [settlement]) == [owns]
             if owns:
                 hand.given_back = True
-                partition.settled += hand.written
-                partition.held = partition.held or halts
+                self.left[lane] += hand.written
+                partition.settle(hand.written, upstream, Hold.halt(why) if halts else None)
+                if partition.hold:
+                    seen = look(self.redis, LANE_OF)[partition.name]
+                    assert seen.due_in_seconds is None, "what is held became due"
+
+    @precondition(lambda self: self.hands)
+    @rule(pick=picks, upstream=numbers)
+    def finish(self, pick: int, upstream: int) -> None:
+        """A worker writes and settles all that it has, as most do."""
+        self.write(pick, BATCH_TRADES)
+        self.settle(pick, False, upstream, 1)
+
+    @rule(book=books, owner=st.sampled_from(OWNERS), hold=st.sampled_from(HOLDS))
+    def die_holding(self, book: str, owner: str, hold: Hold) -> None:
+        """A worker dies, an operator holds what it had, and another looks after its lease."""
+        lane = LANE_OF[partition_of(book)]
+        self.claim(lane, owner, 0.0)
+        self.hold(book, hold)
+        self.advance_time(LEASE_SECONDS)
+        self.claim(lane, "another", 0.0)
 
     @precondition(lambda self: self.hands)
     @rule(pick=picks, jitter=jitters)
@@ -181,19 +253,20 @@ class InboxMachine(RuleBasedStateMachine):
 
     # ------------------------------------------------------------------ operators, clocks, bells
 
-    @rule(book=books)
-    def hold(self, book: str) -> None:
-        """An operator pauses a partition."""
+    @rule(book=books, hold=st.sampled_from(HOLDS))
+    def hold(self, book: str, hold: Hold) -> None:
+        """A partition is held; a hold that stands is replaced."""
         partition = self.model[partition_of(book)]
-        assert self.inbox.hold(partition.name, "paused") == (not partition.held)
-        partition.held = True
+        assert self.inbox.hold(partition.name, hold) == (partition.hold is None)
+        partition.hold = hold
 
-    @rule(book=books)
-    def release(self, book: str) -> None:
-        """An operator resumes a partition."""
+    @rule(book=books, kind=st.none() | st.sampled_from(HoldKind))
+    def release(self, book: str, kind: HoldKind | None) -> None:
+        """A partition is released, if it is held in this way."""
         partition = self.model[partition_of(book)]
-        self.inbox.release(partition.name)
-        partition.held = False
+        self.inbox.release(partition.name, kind)
+        if partition.hold and kind in (None, partition.hold.kind):
+            partition.hold = None
 
     @rule(seconds=st.sampled_from(STEPS_SECONDS))
     def advance_time(self, seconds: int) -> None:
@@ -236,16 +309,29 @@ class InboxMachine(RuleBasedStateMachine):
             owner = partition.owner(self.now)
             token = owner.claim.token.encode() if owner else None
             assert looks[name].lock == token, "the lock must be that of the one valid lease"
-            if waiting and not partition.held:
+            assert looks[name].hold == partition.hold
+            assert looks[name].reached == partition.reached, "upstream's number in order last"
+            assert looks[name].ahead == partition.ahead, "upstream's numbers before their turn"
+            if waiting and not partition.hold:
                 left = looks[name].due_in_seconds
                 assert left is not None, "what waits must be due at some time"
                 lease_left = owner.lease_end - self.now if owner else 0
                 assert left <= max(BACKOFF_LIMIT_SECONDS, lease_left) + 1, "and not too late"
 
+    @invariant()
+    def all_is_counted(self) -> None:
+        """Each lane's counters are those of its inboxes."""
+        waiting = dict.fromkeys(range(LANES), 0)
+        for name, partition in self.model.items():
+            waiting[LANE_OF[name]] += len(partition.waiting)
+        assert read_backlog(self.redis, LANES) == [
+            LaneBacklog(lane, waiting[lane], self.left[lane]) for lane in range(LANES)
+        ]
+
     def teardown(self) -> None:
         """In the end, when all is released, a fleet that works captures everything, in order."""
         for book in BOOKS:
-            self.release(book)
+            self.release(book, None)
         for _ in range(200):
             if not any(partition.waiting for partition in self.model.values()):
                 break
@@ -269,7 +355,8 @@ class InboxMachine(RuleBasedStateMachine):
                 settlement = Settlement(hand.partition, hand.written)
                 assert self.inbox.settle(lane, hand.claim.token, [settlement]) == [True]
                 hand.given_back = True
-                partition.settled += hand.written
+                self.left[lane] += hand.written
+                partition.settle(hand.written, 0, None)
 
     def _take(self, claim: Claim) -> None:
         assert claim.fence > self.fences[claim.lane], "the fence must grow"
@@ -277,16 +364,24 @@ class InboxMachine(RuleBasedStateMachine):
         assert claim.trades <= SETTINGS.batch_trades
         assert len(claim.partitions) <= SETTINGS.batch_partitions
         for claimed in claim.partitions:
+            assert claimed.unreadable == ""
             partition = self.model[claimed.partition]
             ids = [entry.submission.trade_id for entry in claimed.entries]
-            assert ids, "claimed without a trade"
             assert ids == partition.waiting[: len(ids)], "not the oldest, in order"
             positions = [entry.position for entry in claimed.entries]
             lease_end = self.now + LEASE_SECONDS
             partition.hands.append(Hand(claim, claimed.partition, positions, lease_end))
 
     def _is_claimable(self, partition: ModelPartition) -> bool:
-        return bool(partition.waiting) and not partition.held and not partition.owner(self.now)
+        return bool(partition.waiting) and not partition.hold and not partition.owner(self.now)
+
+    def _full(self, partition: ModelPartition) -> RefusalCode | None:
+        """Return why a trade of a partition is refused now; None: there is room."""
+        if len(partition.waiting) >= SETTINGS.limit_partition:
+            return RefusalCode.PARTITION_FULL
+        lane = LANE_OF[partition.name]
+        waiting = [len(each.waiting) for each in self.model.values() if LANE_OF[each.name] == lane]
+        return RefusalCode.BACKLOG_FULL if sum(waiting) >= SETTINGS.limit_lane else None
 
     def _due_now(self, lane: int) -> list[str]:
         looks = look(self.redis, LANE_OF)

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass, field
 
-from tradecapture.inbox import Claim
+from tradecapture.inbox import Claim, Hold
+from tradecapture.receipt import Standing
 
 
 @dataclass
@@ -31,7 +32,9 @@ class ModelPartition:
     ledger: list[int] = field(default_factory=list)  # positions in the order of capture
     fence: int = 0  # of the newest claim that wrote
     settled: int = 0  # trades that left the inbox
-    held: bool = False
+    hold: Hold | None = None
+    reached: int = 0  # upstream's number that was in order last
+    ahead: set[int] = field(default_factory=set)  # those that were accepted before their turn
     hands: list[Hand] = field(default_factory=list)
 
     @property
@@ -44,6 +47,33 @@ class ModelPartition:
         owners = [hand for hand in self.hands if hand.is_owner(now)]
         assert len(owners) <= 1, f"{self.name} has two owners"
         return owners[0] if owners else None
+
+    def stand(self, number: int, window: int) -> Standing:
+        """Return how a trade with a number of upstream's stands, and note that it came."""
+        taken = number in self.ahead
+        if taken or not self.reached < number <= self.reached + window:
+            return Standing.REJECTED
+        if number > self.reached + 1:
+            self.ahead.add(number)
+            return Standing.BUFFERED
+        self.reached = number
+        self._follow()
+        return Standing.ACCEPTED
+
+    def settle(self, trades: int, upstream: int, halt: Hold | None) -> None:
+        """Let trades leave, note where the ledger is, and hold unless it is held."""
+        self.settled += trades
+        self.hold = self.hold or halt
+        if upstream and (not self.waiting or upstream > self.reached):
+            self.reached = upstream
+            self.ahead = {number for number in self.ahead if number > upstream}
+            if self.waiting:
+                self._follow()
+
+    def _follow(self) -> None:
+        while self.reached + 1 in self.ahead:
+            self.reached += 1
+            self.ahead.remove(self.reached)
 
     def write(self, hand: Hand, number: int) -> None:
         """Let the ledger take the first trades of a claim: fence first, then what is new."""

@@ -8,7 +8,7 @@ from redis import Redis
 
 from tests.builders import partition_of, submission, submissions
 from tests.inbox.looking import KEYS, claimed, everything, trade_ids, waiting
-from tradecapture.inbox import Inbox, Settlement, connect_redis
+from tradecapture.inbox import Hold, Inbox, Settlement, connect_redis
 from tradecapture.inbox.acceptance import ACCEPT_TRADES
 from tradecapture.local.ports import free_port
 from tradecapture.receipt import Receipt, Refusal, RefusalCode
@@ -168,7 +168,7 @@ def test_a_full_redis_can_still_be_emptied(inbox: Inbox, full_redis: "Redis") ->
     assert inbox.overdue() == [0]
     claim = claimed(inbox)
     assert inbox.renew(0, claim.token, [ONE]) == [True]
-    assert inbox.hold(TWO, "a reason")
+    assert inbox.hold(TWO, Hold.halt("a reason"))
     assert inbox.settle(0, claim.token, [Settlement(ONE, 2)]) == [True]
     assert inbox.postpone(0, claim.token, [TWO], 0.0) == [0]
     inbox.release(TWO)

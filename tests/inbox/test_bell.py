@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from tests.builders import partition_of, submissions
 from tests.inbox.looking import KEYS, claimed, until_gone
-from tradecapture.inbox import Inbox
+from tradecapture.inbox import Hold, Inbox
 from tradecapture.routing import lane_of
 from tradecapture.settings import Settings
 
@@ -77,7 +77,7 @@ def test_the_sweep_rings_only_where_something_is_due(inbox: Inbox, settings: Set
     assert inbox.overdue() == []
     inbox.accept(submissions(1, "B2"))
     inbox.clear_bell(0)
-    inbox.hold(partition_of("B2"), "a reason")
+    inbox.hold(partition_of("B2"), Hold.halt("a reason"))
     assert inbox.overdue() == []
 
 

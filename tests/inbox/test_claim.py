@@ -7,7 +7,7 @@ from msgspec import structs
 
 from tests.builders import partition_of, submission, submissions
 from tests.inbox.looking import KEYS, claimed, claimed_soon, due_in_ms, trade_ids, until_gone
-from tradecapture.inbox import Inbox
+from tradecapture.inbox import Hold, Inbox
 from tradecapture.settings import Settings
 
 ONE, TWO, THREE = partition_of("B1"), partition_of("B2"), partition_of("B3")
@@ -139,7 +139,7 @@ def test_a_partition_found_locked_waits_longer_each_time(inbox: Inbox, settings:
 def test_a_held_partition_is_not_claimed(inbox: Inbox) -> None:
     """Not even if something made it due."""
     inbox.accept([*submissions(1, "B1"), *submissions(1, "B2")])
-    inbox.hold(ONE, "a reason")
+    inbox.hold(ONE, Hold.halt("a reason"))
     inbox.redis.zadd(KEYS.due, {ONE: 0})
     assert claimed(inbox).keys == [TWO]
     assert due_in_ms(inbox.redis, ONE) is None

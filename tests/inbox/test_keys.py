@@ -10,14 +10,14 @@ import pytest
 from redis.client import Monitor
 from redis.crc import key_slot
 
-from tests.builders import PARTITION, partition_of, submissions
-from tradecapture.inbox import Inbox, Settlement
+from tests.builders import PARTITION, partition_of, submission, submissions
+from tradecapture.inbox import Hold, Inbox, Settlement
 from tradecapture.inbox.keys import LANES_KEY, lane_keys
 from tradecapture.inbox.scripts import NAMES
 
 KEYS = lane_keys(7)
 LANE_KEY_NAMES = {name for name in KEYS._fields if name != "prefix"}
-PARTITION_KEY_NAMES = {"inbox", "lock", "seen"}
+PARTITION_KEY_NAMES = {"inbox", "lock", "seen", "ahead"}
 END_OF_STORY = "end of story"
 
 
@@ -49,11 +49,18 @@ def tell_a_story(inbox: Inbox) -> None:
     one, two = partition_of("B1"), partition_of("B2")
     inbox.accept([*submissions(3, "B1"), *submissions(2, "B2")])
     inbox.accept(submissions(1, "B1"))
-    inbox.hold(two, "a reason")
+    inbox.accept([submission(f"N-{n}", "B1", sequenceNumber=n) for n in (1, 3, 2)])
+    inbox.hold(two, Hold.halt("a reason"))
     claim = inbox.claim(0, "owner", 0)
     assert claim is not None
     inbox.renew(0, claim.token, claim.keys)
     inbox.settle(0, claim.token, [Settlement(one, 1)])
+    taken = inbox.take(two, "ann", 1)
+    assert taken is not None
+    inbox.postpone(0, taken.token, [two], 0)
+    taken = inbox.take(two, "ann", 1)
+    assert taken is not None
+    inbox.settle(0, taken.token, [Settlement(two, 0, upstream=7)])
     inbox.release(two)
     claim = inbox.claim(0, "owner", 0)
     assert claim is not None

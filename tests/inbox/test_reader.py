@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 from tests.builders import partition_of, submission, submissions
-from tests.inbox.looking import claimed, everything
-from tradecapture.inbox import Inbox, InboxReader, Settlement
+from tests.inbox.looking import KEYS, claimed, everything
+from tradecapture.inbox import Hold, Inbox, InboxReader, Settlement
 from tradecapture.settings import Settings
 
 ONE = partition_of("B1")
@@ -16,11 +16,16 @@ def test_a_partition_shows_its_depth_owner_and_hold(inbox: Inbox, settings: Sett
     inbox.accept(submissions(5, "B1"))
     inbox.settle(0, claimed(inbox).token, [Settlement(ONE, 2)])
     claim = claimed(inbox, "host-7")
-    inbox.hold(ONE, "a reason")
+    inbox.hold(ONE, Hold.halt("a reason"))
     before = everything(inbox.redis).keys()
     (row,) = reader.partitions()
     assert everything(inbox.redis).keys() == before
-    assert (row.accepted, row.waiting, row.owner, row.held) == (5, 3, claim.token, "a reason")
+    assert (row.accepted, row.waiting, row.owner, row.held) == (
+        5,
+        3,
+        claim.token,
+        Hold.halt("a reason"),
+    )
     assert 99_000 < row.lease_ms <= 100_000
     assert row.oldest_accepted_ms == claim.partitions[0].entries[0].accepted_ms
     assert row == reader.partition(ONE)._replace(lease_ms=row.lease_ms)  # type: ignore[union-attr]
@@ -65,3 +70,33 @@ def test_a_trade_that_left_its_inbox_has_no_entry(inbox: Inbox, settings: Settin
     assert entry is not None
     assert entry.submission.trade_id == "B1-3"
     assert [head.position for head in reader.head(ONE, 10)] == [3]
+
+
+def test_many_partitions_are_read_some_at_a_time(inbox: Inbox, settings: Settings) -> None:
+    """Keys in order, behind any key, each once; and how each of them stands."""
+    inbox.accept([submission(f"T-{number}", f"B{number}") for number in range(1200)])
+    inbox.hold(partition_of("B7"), Hold.halt("a reason"))
+    reader = InboxReader(inbox.redis, settings.lanes)
+    keys = sorted(partition_of(f"B{number}") for number in range(1200))
+    assert reader.keys_after("", 2000) == keys
+    assert reader.keys_after(keys[300], 250) == keys[301:551]
+    assert reader.keys_after("", 9, only_held=True) == [partition_of("B7")]
+    found = reader.some([*keys[300:700], partition_of("unknown")])
+    assert list(found) == keys[300:700]
+    assert {row.waiting for row in found.values()} == {1}
+    assert list(found.values()) == reader.partitions()[300:700]
+
+
+def test_waiting_trades_are_shown_from_the_head_on(inbox: Inbox, settings: Settings) -> None:
+    """Each in its place; one that cannot be read is known by its place alone."""
+    reader = InboxReader(inbox.redis, settings.lanes)
+    inbox.accept([*submissions(3, "B1"), submission("N-1", "B1", sequenceNumber=1)])
+    inbox.settle(0, claimed(inbox).token, [Settlement(ONE, 1)])
+    inbox.redis.lset(KEYS.inbox(ONE), 0, "2 3 1 1 an entry of a newer release")
+    unreadable, second, numbered = reader.waiting(ONE, 10)
+    assert (unreadable.position, unreadable.trade_id, unreadable.accepted_ms) == (2, None, None)
+    assert "run workers of the release" in str(unreadable.unreadable)
+    assert (second.position, second.trade_id, second.unreadable) == (3, "B1-3", None)
+    assert (numbered.position, numbered.sequence_number) == (4, 1)
+    assert reader.waiting(ONE, 2) == [unreadable, second]
+    assert reader.waiting(ONE, 0) == reader.waiting(partition_of("unknown"), 9) == []

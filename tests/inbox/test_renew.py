@@ -1,12 +1,13 @@
 """Renewing: a lease is lengthened by its owner while the transaction runs, and by nobody else."""
 
+import time
 from dataclasses import replace
 
 from tests.builders import partition_of, submissions
 from tests.inbox.looking import KEYS, PATIENCE_SECONDS, claimed, claimed_soon, due_in_ms
 from tradecapture.inbox import Inbox
 from tradecapture.local.waiting import wait_until
-from tradecapture.renewal import Renewal
+from tradecapture.renewal import LONGEST_LEASES, Renewal
 from tradecapture.settings import Settings
 
 ONE, TWO = partition_of("B1"), partition_of("B2")
@@ -46,6 +47,22 @@ def test_the_renewal_keeps_a_claim_alive_for_many_leases(inbox: Inbox, settings:
         outlived = wait_until(lambda: short.claim(0, "another", 0.0) is not None, 0.7)
     assert not outlived
     assert claimed_soon(short, "another").keys == [ONE]
+    renewal.stop()
+
+
+def test_a_capture_that_hangs_does_not_keep_its_partitions(
+    inbox: Inbox, settings: Settings
+) -> None:
+    """After twelve leases its claim is renewed no more, and another gets the partition."""
+    lease_seconds = 0.05
+    short = Inbox(inbox.redis, replace(settings, lease_seconds=lease_seconds))
+    short.accept(submissions(1, "B1"))
+    renewal = Renewal(short, lease_seconds)
+    renewal.start()
+    with renewal.of(claimed(short, "hanging")):
+        began = time.monotonic()
+        assert claimed_soon(short, "another").keys == [ONE]
+        assert time.monotonic() - began > LONGEST_LEASES * lease_seconds * 0.9
     renewal.stop()
 
 

@@ -1,8 +1,5 @@
 """Whatever a fleet does, nothing is lost, doubled or reordered; and this test would notice."""
 
-from hashlib import sha1
-from typing import Any
-
 import pytest
 from hypothesis import Phase
 from hypothesis import settings as hypothesis_settings
@@ -10,6 +7,7 @@ from hypothesis.stateful import run_state_machine_as_test
 from redis import Redis
 
 from tests.inbox.machine import InboxMachine
+from tests.inbox.mutation import mutated
 from tradecapture.inbox import scripts
 
 STEPS = 40  # of one story; each mutation below shows within so many
@@ -20,13 +18,34 @@ MUTATIONS = [
     ("accept", "if seen then", "if false then"),
     ("accept", "HINCRBY', positions, partition, 1", "HINCRBY', positions, partition, 2"),
     ("accept", "redis.call('ZADD', due, 'NX', now, partition)", ""),
-    ("accept", "first_digest == digest and", "true and"),
+    ("accept", "local same = first_digest == digest", "local same = true"),
+    ("accept", "HINCRBY', backlog, 'accepted', appended", "HINCRBY', backlog, 'accepted', 1"),
+    ("accept", "if length[partition] >= partition_limit", "if false"),
+    ("accept", "return waiting >= lane_limit and", "return false and"),
+    ("accept", "counted[1] + redis.call('LLEN', prefix .. 'inbox:' .. partition)", "counted[1]"),
+    ("accept", "wanted <= last or", ""),
+    ("accept", "wanted > last + window", "false"),
+    ("accept", "number, number) == 1 and", "number, number) and"),
+    ("accept", "while redis.call('ZREM', ahead, text(last + 1)) == 1", "while false"),
+    ("accept", "stamp .. standing .. ' '", "stamp .. ' '"),
     ("claim", "'NX', 'PX', lease", "'PX', lease"),
     ("claim", "redis.call('HEXISTS', held, partition) == 1 or", ""),
     ("claim", "'ZADD', due, text(now + lease), partition", "'ZREM', due, partition"),
     ("claim", "claimed, from = {partition}, 0", "claimed, from = {partition}, 1"),
     ("claim", "fence = math.max(now_us,", "fence = math.min(7,"),
+    ("take", "if redis.call('EXISTS', lock) == 1 then return {} end", ""),
+    ("take", "redis.call('SET', lock, token, 'PX', lease)", "redis.call('SET', lock, token)"),
+    ("take", "redis.call('HEXISTS', held, partition) == 0 and", ""),
+    ("take", "'ZADD', due, text(math.floor(now_us / 1000) + lease),", "'ZREM', due,"),
+    ("take", "fence = math.max(now_us,", "fence = math.min(7,"),
     ("settle", "redis.call('GET', lock) == token", "true"),
+    ("settle", "'settled', removed)", "'settled', removed + 1)"),
+    ("settle", "'HSETNX'", "'HSET'"),
+    ("settle", "and redis.call('HEXISTS', held, partition) == 0", ""),
+    ("settle", "waiting == 0 or tonumber(reached) > predicted", "tonumber(reached) > predicted"),
+    ("settle", "waiting == 0 or tonumber(reached) > predicted", "true"),
+    ("settle", "redis.call('ZREMRANGEBYSCORE', ahead, '-inf', reached)", ""),
+    ("settle", "while waiting > 0 and", "while false and"),
     ("settle", "redis.call('DEL', lock)", ""),
     ("settle", "'LTRIM', inbox, written,", "'LTRIM', inbox, written + 1,"),
     ("settle", "redis.call('ZADD', due, now, partition)", "redis.call('ZREM', due, partition)"),
@@ -34,6 +53,7 @@ MUTATIONS = [
     ("postpone", "redis.call('ZADD', due,", "redis.call('ZREM', due,"),
     ("renew", "redis.call('GET', lock) == token", "true"),
     ("hold", "redis.call('HSET', KEYS[2], ARGV[i], ARGV[2])", "1"),
+    ("release", "(kind == 'PAUSED') == (", "('PAUSED' == 'PAUSED') == ("),
     ("release", "redis.call('ZADD', KEYS[1], 'NX', now, ARGV[i])", ""),
     ("ring", "if redis.call('ZCOUNT', KEYS[1], '-inf', now) == 0", "if false"),
 ]  # fmt: skip
@@ -84,9 +104,6 @@ def test_a_mutated_script_is_caught(
 
 
 def _use(monkeypatch: pytest.MonkeyPatch, script: str, right: str, wrong: str) -> None:
-    sources: dict[str, Any] = dict(scripts._SOURCES)
-    assert sources[script].count(right) == 1, f"{script}.lua does not say {right!r} once"
-    sources[script] = sources[script].replace(right, wrong)
-    digest = sha1(sources[script].encode(), usedforsecurity=False).hexdigest()
+    sources, named_by = mutated(script, right, wrong)
     monkeypatch.setattr(scripts, "_SOURCES", sources)
-    monkeypatch.setattr(scripts, "_NAMED_BY", {**scripts._NAMED_BY, script: digest})
+    monkeypatch.setattr(scripts, "_NAMED_BY", named_by)

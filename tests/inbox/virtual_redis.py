@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from redis import Redis
 
+from tradecapture.inbox import Hold
 from tradecapture.inbox.keys import lane_keys
 
 # One script each, so that no real time passes between the keys of one step.
@@ -36,7 +37,10 @@ for index = 1, #ARGV, 2 do
     score and tostring(score - now) or false,
     redis.call('GET', prefix .. 'lock:' .. partition),
     redis.call('EXISTS', prefix .. 'bell'),
+    redis.call('HGET', prefix .. 'held', partition),
     entries,
+    redis.call('HGET', prefix .. 'upstream', partition),
+    redis.call('ZRANGE', prefix .. 'ahead:' .. partition, 0, -1),
   }
 end
 return reply
@@ -49,7 +53,10 @@ class Look(NamedTuple):
     due_in_seconds: float | None  # None: it is not in the due set
     lock: bytes | None
     bell: bool  # of its lane
+    hold: Hold | None
     entries: list[tuple[int, str]]  # position and trade id
+    reached: int  # upstream's number that was in order last
+    ahead: set[int]  # upstream's numbers that were accepted before their turn
 
     @property
     def is_due(self) -> bool:
@@ -77,9 +84,14 @@ def look(redis: "Redis", lane_of_partition: dict[str, int]) -> dict[str, Look]:
             None if due is None else float(due) / 1000,
             lock,
             bool(bell),
+            Hold.decode(hold.decode()) if hold else None,
             [_position_and_id(entry) for entry in entries],
+            int(reached or 0),
+            {int(number) for number in ahead},
         )
-        for partition, (due, lock, bell, entries) in zip(lane_of_partition, replies, strict=True)
+        for partition, (due, lock, bell, hold, entries, reached, ahead) in zip(
+            lane_of_partition, replies, strict=True
+        )
     }
 
 

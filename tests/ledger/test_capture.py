@@ -60,6 +60,8 @@ def test_a_captured_trade_is_a_row_with_everything_about_it(ledger: Ledger) -> N
             task_id=TASK,
             correlation_id="c-1",
             document=sent.document.decode(),
+            sequence_number=None,
+            buffered_at=None,
         )
     ]
 

@@ -1,4 +1,4 @@
-"""Several workers at once, on PostgreSQL: one effect a trade, one order a partition."""
+"""Several workers at once, where many can write: one effect a trade, one order a partition."""
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -25,11 +25,12 @@ PATIENCE_SECONDS = 30.0
 Work = Callable[[Ledger], list[PartitionVerdict]]
 
 
-@pytest.fixture
-def ledgers(postgresql_settings: Settings) -> Iterator[list[Ledger]]:
+@pytest.fixture(params=["postgresql", pytest.param("mssql", marks=pytest.mark.mssql)])
+def ledgers(request: pytest.FixtureRequest, settings: Settings) -> Iterator[list[Ledger]]:
     """A ledger for each worker, with connections of its own."""
+    url = request.getfixturevalue(f"{request.param}_url")
     # Four workers at the same few rows in a loop are more contention than retries are made for.
-    patient = replace(postgresql_settings, retry_attempts=50)
+    patient = replace(settings, database_url=url, retry_attempts=50)
     made = [Ledger(patient) for _ in range(WORKERS)]
     yield made
     for ledger in made:

@@ -53,7 +53,7 @@ def test_a_resend_at_another_position_is_a_duplicate(ledger: Ledger) -> None:
     assert (verdict.written, outcomes_of(verdict)) == (1, {Outcome.DUPLICATE: 1})
     (row,) = exception_rows(ledger)
     assert (row.outcome, row.position, row.digest) == ("DUPLICATE", 2, ONE.digest)
-    assert row.reason == f"captured before: position 1 of {PARTITION}"
+    assert row.reason == f"accepted before: position 1 of {PARTITION}"
     assert shares(ledger) == 1000
 
 

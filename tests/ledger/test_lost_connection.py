@@ -8,8 +8,9 @@ import pytest
 from sqlalchemy import Engine, event, make_url, text
 
 from tests.builders import NOW, PARTITION, claim, entry, submission
+from tests.faults.deployment import POSTGRESQL_SOCKET
+from tests.faults.proxy import Proxy
 from tests.ledger.conftest import MakeLedger
-from tests.ledger.cut_connection import CutConnection
 from tests.ledger.reading import (
     TASK,
     capture,
@@ -23,6 +24,8 @@ from tests.ledger.reading import (
 from tradecapture.ledger import Ledger
 from tradecapture.ledger.tables import exceptions
 from tradecapture.settings import Settings
+
+COMMIT = b"COMMIT\0"  # as psycopg sends it
 
 
 def terminate_at(ledger: Ledger, database: Engine, statement: str) -> list[int]:
@@ -57,25 +60,25 @@ def test_a_connection_that_is_cut_is_replaced(
 
 
 @pytest.fixture
-def cut_connection(
+def proxied(
     postgresql_settings: Settings, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[CutConnection, str]]:
+) -> Iterator[tuple[Proxy, str]]:
     """A proxy before the server, and the folder to connect to."""
     server_folder = make_url(postgresql_settings.database_url).query["host"]
     assert isinstance(server_folder, str)
-    folder = Path(tmp_path_factory.mktemp("cut"))
-    with CutConnection(server_folder, folder) as proxy:
+    folder = tmp_path_factory.mktemp("cut")
+    with Proxy(folder / POSTGRESQL_SOCKET, Path(server_folder) / POSTGRESQL_SOCKET) as proxy:
         yield proxy, str(folder)
 
 
 def test_a_commit_whose_answer_was_lost_has_one_effect(
-    make_ledger: MakeLedger, cut_connection: tuple[CutConnection, str]
+    make_ledger: MakeLedger, proxied: tuple[Proxy, str]
 ) -> None:
     """It had committed: the next attempt reads what is there and counts it as done."""
-    proxy, folder = cut_connection
+    proxy, folder = proxied
     ledger = make_ledger(host=folder)
     capture(ledger, *waiting_trades(1))
-    proxy.cut_commits(1)
+    proxy.lose_answers(COMMIT)
     (verdict,) = capture(ledger, *waiting_trades(3), fence=2)
     assert proxy.cuts == 1
     assert verdict == nothing_new(PARTITION, 3)
@@ -84,12 +87,12 @@ def test_a_commit_whose_answer_was_lost_has_one_effect(
 
 
 def test_a_park_whose_answer_was_lost_has_one_effect(
-    make_ledger: MakeLedger, cut_connection: tuple[CutConnection, str]
+    make_ledger: MakeLedger, proxied: tuple[Proxy, str]
 ) -> None:
     """The partition is halted once, by one recorded trade."""
-    proxy, folder = cut_connection
+    proxy, folder = proxied
     ledger = make_ledger(host=folder)
-    proxy.cut_commits(1)
+    proxy.lose_answers(COMMIT)
     at_fault = entry(submission())
     verdict = ledger.park(claim(at_fault), at_fault, "reason", TASK, lambda: NOW)
     assert proxy.cuts == 1

@@ -1,30 +1,24 @@
-"""SQL Server without one: the SQL that it would get, and the errors that its driver would raise."""
+"""SQL Server without a server: the SQL that it gets, and what its connections are told."""
 
+import ast
 import json
-import os
 import re
 from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
-import pymssql
 import pytest
-from pymssql import _mssql
-from sqlalchemy import Select, Table
+from sqlalchemy import CompoundSelect, Select, Table
 from sqlalchemy.dialects.mssql import pymssql as sqlalchemy_pymssql
 from sqlalchemy.exc import DBAPIError
 
-from tests.conftest import MSSQL_VARIABLE
-from tradecapture.ledger.dialects import mssql as dialect_module
-from tradecapture.ledger.dialects.mssql import (
-    CONNECTION_PROPERTIES,
-    MssqlDialect,
-    error_numbers,
-    insert_sql,
-    update_sql,
-)
+import tradecapture.ledger as ledger_package
+from tradecapture.ledger.dialects.mssql import MssqlDialect
+from tradecapture.ledger.dialects.mssql.bulk import insert_sql, rows_json, update_sql
+from tradecapture.ledger.dialects.mssql.dialect import CONNECTION_PROPERTIES
 from tradecapture.ledger.engine import make_engine
 from tradecapture.ledger.rows import ExceptionRow, OutboxRow, PartitionRow, TradeRow
 from tradecapture.ledger.tables import exceptions, outbox, partitions, trades
@@ -44,29 +38,15 @@ ROWS: list[tuple[Table, type[Any]]] = [
 ]
 
 
-@pytest.mark.mssql
-@pytest.mark.skipif(
-    MSSQL_VARIABLE not in os.environ,
-    reason=f"no SQL Server: with {MSSQL_VARIABLE} set to the URL of one, every test of the "
-    "ledger runs on it too",
-)
-def test_the_suite_runs_on_sql_server() -> None:
-    """The URL that the environment names is one that the ledger can use."""
-    engine, dialect = make_engine(os.environ[MSSQL_VARIABLE], pool_size=1, timeout_seconds=10)
-    assert dialect.name == "mssql"
-    with engine.connect() as connection:
-        assert dialect.server_findings(connection)
-
-
-def compiled(query: Select[Any]) -> str:
+def compiled(query: Select[Any] | CompoundSelect[Any]) -> str:
     """Return a query's text for SQL Server."""
     return str(query.compile(dialect=sqlalchemy_pymssql.dialect(paramstyle="pyformat")))
 
 
 def statements() -> Iterable[str]:
     """Return the text of every statement that a capture sends to SQL Server."""
-    transaction = LedgerTransaction(DIALECT)
-    for query in (transaction._lock, transaction._captured, transaction._recorded):
+    transaction = LedgerTransaction(DIALECT, 100)
+    for query in (transaction._lock, transaction._known, transaction._buffered):
         yield compiled(query)
     for table, row in ROWS:
         yield insert_sql(table, tuple(row._fields))
@@ -83,17 +63,29 @@ def test_no_statement_is_foreign_to_sql_server() -> None:
 
 def test_rows_are_locked_by_a_hint_in_key_order() -> None:
     """FOR UPDATE compiles to nothing there, so the hint says it."""
-    text = compiled(LedgerTransaction(DIALECT)._lock)
+    text = compiled(LedgerTransaction(DIALECT, 100)._lock)
     assert "FROM partitions WITH (UPDLOCK, ROWLOCK)" in text
     assert text.endswith("ORDER BY partitions.partition_key")
 
 
-@pytest.mark.parametrize(
-    ("query", "length"), [("_lock", 302), ("_captured", 100), ("_recorded", 100)]
-)
+def test_whatever_locks_has_the_hint() -> None:
+    """FOR UPDATE stands nowhere in the product without the hint that SQL Server needs."""
+    package = Path(ledger_package.__file__).parents[1]
+    locking = [
+        node
+        for module in package.rglob("*.py")
+        for node in ast.walk(ast.parse(module.read_text()))
+        if isinstance(node, ast.Attribute) and node.attr == "with_for_update"
+    ]
+    assert locking
+    for node in locking:
+        assert "with_hint(partitions, 'WITH (UPDLOCK, ROWLOCK)', 'mssql')" in ast.unparse(node)
+
+
+@pytest.mark.parametrize(("query", "length"), [("_lock", 302), ("_known", 100)])
 def test_many_values_are_one_json_parameter_of_the_columns_type(query: str, length: int) -> None:
     """Cast and collated as the column is: the index is used, and case is not ignored."""
-    text = compiled(getattr(LedgerTransaction(DIALECT), query))
+    text = compiled(getattr(LedgerTransaction(DIALECT, 100), query))
     assert f".value AS NVARCHAR({length})) {BIN2}" in text
     assert re.search(r"FROM openjson\(%\((keys|ids)\)s\)", text)
     assert DIALECT.array(['a"b', "ä"]) == '["a\\"b", "ä"]'
@@ -133,70 +125,9 @@ def test_values_are_exact_in_json() -> None:
     """Decimals as text without exponents, times with microseconds, text as it is."""
     moment = datetime(2026, 1, 15, 9, 30, 0, 123456, UTC)
     row = (Decimal("1E+3"), Decimal("0.00000001"), moment, date(2026, 1, 5), None, 7, "ä'%s\n")
-    assert json.loads(dialect_module._json([row])) == [
+    assert json.loads(rows_json([row])) == [
         ["1000", "0.00000001", "2026-01-15T09:30:00.123456", "2026-01-05", None, 7, "ä'%s\n"]
     ]
-
-
-DEADLOCK = (1205, b"Transaction was deadlocked on lock resources")
-
-# As pymssql 2.4 makes them: execute, connect, commit, and the unwrapped one of executemany.
-SHAPES = {
-    "execute": pymssql.OperationalError(*DEADLOCK),
-    "connect": pymssql.OperationalError(DEADLOCK),
-    "commit": pymssql.OperationalError(f"Cannot commit transaction: {DEADLOCK}"),
-    "executemany": _mssql.MSSQLDatabaseException(DEADLOCK),
-}
-
-
-@pytest.mark.parametrize("shape", SHAPES)
-def test_a_deadlock_is_known_in_every_shape(shape: str) -> None:
-    """Raw, and wrapped by SQLAlchemy."""
-    error = SHAPES[shape]
-    assert error_numbers(error) == {1205}
-    assert DIALECT.is_transient(error)
-    assert DIALECT.is_transient(DBAPIError("EXEC", {}, error))
-    assert not DIALECT.is_integrity_error(error)
-
-
-@pytest.mark.parametrize("number", [2601, 2627])
-def test_a_key_given_twice_is_retried_and_known(number: int) -> None:
-    """Another capture was first: the next attempt reads what it wrote."""
-    for error in (
-        pymssql.IntegrityError(number, b"Violation of PRIMARY KEY"),
-        _mssql.MSSQLDatabaseException((number, b"Violation of PRIMARY KEY")),
-    ):
-        assert DIALECT.is_integrity_error(error)
-        assert DIALECT.is_transient(DBAPIError("EXEC", {}, error))
-
-
-@pytest.mark.parametrize("number", [1222, 3960, 20002, 20004, 20047, 208, 3906, 9002, 40613])
-def test_what_is_no_trades_fault_is_retried(number: int) -> None:
-    """Time-outs, lost connections, full disks, missing tables, replicas."""
-    assert DIALECT.is_transient(pymssql.OperationalError(number, b"text"))
-
-
-@pytest.mark.parametrize(
-    "error",
-    [
-        pymssql.OperationalError(8152, b"String or binary data would be truncated"),
-        pymssql.OperationalError(2628, b"Truncated value: 'T-1205 20003'"),
-        pymssql.DataError(8115, b"Arithmetic overflow"),
-        ValueError("invalid character (byte 1205)"),
-    ],
-)
-def test_a_trades_fault_is_not_retried(error: Exception) -> None:
-    """Not even if the text quotes a trade whose id is the number of a deadlock."""
-    assert not DIALECT.is_transient(error)
-    assert not DIALECT.is_transient(DBAPIError("EXEC", {}, error))
-
-
-def test_a_real_refused_connection_is_known() -> None:
-    """The driver's own error, from a port at which nobody listens."""
-    with pytest.raises(pymssql.OperationalError) as refused:
-        pymssql.connect(server="127.0.0.1", port=str(free_port()), login_timeout=1)
-    assert error_numbers(refused.value) & dialect_module.DISCONNECT_NUMBERS
-    assert DIALECT.is_transient(refused.value)
 
 
 def test_an_engine_uses_pymssql_and_gives_an_unreachable_server_back() -> None:
@@ -227,4 +158,5 @@ def test_connections_keep_microseconds_and_are_bounded() -> None:
         "login_timeout": 3,
         "conn_properties": CONNECTION_PROPERTIES,
         "use_datetime2": True,
+        "read_only": False,
     }

@@ -57,7 +57,8 @@ def test_an_administrator_can_read_the_sql(
     text = capsys.readouterr().out
     for table in metadata.sorted_tables:
         assert f"CREATE TABLE {table.name} (" in text
-        assert all(f"    {column.name} " in text for column in table.columns)
+        # A column is in CREATE TABLE, or added by a later revision.
+        assert all(f" {column.name} " in text for column in table.columns)
     for index in ("trades_partition_sequence", "exceptions_trade"):
         assert f"INDEX {index} ON" in text
 

@@ -14,6 +14,9 @@ from tradecapture.api.correlation import echo_correlation_id, names_unsound_id
 from tradecapture.api.health import Health, health, management_health
 from tradecapture.api.jobs import job_status
 from tradecapture.api.page import assets, openapi_config
+from tradecapture.api.partitions.acting import act
+from tradecapture.api.partitions.documentation import action_paths
+from tradecapture.api.partitions.reading import partition, partitions
 from tradecapture.api.paths import BASE
 from tradecapture.api.problem import EXCEPTION_HANDLERS, ProblemError
 from tradecapture.api.schemas import component_schemas
@@ -55,7 +58,10 @@ def create_app(settings: Settings | None = None) -> Litestar:
 def _app(service: Service) -> Litestar:
     api = Router(
         BASE,
-        route_handlers=[capture, capture_batch, trade, trade_named_batch, job_status, health],
+        route_handlers=[
+            *(capture, capture_batch, trade, trade_named_batch, job_status),
+            *(partitions, partition, act, health),
+        ],
         request_max_body_size=service.client.settings.trade_bytes,
     )
     app = Litestar(
@@ -70,8 +76,9 @@ def _app(service: Service) -> Litestar:
         logging_config=None,
     )
     # Litestar fills the schemas with those that it derives from handlers; ours read bytes.
-    schemas: Any = app.openapi_schema.components.schemas
-    schemas.update(component_schemas())
+    document: Any = app.openapi_schema
+    document.components.schemas.update(component_schemas())
+    document.paths.update(action_paths())
     return app
 
 

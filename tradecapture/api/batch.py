@@ -19,7 +19,7 @@ from tradecapture.api.documentation import BATCH
 from tradecapture.api.headers import read_headers, require_media_type
 from tradecapture.api.media_types import JSON, NDJSON
 from tradecapture.api.paths import CAPTURE, JOB_STATUS
-from tradecapture.api.problem import ProblemError, field_problems, unavailable
+from tradecapture.api.problem import ProblemError, field_problems, full, unavailable
 from tradecapture.api.service import Service, service_of
 from tradecapture.receipt import Answer, Receipt, Refusal, RefusalCode
 from tradecapture.shape import Problem
@@ -97,6 +97,9 @@ def _answer(
         detail = "no trade of the batch was accepted; see the result of each"
         if RefusalCode.UNAVAILABLE in codes:
             raise unavailable(detail, results=results)
+        for code in (RefusalCode.BACKLOG_FULL, RefusalCode.PARTITION_FULL):
+            if code in codes:
+                raise full(code, detail, _retry_after(answers), results=results)
         raise ProblemError(400, RefusalCode.INVALID, detail, results=results)
     kept = _keep_job(service, job_id, BatchJob(now, list(dict.fromkeys(accepted)), refused))
     return BatchBody(
@@ -110,6 +113,12 @@ def _answer(
         refused_trades=refused,
         results=results,
     )
+
+
+def _retry_after(answers: list[Answer]) -> int:
+    """Return in how many seconds there will be room for each trade that found none."""
+    waits = (answer.retry_after_seconds for answer in answers if isinstance(answer, Refusal))
+    return max(seconds or 0 for seconds in waits)
 
 
 def _keep_job(service: Service, job_id: str, job: BatchJob) -> bool:
@@ -128,12 +137,13 @@ def _result(document: BatchDocument, answer: Answer) -> BatchResult:
         return BatchResult(
             index=document.place,
             trade_id=answer.trade_id,
-            status="ACCEPTED",
+            status=answer.standing.value,
             line=line,
             duplicate=answer.duplicate,
             job_id=answer.job_id,
             partition_key=answer.partition_key,
             position=answer.position,
+            message=answer.why or UNSET,
         )
     return BatchResult(
         index=document.place,
@@ -141,6 +151,7 @@ def _result(document: BatchDocument, answer: Answer) -> BatchResult:
         status="REFUSED",
         line=line,
         code=answer.code,
+        retry_after_seconds=answer.retry_after_seconds or UNSET,
         message=answer.message,
         problems=field_problems(answer.problems) or UNSET,
     )

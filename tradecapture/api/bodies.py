@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
 from tradecapture.outcome import Outcome
+from tradecapture.receipt import Standing
 from tradecapture.status import TradeState
 
 Percent = Annotated[int, Meta(ge=0, le=100)]
@@ -22,9 +23,12 @@ class FieldProblem(Struct, frozen=True):
 
 
 class AcceptedBody(Struct, frozen=True, rename="camel"):
-    """A trade is safe on disk. A resend is answered with the first job id again."""
+    """A trade is safe on disk. A resend is answered with the first job id again.
 
-    status: Literal["ACCEPTED"]
+    By upstream's number it is in order (or not numbered), buffered until its turn, or rejected.
+    """
+
+    status: Standing
     trade_id: str
     job_id: str
     partition_key: str
@@ -56,13 +60,16 @@ class BatchResult(Struct, frozen=True, rename="camel"):
 
     index: Annotated[int, Meta(ge=0, description="place in the batch, from 0")]
     trade_id: str | None
-    status: Literal["ACCEPTED", "REFUSED"]
+    status: Literal["ACCEPTED", "BUFFERED", "REJECTED", "REFUSED"]
     line: Annotated[int, Meta(ge=1, description="line of NDJSON, from 1")] | UnsetType = UNSET
     duplicate: Annotated[bool, Meta(description="accepted before")] | UnsetType = UNSET
     job_id: str | UnsetType = UNSET
     partition_key: str | UnsetType = UNSET
     position: int | UnsetType = UNSET
     code: Annotated[str, Meta(description="why it was refused")] | UnsetType = UNSET
+    retry_after_seconds: (
+        Annotated[int, Meta(ge=1, description="too many wait: send it again then")] | UnsetType
+    ) = UNSET
     message: str | UnsetType = UNSET
     problems: Sequence[FieldProblem] | UnsetType = UNSET
 

@@ -17,10 +17,10 @@ from tradecapture.api.gathering import GatheringFullError
 from tradecapture.api.headers import SubmissionHeaders, read_headers, require_media_type
 from tradecapture.api.media_types import JSON
 from tradecapture.api.paths import CAPTURE, JOB_STATUS
-from tradecapture.api.problem import ProblemError, field_problems, unavailable
+from tradecapture.api.problem import ProblemError, field_problems, full, unavailable
 from tradecapture.api.service import Service, service_of
 from tradecapture.api.trade import trade_body
-from tradecapture.receipt import Receipt, Refusal, RefusalCode
+from tradecapture.receipt import Receipt, Refusal, RefusalCode, Standing
 from tradecapture.status import TradeStatus
 from tradecapture.submission import Invalid, Submission, read_submission
 
@@ -69,6 +69,8 @@ def _read(body: bytes, headers: SubmissionHeaders, correlation_id: str) -> Submi
 def _refuse(refusal: Refusal) -> NoReturn:
     if refusal.code is RefusalCode.UNAVAILABLE:
         raise unavailable(refusal.message)
+    if refusal.code.is_full:
+        raise full(refusal.code, refusal.message, refusal.retry_after_seconds)
     status = 409 if refusal.code is RefusalCode.CONFLICT else 400
     problems = field_problems(refusal.problems)
     raise ProblemError(status, refusal.code, refusal.message, problems=problems)
@@ -83,16 +85,24 @@ async def _accepted(service: Service, receipt: Receipt, wait_seconds: int) -> AS
             return ASGIResponse(body=_encode(trade_body(status)), headers=headers)
     job_id = receipt.job_id
     body = AcceptedBody(
-        status="ACCEPTED",
+        status=receipt.standing,
         trade_id=receipt.trade_id,
         job_id=job_id,
         partition_key=receipt.partition_key,
-        message="the trade was accepted before; this is its first receipt"
-        if receipt.duplicate
-        else "the trade is safe and waits to be captured",
+        message=_message(receipt),
         status_url=JOB_STATUS.format(job_id),
     )
     return ASGIResponse(body=_encode(body), status_code=202, headers=headers)
+
+
+def _message(receipt: Receipt) -> str:
+    if receipt.duplicate:
+        message = "the trade was accepted before; this is its first receipt"
+    elif receipt.standing is Standing.REJECTED:
+        message = "the trade is safe, but will be recorded as rejected"
+    else:
+        message = "the trade is safe and waits to be captured"
+    return f"{message}: {receipt.why}" if receipt.why else message
 
 
 async def _outcome(service: Service, trade_id: str, wait_seconds: int) -> TradeStatus | None:

@@ -15,7 +15,6 @@ from tradecapture.api.bodies import JobBody, JobResult, JobStatus
 from tradecapture.api.documentation import JOB
 from tradecapture.api.problem import not_found
 from tradecapture.api.service import Service, service_of
-from tradecapture.api.trade import find_trade
 from tradecapture.outcome import Outcome
 from tradecapture.receipt import trade_id_of
 from tradecapture.status import TradeState, TradeStatus
@@ -37,7 +36,7 @@ async def job_status(request: Request[Any, Any, Any]) -> ASGIResponse:
 
 def _job_body(service: Service, job_id: str) -> JobBody | None:
     if (trade_id := trade_id_of(job_id)) is not None:
-        status = find_trade(service, trade_id)
+        status = service.client.status(trade_id)
         return None if status is None else trade_job(job_id, status)
     job = service.batch_jobs.find(job_id) if is_batch_job_id(job_id) else None
     if job is None:
@@ -51,6 +50,10 @@ def trade_job(job_id: str, status: TradeStatus) -> JobBody:
         TradeState.ACCEPTED: (JobStatus.PENDING, "the trade is safe and waits to be captured"),
         TradeState.CAPTURED: (JobStatus.COMPLETED, "the trade is captured"),
         TradeState.REJECTED: (JobStatus.FAILED, "the trade was rejected"),
+        TradeState.BUFFERED: (
+            JobStatus.PENDING,
+            "the trade is safe in the ledger and waits for upstream's lower numbers",
+        ),
         TradeState.PARKED: (JobStatus.FAILED, "the trade is parked until an operator decides"),
     }[status.status]
     waits = job_status is JobStatus.PENDING

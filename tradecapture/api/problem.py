@@ -18,6 +18,7 @@ from tradecapture.api.bodies import BatchResult, FieldProblem, Timestamp
 from tradecapture.api.correlation import correlation_id_of
 from tradecapture.api.media_types import PROBLEM_JSON
 from tradecapture.inbox import LaneCountError
+from tradecapture.ledger import LedgerUnavailableError
 from tradecapture.receipt import RefusalCode
 from tradecapture.shape import Problem
 
@@ -81,6 +82,22 @@ def unavailable(detail: str, **more: Any) -> ProblemError:
     return ProblemError(503, RefusalCode.UNAVAILABLE, detail, headers=headers, **more)
 
 
+def full(
+    code: RefusalCode, detail: str, retry_after_seconds: int | None, **more: Any
+) -> ProblemError:
+    """Return the problem of a backlog that takes no more: of a partition 429, of more 503."""
+    status = 429 if code is RefusalCode.PARTITION_FULL else 503
+    headers = {"Retry-After": str(retry_after_seconds or RETRY_AFTER_SECONDS)}
+    return ProblemError(status, code, detail, headers=headers, **more)
+
+
+def not_valid(problems: Sequence[FieldProblem]) -> ProblemError:
+    """Return the problem of a request that is not as it must be, with all that is wrong."""
+    count = len(problems)
+    detail = f"nothing was done: {count} problem{'s' if count > 1 else ''}"
+    return ProblemError(400, RefusalCode.INVALID, detail, problems=problems)
+
+
 def not_found(detail: str) -> ProblemError:
     """Return the problem of an id that nobody knows."""
     return ProblemError(404, "NOT_FOUND", detail)
@@ -133,6 +150,11 @@ def _of_database(request: Request[Any, Any, Any], error: SQLAlchemyError) -> Res
     )
 
 
+def _of_ledger(request: Request[Any, Any, Any], error: LedgerUnavailableError) -> Response[bytes]:
+    log.warning("ledger failed", error=str(error), correlation_id=correlation_id_of(request.scope))
+    return _answer(request, unavailable("the ledger cannot be written just now; send this again"))
+
+
 def _of_lanes(request: Request[Any, Any, Any], error: LaneCountError) -> Response[bytes]:
     log.error("lane count differs", error=str(error))
     return _answer(request, unavailable(str(error)))
@@ -154,6 +176,7 @@ EXCEPTION_HANDLERS: ExceptionHandlersMap = {
     HTTPException: _of_http,
     RedisError: _of_redis,
     SQLAlchemyError: _of_database,
+    LedgerUnavailableError: _of_ledger,
     LaneCountError: _of_lanes,
     Exception: _of_bug,
 }

@@ -12,6 +12,12 @@ from tradecapture.api.bodies import (
     ManagementHealthBody,
     TradeBody,
 )
+from tradecapture.api.partitions.bodies import (
+    AskedBody,
+    DeedBody,
+    PartitionCloseBody,
+    PartitionPageBody,
+)
 from tradecapture.api.problem import ProblemBody
 from tradecapture.trade import Trade
 
@@ -23,6 +29,10 @@ _TYPES = (
     TradeBody,
     BatchBody,
     JobBody,
+    PartitionPageBody,
+    PartitionCloseBody,
+    AskedBody,
+    DeedBody,
     HealthBody,
     ManagementHealthBody,
     ProblemBody,

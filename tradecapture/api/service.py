@@ -1,6 +1,7 @@
 """The service: what one API process holds for all its requests."""
 
 from collections.abc import Sequence
+from threading import Lock
 from typing import Any, cast
 
 from litestar import Request
@@ -9,6 +10,7 @@ from tradecapture.api.batch_jobs import BatchJobs
 from tradecapture.api.batch_queue import BatchQueue
 from tradecapture.api.gathering import Gathering
 from tradecapture.api.outcomes import OutcomeWatch
+from tradecapture.api.partitions.operators import Operators
 from tradecapture.client import Client
 from tradecapture.receipt import Answer
 from tradecapture.submission import Invalid, Submission
@@ -29,6 +31,16 @@ class Service:
         self.batches = BatchQueue()
         self.batch_jobs = BatchJobs(client.redis, client.settings.idempotency_seconds)
         self._lanes_checked = False
+        self._operators: Operators | None = None
+        self._operators_lock = Lock()
+
+    @property
+    def operators(self) -> Operators:
+        """What operators use; made when the first of them comes, in whichever thread."""
+        with self._operators_lock:
+            if self._operators is None:
+                self._operators = Operators(self.client)
+            return self._operators
 
     def check_lanes(self) -> None:
         """Make sure that this process and Redis agree on the lanes, before the first submission.
@@ -55,6 +67,9 @@ class Service:
         """Close everything."""
         self.gathering.close()
         self.batches.close()
+        with self._operators_lock:
+            if self._operators is not None:
+                self._operators.close()
         self.client.close()
 
 

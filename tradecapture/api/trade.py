@@ -13,9 +13,8 @@ from tradecapture.api.bodies import TradeBody
 from tradecapture.api.documentation import TRADE
 from tradecapture.api.paths import CAPTURE
 from tradecapture.api.problem import not_found
-from tradecapture.api.service import Service, service_of
+from tradecapture.api.service import service_of
 from tradecapture.status import TradeStatus
-from tradecapture.trade import TRADE_ID_LENGTH
 
 _encode = msgspec.json.Encoder().encode
 
@@ -31,18 +30,6 @@ async def trade(request: Request[Any, Any, Any]) -> ASGIResponse:
 async def trade_named_batch(request: Request[Any, Any, Any]) -> ASGIResponse:
     """Tell what is known of the trade with the id "batch"."""
     return await _answer(request)
-
-
-def find_trade(service: Service, trade_id: str) -> TradeStatus | None:
-    """Return what is known of a trade; blocks.
-
-    Raises:
-        redis.exceptions.RedisError, sqlalchemy.exc.SQLAlchemyError: out of reach.
-    """
-    # Nothing else was ever accepted, and a database may choke on a NUL.
-    if not (0 < len(trade_id) <= TRADE_ID_LENGTH and trade_id.isprintable()):
-        return None
-    return service.client.status(trade_id)
 
 
 def trade_body(status: TradeStatus) -> TradeBody:
@@ -68,7 +55,7 @@ async def _answer(request: Request[Any, Any, Any]) -> ASGIResponse:
         trade_id = unquote_to_bytes(name).decode()
     except UnicodeDecodeError as error:
         raise not_found("the trade id in the address is not UTF-8") from error
-    status = await asyncio.to_thread(find_trade, service_of(request), trade_id)
+    status = await asyncio.to_thread(service_of(request).client.status, trade_id)
     if status is None:
         raise not_found(f"no trade with the id {trade_id!r} was accepted")
     return ASGIResponse(body=_encode(trade_body(status)))

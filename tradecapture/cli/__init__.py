@@ -12,6 +12,7 @@ from tradecapture.cli.generate import generate
 from tradecapture.cli.partitions import partitions
 from tradecapture.cli.positions import positions
 from tradecapture.cli.reconcile import reconcile
+from tradecapture.cli.replay import replay
 from tradecapture.cli.submit import submit
 from tradecapture.cli.trade import trade
 from tradecapture.cli.up import up
@@ -26,6 +27,7 @@ COMMANDS = (
     trade,
     positions,
     partitions,
+    replay,
     reconcile,
     doctor,
     database,

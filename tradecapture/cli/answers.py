@@ -23,6 +23,11 @@ class Answered(StrEnum):
     CONFLICT = "refused: id used for another trade"
     INVALID = "refused: not valid"
     UNAVAILABLE = "not sent: Redis out of reach"
+    FULL = "not sent: too many trades wait"
+
+
+# Nothing is wrong with these trades: they are accepted when they are sent again later.
+NOT_SENT = (Answered.UNAVAILABLE, Answered.FULL)
 
 
 class RefusedRow(Struct, frozen=True, rename="camel"):
@@ -41,12 +46,18 @@ class Answers:
         self.counts: Counter[Answered] = Counter()
         self.accepted_ids: dict[str, None] = {}  # in their order, once each
         self.shown: list[RefusedRow] = []
+        self.not_sent_because = ""  # of the last trade that was not sent
         self._errors = errors
 
     @property
     def refused(self) -> int:
         """Rows that will never be accepted as they are."""
         return self.counts[Answered.CONFLICT] + self.counts[Answered.INVALID]
+
+    @property
+    def not_sent(self) -> int:
+        """Trades that are to be sent again."""
+        return sum(self.counts[answered] for answered in NOT_SENT)
 
     @property
     def safe(self) -> int:
@@ -59,8 +70,10 @@ class Answers:
             self.counts[Answered.RESENT if answer.duplicate else Answered.ACCEPTED] += 1
             self.accepted_ids[answer.trade_id] = None
             return
-        self.counts[_ANSWERED[answer.code] if answer else Answered.INVALID] += 1
-        if answer and answer.code is RefusalCode.UNAVAILABLE:
+        answered = _ANSWERED[answer.code] if answer else Answered.INVALID
+        self.counts[answered] += 1
+        if answer and answered in NOT_SENT:
+            self.not_sent_because = answer.message
             return
         refused = RefusedRow(
             file=file.name,
@@ -78,6 +91,8 @@ _ANSWERED = {
     RefusalCode.INVALID: Answered.INVALID,
     RefusalCode.CONFLICT: Answered.CONFLICT,
     RefusalCode.UNAVAILABLE: Answered.UNAVAILABLE,
+    RefusalCode.PARTITION_FULL: Answered.FULL,
+    RefusalCode.BACKLOG_FULL: Answered.FULL,
 }
 
 

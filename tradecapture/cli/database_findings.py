@@ -8,7 +8,8 @@ from tradecapture.cli.finding import Finding, Level, judged
 from tradecapture.ledger import LedgerReader
 from tradecapture.ledger.engine import make_engine
 from tradecapture.ledger.schema import newest_revision, revision_of
-from tradecapture.settings import Settings, without_password
+from tradecapture.server_url import without_password
+from tradecapture.settings import Settings
 
 # Of the server's connections, the share above which the budget leaves too few for operators,
 # migrations and a fleet that is replaced process by process.

@@ -55,6 +55,8 @@ class _Results(Struct):
 ACCEPTED = "ACCEPTED"
 REFUSED = "REFUSED"
 AGAIN = _Result(REFUSED, code=RefusalCode.UNAVAILABLE)
+# Refusals of a trade that is welcome later.
+PASSING = (RefusalCode.UNAVAILABLE, RefusalCode.PARTITION_FULL, RefusalCode.BACKLOG_FULL)
 
 
 def at_full_speed(trades: Iterable[bytes]) -> Iterator[Job]:
@@ -128,7 +130,7 @@ class _Sender:
             results = self._request(trades)
             pending = []
             for trade, result in zip(trades, results, strict=True):
-                if result.code == RefusalCode.UNAVAILABLE:
+                if result.code in PASSING:
                     pending.append(trade)
                 else:
                     self._note(result, sent_at)

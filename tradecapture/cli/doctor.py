@@ -8,6 +8,7 @@ from tradecapture.cli.database_findings import examine_database
 from tradecapture.cli.epilog import epilog
 from tradecapture.cli.failure import FOUND
 from tradecapture.cli.finding import Level
+from tradecapture.cli.operating_findings import examine_operating
 from tradecapture.cli.place import DATABASE, REDIS, data_option, locate
 from tradecapture.cli.redis_findings import examine_redis
 from tradecapture.cli.screen import json_option, output, show_json, table
@@ -38,12 +39,14 @@ def doctor(processes: int | None, as_json: bool, data: Path) -> None:
 
     Looks at what the promises depend on: that Redis keeps every trade on disk and evicts none,
     that a commit lasts, that lanes, clocks and tables agree, that the connections suffice
-    (processes x TRADECAPTURE_POOL_SIZE). It changes nothing.
+    (processes x TRADECAPTURE_POOL_SIZE); and at what waits for an operator: held partitions,
+    old gaps in upstream's numbers, a backlog near its limits. It changes nothing.
     """
     settings = locate(data, REDIS, DATABASE)
     findings = [*examine_versions(), *examine_redis(settings)]
     worker_finding, counted = examine_workers(settings)
     findings += [worker_finding, *examine_database(settings, processes or counted or 1)]
+    findings += examine_operating(settings)
     if as_json:
         show_json(findings)
     else:

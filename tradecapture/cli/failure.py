@@ -9,7 +9,7 @@ from redis.exceptions import OutOfMemoryError, RedisError
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from tradecapture.inbox import LaneCountError
-from tradecapture.ledger import SchemaError
+from tradecapture.ledger import LedgerUnavailableError, SchemaError
 from tradecapture.local.server import LocalServerError
 from tradecapture.local.supervisor import SupervisorError
 from tradecapture.settings import SettingsError
@@ -89,6 +89,14 @@ def _database(error: Exception) -> str:
     )
 
 
+def _ledger(error: Exception) -> str:
+    return (
+        f"{_text(error)}. Nothing was done by halves, and accepted trades wait safely in Redis. "
+        "Start the database or correct TRADECAPTURE_DATABASE_URL, then run the command again, "
+        "which does what is left of it"
+    )
+
+
 # The first kind that fits counts.
 _EXPLANATIONS: Mapping[type[Exception], tuple[Callable[[Exception], str], int]] = {
     SettingsError: (str, USAGE),
@@ -100,4 +108,5 @@ _EXPLANATIONS: Mapping[type[Exception], tuple[Callable[[Exception], str], int]] 
     RedisError: (_redis, UNREACHABLE),
     BrokerError: (_broker, UNREACHABLE),
     SQLAlchemyError: (_database, UNREACHABLE),
+    LedgerUnavailableError: (_ledger, UNREACHABLE),
 }

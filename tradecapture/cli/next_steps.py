@@ -1,5 +1,6 @@
-"""The next steps: commands to try, once a fleet runs."""
+"""The next steps: commands to try, ready to copy."""
 
+import shlex
 import shutil
 import sys
 from pathlib import Path
@@ -24,6 +25,12 @@ def next_steps(data: Path) -> str:
 def up_command(data: Path) -> str:
     """Return the command that starts a fleet on a data folder."""
     return f"{_this_command()} up" + ("" if data == USUAL_DATA else f" --data {data}")
+
+
+def command_line(data: Path, *words: str) -> str:
+    """Return the line that runs a command with these words on a data folder, ready to copy."""
+    there = () if data == USUAL_DATA else ("--data", str(data))
+    return f"{_this_command()} {shlex.join([*words, *there])}"
 
 
 def _this_command() -> str:

@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import click
 
@@ -12,8 +12,9 @@ from tradecapture.cli.data_folder import DataFolder
 from tradecapture.cli.failure import UNREACHABLE, CommandError
 from tradecapture.cli.next_steps import USUAL_DATA
 from tradecapture.inbox import Inbox, InboxReader, connect_redis
-from tradecapture.ledger import LedgerReader, check_schema
+from tradecapture.ledger import check_schema
 from tradecapture.ledger.engine import make_engine
+from tradecapture.ledger.operating_reader import OperatingReader
 from tradecapture.settings import Settings
 
 REDIS = "TRADECAPTURE_REDIS_URL"
@@ -63,7 +64,7 @@ def locate(data: Path, *needed: str) -> Settings:
 
 
 @contextmanager
-def open_ledger(settings: Settings) -> Iterator[LedgerReader]:
+def open_ledger(settings: Settings) -> Iterator[OperatingReader]:
     """Open the ledger to read it.
 
     Raises:
@@ -76,7 +77,7 @@ def open_ledger(settings: Settings) -> Iterator[LedgerReader]:
     )
     try:
         check_schema(engine)
-        yield LedgerReader(engine, dialect)
+        yield OperatingReader(engine, dialect)
     finally:
         engine.dispose()
 
@@ -92,14 +93,3 @@ def open_inbox(settings: Settings) -> Iterator[InboxReader]:
     with connect_redis(settings.redis_url, settings.connect_seconds) as redis:
         Inbox(redis, settings).check_lanes()
         yield InboxReader(redis, settings.lanes)
-
-
-def redis_now_ms(settings: Settings) -> int:
-    """Return the time of Redis in milliseconds: ages are counted by its clock, not by ours.
-
-    Raises:
-        redis.exceptions.RedisError: Redis does not answer.
-    """
-    with connect_redis(settings.redis_url, settings.connect_seconds) as redis:
-        seconds, microseconds = cast(tuple[int, int], redis.time())
-    return seconds * 1000 + microseconds // 1000

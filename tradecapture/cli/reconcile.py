@@ -1,6 +1,7 @@
 """`tradecapture reconcile`: every accepted trade accounted for, a partition a row."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +10,20 @@ import click
 from tradecapture.cli.epilog import epilog
 from tradecapture.cli.failure import FOUND
 from tradecapture.cli.place import DATABASE, REDIS, data_option, locate, open_inbox, open_ledger
-from tradecapture.cli.screen import json_option, output, show_json, table
+from tradecapture.cli.screen import instant, json_option, output, show_json, table
 from tradecapture.reconciliation import ReconciledPartition
 from tradecapture.reconciliation import reconcile as account_for
 
-COLUMNS = ("accepted", "captured", "duplicate", "rejected", "parked", "waiting", "difference")
+COLUMNS = (
+    "accepted",
+    "captured",
+    "duplicate",
+    "rejected",
+    "parked",
+    "buffered",
+    "waiting",
+    "difference",
+)
 
 
 @click.command(
@@ -27,9 +37,10 @@ COLUMNS = ("accepted", "captured", "duplicate", "rejected", "parked", "waiting",
 @json_option
 @data_option
 def reconcile(show_all: bool, as_json: bool, data: Path) -> None:
-    """Check that accepted = captured + duplicate + rejected + parked + waiting, by partition.
+    """Check that accepted = captured + duplicate + rejected + parked + buffered + waiting.
 
-    Shows the total, and the partitions with a difference or with trades that wait or are parked.
+    Shows the total, and the partitions with a difference or with trades that wait, are buffered
+    or parked.
     It is right at any moment, also while trades flow.
     """
     settings = locate(data, REDIS, DATABASE)
@@ -59,7 +70,7 @@ def totals(rows: Sequence[ReconciledPartition]) -> dict[str, int]:
 
 
 def _is_remarkable(row: ReconciledPartition) -> bool:
-    return bool(row.difference or row.waiting or row.parked)
+    return bool(row.difference or row.waiting or row.buffered or row.parked)
 
 
 def _facts(row: ReconciledPartition) -> dict[str, Any]:
@@ -71,6 +82,10 @@ def _facts(row: ReconciledPartition) -> dict[str, Any]:
     }
 
 
+def _began(epoch: int) -> str:
+    return instant(datetime.fromtimestamp(epoch / 1_000_000, UTC))
+
+
 def _show(
     rows: Sequence[ReconciledPartition], shown: Sequence[ReconciledPartition], differences: int
 ) -> None:
@@ -79,11 +94,15 @@ def _show(
     ]
     lines.append((f"total of {len(rows):,}", *totals(rows).values()))
     output().print(table("Reconciliation", ("partition", *(f"{n} #" for n in COLUMNS)), lines))
-    if emptied := sum(not row.in_redis for row in rows):
+    if emptied := [row for row in rows if not row.in_redis]:
+        epochs = [row.epoch for row in emptied]
+        ended = totals(emptied)["accepted"]
         output().print(
-            f"{emptied:,} rows are of an epoch that is not in Redis any more: it was emptied or "
-            "replaced since. For them the ledger alone says what was accepted; trades that still "
-            "waited then are not counted, so their submitters should send them again."
+            f"Redis was emptied or replaced: {len(emptied):,} rows are of epochs that are not in "
+            f"Redis any more, begun from {_began(min(epochs))} to {_began(max(epochs))}. Of them "
+            f"the ledger alone tells: {ended:,} trades ended as shown, and stay right. Trades that "
+            "still waited in Redis then are gone; which and how many it was, nobody here can know. "
+            "Their submitters can: what `tradecapture trade ID` does not find must be sent again."
         )
     output().print(
         f"{differences:,} partitions have a difference: trades were accepted that are nowhere "

@@ -12,7 +12,8 @@ from tradecapture.cli.finding import Finding, Level, judged
 from tradecapture.inbox import connect_redis
 from tradecapture.inbox.keys import LANES_KEY
 from tradecapture.local.redis_server import OLDEST_VERSION
-from tradecapture.settings import Settings, without_password
+from tradecapture.server_url import without_password
+from tradecapture.settings import Settings
 
 CLOCK_WARN_SECONDS = 1.0  # more would falsify shown ages and latencies; no promise depends on it
 CONFIG_NAMES = ("appendonly", "appendfsync", "maxmemory-policy", "maxmemory")

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
 from typing import Any, TextIO
 
 import click
@@ -59,6 +60,16 @@ def _cell(value: object) -> str:
     if value is None:
         return ""
     return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def age(milliseconds: float) -> str:
+    """Return how long ago something was; a clock that ran back shows as no time at all."""
+    return f"{max(0.0, milliseconds) / 1000:,.1f} s"
+
+
+def instant(at: datetime) -> str:
+    """Return a moment in UTC, to the second."""
+    return at.isoformat(sep=" ", timespec="seconds")
 
 
 def show_json(value: object) -> None:

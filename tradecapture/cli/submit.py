@@ -98,6 +98,14 @@ def submit(
             "recognised, so that is harmless",
             UNREACHABLE,
         )
+    if answers.counts[Answered.FULL]:
+        raise CommandError(
+            f"{answers.not_sent_because}. {answers.safe} trades are safe on disk, the others were "
+            "not sent. See whether workers run (`tradecapture doctor`) and what is held "
+            "(`tradecapture partitions`); then run the same command again: what was accepted is "
+            "recognised, so that is harmless",
+            UNREACHABLE,
+        )
     if ended is not None and len(ended) < len(answers.accepted_ids):
         remarks().print(
             f"{len(answers.accepted_ids) - len(ended)} trades have no outcome yet after "

@@ -12,6 +12,7 @@ from tradecapture.cli.next_steps import next_steps
 from tradecapture.cli.place import data_option
 from tradecapture.cli.preparation import prepared
 from tradecapture.cli.screen import output, remarks, table
+from tradecapture.server_url import without_password
 
 PORT = click.IntRange(1, 65_535)
 PORT_OR_NONE = click.IntRange(0, 65_535)
@@ -77,7 +78,7 @@ def _show(run: FleetRun, data: Path, stop: threading.Event) -> None:
         return
     running, logs = run.running, run.fleet.logs
     addresses = {
-        "redis": running.redis_url,
+        "redis": without_password(running.redis_url),
         "api": f"{running.api_url}/api/v1  (its page: {running.api_url}/schema)",
         "flower": running.flower_url,
     }

@@ -1,19 +1,23 @@
 """Acceptance: trades go into their inboxes, many in one round trip, and each gets its answer."""
 
 from collections import defaultdict
-from collections.abc import Sequence
-from datetime import UTC, datetime
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import structlog
+from msgspec import structs
 from redis import Redis
 from redis.exceptions import RedisError
 
+from tradecapture.inbox.backlog import Backlog
 from tradecapture.inbox.entry import encode_body
-from tradecapture.inbox.identity import read_digests, write_digests
+from tradecapture.inbox.fullness import Full, refuse
+from tradecapture.inbox.identity import read_digests, seen_id, write_digests
 from tradecapture.inbox.keys import lane_keys
+from tradecapture.inbox.prediction import as_argument
 from tradecapture.inbox.scripts import Argument, Call, run_all
-from tradecapture.receipt import Answer, Receipt, Refusal, RefusalCode
+from tradecapture.inbox.verdict import conflict, receipt, unavailable
+from tradecapture.receipt import Answer, Receipt, Refusal
 from tradecapture.routing import lane_of
 from tradecapture.settings import Settings
 from tradecapture.submission import Submission
@@ -32,35 +36,44 @@ class Acceptance(NamedTuple):
     ring: list[int]
 
 
-def accept(redis: "Redis", settings: Settings, submissions: Sequence[Submission]) -> Acceptance:
+def accept(
+    redis: "Redis", settings: Settings, backlog: Backlog, submissions: Sequence[Submission]
+) -> Acceptance:
     """Append trades to their inboxes, those of a partition in the order given.
 
-    Redis trouble is a refusal of the trades that it concerns; a resend of them is harmless.
+    Redis trouble is a refusal of the trades that it concerns, and so is a full backlog; a resend
+    of them is harmless. Behind a trade that was refused for either, none of its partition is
+    accepted.
     """
-    ids = [submission.trade_id for submission in submissions]
+    if not submissions:
+        return Acceptance([], [])
     try:
-        known = read_digests(redis, settings.lanes, ids)
+        known = read_digests(redis, settings.lanes, submissions)
+        backlog.look()
     except RedisError as error:
-        return Acceptance([_unavailable(submission, error) for submission in submissions], [])
+        return Acceptance([unavailable(submission, error) for submission in submissions], [])
     answers: dict[int, Answer] = {}
     waiting: dict[int, list[int]] = defaultdict(list)
     for index, submission in enumerate(submissions):
         if known[index] not in (None, submission.digest):
-            answers[index] = _conflict(submission)
+            answers[index] = conflict(submission)
         else:
             waiting[lane_of(submission.partition_key, settings.lanes)].append(index)
-    ring = _append(redis, settings, submissions, waiting, answers)
+    appending = _Appending(redis, settings, backlog, submissions, answers)
+    appending.run(waiting, settings.limit_total - backlog.total)
+    backlog.note_accepted(appending.accepted)
     new = [
         submission
         for index, submission in enumerate(submissions)
-        if known[index] is None and isinstance(answers[index], Receipt)
+        if known[index] is None and not submission.replay_of and isinstance(answers[index], Receipt)
     ]
     try:
         write_digests(redis, settings.lanes, settings.idempotency_seconds, new)
     except RedisError as error:
         # The trades are safe. Should one of their ids be used again, the ledger will tell.
         log.warning("identities not written", trades=len(new), error=str(error))
-    return Acceptance([answers[index] for index in range(len(submissions))], sorted(ring))
+    answered = [answers[index] for index in range(len(submissions))]
+    return Acceptance(answered, sorted(appending.ring))
 
 
 def bell_ms(settings: Settings) -> int:
@@ -68,84 +81,83 @@ def bell_ms(settings: Settings) -> int:
     return round(settings.bell_seconds * 1000)
 
 
-def _append(
-    redis: "Redis",
-    settings: Settings,
-    submissions: Sequence[Submission],
-    waiting: dict[int, list[int]],
-    answers: dict[int, Answer],
-) -> set[int]:
-    """Append the waiting submissions, lane -> indexes; return the lanes to ring."""
-    ring: set[int] = set()
-    while waiting:
-        # One call a lane and round trip: the order of two calls in one trip is not certain.
-        lanes = list(waiting)
-        chosen = [waiting[lane][:ACCEPT_TRADES] for lane in lanes]
-        calls = [
-            _call(lane, [submissions[index] for index in indexes], settings)
-            for lane, indexes in zip(lanes, chosen, strict=True)
-        ]
-        for lane, indexes, reply in zip(lanes, chosen, _run_all(redis, calls), strict=True):
-            rest = waiting.pop(lane)[len(indexes) :]
-            if isinstance(reply, Exception):
-                # Later trades of the lane must not overtake the ones that were refused.
-                for index in indexes + rest:
-                    answers[index] = _unavailable(submissions[index], reply)
-                continue
-            if reply[0]:
-                ring.add(lane)
-            for index, verdict in zip(indexes, reply[1:], strict=True):
-                answers[index] = _answer(submissions[index], verdict)
-            if rest:
-                waiting[lane] = rest
-    return ring
+class _Appending:
+    """The submissions of one call on their way into their inboxes."""
 
+    def __init__(
+        self,
+        redis: "Redis",
+        settings: Settings,
+        backlog: Backlog,
+        submissions: Sequence[Submission],
+        answers: dict[int, Answer],
+    ) -> None:
+        self._redis, self._settings, self._backlog = redis, settings, backlog
+        self._submissions, self._answers = submissions, answers
+        self._closed: dict[str, Refusal] = {}  # partition -> how its first trade was refused
+        self.ring: set[int] = set()
+        self.accepted = 0  # trades that were new
 
-def _call(lane: int, submissions: Sequence[Submission], settings: Settings) -> Call:
-    keys = lane_keys(lane)
-    arguments: list[Argument] = [keys.prefix, settings.idempotency_seconds, bell_ms(settings)]
-    for submission in submissions:
-        arguments += (
-            submission.partition_key,
-            submission.trade_id,
-            submission.digest,
-            encode_body(submission),
-        )
-    return Call("accept", (keys.due, keys.positions, keys.epoch, keys.bell, keys.held), arguments)
+    def run(self, waiting: dict[int, list[int]], room: int) -> None:
+        """Append the waiting submissions, lane -> indexes, while there is room for so many."""
+        while waiting:
+            # One call a lane and round trip: the order of two calls in one trip is not certain.
+            lanes = list(waiting)
+            chosen = [waiting[lane][:ACCEPT_TRADES] for lane in lanes]
+            calls = []
+            for lane, indexes in zip(lanes, chosen, strict=True):
+                calls.append(self._call(lane, indexes, max(0, room)))
+                room -= len(indexes)
+            for lane, indexes, reply in zip(lanes, chosen, self._send(calls), strict=True):
+                rest = waiting.pop(lane)[len(indexes) :]
+                if isinstance(reply, Exception):
+                    # Later trades of the lane must not overtake the ones that were refused.
+                    for index in indexes + rest:
+                        self._answers[index] = unavailable(self._submissions[index], reply)
+                    continue
+                self._note(lane, indexes, reply)
+                if rest:
+                    waiting[lane] = rest
 
+    def _call(self, lane: int, indexes: Iterable[int], room: int) -> Call:
+        keys, settings = lane_keys(lane), self._settings
+        trades = [self._submissions[index] for index in indexes]
+        closed = self._closed and self._closed.keys() & {trade.partition_key for trade in trades}
+        arguments: list[Argument] = [keys.prefix, settings.idempotency_seconds, bell_ms(settings)]
+        arguments += (settings.limit_partition, settings.limit_lane, room)
+        arguments += (settings.sequence_window, len(closed), *closed)
+        for trade in trades:
+            number = "" if trade.replay_of else as_argument(trade.sequence_number)
+            body = encode_body(trade)
+            arguments += (trade.partition_key, seen_id(trade), trade.digest, body, number)
+        names = (keys.due, keys.positions, keys.epoch, keys.bell, keys.held, keys.backlog)
+        return Call("accept", (*names, keys.upstream), arguments)
 
-def _run_all(redis: "Redis", calls: Sequence[Call]) -> Sequence[Any]:
-    try:
-        return run_all(redis, calls)
-    except RedisError as error:
-        return [error] * len(calls)
+    def _send(self, calls: Sequence[Call]) -> Sequence[Any]:
+        try:
+            return run_all(self._redis, calls)
+        except RedisError as error:
+            return [error] * len(calls)
 
-
-def _answer(submission: Submission, reply: Sequence[bytes]) -> Answer:
-    verdict, position, _epoch, accepted_ms = reply
-    if verdict == b"conflict":
-        return _conflict(submission)
-    return Receipt(
-        trade_id=submission.trade_id,
-        partition_key=submission.partition_key,
-        position=int(position),
-        accepted_at=datetime.fromtimestamp(int(accepted_ms) / 1000, UTC),
-        duplicate=verdict == b"duplicate",
-    )
-
-
-def _conflict(submission: Submission) -> Refusal:
-    return Refusal(
-        submission.trade_id,
-        RefusalCode.CONFLICT,
-        "a trade with this id and other content was accepted before; "
-        "give the new trade an id of its own",
-    )
-
-
-def _unavailable(submission: Submission, error: Exception) -> Refusal:
-    return Refusal(
-        submission.trade_id,
-        RefusalCode.UNAVAILABLE,
-        f"the inbox did not store this trade ({error}); send it again, a resend is harmless",
-    )
+    def _note(self, lane: int, indexes: Iterable[int], reply: Sequence[Any]) -> None:
+        ring, *verdicts = reply
+        if ring:
+            self.ring.add(lane)
+        for index, (verdict, *facts) in zip(indexes, verdicts, strict=True):
+            submission = self._submissions[index]
+            key = submission.partition_key
+            if verdict in (b"accepted", b"duplicate"):
+                duplicate = verdict == b"duplicate"
+                self.accepted += not duplicate
+                window = self._settings.sequence_window
+                answer: Answer = receipt(submission, duplicate, facts, window)
+            elif verdict == b"conflict":
+                answer = conflict(submission)
+            else:
+                if key not in self._closed:
+                    full = Full(verdict.decode(), *facts)
+                    self._closed[key] = refuse(
+                        submission, lane, full, self._backlog, self._settings
+                    )
+                answer = structs.replace(self._closed[key], trade_id=submission.trade_id)
+            self._answers[index] = answer

@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from tradecapture.inbox.entry import Entry
+from tradecapture.inbox.hold import Hold
 
 
 class ClaimedPartition(NamedTuple):
@@ -11,6 +12,7 @@ class ClaimedPartition(NamedTuple):
     partition: str
     entries: tuple[Entry, ...]
     unreadable: str = ""  # why the entry after these cannot be read; empty: nothing is wrong
+    head: bytes = b""  # that entry as it stands in the inbox
 
 
 class Claim(NamedTuple):
@@ -38,4 +40,6 @@ class Settlement(NamedTuple):
 
     partition: str
     written: int
-    hold: str = ""  # why the partition is to be held; empty: it is not
+    hold: str = ""  # why the fleet halts the partition; empty: it does not
+    upstream: int = 0  # upstream's number that the ledger has reached; 0: it numbers none
+    pause: Hold | None = None  # an operator's, of which the ledger knows; it goes before `hold`

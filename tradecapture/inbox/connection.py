@@ -24,3 +24,13 @@ def connect_redis(url: str, timeout_seconds: float) -> "Redis":
         socket_connect_timeout=timeout_seconds,
         retry=Retry(ExponentialBackoff(cap=RETRY_CAP_SECONDS, base=RETRY_BASE_SECONDS), RETRIES),
     )
+
+
+def redis_now_ms(redis: "Redis") -> int:
+    """Return the time of Redis in milliseconds: it is the one clock that all hosts share.
+
+    Raises:
+        RedisError: Redis is out of reach.
+    """
+    seconds, microseconds = redis.time()
+    return seconds * 1000 + microseconds // 1000

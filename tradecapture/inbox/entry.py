@@ -33,6 +33,8 @@ class _Body(msgspec.Struct, array_like=True, frozen=True):
     document: bytes
     correlation_id: str = ""
     callback_url: str = ""
+    sequence_number: int | None = None
+    replay_of: str = ""
 
 
 _encoder = msgspec.msgpack.Encoder()
@@ -48,6 +50,8 @@ def encode_body(submission: Submission) -> bytes:
             submission.document,
             submission.correlation_id,
             submission.callback_url,
+            submission.sequence_number,
+            submission.replay_of,
         )
     )
 
@@ -79,6 +83,8 @@ def decode_entry(partition: str, raw: bytes) -> Entry:
             body.document,
             body.correlation_id,
             body.callback_url,
+            body.sequence_number,
+            body.replay_of,
         ),
     )
 

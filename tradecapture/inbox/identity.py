@@ -15,16 +15,30 @@ from tradecapture.routing import lane_of
 from tradecapture.submission import Submission
 
 
-def read_digests(redis: "Redis", lanes: int, trade_ids: Sequence[str]) -> list[str | None]:
-    """Return the digest that each trade id stands for; None: it was not used.
+def seen_id(submission: Submission) -> str:
+    """Return the id under which the accept script remembers a submission.
+
+    A replay has one of its own: the same replay twice is one entry, and the first receipt of the
+    trade stays as it is. No trade id holds the character that sets them apart.
+    """
+    if submission.replay_of:
+        return f"{submission.trade_id}\x1freplay:{submission.replay_of}"
+    return submission.trade_id
+
+
+def read_digests(redis: "Redis", lanes: int, submissions: Sequence[Submission]) -> list[str | None]:
+    """Return the digest that each trade id stands for; None: it was not used, or is replayed.
 
     Raises:
         RedisError: Redis is out of reach.
     """
     pipeline = redis.pipeline(transaction=False)
-    for trade_id in trade_ids:
-        pipeline.get(_key(trade_id, lanes))
-    return [value.decode() if value is not None else None for value in pipeline.execute()]
+    first_time = [submission for submission in submissions if not submission.replay_of]
+    for submission in first_time:
+        pipeline.get(_key(submission.trade_id, lanes))
+    values = iter(pipeline.execute())
+    found = (None if submission.replay_of else next(values) for submission in submissions)
+    return [value.decode() if value is not None else None for value in found]
 
 
 def write_digests(

@@ -6,9 +6,13 @@ from typing import cast
 from redis import Redis
 
 from tradecapture.inbox.acceptance import Acceptance, accept, bell_ms
+from tradecapture.inbox.backlog import Backlog
 from tradecapture.inbox.claim import Claim, ClaimedPartition, Settlement
+from tradecapture.inbox.connection import redis_now_ms
 from tradecapture.inbox.entry import Entry, UnreadableEntryError, decode_entry
+from tradecapture.inbox.hold import Hold, HoldKind
 from tradecapture.inbox.keys import LANES_KEY, lane_keys
+from tradecapture.inbox.prediction import MAX_PREDICTED_NUMBER
 from tradecapture.inbox.scripts import Argument, Call, run, run_all
 from tradecapture.routing import lane_of
 from tradecapture.settings import Settings
@@ -28,6 +32,7 @@ class Inbox:
         self._settings = settings
         self._lease_ms = round(settings.lease_seconds * 1000)
         self._bell_ms = bell_ms(settings)
+        self._backlog = Backlog(redis, settings.lanes)
         self._backoff_ms = (
             round(settings.backoff_seconds * 1000),
             round(settings.backoff_limit_seconds * 1000),
@@ -62,13 +67,21 @@ class Inbox:
         self.check_lanes()
         self.redis.set(LANES_KEY, self.lanes, nx=True)
 
+    def now_ms(self) -> int:
+        """Return the time of Redis in milliseconds.
+
+        Raises:
+            RedisError: Redis is out of reach.
+        """
+        return redis_now_ms(self.redis)
+
     def _recorded_lanes(self) -> int | None:
         recorded = cast(bytes | None, self.redis.get(LANES_KEY))
         return int(recorded) if recorded is not None else None
 
     def accept(self, submissions: Sequence[Submission]) -> Acceptance:
         """Append trades to their inboxes; see `acceptance.accept`."""
-        return accept(self.redis, self._settings, submissions)
+        return accept(self.redis, self._settings, self._backlog, submissions)
 
     def claim(self, lane: int, owner: str, jitter: float) -> Claim | None:
         """Lock due partitions of a lane and read their oldest trades; None: nothing is due.
@@ -97,13 +110,48 @@ class Inbox:
             claimed.append(_claimed_partition(key, raw_entries))
         return Claim(lane, token.decode(), int(fence), int(now_us), tuple(claimed))
 
+    def take(self, partition: str, owner: str, trades: int) -> Claim | None:
+        """Lock one partition for an operator, also if it is held or not due; None: it is locked.
+
+        Args:
+            partition: its key.
+            owner: who takes it; shown to operators, and part of the token.
+            trades: how many of its oldest trades to read, at most (0: none); no more are read
+                than the bytes of a claim allow.
+
+        Raises:
+            RedisError: Redis is out of reach.
+        """
+        lane = lane_of(partition, self.lanes)
+        keys = lane_keys(lane)
+        limits = (trades, self._settings.batch_bytes)
+        call = Call(
+            "take",
+            (keys.due, keys.held, keys.fence),
+            (keys.prefix, owner, self._lease_ms, *limits, partition),
+        )
+        reply = run(self.redis, call)
+        if not reply:
+            return None
+        token, fence, now_us, *raw_entries = reply
+        taken = _claimed_partition(partition, raw_entries)
+        return Claim(lane, token.decode(), int(fence), int(now_us), (taken,))
+
     def settle(self, lane: int, token: str, settlements: Iterable[Settlement]) -> list[bool]:
-        """Remove written trades and unlock; False for a partition whose lease was lost."""
+        """Remove written trades and unlock; False for a partition whose lease was lost.
+
+        A hold that stands already stays, whatever a settlement says.
+        """
         keys = lane_keys(lane)
         arguments: list[Argument] = [keys.prefix, token]
-        for settlement in settlements:
-            arguments += settlement
-        replies = run(self.redis, Call("settle", (keys.due, keys.held, keys.tries), arguments))
+        for partition, written, why, upstream, pause in settlements:
+            hold = pause.encode() if pause else Hold.halt(why).encode() if why else ""
+            reached = upstream if upstream <= MAX_PREDICTED_NUMBER else 0
+            arguments += (partition, written, hold, reached)
+        call = Call(
+            "settle", (keys.due, keys.held, keys.tries, keys.backlog, keys.upstream), arguments
+        )
+        replies = run(self.redis, call)
         return [reply == 1 for reply in replies]
 
     def postpone(
@@ -112,27 +160,38 @@ class Inbox:
         """Give partitions back unwritten; return each delay in ms, None where a lease was lost."""
         keys = lane_keys(lane)
         arguments: list[Argument] = [keys.prefix, token, *self._backoff_ms, jitter, *partitions]
-        replies = run(self.redis, Call("postpone", (keys.due, keys.tries), arguments))
+        replies = run(self.redis, Call("postpone", (keys.due, keys.held, keys.tries), arguments))
         return [None if reply < 0 else reply for reply in replies]
 
     def renew(self, lane: int, token: str, partitions: Iterable[str]) -> list[bool]:
         """Lengthen a claim's lease; False for a partition whose lease was lost."""
         keys = lane_keys(lane)
         arguments: list[Argument] = [keys.prefix, token, self._lease_ms, *partitions]
-        return [reply == 1 for reply in run(self.redis, Call("renew", (keys.due,), arguments))]
+        replies = run(self.redis, Call("renew", (keys.due, keys.held), arguments))
+        return [reply == 1 for reply in replies]
 
-    def hold(self, partition: str, why: str) -> bool:
-        """Keep a partition from being claimed; its trades are accepted on. False: it was held."""
+    def hold(self, partition: str, hold: Hold) -> bool:
+        """Keep a partition from being claimed; its trades are accepted on.
+
+        A hold that stands already is replaced; False says so.
+        """
         keys = lane_keys(lane_of(partition, self.lanes))
-        call = Call("hold", (keys.due, keys.held), (keys.prefix, why, partition))
+        call = Call("hold", (keys.due, keys.held), (keys.prefix, hold.encode(), partition))
         return bool(run(self.redis, call) == 1)
 
-    def release(self, partition: str) -> list[int]:
-        """Let a held partition be claimed again; return the lanes whose bell must be rung."""
+    def release(self, partition: str, kind: HoldKind | None = None) -> list[int]:
+        """Let a held partition be claimed again; return the lanes whose bell must be rung.
+
+        Args:
+            partition: its key.
+            kind: release it only from a hold of this kind; None: from any.
+        """
         lane = lane_of(partition, self.lanes)
         keys = lane_keys(lane)
         call = Call(
-            "release", (keys.due, keys.held, keys.bell), (keys.prefix, self._bell_ms, partition)
+            "release",
+            (keys.due, keys.held, keys.bell),
+            (keys.prefix, self._bell_ms, kind or "", partition),
         )
         ring, _released = run(self.redis, call)
         return [lane] if ring else []
@@ -158,5 +217,5 @@ def _claimed_partition(partition: str, raw_entries: Iterable[bytes]) -> ClaimedP
         try:
             entries.append(decode_entry(partition, raw))
         except UnreadableEntryError as error:
-            return ClaimedPartition(partition, tuple(entries), str(error))
+            return ClaimedPartition(partition, tuple(entries), str(error), raw)
     return ClaimedPartition(partition, tuple(entries))

@@ -18,6 +18,8 @@ class LaneKeys(NamedTuple):
     held: str  # hash: partition -> why it must not be claimed
     fence: str  # string: the fence given last
     tries: str  # hash: partition -> postponements in a row
+    backlog: str  # hash: `accepted` and `settled`, how many trades came into the lane and left it
+    upstream: str  # hash: partition -> upstream's number that was in order last
 
     def inbox(self, partition: str) -> str:
         """The list of a partition's waiting trades, oldest first."""
@@ -27,12 +29,16 @@ class LaneKeys(NamedTuple):
         """The lease on a partition: its owner's token."""
         return f"{self.prefix}lock:{partition}"
 
+    def ahead(self, partition: str) -> str:
+        """Upstream's numbers that were accepted before their turn."""
+        return f"{self.prefix}ahead:{partition}"
+
     def identity(self, trade_id: str) -> str:
         """The digest that a trade id stands for; in the lane of the id, not of a partition."""
         return f"{self.prefix}identity:{trade_id}"
 
     def seen(self, trade_id: str) -> str:
-        """Digest and receipt of a trade accepted within the idempotency window."""
+        """Digest and receipt of a trade accepted within the idempotency window (`seen_id`)."""
         return f"{self.prefix}seen:{trade_id}"
 
 
@@ -40,5 +46,4 @@ class LaneKeys(NamedTuple):
 def lane_keys(lane: int) -> LaneKeys:
     """Return the keys of a lane."""
     prefix = f"tc:{{{lane}}}:"
-    names = ("due", "positions", "epoch", "bell", "held", "fence", "tries")
-    return LaneKeys(prefix, *(prefix + name for name in names))
+    return LaneKeys(prefix, *(prefix + name for name in LaneKeys._fields[1:]))

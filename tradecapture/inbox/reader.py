@@ -1,12 +1,24 @@
 """The reading side of the inbox: where a trade waits, and how each partition stands."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple, cast
 
 from redis import Redis
 
-from tradecapture.inbox.entry import Entry, UnreadableEntryError, accepted_ms_of, decode_entry
+from tradecapture.inbox.backlog import LaneBacklog, read_backlog
+from tradecapture.inbox.connection import redis_now_ms
+from tradecapture.inbox.entry import Entry, UnreadableEntryError, decode_entry
 from tradecapture.inbox.keys import lane_keys
+from tradecapture.inbox.partitions import (
+    InboxPartition,
+    WaitingTrade,
+    keys_after,
+    pipelined,
+    read_partitions,
+    read_waiting,
+)
+from tradecapture.inbox.prediction import standing_of
+from tradecapture.receipt import Standing
 from tradecapture.routing import lane_of
 
 
@@ -18,20 +30,7 @@ class SeenTrade(NamedTuple):
     epoch: int
     accepted_ms: int  # Redis time
     partition: str
-
-
-class InboxPartition(NamedTuple):
-    """How a partition stands in Redis."""
-
-    partition: str
-    lane: int
-    epoch: int  # Redis time in microseconds at which the lane's positions began
-    accepted: int  # trades accepted in this epoch: the position given last
-    waiting: int  # trades in the inbox
-    oldest_accepted_ms: int | None  # Redis time of the head's acceptance; None: no readable head
-    owner: str | None  # token of the claim that holds it
-    lease_ms: int  # what is left of that claim's lease
-    held: str | None  # why it must not be claimed
+    standing: Standing = Standing.ACCEPTED  # as predicted at its acceptance
 
 
 class InboxReader:
@@ -42,13 +41,12 @@ class InboxReader:
 
     def seen(self, trade_id: str) -> SeenTrade | None:
         """Find an accepted trade by its id, in one round trip over all lanes."""
-        found = self._pipelined(
-            [("GET", lane_keys(lane).seen(trade_id)) for lane in range(self._lanes)]
+        found = pipelined(
+            self._redis, [("GET", lane_keys(lane).seen(trade_id)) for lane in range(self._lanes)]
         )
         for value in found:
             if value is not None:
-                digest, position, epoch, accepted_ms, partition = value.decode().split(" ", 4)
-                return SeenTrade(digest, int(position), int(epoch), int(accepted_ms), partition)
+                return _seen_trade(value)
         return None
 
     def entry(self, partition: str, position: int) -> Entry | None:
@@ -79,50 +77,48 @@ class InboxReader:
         """Return every partition that has accepted a trade in this epoch, by key."""
         found: list[InboxPartition] = []
         for lane in range(self._lanes):
-            found += self._lane_partitions(lane)
+            names = cast(list[bytes], self._redis.hkeys(lane_keys(lane).positions))
+            found += read_partitions(self._redis, lane, [name.decode() for name in names])
         return sorted(found)
 
     def partition(self, partition: str) -> InboxPartition | None:
         """Return one partition, or None if it has accepted nothing in this epoch."""
-        lane = lane_of(partition, self._lanes)
-        return next((row for row in self._lane_partitions(lane, partition)), None)
+        found = read_partitions(self._redis, lane_of(partition, self._lanes), [partition])
+        return found[0] if found else None
 
-    def _lane_partitions(self, lane: int, only: str | None = None) -> list[InboxPartition]:
-        keys = lane_keys(lane)
-        epoch, held, positions = self._pipelined(
-            [("GET", keys.epoch), ("HGETALL", keys.held), ("HGETALL", keys.positions)]
-        )
-        names = [name for name in positions if only is None or name == only.encode()]
-        commands: list[Sequence[Any]] = []
-        for name in names:
-            text = name.decode()
-            commands += [
-                ("LLEN", keys.inbox(text)),
-                ("LINDEX", keys.inbox(text), 0),
-                ("GET", keys.lock(text)),
-                ("PTTL", keys.lock(text)),
-            ]
-        replies = self._pipelined(commands)
-        rows = []
-        for index, name in enumerate(names):
-            waiting, head, owner, lease_ms = replies[index * 4 : index * 4 + 4]
-            rows.append(
-                InboxPartition(
-                    partition=name.decode(),
-                    lane=lane,
-                    epoch=int(epoch or 0),
-                    accepted=int(positions[name]),
-                    waiting=waiting,
-                    oldest_accepted_ms=accepted_ms_of(head) if head else None,
-                    owner=owner.decode() if owner else None,
-                    lease_ms=max(0, lease_ms),
-                    held=held[name].decode() if name in held else None,
-                )
-            )
-        return rows
+    def some(self, partitions: Sequence[str]) -> dict[str, InboxPartition]:
+        """Return those of some partitions that have accepted a trade in this epoch, by key."""
+        lanes: dict[int, list[str]] = {}
+        for partition in partitions:
+            lanes.setdefault(lane_of(partition, self._lanes), []).append(partition)
+        found = [row for lane in lanes for row in read_partitions(self._redis, lane, lanes[lane])]
+        return {row.partition: row for row in found}
 
-    def _pipelined(self, commands: Sequence[Sequence[Any]]) -> list[Any]:
-        pipeline = self._redis.pipeline(transaction=False)
-        for command in commands:
-            pipeline.execute_command(*command)
-        return pipeline.execute()
+    def keys_after(self, after: str, limit: int, *, only_held: bool = False) -> list[str]:
+        """Return the keys of partitions that follow a key; see `partitions.keys_after`."""
+        return keys_after(self._redis, self._lanes, after, limit, only_held=only_held)
+
+    def waiting(self, partition: str, trades: int) -> list[WaitingTrade]:
+        """Return the oldest trades that wait in a partition; see `partitions.read_waiting`."""
+        return read_waiting(self._redis, lane_of(partition, self._lanes), partition, trades)
+
+    def now_ms(self) -> int:
+        """Return the time of Redis in milliseconds: ages are counted by its clock, not by ours."""
+        return redis_now_ms(self._redis)
+
+    def backlog(self) -> list[LaneBacklog]:
+        """Return how many trades wait in each lane, and how many have left it.
+
+        Raises:
+            RedisError: Redis is out of reach.
+        """
+        return read_backlog(self._redis, self._lanes)
+
+
+def _seen_trade(value: bytes) -> SeenTrade:
+    digest, position, epoch, accepted, partition = value.split(b" ", 4)
+    accepted_ms = accepted.rstrip(b"BR")
+    standing = standing_of(accepted.removeprefix(accepted_ms))
+    return SeenTrade(
+        digest.decode(), int(position), int(epoch), int(accepted_ms), partition.decode(), standing
+    )

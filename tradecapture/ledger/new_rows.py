@@ -8,6 +8,7 @@ from tradecapture.inbox import Entry
 from tradecapture.ledger.rows import ExceptionRow, OutboxRow, PartitionRow, TradeRow
 from tradecapture.outcome import Outcome
 from tradecapture.partition import split_partition_key
+from tradecapture.submission import Submission
 
 # Trades of one batch share few dates and milliseconds: each is worked out once.
 date_of = lru_cache(maxsize=64)(date.fromisoformat)
@@ -35,13 +36,16 @@ def new_partition(partition: str, now: datetime) -> PartitionRow:
         halted_position=None,
         halted_reason=None,
         updated_at=now,
+        paused_reason=None,
+        upstream=0,
+        buffered=0,
     )
 
 
 def trade_row(
-    entry: Entry, sequence: int, trade_date: date, task_id: str, now: datetime
+    entry: Entry, sequence: int, trade_date: date, number: int | None, task_id: str, now: datetime
 ) -> TradeRow:
-    """Return the row of a captured trade."""
+    """Return the row of a captured trade, and of the number with which it had its turn."""
     submission = entry.submission
     return TradeRow(
         submission.trade_id,
@@ -57,11 +61,41 @@ def trade_row(
         task_id,
         submission.correlation_id,
         submission.document.decode(),
+        number,
+        None,
+    )
+
+
+def released_row(
+    buffered: ExceptionRow, sequence: int, trade_date: date, task_id: str, now: datetime
+) -> TradeRow:
+    """Return the row of a trade that is captured after it has waited for its turn."""
+    return TradeRow(
+        buffered.trade_id,
+        buffered.partition_key,
+        sequence,
+        buffered.epoch,
+        buffered.position,
+        buffered.digest,
+        Outcome.CAPTURED.value,
+        trade_date,
+        buffered.accepted_at,
+        now,
+        task_id,
+        buffered.correlation_id,
+        buffered.document,
+        buffered.sequence_number,
+        buffered.recorded_at,
     )
 
 
 def exception_row(
-    entry: Entry, outcome: Outcome, reason: str, task_id: str, now: datetime
+    entry: Entry,
+    outcome: Outcome,
+    reason: str,
+    task_id: str,
+    now: datetime,
+    number: int | None = None,
 ) -> ExceptionRow:
     """Return the row of an accepted trade that is not captured."""
     submission = entry.submission
@@ -78,24 +112,42 @@ def exception_row(
         task_id=task_id,
         correlation_id=submission.correlation_id,
         document=submission.document.decode(),
+        sequence_number=number,
+        callback_url=submission.callback_url,
     )
 
 
-def outbox_rows(entry: Entry, outcome: Outcome, now: datetime) -> list[OutboxRow]:
+def outbox_rows(
+    trade: Submission | ExceptionRow, outcome: Outcome, now: datetime
+) -> list[OutboxRow]:
     """Return the event of an outcome, if the submitter asked to be told."""
-    submission = entry.submission
-    if not submission.callback_url:
+    if not trade.callback_url:
         return []
     return [
         OutboxRow(
-            submission.trade_id,
-            submission.partition_key,
+            trade.trade_id,
+            trade.partition_key,
             outcome.value,
-            submission.callback_url,
-            submission.correlation_id,
+            trade.callback_url,
+            trade.correlation_id,
             now,
         )
     ]
+
+
+def entry_of(row: ExceptionRow) -> Entry:
+    """Return a recorded trade as it waited in its inbox."""
+    submission = Submission(
+        row.partition_key,
+        row.trade_id,
+        row.digest,
+        row.document.encode(),
+        row.correlation_id,
+        row.callback_url,
+        row.sequence_number,
+    )
+    accepted_ms = round(row.accepted_at.timestamp() * 1000)
+    return Entry(row.position, row.epoch, accepted_ms, submission)
 
 
 @lru_cache(maxsize=1024)

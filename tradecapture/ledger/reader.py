@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import Connection, Engine, func, select
+from sqlalchemy import ColumnElement, Connection, Engine, Select, func, select
 
 from tradecapture.ledger.dialects import READ_ONLY, LedgerDialect
 from tradecapture.ledger.rows import ExceptionRow, PartitionRow, TradeRow
@@ -44,14 +44,15 @@ class LedgerReader:
             return ExceptionRow._make(row) if row else None
 
     def ended(self, trade_ids: Sequence[str]) -> dict[str, Outcome]:
-        """Return the outcome of each of many trades that has one."""
+        """Return the outcome of each of many trades that has one; a buffered one has none yet."""
         parameter = {"ids": self._dialect.array(trade_ids)}
         found: dict[str, Outcome] = {}
         with self._read() as connection:
             for table in (exceptions, trades):  # captured wins over an earlier exception
                 among = self._dialect.among(table.c.trade_id, "ids")
+                ended = table.c.outcome != Outcome.BUFFERED.value
                 rows = connection.execute(
-                    select(table.c.trade_id, table.c.outcome).where(among), parameter
+                    select(table.c.trade_id, table.c.outcome).where(among, ended), parameter
                 )
                 found |= {trade_id: Outcome(outcome) for trade_id, outcome in rows}
         return found
@@ -67,6 +68,13 @@ class LedgerReader:
         with self._read() as connection:
             return [PartitionRow._make(row) for row in connection.execute(query)]
 
+    def partition(self, partition: str) -> PartitionRow | None:
+        """Return one partition as the ledger has it; None: it has nothing of it."""
+        query = select(*(partitions.c[name] for name in PartitionRow._fields))
+        with self._read() as connection:
+            row = connection.execute(query.where(partitions.c.partition_key == partition)).first()
+            return PartitionRow._make(row) if row else None
+
     def outcome_counts(self) -> list[OutcomeCount]:
         """Return the sums that `reconcile` compares with what was accepted."""
         counts = []
@@ -81,29 +89,23 @@ class LedgerReader:
         return counts
 
     def inversions(self) -> int:
-        """Count trades that stand in the ledger after one that was accepted later; 0 is right."""
+        """Count trades that stand in the ledger after one that was accepted later; 0 is right.
 
+        Trades that waited in the ledger for their turn stand by upstream's numbers, and not by the
+        order in which they were accepted: for them, the numbers must rise.
+        """
         # Worked out from the trades themselves, so that it also finds what the counter in the
         # partition's row would have missed.
-        def before(name: str) -> object:
-            return func.lag(trades.c[name]).over(
-                partition_by=trades.c.partition_key, order_by=trades.c.ledger_sequence
-            )
-
-        ordered = select(
-            trades.c.epoch,
-            trades.c.position,
-            before("epoch").label("epoch_before"),  # type: ignore[attr-defined]
-            before("position").label("position_before"),  # type: ignore[attr-defined]
-        ).subquery()
-        wrong = (ordered.c.epoch < ordered.c.epoch_before) | (
-            (ordered.c.epoch == ordered.c.epoch_before)
-            & (ordered.c.position <= ordered.c.position_before)
-        )
+        at_once = trades.c.buffered_at.is_(None)
+        numbered = trades.c.sequence_number.is_not(None)
         with self._read() as connection:
-            return connection.execute(
-                select(func.count()).select_from(ordered).where(wrong)
-            ).scalar_one()
+            return sum(
+                connection.execute(query).scalar_one()
+                for query in (
+                    _count_out_of_order(("epoch", "position"), at_once),
+                    _count_out_of_order(("sequence_number",), numbered),
+                )
+            )
 
     def gaps(self) -> int:
         """Count partitions whose ledger sequence is not 1, 2, 3 ... without gaps; 0 is right."""
@@ -152,3 +154,21 @@ class LedgerReader:
     def _read(self) -> Iterator[Connection]:
         with self.engine.connect().execution_options(**{READ_ONLY: True}) as connection:
             yield connection
+
+
+def _count_out_of_order(names: Sequence[str], among: ColumnElement[bool]) -> Select[int]:
+    """Return the query that counts trades not above their predecessor in the ledger's order."""
+    here = [trades.c[name].label(name) for name in names]
+    before = [
+        func.lag(trades.c[name])
+        .over(partition_by=trades.c.partition_key, order_by=trades.c.ledger_sequence)
+        .label(f"{name}_before")
+        for name in names
+    ]
+    rows = select(*here, *before).where(among).subquery()
+    *higher, last = names
+    wrong = rows.c[last] <= rows.c[f"{last}_before"]
+    for name in reversed(higher):
+        this, that = rows.c[name], rows.c[f"{name}_before"]
+        wrong = (this < that) | ((this == that) & wrong)
+    return select(func.count()).select_from(rows).where(wrong)

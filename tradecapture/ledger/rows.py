@@ -23,6 +23,8 @@ class TradeRow(NamedTuple):
     task_id: str
     correlation_id: str
     document: str
+    sequence_number: int | None
+    buffered_at: datetime | None
 
 
 class ExceptionRow(NamedTuple):
@@ -40,6 +42,8 @@ class ExceptionRow(NamedTuple):
     task_id: str
     correlation_id: str
     document: str
+    sequence_number: int | None
+    callback_url: str
 
 
 class OutboxRow(NamedTuple):
@@ -73,6 +77,9 @@ class PartitionRow(NamedTuple):
     halted_position: int | None
     halted_reason: str | None
     updated_at: datetime
+    paused_reason: str | None
+    upstream: int
+    buffered: int
 
     @property
     def holding(self) -> Holding:
@@ -92,3 +99,17 @@ class KnownTrade(NamedTuple):
     epoch: int
     position: int
     digest: str
+
+
+class AuditRow(NamedTuple):
+    """What an operator did (its number is the database's)."""
+
+    done_at: datetime
+    who: str
+    action: str  # an Action's value
+    partition_key: str
+    trade_id: str | None
+    epoch: int | None
+    position: int | None
+    why: str
+    result: str

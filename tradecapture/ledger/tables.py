@@ -18,10 +18,19 @@ from tradecapture.submission import CALLBACK_URL_LENGTH, CORRELATION_ID_LENGTH
 from tradecapture.trade import PARTITION_ID_LENGTH, TRADE_ID_LENGTH
 
 OUTCOME_LENGTH = 10  # characters; the longest outcome is DUPLICATE
+ACTION_LENGTH = 10  # characters; the longest action of an operator is release
+WHO_LENGTH = 100  # characters of an operator's name
 DIGEST_LENGTH = 32  # hexadecimal digits
 TASK_ID_LENGTH = 64  # characters; Celery's are UUIDs of 36
 
 metadata = MetaData()
+
+
+def _event_id() -> "Column[int]":
+    # SQLite gives numbers by itself to an INTEGER primary key only.
+    kind = BigInteger().with_variant(Integer, "sqlite")
+    return Column("event_id", kind, Identity(), primary_key=True)
+
 
 # A partition's row is the lock on the partition and the sum of what was captured in it.
 partitions = Table(
@@ -44,6 +53,10 @@ partitions = Table(
     Column("halted_position", BigInteger, nullable=True),
     Column("halted_reason", LONG_TEXT, nullable=True),
     Column("updated_at", UtcTimestamp, nullable=False),
+    Column("paused_reason", LONG_TEXT, nullable=True),  # by which operator, and why
+    # Upstream's number that is captured or passed; the next one is due.
+    Column("upstream", BigInteger, nullable=False, server_default="0"),
+    Column("buffered", BigInteger, nullable=False, server_default="0"),  # trades ahead of it
 )
 
 # Captured trades. The primary key is what makes a trade have one effect.
@@ -63,11 +76,15 @@ trades = Table(
     Column("task_id", String(TASK_ID_LENGTH), nullable=False),
     Column("correlation_id", Unicode(CORRELATION_ID_LENGTH), nullable=False),
     Column("document", LONG_TEXT, nullable=False),
+    # Upstream's number with which it had its turn; null: it had none, or was replayed too late.
+    Column("sequence_number", BigInteger, nullable=True),
+    Column("buffered_at", UtcTimestamp, nullable=True),  # null: it did not wait for its turn
     # One partition's trades in order; also refuses a sequence number given twice.
     Index("trades_partition_sequence", "partition_key", "ledger_sequence", unique=True),
 )
 
-# Accepted trades that were not captured, each with its reason: duplicate, rejected or parked.
+# Accepted trades that were not captured, each with its reason: duplicate, rejected or parked; and
+# those that are buffered until upstream's lower numbers have come, which leave for trades then.
 # Every accepted position has one row, either here or in trades.
 exceptions = Table(
     "exceptions",
@@ -84,24 +101,39 @@ exceptions = Table(
     Column("task_id", String(TASK_ID_LENGTH), nullable=False),
     Column("correlation_id", Unicode(CORRELATION_ID_LENGTH), nullable=False),
     Column("document", LONG_TEXT, nullable=False),
+    Column("sequence_number", BigInteger, nullable=True),
+    Column("callback_url", Unicode(CALLBACK_URL_LENGTH), nullable=False, server_default=""),
     Index("exceptions_trade", "trade_id"),
+    Index("exceptions_outcome", "outcome", "recorded_at"),
 )
 
 # Events to deliver: one for each trade whose submitter asked to be told of its outcome.
 outbox = Table(
     "outbox",
     metadata,
-    Column(
-        "event_id",
-        # SQLite gives numbers by itself to an INTEGER primary key only.
-        BigInteger().with_variant(Integer, "sqlite"),
-        Identity(),
-        primary_key=True,
-    ),
+    _event_id(),
     Column("trade_id", key(TRADE_ID_LENGTH), nullable=False),
     Column("partition_key", key(PARTITION_KEY_LENGTH), nullable=False),
     Column("outcome", String(OUTCOME_LENGTH), nullable=False),
     Column("callback_url", Unicode(CALLBACK_URL_LENGTH), nullable=False),
     Column("correlation_id", Unicode(CORRELATION_ID_LENGTH), nullable=False),
     Column("created_at", UtcTimestamp, nullable=False),
+)
+
+# What operators did: who, when, what, why, and what came of it. Written with the deed, in one
+# transaction; never changed.
+audit = Table(
+    "audit",
+    metadata,
+    _event_id(),
+    Column("done_at", UtcTimestamp, nullable=False),
+    Column("who", Unicode(WHO_LENGTH), nullable=False),
+    Column("action", String(ACTION_LENGTH), nullable=False),
+    Column("partition_key", key(PARTITION_KEY_LENGTH), nullable=False),
+    Column("trade_id", key(TRADE_ID_LENGTH), nullable=True),
+    Column("epoch", BigInteger, nullable=True),
+    Column("position", BigInteger, nullable=True),
+    Column("why", LONG_TEXT, nullable=False),
+    Column("result", LONG_TEXT, nullable=False),
+    Index("audit_partition", "partition_key"),
 )

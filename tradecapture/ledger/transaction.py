@@ -4,13 +4,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Table, select
+from sqlalchemy import Connection, Select, Table, bindparam, delete, select
 
 from tradecapture.inbox import Claim, Entry
 from tradecapture.ledger.dialects import LedgerDialect
-from tradecapture.ledger.judgement import History, PartitionVerdict, judge
+from tradecapture.ledger.judgement import Evidence, PartitionVerdict, judge
 from tradecapture.ledger.new_rows import exception_row, new_partition, outbox_rows
-from tradecapture.ledger.rows import KnownTrade, PartitionRow
+from tradecapture.ledger.partition_judge import Known, Rules, Written
+from tradecapture.ledger.rows import ExceptionRow, KnownTrade, PartitionRow
 from tradecapture.ledger.tables import exceptions, outbox, partitions, trades
 from tradecapture.outcome import Outcome
 
@@ -20,8 +21,14 @@ Clock = Callable[[], datetime]
 class LedgerTransaction:
     """What happens inside one transaction; made once a dialect, used for every batch."""
 
-    def __init__(self, dialect: LedgerDialect) -> None:
-        self._dialect = dialect
+    def __init__(self, dialect: LedgerDialect, window: int) -> None:
+        """Prepare the statements.
+
+        Args:
+            dialect: of the database.
+            window: how far ahead of its turn one of upstream's numbers may be.
+        """
+        self._dialect, self._window = dialect, window
         # On SQL Server FOR UPDATE compiles to nothing, and the hint says it.
         self._lock = (
             select(*(partitions.c[name] for name in PartitionRow._fields))
@@ -30,31 +37,29 @@ class LedgerTransaction:
             .order_by(partitions.c.partition_key)
             .with_for_update()
         )
-        self._captured = select(
-            trades.c.trade_id,
-            *(trades.c[name] for name in KnownTrade._fields),
-        ).where(dialect.among(trades.c.trade_id, "ids"))
-        self._recorded = select(
-            exceptions.c.partition_key,
-            exceptions.c.epoch,
-            exceptions.c.position,
-            exceptions.c.trade_id,
-        ).where(dialect.among(exceptions.c.trade_id, "ids"))
+        self._known = self._known_in(trades).union_all(self._known_in(exceptions))
+        self._buffered = select(*(exceptions.c[name] for name in ExceptionRow._fields)).where(
+            dialect.among(exceptions.c.partition_key, "keys"),
+            exceptions.c.outcome == Outcome.BUFFERED.value,
+        )
+        self._release = delete(exceptions).where(
+            exceptions.c.partition_key == bindparam("key"),
+            dialect.among(exceptions.c.trade_id, "ids"),
+            exceptions.c.outcome == Outcome.BUFFERED.value,
+        )
 
     def capture(
         self, connection: Connection, claim: Claim, task_id: str, clock: Clock
     ) -> list[PartitionVerdict]:
         """Write a claim's trades; return what became of each partition, in the claim's order."""
-        rows = self._lock_partitions(connection, claim.keys, clock())
+        rows = self.locked(connection, claim.keys, clock())
         ids = [
             entry.submission.trade_id for claimed in claim.partitions for entry in claimed.entries
         ]
-        judgement = judge(claim, rows, self._history(connection, ids), task_id, clock())
-        self._insert(connection, trades, judgement.trades)
-        self._insert(connection, exceptions, judgement.exceptions)
-        self._insert(connection, outbox, judgement.outbox)
-        if judgement.partitions:
-            self._dialect.update_partitions(connection, judgement.partitions)
+        buffered = self.buffered(connection, rows)
+        evidence = Evidence(rows, self.known(connection, [*ids, *ids_of(buffered)]), buffered)
+        judgement = judge(claim, evidence, self.rules(task_id, clock()))
+        self.write(connection, judgement.written)
         return judgement.verdicts
 
     def park(
@@ -68,13 +73,15 @@ class LedgerTransaction:
     ) -> PartitionVerdict:
         """Record a trade whose capture fails every time, and halt its partition: order first."""
         partition, now = entry.submission.partition_key, clock()
-        row = self._lock_partitions(connection, [partition], now)[partition]
+        row = self.locked(connection, [partition], now)[partition]
         if row.fence > claim.fence:
             return PartitionVerdict(partition, 0, {}, stale=True)
         if row.halted_reason is None:
-            parked = exception_row(entry, Outcome.PARKED, reason, task_id, now)
-            self._insert(connection, exceptions, [parked])
-            self._insert(connection, outbox, outbox_rows(entry, Outcome.PARKED, now))
+            written = Written()
+            number = entry.submission.sequence_number
+            parked = exception_row(entry, Outcome.PARKED, reason, task_id, now, number)
+            written.exceptions.append(parked)
+            written.outbox += outbox_rows(entry.submission, Outcome.PARKED, now)
             halted = row._replace(
                 fence=claim.fence,
                 halted_epoch=entry.epoch,
@@ -82,12 +89,18 @@ class LedgerTransaction:
                 halted_reason=reason,
                 updated_at=now,
             )
-            self._dialect.update_partitions(connection, [halted])
+            written.partitions.append(halted)
+            self.write(connection, written)
         return PartitionVerdict(partition, 1, {Outcome.PARKED: 1}, hold=reason)
 
-    def _lock_partitions(
+    def rules(self, task_id: str, now: datetime) -> Rules:
+        """Return the rules of a judgement."""
+        return Rules(self._window, task_id, now)
+
+    def locked(
         self, connection: Connection, keys: Iterable[str], now: datetime
     ) -> Mapping[str, PartitionRow]:
+        """Lock partitions' rows, in key order, and return them; make those that are missing."""
         wanted = sorted(keys)
         rows = self._locked(connection, wanted)
         missing = [key for key in wanted if key not in rows]
@@ -98,21 +111,65 @@ class LedgerTransaction:
             rows |= self._locked(connection, missing)
         return rows
 
+    def known(self, connection: Connection, ids: Sequence[str]) -> Known:
+        """Return what the ledger has already under some trade ids."""
+        captured: dict[str, KnownTrade] = {}
+        buffered: dict[str, KnownTrade] = {}
+        recorded = set()
+        parameter = {"ids": self._dialect.array(ids)}
+        for trade_id, outcome, *rest in connection.execute(self._known, parameter):
+            trade = KnownTrade._make(rest)
+            if outcome == Outcome.CAPTURED:
+                captured[trade_id] = trade
+                continue
+            recorded.add((trade.partition_key, trade.epoch, trade.position, trade_id))
+            if outcome == Outcome.BUFFERED:
+                # Two partitions that were captured at the same moment may both have buffered an id.
+                buffered[trade_id] = min(trade, buffered.get(trade_id, trade))
+        return Known(buffered | captured, recorded)
+
+    def buffered(
+        self, connection: Connection, rows: Mapping[str, PartitionRow]
+    ) -> dict[str, dict[int, ExceptionRow]]:
+        """Return the trades that wait in the ledger for their turn: partition -> number -> row."""
+        keys = [key for key, row in rows.items() if row.buffered]
+        found: dict[str, dict[int, ExceptionRow]] = {key: {} for key in keys}
+        if keys:
+            waiting = connection.execute(self._buffered, {"keys": self._dialect.array(keys)})
+            for row in map(ExceptionRow._make, waiting):
+                found[row.partition_key][row.sequence_number or 0] = row
+        return found
+
+    def write(self, connection: Connection, written: Written) -> None:
+        """Write the rows of a judgement."""
+        if written.released:
+            released = [
+                {"key": key, "ids": self._dialect.array(ids)}
+                for key, ids in written.released.items()
+            ]
+            connection.execute(self._release, released)
+        self._insert(connection, trades, written.trades)
+        self._insert(connection, exceptions, written.exceptions)
+        self._insert(connection, outbox, written.outbox)
+        if written.partitions:
+            self._dialect.update_partitions(connection, written.partitions)
+
+    def _known_in(self, table: Table) -> Select[Any]:
+        return select(
+            table.c.trade_id, table.c.outcome, *(table.c[name] for name in KnownTrade._fields)
+        ).where(self._dialect.among(table.c.trade_id, "ids"))
+
     def _locked(self, connection: Connection, keys: list[str]) -> dict[str, PartitionRow]:
         found = connection.execute(self._lock, {"keys": self._dialect.array(keys)})
         return {row[0]: PartitionRow._make(row) for row in found}
-
-    def _history(self, connection: Connection, ids: list[str]) -> History:
-        parameter = {"ids": self._dialect.array(ids)}
-        found = connection.execute(self._captured, parameter)
-        captured = {trade_id: KnownTrade._make(rest) for trade_id, *rest in found}
-        if not captured and len(set(ids)) == len(ids):
-            return History(captured, ())  # every trade is new, so none was recorded as not captured
-        recorded = connection.execute(self._recorded, parameter)
-        return History(captured, {tuple(row) for row in recorded})
 
     def _insert(
         self, connection: Connection, table: Table, rows: Sequence[tuple[Any, ...]]
     ) -> None:
         if rows:
             self._dialect.insert_rows(connection, table, rows)
+
+
+def ids_of(buffered: Mapping[str, Mapping[int, ExceptionRow]]) -> list[str]:
+    """Return the ids of the trades that wait in the ledger for their turn."""
+    return [row.trade_id for waiting in buffered.values() for row in waiting.values()]

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from redis import Redis
 from redis.exceptions import NoScriptError
 
-NAMES = ("accept", "claim", "settle", "postpone", "renew", "hold", "release", "ring")
+NAMES = ("accept", "claim", "take", "settle", "postpone", "renew", "hold", "release", "ring")
 _SOURCES = {name: files(__name__).joinpath(f"{name}.lua").read_text() for name in NAMES}
 # SHA-1 because that is what EVALSHA names a script by (Redis command reference), not for security.
 _NAMED_BY = {

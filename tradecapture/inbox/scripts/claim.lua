@@ -3,7 +3,7 @@
 -- Harmless when run twice: what the first run locked is not due until its lease ends.
 --
 -- KEYS  1 due     sorted set   partitions with work, score = when they may be claimed next (ms)
---       2 held    hash         partitions that must not be claimed, and why
+--       2 held    hash         partition -> why it must not be claimed
 --       3 fence   string       the fence given last (us)
 --       4 tries   hash         partition -> postponements in a row
 -- also  <prefix>inbox:<partition>  list         accepted trades, oldest first

@@ -1,9 +1,10 @@
 -- hold: keep partitions from being claimed; a claim in flight still settles. Accepting goes on.
+-- A hold that stands already is replaced.
 --
 -- Harmless when run twice: the second run changes only the reason.
 --
 -- KEYS  1 due   sorted set   partitions with work, score = when they may be claimed next (ms)
---       2 held  hash         partitions that must not be claimed, and why
+--       2 held  hash         partition -> why it must not be claimed
 -- also  <prefix>lock:<partition>   string, PX   the owner's token; the lease
 -- ARGV  1 prefix   2 why   then each partition
 -- reply how many were not held before

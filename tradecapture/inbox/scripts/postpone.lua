@@ -3,12 +3,13 @@
 -- Harmless when run twice: only the owner of the lock postpones, and the lock is gone after the first run.
 --
 -- KEYS  1 due     sorted set   partitions with work, score = when they may be claimed next (ms)
---       2 tries   hash         partition -> postponements in a row
+--       2 held    hash         partition -> why it must not be claimed
+--       3 tries   hash         partition -> postponements in a row
 -- also  <prefix>lock:<partition>   string, PX   the owner's token; the lease
 -- ARGV  1 prefix   2 token   3 first backoff (ms)   4 longest backoff (ms)   5 jitter, 0 to 1
 --       then each partition
 -- reply for each partition: its delay (ms), or -1 where refused (the token is no longer the lock's)
-local due, tries = KEYS[1], KEYS[2]
+local due, held, tries = KEYS[1], KEYS[2], KEYS[3]
 local prefix, token = ARGV[1], ARGV[2]
 local first, longest, jitter = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
 local time = redis.call('TIME')
@@ -22,7 +23,11 @@ for i = 6, #ARGV do
     local failures = redis.call('HINCRBY', tries, partition, 1)
     local delay = math.min(longest, first * 2 ^ math.min(failures - 1, 32))
     delay = math.floor(delay * (0.5 + 0.5 * jitter))
-    redis.call('ZADD', due, string.format('%.0f', now + delay), partition)
+    if redis.call('HEXISTS', held, partition) == 1 then
+      redis.call('ZREM', due, partition)
+    else
+      redis.call('ZADD', due, string.format('%.0f', now + delay), partition)
+    end
     reply[#reply + 1] = delay
   else
     reply[#reply + 1] = -1

@@ -35,8 +35,15 @@ class LedgerDialect:
 
     name = "default"
 
-    def connect_arguments(self, timeout_seconds: float) -> dict[str, Any]:
-        """Return arguments for the driver's connect."""
+    def connect_arguments(
+        self, timeout_seconds: float, *, read_only: bool = False
+    ) -> dict[str, Any]:
+        """Return arguments for the driver's connect.
+
+        Args:
+            timeout_seconds: how long a connect may take.
+            read_only: it will only read, so that a replica may serve it.
+        """
         return {}
 
     def configure(self, engine: Engine) -> None:

@@ -17,7 +17,9 @@ class SqliteDialect(LedgerDialect):
 
     name = "sqlite"
 
-    def connect_arguments(self, timeout_seconds: float) -> dict[str, Any]:
+    def connect_arguments(
+        self, timeout_seconds: float, *, read_only: bool = False
+    ) -> dict[str, Any]:
         """Bound the wait for the write lock; leave transactions to `configure`."""
         return {"timeout": timeout_seconds, "isolation_level": None}
 

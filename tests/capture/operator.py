@@ -1,0 +1,115 @@
+"""An operator in this process, on real servers, whose command may die between its two halves."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from redis import Redis
+from redis.exceptions import ConnectionError as RedisConnectionError
+
+from tests.builders import submission, submissions
+from tests.capture.worker import ONE, Worker
+from tests.inbox.looking import KEYS
+from tests.ledger.reading import exception_rows
+from tradecapture.bell import Bell, submitting_app
+from tradecapture.inbox import Claim, Inbox, InboxReader
+from tradecapture.ledger import Action, AuditRow, Deed, Ledger, PartitionVerdict, Request
+from tradecapture.ledger.operating_reader import OperatingReader
+from tradecapture.operations import Operations, Replay
+from tradecapture.routing import queue_of
+from tradecapture.settings import Settings
+
+WHO, WHY = "ann", "the feed was mended"
+LEASE_SECONDS = 0.4  # of an operator's claim: as long as one who died is in the way
+PATIENCE_SECONDS = 20.0
+POISON = "poison"
+
+
+class Operator:
+    """What a command has in hand."""
+
+    def __init__(self, redis: "Redis", settings: Settings, patience: float = 0.0) -> None:
+        """Prepare to work."""
+        short = replace(settings, lease_seconds=LEASE_SECONDS)
+        self.redis, self.inbox = redis, Inbox(redis, short)
+        self.ledger = Ledger(settings)
+        self.reader = OperatingReader(self.ledger.engine, self.ledger.dialect)
+        bell = Bell(submitting_app(settings.broker), self.inbox)
+        self.operations = Operations(
+            self.inbox,
+            InboxReader(redis, settings.lanes),
+            self.ledger,
+            bell,
+            patience_seconds=patience or PATIENCE_SECONDS,
+        )
+        self.replay = Replay(self.inbox, self.reader, self.ledger, bell)
+
+    def do(self, action: Action, partition: str = ONE, *, dry_run: bool = False) -> Deed:
+        """Do something to a partition."""
+        return self.operations.do(Request(action, partition, WHO, WHY), dry_run=dry_run)
+
+    def before(self, call: str, happens: Callable[[], object]) -> None:
+        """Let something happen once, just before the inbox is called."""
+        real = getattr(self.inbox, call)
+
+        def first(*arguments: Any, **named: Any) -> Any:
+            setattr(self.inbox, call, real)
+            happens()
+            return real(*arguments, **named)
+
+        setattr(self.inbox, call, first)
+
+    def die_at(self, call: str) -> None:
+        """Let the command die once, just before it calls the inbox."""
+
+        def die() -> None:
+            raise RedisConnectionError("the operator's host is gone")
+
+        self.before(call, die)
+
+    def audited(self) -> list[AuditRow]:
+        """Return what is in the audit, the oldest first."""
+        return self.reader.audit(partition=None, limit=1000)[::-1]
+
+    def bells(self) -> int:
+        """Return how many capture tasks wait for the lane."""
+        return self.redis.llen(queue_of(0))
+
+
+class PoisonedLedger(Ledger):
+    """A ledger of a release that cannot capture one kind of trade; another release can."""
+
+    def capture(
+        self, claim: Claim, task_id: str, clock: Callable[[], datetime]
+    ) -> list[PartitionVerdict]:
+        """Refuse a claim that holds a poisoned trade."""
+        for claimed in claim.partitions:
+            if any(entry.submission.trade_id.startswith(POISON) for entry in claimed.entries):
+                raise ValueError("this release cannot capture that")
+        return super().capture(claim, task_id, clock)
+
+
+def halt(ill: Worker) -> None:
+    """Let a poisoned trade halt the partition; two more wait behind it."""
+    ill.accept(*submissions(1, "B1"), submission(POISON, "B1"))
+    ill.drain()
+    ill.accept(*submissions(2, "B1", 2))
+    assert ill.drain().outcomes == {}
+    assert ONE in ill.held()
+    ill.inbox.clear_bell(0)
+
+
+def parked(worker: Worker) -> list[str]:
+    """Return the ids of the parked trades."""
+    return [row.trade_id for row in exception_rows(worker.ledger) if row.outcome == "PARKED"]
+
+
+def accept_foreign(worker: Worker) -> bytes:
+    """Let a newer release accept a trade that this one cannot read."""
+    redis = worker.inbox.redis
+    position = redis.hincrby(KEYS.positions, ONE, 1)
+    redis.hincrby(KEYS.backlog, "accepted", 1)
+    text = b"2 %d 1 1 an entry of a newer release" % position
+    redis.rpush(KEYS.inbox(ONE), text)
+    return text

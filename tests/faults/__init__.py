@@ -1,0 +1,1 @@
+"""Faults under load: what a whole deployment survives, with real processes and real kills."""

@@ -1,0 +1,100 @@
+"""What makes captures deadlock in PostgreSQL, and how often they did."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from random import Random
+
+from sqlalchemy import Connection, Engine, create_engine, make_url, text
+
+from tradecapture import Client
+from tradecapture.inbox.keys import lane_keys
+from tradecapture.local.waiting import wait_until
+
+# A backend looks for a deadlock once, when it has waited for so long. Ours has waited the longer,
+# and looks after the hostile transaction has closed the circle: it is the one that gives up.
+OURS, HOSTILE = "300ms", "60s"
+BLOCKED_SECONDS = 1.0  # for a capture to come to the row that is locked
+FORGED_SECONDS = 0.02  # between two forgeries: a transaction or so
+
+_DEADLOCKS = text("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()")
+_KEYS = text("SELECT partition_key FROM partitions ORDER BY partition_key")
+_LOCK_ONE = text("SELECT 1 FROM partitions WHERE partition_key = :key FOR UPDATE")
+_LOCK_ALL = text("SELECT 1 FROM partitions ORDER BY partition_key DESC FOR UPDATE")
+_BLOCKS = text(
+    "SELECT count(*) FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY"
+    " (pg_blocking_pids(pid))"
+)
+
+
+def with_deadlock_timeout(url: str, timeout: str) -> str:
+    """Return a URL whose connections look for a deadlock after some time, such as 300ms."""
+    options = {"options": f"-c deadlock_timeout={timeout}"}
+    return make_url(url).update_query_dict(options).render_as_string(hide_password=False)
+
+
+def deadlocks(engine: Engine) -> int:
+    """Return how many deadlocks PostgreSQL has found in this database; a second late at most."""
+    with engine.connect() as connection:
+        return int(connection.execute(_DEADLOCKS).scalar_one())
+
+
+@contextmanager
+def hostile_transactions(url: str) -> Iterator[None]:
+    """Lock the partitions' rows against the order of the captures, again and again."""
+    engine = create_engine(with_deadlock_timeout(url, HOSTILE))
+    random = Random(7)
+
+    def attack() -> None:
+        with engine.begin() as connection:
+            keys = list(connection.execute(_KEYS).scalars())
+            if not keys:
+                return
+            # In the upper half, so that a capture holds rows below it when it comes there.
+            held = random.choice(keys[len(keys) // 2 :])
+            connection.execute(_LOCK_ONE, {"key": held})
+            if wait_until(lambda: _blocks(connection), BLOCKED_SECONDS):
+                connection.execute(_LOCK_ALL)
+
+    with _again_and_again(attack, 0.0):
+        yield
+    engine.dispose()
+
+
+@contextmanager
+def forged_claims(client: Client) -> Iterator[None]:
+    """Take every claim's lease away and ring, so that others claim the same partitions."""
+
+    def forge() -> None:
+        claimed = [row for row in client.inbox_reader.partitions() if row.owner is not None]
+        for row in claimed:
+            keys = lane_keys(row.lane)
+            client.redis.delete(keys.lock(row.partition))
+            client.redis.zadd(keys.due, {row.partition: 0})
+        client.ring(sorted({row.lane for row in claimed}))
+
+    with _again_and_again(forge, FORGED_SECONDS):
+        yield
+
+
+def _blocks(connection: Connection) -> bool:
+    return bool(connection.execute(_BLOCKS).scalar_one())
+
+
+@contextmanager
+def _again_and_again(work: Callable[[], None], pause_seconds: float) -> Iterator[None]:
+    stopping = threading.Event()
+
+    def run() -> None:
+        while not stopping.is_set():
+            work()
+            time.sleep(pause_seconds)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        yield
+    finally:
+        stopping.set()
+        thread.join()

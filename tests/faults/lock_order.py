@@ -1,0 +1,28 @@
+"""Lock orders that the product does not have: they make captures deadlock."""
+
+import time
+from random import Random
+
+from sqlalchemy import Connection
+
+from tradecapture.ledger import PartitionRow
+from tradecapture.ledger.transaction import LedgerTransaction
+
+ROW_SECONDS = 0.005  # between two locks, so that two transactions meet in between
+
+_locked = LedgerTransaction._locked
+_random = Random()
+
+
+def lock_in_any_order(
+    self: LedgerTransaction, connection: Connection, keys: list[str]
+) -> dict[str, PartitionRow]:
+    """Lock partitions' rows one by one, in an order drawn anew each time.
+
+    A replacement for `LedgerTransaction._locked`, which locks them in key order.
+    """
+    found: dict[str, PartitionRow] = {}
+    for key in _random.sample(keys, len(keys)):
+        found |= _locked(self, connection, [key])
+        time.sleep(ROW_SECONDS)
+    return found

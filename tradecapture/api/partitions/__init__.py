@@ -1,0 +1,1 @@
+"""`/partitions`: how partitions stand, and what operators do to them."""

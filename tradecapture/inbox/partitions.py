@@ -1,0 +1,153 @@
+"""The partitions of the inboxes: how each stands, and their keys a bounded number at a time."""
+
+from collections.abc import Iterator, Sequence
+from heapq import nsmallest
+from itertools import islice
+from typing import Any, NamedTuple, cast
+
+from redis import Redis
+
+from tradecapture.inbox.entry import UnreadableEntryError, accepted_ms_of, decode_entry
+from tradecapture.inbox.hold import Hold
+from tradecapture.inbox.keys import lane_keys
+
+# Partitions that are read at once. With each comes its oldest trade whole, and one of those may
+# have 256 KiB or, if the settings say so, more.
+READ_AT_ONCE = 100
+SCAN_AT_ONCE = 1000  # keys a step of a scan; a step takes Redis less than a millisecond
+
+
+class InboxPartition(NamedTuple):
+    """How a partition stands in Redis."""
+
+    partition: str
+    lane: int
+    epoch: int  # Redis time in microseconds at which the lane's positions began
+    accepted: int  # trades accepted in this epoch: the position given last
+    waiting: int  # trades in the inbox
+    oldest_accepted_ms: int | None  # Redis time of the head's acceptance; None: no readable head
+    owner: str | None  # token of the claim that holds it
+    lease_ms: int  # what is left of that claim's lease
+    held: Hold | None  # why it must not be claimed
+
+
+class WaitingTrade(NamedTuple):
+    """A trade as it waits in its partition."""
+
+    position: int
+    trade_id: str | None  # None: it is unreadable
+    accepted_ms: int | None  # Redis time; None: it is unreadable
+    sequence_number: int | None = None  # upstream's
+    unreadable: str | None = None  # why this release cannot read it
+
+
+def read_partitions(redis: "Redis", lane: int, partitions: Sequence[str]) -> list[InboxPartition]:
+    """Return how some partitions of a lane stand; those that have accepted nothing are left out.
+
+    Raises:
+        RedisError: Redis is out of reach.
+    """
+    remaining, found = iter(partitions), list[InboxPartition]()
+    while some := list(islice(remaining, READ_AT_ONCE)):
+        found += _read(redis, lane, some)
+    return found
+
+
+def _read(redis: "Redis", lane: int, partitions: Sequence[str]) -> Iterator[InboxPartition]:
+    keys = lane_keys(lane)
+    epoch, held, positions = pipelined(
+        redis,
+        [
+            ("GET", keys.epoch),
+            ("HMGET", keys.held, *partitions),
+            ("HMGET", keys.positions, *partitions),
+        ],
+    )
+    commands: list[Sequence[Any]] = []
+    for name in partitions:
+        lock = keys.lock(name)
+        commands += [("LLEN", keys.inbox(name)), ("LINDEX", keys.inbox(name), 0)]
+        commands += [("GET", lock), ("PTTL", lock)]
+    replies = iter(pipelined(redis, commands))
+    for name, position, hold in zip(partitions, positions, held, strict=True):
+        waiting, head, owner, lease_ms = islice(replies, 4)
+        if position is not None:
+            yield InboxPartition(
+                partition=name,
+                lane=lane,
+                epoch=int(epoch or 0),
+                accepted=int(position),
+                waiting=waiting,
+                oldest_accepted_ms=accepted_ms_of(head) if head else None,
+                owner=owner.decode() if owner else None,
+                lease_ms=max(0, lease_ms),
+                held=Hold.decode(hold.decode()) if hold is not None else None,
+            )
+
+
+def read_waiting(redis: "Redis", lane: int, partition: str, trades: int) -> list[WaitingTrade]:
+    """Return the oldest trades that wait in a partition, at most so many, unreadable ones too.
+
+    Raises:
+        RedisError: Redis is out of reach.
+    """
+    keys = lane_keys(lane)
+    # In one transaction: a trade that cannot be read is known by its place alone.
+    pipeline = redis.pipeline(transaction=True)
+    pipeline.hget(keys.positions, partition)
+    pipeline.llen(keys.inbox(partition))
+    if trades > 0:
+        pipeline.lrange(keys.inbox(partition), 0, trades - 1)
+    accepted, waiting, *entries = pipeline.execute()
+    first = int(accepted or 0) - waiting + 1
+    return [
+        _waiting(partition, first + index, raw)
+        for index, raw in enumerate(entries[0] if entries else [])
+    ]
+
+
+def _waiting(partition: str, position: int, raw: bytes) -> WaitingTrade:
+    try:
+        entry = decode_entry(partition, raw)
+    except UnreadableEntryError as error:
+        return WaitingTrade(position, None, None, unreadable=str(error))
+    submission = entry.submission
+    return WaitingTrade(
+        entry.position, submission.trade_id, entry.accepted_ms, submission.sequence_number
+    )
+
+
+def keys_after(
+    redis: "Redis", lanes: int, after: str, limit: int, *, only_held: bool = False
+) -> list[str]:
+    """Return the keys that follow a key, in order, at most so many of them.
+
+    Memory is bounded by the limit, however many partitions there are; the time is not.
+
+    Raises:
+        RedisError: Redis is out of reach.
+    """
+    bound, found = after.encode(), list[bytes]()
+    for lane in range(lanes):
+        keys = lane_keys(lane)
+        looked_in, cursor = keys.held if only_held else keys.positions, 0
+        while True:
+            reply = redis.hscan(looked_in, cursor, count=SCAN_AT_ONCE)
+            cursor, names = cast(tuple[int, dict[bytes, bytes]], reply)
+            # A scan may show a key twice.
+            found = nsmallest(limit, {*found, *(name for name in names if name > bound)})
+            if cursor == 0:
+                break
+    return [name.decode() for name in found]
+
+
+def pipelined(redis: "Redis", commands: Sequence[Sequence[Any]]) -> list[Any]:
+    """Send commands in one round trip and return their replies.
+
+    Raises:
+        RedisError: Redis is out of reach, or a command failed.
+    """
+    pipeline = redis.pipeline(transaction=False)
+    for command in commands:
+        pipeline.execute_command(*command)
+    return pipeline.execute()

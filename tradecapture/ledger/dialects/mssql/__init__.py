@@ -1,0 +1,5 @@
+"""SQL Server through pymssql: all that is special about it stands in this folder."""
+
+from tradecapture.ledger.dialects.mssql.dialect import MssqlDialect
+
+__all__ = ["MssqlDialect"]

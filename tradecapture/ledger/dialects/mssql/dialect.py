@@ -1,0 +1,124 @@
+"""SQL Server: its connections, its bulk statements, its errors, its settings."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    Table,
+    bindparam,
+    cast,
+    event,
+    func,
+    select,
+    text,
+)
+from sqlalchemy.dialects import mssql
+from sqlalchemy.engine import ExceptionContext
+from sqlalchemy.exc import DBAPIError
+
+from tradecapture.ledger.dialects.base import LedgerDialect, Row
+from tradecapture.ledger.dialects.mssql.bulk import insert_sql, rows_json, update_sql
+from tradecapture.ledger.dialects.mssql.errors import (
+    DISCONNECT_NUMBERS,
+    INTEGRITY_NUMBERS,
+    TRANSIENT_NUMBERS,
+    error_numbers,
+    has_no_transaction,
+    is_no_connection,
+)
+from tradecapture.ledger.rows import PartitionRow
+from tradecapture.ledger.types import MSSQL_COLLATION
+
+LOCK_TIMEOUT_MS = 4000  # below the default lease of 5 s, so that a blocked claim is given back
+
+# `conn_properties` replaces pymssql's own list, so that is repeated here (its _mssql.pyx).
+# XACT_ABORT: without it the statements after a failed one still run.
+CONNECTION_PROPERTIES = (
+    "SET ARITHABORT ON;SET CONCAT_NULL_YIELDS_NULL ON;SET ANSI_NULLS ON;"
+    "SET ANSI_NULL_DFLT_ON ON;SET ANSI_PADDING ON;SET ANSI_WARNINGS ON;"
+    "SET CURSOR_CLOSE_ON_COMMIT ON;SET QUOTED_IDENTIFIER ON;SET TEXTSIZE 2147483647;"
+    f"SET XACT_ABORT ON;SET LOCK_TIMEOUT {LOCK_TIMEOUT_MS};"
+)
+
+
+class MssqlDialect(LedgerDialect):
+    """SQL Server 2016 or newer (OPENJSON)."""
+
+    name = "mssql"
+
+    def connect_arguments(
+        self, timeout_seconds: float, *, read_only: bool = False
+    ) -> dict[str, Any]:
+        """Bound the login, set the connection up, keep microseconds, and say if it only reads.
+
+        ApplicationIntent=ReadOnly lets the listener of an availability group send the connection
+        to a readable secondary.
+        """
+        return {
+            "login_timeout": max(1, round(timeout_seconds)),
+            "conn_properties": CONNECTION_PROPERTIES,
+            "use_datetime2": True,
+            "read_only": read_only,
+        }
+
+    def configure(self, engine: Engine) -> None:
+        """Throw away connections that DB-Library has lost, and those without a transaction."""
+
+        @event.listens_for(engine, "handle_error")
+        def _disconnected(context: ExceptionContext) -> None:
+            error = context.original_exception
+            if DISCONNECT_NUMBERS.intersection(error_numbers(error)):
+                context.is_disconnect = True
+            elif has_no_transaction(error):
+                context.is_disconnect = True
+                context.invalidate_pool_on_disconnect = False
+
+    def array(self, values: Sequence[Any]) -> Any:
+        """Return a JSON array."""
+        return json.dumps(list(values), ensure_ascii=False)
+
+    def among(self, column: ColumnElement[str], parameter: str) -> ColumnElement[bool]:
+        """Compare with the elements of a JSON array, cast and collated as the column is.
+
+        Without the cast the index is not used; without the collation the comparison is refused.
+        """
+        elements = func.openjson(bindparam(parameter)).table_valued("value")
+        value = cast(elements.c.value, mssql.NVARCHAR(getattr(column.type, "length", None)))
+        return column.in_(select(value.collate(MSSQL_COLLATION)))
+
+    def insert_rows(self, connection: Connection, table: Table, rows: Sequence[Row]) -> None:
+        """Send all rows as one JSON parameter: a sixth of the CPU of an insert with VALUES."""
+        connection.exec_driver_sql(insert_sql(table, rows[0]), (rows_json(rows),))
+
+    def update_partitions(self, connection: Connection, rows: Sequence[PartitionRow]) -> None:
+        """Send all rows as one JSON parameter and join with it."""
+        connection.exec_driver_sql(update_sql(), (rows_json(rows),))
+
+    def is_integrity_error(self, error: BaseException) -> bool:
+        """Return whether a unique key was violated; pymssql has no one class for it."""
+        cause = error.orig if isinstance(error, DBAPIError) and error.orig else error
+        return not INTEGRITY_NUMBERS.isdisjoint(error_numbers(cause))
+
+    def is_transient_driver_error(self, error: BaseException) -> bool:
+        """Judge by the number, wherever pymssql has put it; without a connection by that alone."""
+        no_trades_fault = TRANSIENT_NUMBERS | DISCONNECT_NUMBERS
+        return is_no_connection(error) or not no_trades_fault.isdisjoint(error_numbers(error))
+
+    def server_findings(self, connection: Connection) -> dict[str, str]:
+        """Return version, isolation and the connection limit."""
+        questions = {
+            "server_version": "SELECT CAST(SERVERPROPERTY('ProductVersion') AS NVARCHAR(50))",
+            "read_committed_snapshot": (
+                "SELECT CAST(is_read_committed_snapshot_on AS INT) FROM sys.databases "
+                "WHERE name = DB_NAME()"
+            ),
+            "max_connections": "SELECT @@MAX_CONNECTIONS",
+        }
+        return {
+            name: str(connection.execute(text(question)).scalar_one())
+            for name, question in questions.items()
+        }

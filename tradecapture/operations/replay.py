@@ -1,0 +1,121 @@
+"""Replay: parked and rejected trades are accepted again, at the tail, and judged anew.
+
+A replay is a new acceptance: it gets a position of its own, so that order and accounts stay right,
+and the row of the old one stays as it is. The same replay twice is one.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import NamedTuple
+
+from msgspec import structs
+
+from tradecapture.bell import Bell
+from tradecapture.inbox import Inbox
+from tradecapture.ledger import Action, AuditRow, ExceptionRow, Ledger
+from tradecapture.ledger.new_rows import entry_of
+from tradecapture.ledger.operating_reader import OperatingReader
+from tradecapture.ledger.partition_judge import Place
+from tradecapture.receipt import Answer, Receipt
+from tradecapture.submission import Submission
+
+
+class ReplayState(StrEnum):
+    """What becomes, or would become, of a recorded trade when it is replayed."""
+
+    READY = "to be accepted again"
+    ACCEPTED = "accepted again"
+    REPEATED = "accepted again before"
+    REFUSED = "not accepted, try again"
+    CAPTURED = "captured meanwhile"
+    CONFLICT = "its id is captured with other content: submit it under a new id"
+    HALTS = "it halts its partition: retry or skip it"
+    SUPERSEDED = "recorded again later: that one counts"
+
+
+class Replayed(NamedTuple):
+    """A recorded trade and its replay."""
+
+    row: ExceptionRow
+    state: ReplayState
+    message: str = ""
+
+
+class Replay:
+    """Replays recorded trades."""
+
+    def __init__(self, inbox: Inbox, reader: OperatingReader, ledger: Ledger, bell: Bell) -> None:
+        self._inbox, self._reader, self._ledger, self._bell = inbox, reader, ledger, bell
+
+    def plan(self, rows: Sequence[ExceptionRow]) -> list[Replayed]:
+        """Say what would become of recorded trades, which are given in their order.
+
+        Raises:
+            sqlalchemy.exc.SQLAlchemyError: the database is out of reach.
+        """
+        captured = self._reader.captured_digests([row.trade_id for row in rows])
+        halts = self._reader.halts()
+        newest = self._reader.newest_places([row.trade_id for row in rows])
+        return [Replayed(row, _state(row, newest, captured, halts)) for row in rows]
+
+    def run(self, plan: Sequence[Replayed], who: str, why: str) -> list[Replayed]:
+        """Accept the trades that are ready, in their order, and note it in the audit.
+
+        Raises:
+            LedgerUnavailableError: the audit could not be written; nothing was accepted.
+        """
+        ready = [replayed.row for replayed in plan if replayed.state is ReplayState.READY]
+        if ready:
+            now = datetime.fromtimestamp(self._inbox.now_ms() / 1000, UTC)
+            self._ledger.audit([_audit_row(row, who, why, now) for row in ready])
+        acceptance = self._inbox.accept([_submission(row) for row in ready])
+        self._bell.ring(acceptance.ring)
+        answers = iter(acceptance.answers)
+        return [
+            _answered(replayed, next(answers)) if replayed.state is ReplayState.READY else replayed
+            for replayed in plan
+        ]
+
+
+def _state(
+    row: ExceptionRow,
+    newest: Mapping[tuple[str, str], Place],
+    captured: dict[str, str],
+    halts: dict[str, tuple[int, int]],
+) -> ReplayState:
+    if row.trade_id in captured:
+        same = captured[row.trade_id] == row.digest
+        return ReplayState.CAPTURED if same else ReplayState.CONFLICT
+    if halts.get(row.partition_key) == (row.epoch, row.position):
+        return ReplayState.HALTS
+    place = (row.partition_key, row.epoch, row.position, row.trade_id)
+    # A row that was retried away meanwhile is the newest of none; the ledger will tell.
+    is_newest = newest.get((row.trade_id, row.digest), place) == place
+    return ReplayState.READY if is_newest else ReplayState.SUPERSEDED
+
+
+def _submission(row: ExceptionRow) -> Submission:
+    place = f"{row.epoch}:{row.position}"
+    return structs.replace(entry_of(row).submission, replay_of=place)
+
+
+def _answered(replayed: Replayed, answer: Answer) -> Replayed:
+    if not isinstance(answer, Receipt):
+        return replayed._replace(state=ReplayState.REFUSED, message=answer.message)
+    state = ReplayState.REPEATED if answer.duplicate else ReplayState.ACCEPTED
+    return replayed._replace(state=state, message=f"at position {answer.position}")
+
+
+def _audit_row(row: ExceptionRow, who: str, why: str, now: datetime) -> AuditRow:
+    return AuditRow(
+        done_at=now,
+        who=who,
+        action=Action.REPLAY.value,
+        partition_key=row.partition_key,
+        trade_id=row.trade_id,
+        epoch=row.epoch,
+        position=row.position,
+        why=why,
+        result="is to be accepted again, at the tail",
+    )

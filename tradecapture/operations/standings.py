@@ -1,0 +1,93 @@
+"""Standings: how partitions stand, a page of them, or one from close by."""
+
+from collections.abc import Iterable
+from heapq import nsmallest
+from typing import NamedTuple
+
+from tradecapture.inbox import InboxReader, WaitingTrade
+from tradecapture.ledger import AuditRow, ExceptionRow
+from tradecapture.ledger.operating_reader import SequenceGap
+from tradecapture.ledger.partition_pages import PartitionPages
+from tradecapture.operations.standing import Standing, hold_of
+
+MOST_PARTITIONS = 1000  # a page, at most: bounds the memory of whoever asks
+MOST_WAITING = 100  # trades behind the head that are shown, at most; each is read whole
+AUDIT_ROWS = 20  # what operators did to a partition last
+
+
+class Page(NamedTuple):
+    """Partitions in the order of their keys."""
+
+    standings: dict[str, Standing]
+    last: str | None  # the key behind which the next page begins; None: there is none
+
+
+class CloseLook(NamedTuple):
+    """A partition from close by."""
+
+    standing: Standing
+    waiting: list[WaitingTrade]  # the oldest of those that wait
+    halting: ExceptionRow | None  # the parked trade that halts it
+    gap: SequenceGap | None  # in upstream's numbers
+    audit: list[AuditRow]  # what operators did to it, the newest first
+
+
+class Standings:
+    """Looks at partitions, in the ledger and in Redis, without touching them.
+
+    Each look raises redis.exceptions.RedisError or sqlalchemy.exc.SQLAlchemyError: out of reach.
+    """
+
+    def __init__(self, inbox: InboxReader, ledger: PartitionPages) -> None:
+        self._inbox, self._ledger = inbox, ledger
+
+    def page(self, after: str, limit: int, *, held: bool | None = None) -> Page:
+        """Return the partitions whose keys follow a key.
+
+        Args:
+            after: the key; empty: from the first partition on.
+            limit: how many to look at. A page has fewer where some are not as asked for.
+            held: True: only those that are held; False: only those that are not.
+        """
+        here = self._inbox.keys_after(after, limit + 1, only_held=held is True)
+        there = self._ledger.keys_after(after, limit + 1, only_held=held is True)
+        keys = nsmallest(limit + 1, {*here, *there})
+        last = keys[limit - 1] if len(keys) > limit else None
+        standings = self._some(keys[:limit])
+        if held is not None:
+            standings = {
+                key: standing
+                for key, standing in standings.items()
+                if (hold_of(standing) is not None) == held
+            }
+        return Page(standings, last)
+
+    def one(self, partition: str) -> Standing:
+        """Return how one partition stands."""
+        return self._some([partition])[partition]
+
+    def close_look(self, partition: str, waiting: int) -> CloseLook:
+        """Look at one partition, and at so many of the trades that wait in it."""
+        standing = self.one(partition)
+        row = standing.row
+        gaps = self._ledger.sequence_gaps(partition=partition)
+        return CloseLook(
+            standing,
+            self._inbox.waiting(partition, waiting),
+            self._ledger.halting(row) if row is not None else None,
+            gaps[0] if gaps else None,
+            self._ledger.audit(partition=partition, limit=AUDIT_ROWS),
+        )
+
+    def now_ms(self) -> int:
+        """Return the time of Redis in milliseconds, by which ages are counted."""
+        return self._inbox.now_ms()
+
+    def _some(self, partitions: Iterable[str]) -> dict[str, Standing]:
+        keys = list(partitions)
+        found, rows = self._inbox.some(keys), self._ledger.some(keys)
+        standings = {}
+        for key in keys:
+            inbox = found.get(key)
+            standings[key] = Standing(rows.get(key), inbox, inbox.held if inbox else None)
+        return standings
