@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,7 +17,7 @@ from tradecapture.ledger.tables import partitions
 from tradecapture.local.postgresql_server import PostgresqlServer
 from tradecapture.local.redis_server import RedisServer
 from tradecapture.local.worker import LocalWorker
-from tradecapture.settings import Settings
+from tradecapture.settings import PREFIX, Settings
 
 POLL_SECONDS = 0.02  # how often the ledger is asked whether all is captured
 DEADLINE_SECONDS = 300.0  # after which a measurement has failed
@@ -78,10 +79,7 @@ class Scene:
 
 def environment_of(settings: Settings) -> dict[str, str]:
     """Return the environment of processes that use these settings."""
-    return {
-        "TRADECAPTURE_REDIS_URL": settings.redis_url,
-        "TRADECAPTURE_DATABASE_URL": settings.database_url,
-    }
+    return {f"{PREFIX}{name.upper()}": str(value) for name, value in asdict(settings).items()}
 
 
 @contextmanager

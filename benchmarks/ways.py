@@ -24,8 +24,9 @@ from tradecapture.bell import Bell, submitting_app
 from tradecapture.generate import valid_submissions
 from tradecapture.inbox import Claim, ClaimedPartition, Entry, Inbox, connect_redis
 from tradecapture.inbox.keys import lane_keys
-from tradecapture.ledger.judgement import History, judge
+from tradecapture.ledger.judgement import Evidence, judge
 from tradecapture.ledger.new_rows import new_partition
+from tradecapture.ledger.partition_judge import Known, Rules
 from tradecapture.ledger.tables import trades
 from tradecapture.local.worker import LocalWorker
 from tradecapture.submission import Submission
@@ -135,4 +136,6 @@ def _rows(submissions: Sequence[Submission]) -> Sequence[tuple[object, ...]]:
     claimed = tuple(ClaimedPartition(key, tuple(waiting)) for key, waiting in entries.items())
     claim = Claim(0, "benchmark", 1, 0, claimed)
     blank = {key: new_partition(key, now) for key in entries}
-    return judge(claim, blank, History({}, ()), "3fa85f64-5717-4562-b3fc-2c963f66afa6", now).trades
+    evidence = Evidence(blank, Known({}, ()), {})
+    rules = Rules(1, "3fa85f64-5717-4562-b3fc-2c963f66afa6", now)
+    return judge(claim, evidence, rules).written.trades
