@@ -105,7 +105,9 @@ def usual_way(
 def ceiling(scene: Scene, name: str, what: str, submissions: Sequence[Submission]) -> Measurement:
     """Measure the database alone: the same rows, by COPY, on one connection."""
     settings = scene.empty()
-    rows = [tuple(str(cell) for cell in row) for row in _rows(submissions)]
+    rows = [
+        tuple(None if cell is None else str(cell) for cell in row) for row in _rows(submissions)
+    ]
     columns = ", ".join(column.name for column in trades.columns)
     url = make_url(settings.database_url).set(drivername="postgresql")
     with psycopg.connect(url.render_as_string(hide_password=False)) as connection:
