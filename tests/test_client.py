@@ -6,7 +6,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from kombu.transport import TRANSPORT_ALIASES
+from kombu import transport
 from redis import Redis
 
 from tests.builders import PARTITION, broken, trade, trade_json
@@ -209,8 +209,10 @@ def test_a_bell_that_cannot_be_rung_takes_nobodys_receipt(
 ) -> None:
     """Redis is full, or gone, when the trade is safe already: ringing only leaves it to others."""
     # A test before may have made this process a worker, whose bells get through a full Redis.
-    monkeypatch.setitem(TRANSPORT_ALIASES, "redis", "kombu.transport.redis:Transport")
-    client = Client(settings)
+    monkeypatch.setitem(transport.TRANSPORT_ALIASES, "redis", "kombu.transport.redis:Transport")
+    monkeypatch.setattr(transport, "_transport_cache", {})
+    # A database of its own: connections of such tests are still in the pool of the usual one.
+    client = Client(replace(settings, broker_url=settings.redis_url.removesuffix("/0") + "/1"))
     assert isinstance(client.submit(trade()), Receipt)
     client.inbox.clear_bell(0)
     redis.config_set("maxmemory", "1")

@@ -16,7 +16,7 @@ from tradecapture.ledger import upgrade
 from tradecapture.ledger.engine import make_engine
 from tradecapture.local.log_tail import log_tail
 from tradecapture.local.ports import LOOPBACK, free_port
-from tradecapture.local.postgresql_server import PostgresqlServer
+from tradecapture.local.postgresql_server import SOCKETS, PostgresqlServer
 from tradecapture.local.redis_server import RedisServer
 from tradecapture.local.worker import FLEET, LocalWorker
 
@@ -103,7 +103,9 @@ class Deployment:
         server_folder = url.query["host"]
         assert isinstance(server_folder, str)
         # Not in the deployment's folder: a socket's path has 107 bytes at most.
-        folder = self._running.enter_context(tempfile.TemporaryDirectory(prefix="proxy-"))
+        folder = self._running.enter_context(
+            tempfile.TemporaryDirectory(prefix="proxy-", dir=SOCKETS)
+        )
         proxy = self._running.enter_context(
             Proxy(Path(folder) / POSTGRESQL_SOCKET, Path(server_folder) / POSTGRESQL_SOCKET)
         )

@@ -25,6 +25,9 @@ SUPERUSER = "postgres"
 MAX_CONNECTIONS = 200  # dozens of processes with two each, and a test's own beside them
 CONNECT_SECONDS = 2  # for one attempt on the same machine; psycopg takes whole seconds
 
+# Neither in the data folder nor where TMPDIR says: a socket's path has 107 bytes at most.
+SOCKETS = "/tmp"  # noqa: S108 - each server makes a folder of its own there, closed to others
+
 
 class PostgresqlServer(LocalServer):
     """A PostgreSQL server of one's own, as a context manager. Its data outlives it in the folder.
@@ -140,9 +143,8 @@ class PostgresqlServer(LocalServer):
         return f"postgresql+psycopg://{SUPERUSER}@/{quote(database)}?host={host}"
 
     def _make_socket_folder(self, user: "pwd.struct_passwd | None") -> Path:
-        # Not in the data folder: a socket's path has 107 bytes at most, pytest's folders more.
         if self._sockets is None:
-            self._sockets = Path(tempfile.mkdtemp(prefix="tradecapture-"))
+            self._sockets = Path(tempfile.mkdtemp(prefix="tradecapture-", dir=SOCKETS))
         self._sockets.mkdir(mode=0o700, exist_ok=True)
         if user is not None:
             os.chown(self._sockets, user.pw_uid, user.pw_gid)
