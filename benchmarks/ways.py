@@ -25,8 +25,9 @@ from tradecapture.generate import valid_submissions
 from tradecapture.inbox import Claim, ClaimedPartition, Entry, Inbox, connect_redis
 from tradecapture.inbox.keys import lane_keys
 from tradecapture.ledger.judgement import Evidence, judge
+from tradecapture.ledger.known import Known
 from tradecapture.ledger.new_rows import new_partition
-from tradecapture.ledger.partition_judge import Known, Rules
+from tradecapture.ledger.partition_judge import Rules
 from tradecapture.ledger.tables import trades
 from tradecapture.local.worker import LocalWorker
 from tradecapture.submission import Submission

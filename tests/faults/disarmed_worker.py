@@ -14,7 +14,7 @@ from tests.faults.stalling_worker import StallingLedger, app
 from tests.inbox.mutation import mutated
 from tradecapture.inbox import Claim, Settlement, scripts
 from tradecapture.ledger import PartitionVerdict
-from tradecapture.ledger.partition_judge import Known
+from tradecapture.ledger.known import Known
 from tradecapture.ledger.rows import PartitionRow
 from tradecapture.ledger.transaction import Clock, LedgerTransaction
 from tradecapture.renewal import Renewal

@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from tradecapture.inbox import Claim, ClaimedPartition, Hold
-from tradecapture.ledger.partition_judge import Known, PartitionJudge, Rules, Written
+from tradecapture.ledger.known import Known
+from tradecapture.ledger.partition_judge import PartitionJudge, Rules
 from tradecapture.ledger.rows import ExceptionRow, PartitionRow
+from tradecapture.ledger.written import Written
 from tradecapture.outcome import Outcome
 
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, and_, func, or_, select
 
-from tradecapture.ledger.partition_judge import Place
+from tradecapture.ledger.known import Place
 from tradecapture.ledger.reader import LedgerReader
 from tradecapture.ledger.rows import AuditRow, ExceptionRow
 from tradecapture.ledger.tables import audit, exceptions, partitions, trades

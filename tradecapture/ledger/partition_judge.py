@@ -1,7 +1,6 @@
 """The judge of one partition: its trades one by one, in order, and what they make of its row."""
 
-from collections import Counter, defaultdict
-from collections.abc import Collection
+from collections import Counter
 from datetime import datetime
 from typing import NamedTuple
 
@@ -9,6 +8,7 @@ import msgspec
 
 from tradecapture.holding import Tally, encode_sums
 from tradecapture.inbox import Entry
+from tradecapture.ledger.known import Known
 from tradecapture.ledger.new_rows import (
     date_of,
     exception_row,
@@ -16,14 +16,13 @@ from tradecapture.ledger.new_rows import (
     released_row,
     trade_row,
 )
-from tradecapture.ledger.rows import ExceptionRow, KnownTrade, OutboxRow, PartitionRow, TradeRow
+from tradecapture.ledger.rows import ExceptionRow, KnownTrade, PartitionRow
 from tradecapture.ledger.sequencing import Turn, turn_of
+from tradecapture.ledger.written import Written
 from tradecapture.outcome import Outcome
 from tradecapture.trade import TradeLot
 
 CONFLICT = "DUPLICATE_TRADE_ID_DIFFERENT_PAYLOAD"
-
-Place = tuple[str, int, int, str]  # partition, epoch, position, trade id
 
 
 class Rules(NamedTuple):
@@ -32,34 +31,6 @@ class Rules(NamedTuple):
     window: int  # how far ahead of its turn one of upstream's numbers may be
     task_id: str  # the Celery task that captures, or the operator's command
     now: datetime  # when it captures, in UTC
-
-
-class Known(NamedTuple):
-    """What the ledger has already under the trade ids that are judged."""
-
-    trades: dict[str, KnownTrade]  # trade id -> where it is captured or buffered; grows
-    recorded: Collection[Place]  # accepted trades that were recorded as not captured, or not yet
-
-    def has(self, entry: Entry) -> bool:
-        """Return whether this very acceptance of a trade is in the ledger already."""
-        submission = entry.submission
-        place = (submission.partition_key, entry.epoch, entry.position)
-        first = self.trades.get(submission.trade_id)
-        return (*place, submission.trade_id) in self.recorded or (
-            first is not None and first[:3] == place
-        )
-
-
-class Written:
-    """The rows that a judgement writes."""
-
-    def __init__(self) -> None:
-        self.trades: list[TradeRow] = []
-        self.exceptions: list[ExceptionRow] = []
-        # partition -> ids of its trades that leave the buffer
-        self.released: defaultdict[str, list[str]] = defaultdict(list)
-        self.outbox: list[OutboxRow] = []
-        self.partitions: list[PartitionRow] = []
 
 
 class _Economics(msgspec.Struct, frozen=True, rename="camel"):

@@ -14,9 +14,9 @@ from msgspec import structs
 from tradecapture.bell import Bell
 from tradecapture.inbox import Inbox
 from tradecapture.ledger import Action, AuditRow, ExceptionRow, Ledger
+from tradecapture.ledger.known import Place
 from tradecapture.ledger.new_rows import entry_of
 from tradecapture.ledger.operating_reader import OperatingReader
-from tradecapture.ledger.partition_judge import Place
 from tradecapture.receipt import Answer, Receipt
 from tradecapture.submission import Submission
 

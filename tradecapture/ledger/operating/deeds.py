@@ -7,11 +7,13 @@ from sqlalchemy import Connection, select
 
 from tradecapture.inbox import Entry
 from tradecapture.ledger.dialects import LedgerDialect
+from tradecapture.ledger.known import Known
 from tradecapture.ledger.operating.action import Deed, Request
-from tradecapture.ledger.partition_judge import Known, PartitionJudge, Written
+from tradecapture.ledger.partition_judge import PartitionJudge
 from tradecapture.ledger.rows import AuditRow, PartitionRow
 from tradecapture.ledger.tables import TASK_ID_LENGTH, audit
 from tradecapture.ledger.transaction import LedgerTransaction, ids_of
+from tradecapture.ledger.written import Written
 
 
 class Deeds:

@@ -6,10 +6,10 @@ from msgspec import structs
 from sqlalchemy import ColumnElement, Connection, and_, delete, select, update
 
 from tradecapture.inbox import Claim, Entry
+from tradecapture.ledger.known import Known
 from tradecapture.ledger.new_rows import entry_of, exception_row, outbox_rows
 from tradecapture.ledger.operating.action import Deed, Request
 from tradecapture.ledger.operating.deeds import Deeds, task_id_of
-from tradecapture.ledger.partition_judge import Known
 from tradecapture.ledger.rows import ExceptionRow, PartitionRow
 from tradecapture.ledger.tables import exceptions
 from tradecapture.outcome import Outcome
