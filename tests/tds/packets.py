@@ -5,10 +5,8 @@ import struct
 from typing import NamedTuple
 
 SQL_BATCH = 0x01
-RPC = 0x03
 RESPONSE = 0x04
 ATTENTION = 0x06
-LOGIN = 0x10
 PRELOGIN = 0x12
 
 PACKET_SIZE = 4096  # bytes, the header included; what clients ask for when they do not say

@@ -38,9 +38,20 @@ class Hold(NamedTuple):
         """Return a hold by the fleet."""
         return cls(HoldKind.HALTED, why)
 
+    @classmethod
+    def paused(cls, note: str) -> Self:
+        """Return the pause that a note stands for."""
+        who, _, why = note.partition(": ")
+        return cls(HoldKind.PAUSED, why, who)
+
+    @property
+    def note(self) -> str:
+        """What the ledger keeps of a hold: the reason, after whose it is if it is a pause."""
+        return f"{self.who}: {self.why}" if self.kind is HoldKind.PAUSED else self.why
+
     def __str__(self) -> str:
         """Return what an operator reads: the reason, and whose it is if it is a pause."""
-        return f"{_PAUSE}{self.who}: {self.why}" if self.kind is HoldKind.PAUSED else self.why
+        return f"{_PAUSE}{self.note}" if self.kind is HoldKind.PAUSED else self.note
 
     def encode(self) -> str:
         """Return the text in Redis; the scripts know a pause by how it begins."""
@@ -54,6 +65,5 @@ class Hold(NamedTuple):
     def decode(cls, text: str) -> Self:
         """Return the hold that a text in Redis stands for."""
         if text.startswith(_PAUSE):
-            who, _, why = text.removeprefix(_PAUSE).partition(": ")
-            return cls(HoldKind.PAUSED, why, who)
+            return cls.paused(text.removeprefix(_PAUSE))
         return cls.halt(text.removeprefix(" ") if text.lstrip().startswith(_PAUSE) else text)

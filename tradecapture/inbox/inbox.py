@@ -1,6 +1,7 @@
 """The inbox: accepted trades in order, and who may capture them. Redis keeps the order."""
 
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 from typing import cast
 
 from redis import Redis
@@ -67,13 +68,13 @@ class Inbox:
         self.check_lanes()
         self.redis.set(LANES_KEY, self.lanes, nx=True)
 
-    def now_ms(self) -> int:
-        """Return the time of Redis in milliseconds.
+    def now(self) -> datetime:
+        """Return the time of Redis: the hosts' own clocks need not agree.
 
         Raises:
             RedisError: Redis is out of reach.
         """
-        return redis_now_ms(self.redis)
+        return datetime.fromtimestamp(redis_now_ms(self.redis) / 1000, UTC)
 
     def _recorded_lanes(self) -> int | None:
         recorded = cast(bytes | None, self.redis.get(LANES_KEY))

@@ -55,7 +55,9 @@ def judge(claim: Claim, evidence: Evidence, rules: Rules) -> Judgement:
             verdict = _halted(row, claimed)
         elif row.paused_reason is not None:
             # Redis does not know of it, or did not when the trades were claimed.
-            verdict = PartitionVerdict(claimed.partition, 0, {}, pause=pause_of(row.paused_reason))
+            verdict = PartitionVerdict(
+                claimed.partition, 0, {}, pause=Hold.paused(row.paused_reason)
+            )
         else:
             judge = PartitionJudge(
                 row._replace(fence=claim.fence),
@@ -72,12 +74,6 @@ def judge(claim: Claim, evidence: Evidence, rules: Rules) -> Judgement:
             )
         judgement.verdicts.append(verdict)
     return judgement
-
-
-def pause_of(reason: str) -> Hold:
-    """Return the hold that a partition's row notes as `who: why`."""
-    who, _, why = reason.partition(": ")
-    return Hold.pause(who, why)
 
 
 def _halted(row: PartitionRow, claimed: ClaimedPartition) -> PartitionVerdict:

@@ -6,8 +6,7 @@ from sqlalchemy import select
 
 from tradecapture.ledger.operating_reader import OperatingReader
 from tradecapture.ledger.rows import ExceptionRow, PartitionRow
-from tradecapture.ledger.tables import exceptions, partitions
-from tradecapture.outcome import Outcome
+from tradecapture.ledger.tables import partitions
 
 
 class PartitionPages(OperatingReader):
@@ -36,15 +35,6 @@ class PartitionPages(OperatingReader):
 
     def halting(self, row: PartitionRow) -> ExceptionRow | None:
         """Return the parked trade that halts a partition, if one does."""
-        if row.halted_epoch is None:
+        if row.halted_epoch is None or row.halted_position is None:
             return None
-        columns = exceptions.c
-        query = select(*(columns[name] for name in ExceptionRow._fields)).where(
-            columns.partition_key == row.partition_key,
-            columns.epoch == row.halted_epoch,
-            columns.position == row.halted_position,
-            columns.outcome == Outcome.PARKED.value,
-        )
-        with self._read() as connection:
-            found = connection.execute(query).first()
-            return ExceptionRow._make(found) if found else None
+        return self.parked_at(row.partition_key, row.halted_epoch, row.halted_position)

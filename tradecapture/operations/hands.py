@@ -1,10 +1,9 @@
-"""Hands: an operator's side of Redis: take a partition, give it back, let it go; and its time."""
+"""Hands: an operator's side of Redis: take a partition, give it back, let it go."""
 
 import time
-from datetime import UTC, datetime
 
 from tradecapture.bell import Bell
-from tradecapture.inbox import Claim, HoldKind, Inbox, InboxReader, Settlement
+from tradecapture.inbox import Claim, HoldKind, Inbox, Settlement
 
 # Trades that a take reads: those that a dead worker captured and did not settle stand before the
 # halting one, and no claim has more.
@@ -15,23 +14,15 @@ TAKE_WAIT_SECONDS = 0.05  # between two attempts to take a partition that a work
 class Hands:
     """What an operator does in Redis, with the lock, the lease and the fence of a worker."""
 
-    def __init__(
-        self, inbox: Inbox, reader: InboxReader, bell: Bell, patience_seconds: float
-    ) -> None:
+    def __init__(self, inbox: Inbox, bell: Bell, patience_seconds: float) -> None:
         """Prepare.
 
         Args:
             inbox: to take and to release in.
-            reader: to look in.
             bell: to ring for what moves again.
             patience_seconds: how long to wait for a partition that a worker has in hand.
         """
-        self._inbox, self._reader, self._bell = inbox, reader, bell
-        self._patience_seconds = patience_seconds
-
-    def now(self) -> datetime:
-        """Return the time of Redis: the hosts' own clocks need not agree."""
-        return datetime.fromtimestamp(self._reader.now_ms() / 1000, UTC)
+        self._inbox, self._bell, self.patience_seconds = inbox, bell, patience_seconds
 
     def take(self, partition: str, who: str, trades: int = TAKEN_TRADES) -> Claim | None:
         """Lock a partition and read its oldest trades; None: a worker has it for too long.
@@ -41,7 +32,7 @@ class Hands:
             who: the operator.
             trades: how many to read, at most.
         """
-        deadline = time.monotonic() + self._patience_seconds
+        deadline = time.monotonic() + self.patience_seconds
         while True:
             claim = self._inbox.take(partition, f"operator-{who}", trades)
             if claim is not None or time.monotonic() >= deadline:

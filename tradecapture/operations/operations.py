@@ -41,8 +41,7 @@ class Operations:
         self._inbox, self._inbox_reader = inbox, inbox_reader
         self._ledger = ledger
         self._reader = LedgerReader(ledger.engine, ledger.dialect)
-        self._hands = Hands(inbox, inbox_reader, bell, patience_seconds)
-        self._patience_seconds = patience_seconds
+        self._hands = Hands(inbox, bell, patience_seconds)
 
     def standing(self, partition: str) -> Standing:
         """Return how a partition stands.
@@ -77,10 +76,10 @@ class Operations:
             case Action.RELEASE:
                 return self._release_gap(request, dry_run)
             case _:
-                return self._ledger.operate(request, self._hands.now, dry_run=dry_run)
+                return self._ledger.operate(request, self._inbox.now, dry_run=dry_run)
 
     def _release_gap(self, request: Request, dry_run: bool) -> Deed:
-        deed = self._ledger.operate(request, self._hands.now, dry_run=dry_run)
+        deed = self._ledger.operate(request, self._inbox.now, dry_run=dry_run)
         if deed.done and not dry_run:
             # It is done. That Redis is told of it is for what submitters are foretold; otherwise
             # the next worker that captures one of upstream's numbers tells it.
@@ -91,7 +90,7 @@ class Operations:
         return deed
 
     def _pause(self, request: Request, dry_run: bool) -> Deed:
-        deed = self._ledger.operate(request, self._hands.now, dry_run=dry_run)
+        deed = self._ledger.operate(request, self._inbox.now, dry_run=dry_run)
         if deed.done and not dry_run:
             self._inbox.hold(request.partition, Hold.pause(request.who, request.why))
             row = self._reader.partition(request.partition)
@@ -106,14 +105,14 @@ class Operations:
         if not held_in_ledger and standing.hold is None:
             return Deed(False, f"{request.partition} is not held: nothing to resume")
         if dry_run:
-            return self._ledger.operate(request, self._hands.now, dry_run=True)
+            return self._ledger.operate(request, self._inbox.now, dry_run=True)
         # A worker that has found the pause in the ledger is about to hold the partition in Redis.
         # Under its lease it is waited for; after its lease it is refused.
         claim = self._hands.take(request.partition, request.who, trades=0)
         if claim is None:
             return self._busy(request)
         try:
-            deed = self._ledger.operate(request, self._hands.now)
+            deed = self._ledger.operate(request, self._inbox.now)
         finally:
             self._hands.give_back(claim)
         if deed.done:
@@ -140,7 +139,7 @@ class Operations:
             nothing_at_fault = head is None and not standing.is_halted and not standing.is_paused
             if not nothing_at_fault:
                 deed = self._ledger.operate(
-                    request, self._hands.now, claim=claim, head=head, dry_run=dry_run
+                    request, self._inbox.now, claim=claim, head=head, dry_run=dry_run
                 )
         finally:
             done = deed.done and not dry_run
@@ -164,7 +163,7 @@ class Operations:
         """
         if not dry_run:
             note = AuditRow(
-                done_at=self._hands.now(),
+                done_at=self._inbox.now(),
                 who=request.who,
                 action=request.action.value,
                 partition_key=request.partition,
@@ -203,13 +202,13 @@ class Operations:
         (waiting,) = self._inbox_reader.waiting(claimed.partition, 1)
         found = self._inbox_reader.partition(claimed.partition)
         return unreadable_entry(
-            claimed, found.epoch if found else 0, waiting.position, self._hands.now()
+            claimed, found.epoch if found else 0, waiting.position, self._inbox.now()
         )
 
     def _busy(self, request: Request) -> Deed:
         return Deed(
             False,
             f"a worker has {request.partition} in hand for more than "
-            f"{self._patience_seconds:g} s: look who (`tradecapture partitions show`), and try "
-            "again",
+            f"{self._hands.patience_seconds:g} s: look who (`tradecapture partitions show`), and "
+            "try again",
         )

@@ -5,7 +5,7 @@ and the row of the old one stays as it is. The same replay twice is one.
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -67,7 +67,7 @@ class Replay:
         """
         ready = [replayed.row for replayed in plan if replayed.state is ReplayState.READY]
         if ready:
-            now = datetime.fromtimestamp(self._inbox.now_ms() / 1000, UTC)
+            now = self._inbox.now()
             self._ledger.audit([_audit_row(row, who, why, now) for row in ready])
         acceptance = self._inbox.accept([_submission(row) for row in ready])
         self._bell.ring(acceptance.ring)

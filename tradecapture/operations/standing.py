@@ -37,6 +37,5 @@ def hold_of(standing: Standing) -> Hold | None:
     if standing.hold is not None or row is None:
         return standing.hold
     if row.paused_reason is not None:
-        who, _, why = row.paused_reason.partition(": ")
-        return Hold.pause(who, why)
+        return Hold.paused(row.paused_reason)
     return Hold.halt(row.halted_reason) if row.halted_reason is not None else None

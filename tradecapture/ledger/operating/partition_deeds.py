@@ -4,6 +4,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
+from tradecapture.inbox import Hold
 from tradecapture.ledger.operating.action import Deed, Request
 from tradecapture.ledger.operating.deeds import Deeds
 from tradecapture.outcome import Outcome
@@ -15,7 +16,7 @@ class PartitionDeeds(Deeds):
     def pause(self, connection: Connection, request: Request, now: datetime) -> Deed:
         """Capture nothing more of a partition once this is committed; accepting goes on."""
         row = self.lock(connection, request, now)
-        reason = f"{request.who}: {request.why}"
+        reason = Hold.pause(request.who, request.why).note
         self.update(connection, row._replace(paused_reason=reason, updated_at=now))
         before = f"; it was paused before by {row.paused_reason}" if row.paused_reason else ""
         return self.audited(
