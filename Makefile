@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 # Everything is installed anew when what it depends on changes.
 STAMP := $(VENV)/installed
 
-.PHONY: demo test check bench failover soak clean
+.PHONY: demo test check bench scaling failover soak autoscaling lock clean
 
 demo: $(STAMP)  ## set up, run the main job on real input, prove it, end
 	$(BIN)/tradecapture demo
@@ -23,8 +23,24 @@ check: $(STAMP)  ## types, style, known vulnerabilities
 bench: $(STAMP)  ## four ways to capture, side by side, and their ratios
 	$(BIN)/python -m benchmarks
 
+scaling: $(STAMP)  ## trades/s against worker processes, into docs/scaling.md; 20 minutes on a quiet machine
+	$(BIN)/pip install -qq --editable '.[bench]'
+	$(BIN)/python -m benchmarks.scaling
+
 failover: $(STAMP)  ## how long the partitions of a killed worker wait, over 50 kills
 	$(BIN)/python -m benchmarks.failover
+
+autoscaling: $(STAMP)  ## a day of the fleet under the autoscalers of deploy/kubernetes, simulated
+	$(BIN)/pip install -qq --editable '.[bench]'
+	$(BIN)/python -m benchmarks.autoscaling
+
+# Versions stay as they are locked, where setup.cfg still allows them: UPGRADE=--upgrade for newer ones.
+LOCK := $(BIN)/uv pip compile --quiet --generate-hashes --python-version 3.11 --python-platform linux --custom-compile-command 'make lock' $(UPGRADE)
+
+lock: $(STAMP)  ## lock what the image installs, each file with its hash: requirements*.lock
+	$(BIN)/pip install -qq 'uv >=0.8'
+	$(LOCK) --output-file requirements.lock setup.cfg
+	$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")' | $(LOCK) --output-file requirements-build.lock -
 
 # Minutes of a soak, and the seed of its faults; without one it takes a new one and says it.
 MINUTES ?= 5

@@ -8,8 +8,9 @@ import os
 
 from kombu.entity import Queue
 
+from tradecapture.rabbitmq import HEARTBEAT_SECONDS, amqp_options, is_amqp
 from tradecapture.routing import SUBMIT_QUEUE, SUBMIT_TASK, queue_of
-from tradecapture.server_url import tls_options
+from tradecapture.server_url import SENTINEL, tls_options
 from tradecapture.settings import Settings
 
 _settings = Settings.from_environment(os.environ)
@@ -32,7 +33,18 @@ broker_transport_options = {
     "socket_timeout": _settings.connect_seconds + 2,
     "socket_connect_timeout": _settings.connect_seconds,
     "socket_keepalive": True,
+    # Whom to ask the sentinels for, where the broker is reached through them.
+    **({"master_name": _settings.sentinel_master} if broker_url.startswith(SENTINEL) else {}),
 }
+
+if is_amqp(broker_url):
+    broker_transport_options = amqp_options(_settings.connect_seconds)
+    broker_connection_timeout = _settings.connect_seconds
+    broker_heartbeat = HEARTBEAT_SECONDS
+    # A worker's own queue is not of one connection: that of a lost one, until RabbitMQ notices its
+    # end, would be in the worker's way when it comes back. So it must last, from 4.3 on.
+    control_queue_exclusive = False
+    control_queue_durable = True
 
 # JSON only: a pickled message is refused, not run.
 task_serializer = "json"
@@ -44,7 +56,8 @@ task_ignore_result = True
 task_queues = [Queue(queue_of(lane)) for lane in range(_settings.lanes)] + [Queue(SUBMIT_QUEUE)]
 task_default_queue = SUBMIT_QUEUE
 task_create_missing_queues = False
-task_routes = {SUBMIT_TASK: {"queue": SUBMIT_QUEUE}}
+# Mandatory: should the queue be gone, RabbitMQ tells the sender instead of dropping the trade.
+task_routes = {SUBMIT_TASK: {"queue": SUBMIT_QUEUE, "mandatory": True}}
 
 # A bell that waits behind a running capture belongs to whichever worker is free: take one at a
 # time, and acknowledge it when it is answered. Its loss or its repetition does no harm.

@@ -4,7 +4,6 @@ import json
 import sys
 import tempfile
 from dataclasses import replace
-from math import ceil
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -15,6 +14,7 @@ from rich.table import Table
 
 from benchmarks.kill_rounds import kill_rounds
 from benchmarks.measurement import Scene, inversions
+from benchmarks.percentile import percentile
 from tradecapture import Settings
 from tradecapture.local.postgresql_server import PostgresqlServer
 from tradecapture.local.redis_server import RedisServer
@@ -85,11 +85,6 @@ def make_report(
         "target_seconds": TARGET_SECONDS,
         "reached": inversions == 0 and rows[-1]["p99"] <= TARGET_SECONDS,
     }
-
-
-def percentile(seconds: list[float], share: float) -> float:
-    """Return the smallest value that so large a share of the values does not exceed."""
-    return sorted(seconds)[ceil(share * len(seconds)) - 1]
 
 
 def show(report: dict[str, Any]) -> None:

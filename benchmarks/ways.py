@@ -22,7 +22,7 @@ from benchmarks.measurement import (
 from benchmarks.usual_way import QUEUE
 from tradecapture.bell import Bell, submitting_app
 from tradecapture.generate import valid_submissions
-from tradecapture.inbox import Claim, ClaimedPartition, Entry, Inbox, connect_redis
+from tradecapture.inbox import Claim, ClaimedPartition, Entry, Inbox, connect_inboxes
 from tradecapture.inbox.keys import lane_keys
 from tradecapture.ledger.judgement import Evidence, judge
 from tradecapture.ledger.known import Known
@@ -46,7 +46,7 @@ def fleet(
 ) -> Measurement:
     """Measure this fleet: the trades are accepted first, then all workers begin at once."""
     settings = scene.empty()
-    inbox = Inbox(connect_redis(settings.redis_url, settings.connect_seconds), settings)
+    inbox = Inbox(connect_inboxes(settings), settings)
     inbox.check_lanes()
     inbox.accept(submissions)
     lanes = [lane_keys(lane) for lane in range(settings.lanes)]
@@ -65,7 +65,7 @@ def fleet(
         for keys in waiting:
             inbox.redis.rename(f"{keys.due}:aside", keys.due)
             inbox.redis.delete(keys.bell)
-        Bell(submitting_app(settings.broker), inbox).ring(inbox.overdue())
+        Bell(submitting_app(settings.broker, settings.sentinel_master), inbox).ring(inbox.overdue())
         ended, _ = wait_captured(settings, len(submissions))
         cpu = cpu_seconds(fleet_workers) - cpu
     return Measurement(name, what, len(submissions), ended - started, cpu, inversions(settings))

@@ -13,6 +13,7 @@ from hypothesis import settings as hypothesis_settings
 from redis import Redis
 from sqlalchemy import create_engine, make_url, text
 
+from tests.cluster.servers import ClusterServers
 from tests.tds import TdsServer
 from tradecapture.inbox import Inbox, connect_redis
 from tradecapture.ledger import upgrade
@@ -45,6 +46,13 @@ def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServ
     """A Redis server of this pytest process."""
     with RedisServer(tmp_path_factory.mktemp("redis")) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def cluster_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClusterServers]:
+    """A Redis Cluster of this pytest process; tests leave its nodes running, its slots in place."""
+    with ClusterServers(tmp_path_factory.mktemp("cluster")) as servers:
+        yield servers
 
 
 @pytest.fixture(scope="session")

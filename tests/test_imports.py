@@ -23,6 +23,8 @@ FLOORS = (
         "isin",
         "partition",
         "outcome",
+        "rabbitmq",
+        "release",
         "server_url",
         "settings",
         "logs",
@@ -61,9 +63,11 @@ ONLY_IN = {
     "kombu": {
         "tradecapture/bell.py": "the errors of a broker",
         "workers/broker.py": "the transport to it",
+        "tradecapture/rabbitmq.py": "the transport to RabbitMQ",
         "celeryconfig.py": "the queues",
         "tradecapture/cli": "doctor asks the broker whether it is there",
     },
+    "amqp": {"tradecapture/rabbitmq.py": "the driver"},
     "tenacity": {"tradecapture/ledger/ledger.py": "the retry round the transaction"},
     "tradecapture.inbox.scripts": {"tradecapture/inbox": "the Lua scripts"},
     "tradecapture.local": {

@@ -90,3 +90,30 @@ def test_each_setting_is_in_the_reference() -> None:
     reference = Path(__file__).parents[1] / "docs" / "reference" / "settings.md"
     text = reference.read_text(encoding="utf-8")
     assert [variable for variable in VARIABLES if f"`{variable}`" not in text] == []
+
+
+CLUSTER = "redis+cluster://user:secret@one:7000;redis+cluster://two:7001"
+
+
+def test_inboxes_on_a_cluster_need_a_broker_of_their_own() -> None:
+    """Celery cannot use a cluster: the error names the variable, and shows no password."""
+    environment = {"TRADECAPTURE_REDIS_URL": CLUSTER}
+    with pytest.raises(SettingsError, match="TRADECAPTURE_BROKER_URL is empty") as refused:
+        Settings.from_environment(environment)
+    assert "secret" not in str(refused.value)
+    settings = Settings.from_environment({**environment, "TRADECAPTURE_BROKER_URL": "redis://b/0"})
+    assert (settings.redis_url, settings.broker) == (CLUSTER, "redis://b/0")
+    with pytest.raises(SettingsError, match="TRADECAPTURE_BROKER_URL"):
+        Settings.from_environment({**environment, "TRADECAPTURE_BROKER_URL": CLUSTER})
+
+
+@pytest.mark.parametrize("path", ["/1", "/16384", "/x"])
+def test_a_cluster_has_no_database_numbers(path: str) -> None:
+    """Zero may be given, as some consoles do."""
+    broker = {"TRADECAPTURE_BROKER_URL": "redis://b/0"}
+    for scheme in ("redis+cluster", "rediss+cluster"):
+        url = f"{scheme}://one:7000"
+        for right in (url, f"{url}/", f"{url}/0", f"{url}/0;{url}?ssl_ca_certs=/ca.pem"):
+            Settings.from_environment({**broker, "TRADECAPTURE_REDIS_URL": right})
+        with pytest.raises(SettingsError, match="has no databases"):
+            Settings.from_environment({**broker, "TRADECAPTURE_REDIS_URL": f"{url};{url}{path}"})

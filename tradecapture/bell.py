@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
+from typing import Any
 
 import structlog
 from celery import Celery
@@ -10,11 +11,14 @@ from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
 from tradecapture.inbox import Inbox
-from tradecapture.routing import CAPTURE_TASK, queue_of
-from tradecapture.server_url import tls_options
+from tradecapture.inbox.sentinel import ASKING
+from tradecapture.rabbitmq import amqp_options, is_amqp, use_amqp
+from tradecapture.routing import CAPTURE_TASK, SIGNATURE, SIGNATURE_HEADER, queue_of
+from tradecapture.server_url import SENTINEL, tls_options
 
 # One try: the trades are safe already, and the sweep rings where this could not.
 PUBLISH_RETRY = False
+TRANSIENT = 1  # AMQP's delivery mode: a bell is not worth a write to RabbitMQ's disk
 
 log = structlog.get_logger(__name__)
 
@@ -24,6 +28,13 @@ class Bell:
 
     def __init__(self, app: Celery, inbox: Inbox) -> None:
         self._app, self._inbox = app, inbox
+        broker = app.connection_for_write()  # which does not connect yet
+        # The last two: RabbitMQ refuses a wrong password or virtual host with errors of its own.
+        self._failures = (
+            *(OperationalError, OSError, RedisError),
+            *broker.connection_errors,
+            *broker.channel_errors,
+        )
 
     def ring(self, lanes: Sequence[int]) -> None:
         """Ring the bell of each lane, for which the inbox has given the right to ring.
@@ -34,7 +45,7 @@ class Bell:
         for index, lane in enumerate(lanes):
             try:
                 self._send(lane)
-            except (OperationalError, OSError, RedisError) as error:
+            except self._failures as error:
                 unheard = list(lanes[index:])
                 log.warning("bells not sent; the sweep will ring", lanes=unheard, error=str(error))
                 with suppress(RedisError):  # the right ends by itself, and the trades are safe
@@ -42,27 +53,56 @@ class Bell:
                         self._inbox.clear_bell(silent)
                 return
 
+    def ring_if_due(self, lane: int) -> None:
+        """Ring a lane in which something is due and no bell is waiting.
+
+        Where Redis is out of reach the sweep will ring.
+        """
+        try:
+            self.ring(self._inbox.overdue([lane]))
+        except RedisError as error:
+            log.warning("could not look; the sweep will ring", lane=lane, error=str(error))
+
     def _send(self, lane: int) -> None:
         self._app.send_task(
             CAPTURE_TASK,
             args=(lane,),
             # An object, not a name: a name must stand in this process's own lanes.
             queue=Queue(queue_of(lane)),
+            declare=[],  # workers have; to declare it here would be one more wait for the broker
+            delivery_mode=TRANSIENT,
             retry=PUBLISH_RETRY,
+            headers={SIGNATURE_HEADER: SIGNATURE},
             # Celery would otherwise spend half of the call on repr of the arguments.
             argsrepr=f"({lane},)",
             kwargsrepr="{}",
         )
 
 
-def submitting_app(broker_url: str) -> Celery:
-    """Return a Celery app that only sends, configured like the workers."""
+def submitting_app(broker_url: str, sentinel_master: str = "") -> Celery:
+    """Return a Celery app that only sends, configured like the workers.
+
+    Args:
+        broker_url: of `Settings.broker`.
+        sentinel_master: the name that sentinels know the master by, if it is reached through them.
+    """
+    use_amqp()
     app = Celery("tradecapture")
     app.config_from_object("celeryconfig")
     app.conf.broker_url = broker_url
     app.conf.broker_use_ssl = tls_options(broker_url)
     # A submitter waits for the bell, and the sweep rings without it: one more try to connect, at
     # once, instead of kombu's six seconds of them. Workers keep theirs.
-    once_more = {"max_retries": 1, "interval_start": 0, "interval_step": 0, "interval_max": 0}
-    app.conf.broker_transport_options = {**app.conf.broker_transport_options, **once_more}
+    once_more: dict[str, Any] = {
+        "max_retries": 1,
+        "interval_start": 0,
+        "interval_step": 0,
+        "interval_max": 0,
+    }
+    if broker_url.startswith(SENTINEL):
+        once_more |= {"master_name": sentinel_master, "sentinel_kwargs": ASKING}
+    options = app.conf.broker_transport_options
+    if is_amqp(broker_url):
+        options = amqp_options(app.conf.broker_connection_timeout)
+    app.conf.broker_transport_options = {**options, **once_more}
     return app

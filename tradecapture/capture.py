@@ -25,7 +25,7 @@ class CaptureSummary(NamedTuple):
     batches: int
     outcomes: Counter[Outcome]
     stale: int  # partitions that a newer claim had written already
-    postponed: int  # partitions given back because the ledger did not answer
+    postponed: int  # partitions given back: the ledger did not answer, or they need a newer release
     halted: int  # partitions held, because a trade in them was parked
     work_left: bool  # the time budget was spent before the lane was empty
 
@@ -45,8 +45,21 @@ class Capture:
         self._inbox, self._ledger, self._renewal = inbox, ledger, renewal
         self._owner, self._monotonic, self._jitter = owner, monotonic, jitter
 
-    def drain(self, lane: int, task_id: str, budget_seconds: float) -> CaptureSummary:
+    def drain(
+        self,
+        lane: int,
+        task_id: str,
+        budget_seconds: float,
+        ring: Callable[[int], object] = lambda _lane: None,
+    ) -> CaptureSummary:
         """Capture a lane's due trades, batch by batch, until none is due or the budget is spent.
+
+        Args:
+            lane: the lane.
+            task_id: noted with each trade.
+            budget_seconds: after so long the drain ends; a batch that has begun is finished.
+            ring: called with the lane when a claim leaves something due that no bell calls for, so
+                that an idle worker helps at once.
 
         Raises:
             RedisError: the inbox is out of reach; leases end by themselves and nothing is lost.
@@ -56,6 +69,8 @@ class Capture:
         batches = stale = postponed = halted = 0
         while claim := self._inbox.claim(lane, self._owner, self._jitter()):
             batches += 1
+            if claim.uncalled:
+                ring(lane)
             with self._renewal.of(claim):
                 verdicts, untouched = self._write(claim, task_id)
             self._settle(claim, verdicts)
@@ -70,7 +85,11 @@ class Capture:
         return CaptureSummary(batches, outcomes, stale, postponed, halted, work_left=False)
 
     def _write(self, claim: Claim, task_id: str) -> tuple[list[PartitionVerdict], list[str]]:
-        """Return the verdicts, and the partitions that the ledger did not answer for."""
+        """Return the verdicts, and the partitions to postpone.
+
+        These are those that the ledger did not answer for, and those whose head only a worker of a
+        newer release can read: it stands where it is until such a worker claims it.
+        """
         clock = self._redis_clock(claim)
         readable = claim._replace(
             partitions=tuple(claimed for claimed in claim.partitions if claimed.entries)
@@ -78,10 +97,17 @@ class Capture:
         unreadable = [
             PartitionVerdict(claimed.partition, 0, {}, hold=claimed.unreadable)
             for claimed in claim.partitions
-            if not claimed.entries
+            if not claimed.entries and not claimed.is_newer
         ]
+        newer = [
+            claimed.partition
+            for claimed in claim.partitions
+            if not claimed.entries and claimed.is_newer
+        ]
+        if newer:
+            log.warning("left for workers of a newer release", lane=claim.lane, partitions=newer)
         verdicts, untouched = self._write_or_split(readable, task_id, clock)
-        return unreadable + verdicts, untouched
+        return unreadable + verdicts, newer + untouched
 
     def _write_or_split(
         self, claim: Claim, task_id: str, clock: Callable[[], datetime]
@@ -147,7 +173,10 @@ class Capture:
             return [PartitionVerdict(claimed.partition, 0, {}, hold=why)], []
 
     def _settle(self, claim: Claim, verdicts: list[PartitionVerdict]) -> None:
-        unreadable = {claimed.partition: claimed.unreadable for claimed in claim.partitions}
+        unreadable = {
+            claimed.partition: "" if claimed.is_newer else claimed.unreadable
+            for claimed in claim.partitions
+        }
         settlements = [
             Settlement(
                 verdict.partition,

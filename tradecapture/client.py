@@ -1,7 +1,7 @@
 """The client: submits trades and asks what became of them, from any Python service."""
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 from functools import cached_property
 from typing import Any
@@ -12,9 +12,10 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from tradecapture.bell import Bell, submitting_app
 from tradecapture.document import decode, differing_fields, encode
-from tradecapture.inbox import Inbox, InboxReader, connect_redis
-from tradecapture.ledger import LedgerReader
-from tradecapture.ledger.engine import make_engine
+from tradecapture.inbox import Inbox, InboxReader, connect_inboxes
+from tradecapture.ledger.found import FoundPage, Mark, TradeFilter
+from tradecapture.ledger.readers import Readers, make_readers
+from tradecapture.ledger.search import TradeSearch
 from tradecapture.receipt import Answer, Refusal, RefusalCode
 from tradecapture.settings import Settings
 from tradecapture.shape import Problem
@@ -44,12 +45,12 @@ class Client:
             redis.exceptions.RedisError: Redis is out of reach.
         """
         self.settings = settings
-        self.redis = connect_redis(settings.redis_url, settings.connect_seconds)
+        self.redis = connect_inboxes(settings)
         self.inbox = Inbox(self.redis, settings)
         if check:
             self.inbox.check_lanes()
         self.inbox_reader = InboxReader(self.redis, settings.lanes)
-        self.bell = Bell(submitting_app(settings.broker), self.inbox)
+        self.bell = Bell(submitting_app(settings.broker, settings.sentinel_master), self.inbox)
 
     @classmethod
     def from_environment(cls) -> "Client":
@@ -57,16 +58,14 @@ class Client:
         return cls(Settings.from_environment(os.environ))
 
     @cached_property
-    def ledger(self) -> LedgerReader:
-        """The ledger's reading side; connects when it is first asked something."""
-        settings = self.settings
-        return LedgerReader(
-            *make_engine(
-                settings.database_url,
-                pool_size=settings.pool_size,
-                timeout_seconds=settings.connect_seconds,
-            )
-        )
+    def readers(self) -> Readers:
+        """The ledger's reading side, and its replica's; connect when first asked something."""
+        return make_readers(self.settings, self.settings.pool_size)
+
+    @property
+    def ledger(self) -> TradeSearch:
+        """The reading side of the ledger itself, never of a replica."""
+        return self.readers.ledger
 
     def submit(
         self,
@@ -115,13 +114,27 @@ class Client:
         Raises:
             redis.exceptions.RedisError, sqlalchemy.exc.SQLAlchemyError: out of reach.
         """
-        return read_status(self.ledger, self.inbox_reader, trade_id)
+        return read_status(self.readers, self.inbox_reader, trade_id)
+
+    def search(
+        self,
+        wanted: TradeFilter,
+        after: Mark | None,
+        limit: int,
+        may_go_on: Callable[[], bool] = lambda: True,
+    ) -> FoundPage:
+        """Find trades in the ledger, or in its replica; see `TradeSearch.search`.
+
+        Raises:
+            sqlalchemy.exc.SQLAlchemyError: neither answers.
+        """
+        return self.readers.lagging(lambda ledger: ledger.search(wanted, after, limit, may_go_on))
 
     def close(self) -> None:
         """Close all connections."""
         self.redis.close()
-        if "ledger" in self.__dict__:
-            self.ledger.engine.dispose()
+        if "readers" in self.__dict__:
+            self.readers.close()
 
     def _explained(self, answer: Answer, submission: Submission) -> Answer:
         """Name the fields in which a trade differs from the first one with its id."""

@@ -187,13 +187,15 @@ def _clock(second: int) -> str:
     return f"{second // 3600:02d}:{second // 60 % 60:02d}:{second % 60:02d}"
 
 
-def valid_submissions(trades: int, partitions: int, seed: int, today: date) -> list[Submission]:
-    """Return valid trades, each once, spread evenly over partitions, ready to be accepted."""
+def valid_submissions(
+    trades: int, partitions: int, seed: int, today: date, *, skew: float = 0
+) -> list[Submission]:
+    """Return valid trades, each once, spread over partitions (evenly), ready to be accepted."""
     mix = Mix(
         trades=trades,
         seed=seed,
         partitions=partitions,
-        skew=0,
+        skew=skew,
         resends=0,
         invalid=0,
         today=today,

@@ -18,6 +18,17 @@ def partition_key(account_id: str, book_id: str, security_id: str) -> str:
     return SEPARATOR.join(_escape(part) for part in (account_id, book_id, security_id))
 
 
+def partition_key_range(account_id: str, book_id: str | None = None) -> tuple[str, str]:
+    """Return the range of the partition keys of an account, or of one of its books.
+
+    By code points the first text is not above any of them, and the second above them all: `_` ends
+    an id and is in none of them, and the backquote is the character that follows it.
+    """
+    ids = [account_id] if book_id is None else [account_id, book_id]
+    prefix = SEPARATOR.join(_escape(part) for part in ids)
+    return prefix + SEPARATOR, prefix + chr(ord(SEPARATOR) + 1)
+
+
 def is_partition_key(text: str) -> bool:
     """Return whether a trade of this partition can have been accepted."""
     return (

@@ -4,7 +4,13 @@ from zlib import crc32
 
 CAPTURE_TASK = "tradecapture.capture"
 SUBMIT_TASK = "tradecapture.submit"
+OUR_TASKS = "tradecapture."  # how the names of the fleet's tasks begin, in every release
 SUBMIT_QUEUE = "trades.submit"
+
+# Which arguments a message of ours has. In a header and not an argument, so that workers of release
+# 0.1.0, which know neither, run the task all the same; a message without it is of the first.
+SIGNATURE_HEADER = "tradecapture-signature"
+SIGNATURE = 1
 
 
 def lane_of(partition_key: str, lanes: int) -> int:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import Field, dataclass, field, fields
 from typing import Any
 
-from tradecapture.server_url import BROKER_SCHEMES, REDIS_SCHEMES, check_url
+from tradecapture.server_url import BROKER_SCHEMES, REDIS_SCHEMES, check_url, for_celery, is_cluster
 
 PREFIX = "TRADECAPTURE_"
 
@@ -17,6 +17,10 @@ def _url(default: str, why: str, schemes: tuple[str, ...] | None) -> Any:
     # URLs may carry a password, so they are kept out of repr and logs. Schemes: those that will
     # do; None: SQLAlchemy reads the URL, by rules of its own (see ledger.engine).
     return field(default=default, repr=False, metadata={"why": why, "schemes": schemes})
+
+
+def _text(default: str, why: str) -> Any:
+    return field(default=default, metadata={"why": why, "text": True})
 
 
 def _number(default: float, low: float, high: float, why: str) -> Any:
@@ -32,6 +36,9 @@ class Settings:
         "", "Celery broker that carries the bells; empty: the same Redis", BROKER_SCHEMES
     )
     database_url: str = _url("sqlite:///tradecapture.db", "the ledger, as a SQLAlchemy URL", None)
+    replica_url: str = _url(
+        "", "a read replica of the ledger, for status and search; empty: none", None
+    )
     lanes: int = _number(
         16, 1, 256, "lanes; enough for any fleet, and few enough for one BRPOP over all queues"
     )
@@ -96,11 +103,20 @@ class Settings:
     connect_seconds: float = _number(
         3.0, 0.1, 60, "how long to wait for Redis or the database before saying so"
     )
+    sentinel_master: str = _text(
+        "mymaster", "the name that sentinels know the master by, where a URL begins sentinel://"
+    )
+    safe_replicas: int = _number(
+        0, 0, 10, "replicas that must have a trade before it is answered as accepted; 0: none"
+    )
+    heartbeat_file: str = _text(
+        "", "file that a worker's main process touches every second while it lives; empty: none"
+    )
 
     @property
     def broker(self) -> str:
         """The broker's URL: its own, or that of the inboxes' Redis."""
-        return self.broker_url or self.redis_url
+        return for_celery(self.broker_url or self.redis_url)
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
@@ -119,9 +135,15 @@ class Settings:
                 values[setting.name] = _read(setting, text)
             except ValueError as problem:
                 problems.append(f"{variable_of(setting)}={_shown(setting, text)}: {problem}")
-        if problems:
+        settings = None if problems else cls(**values)
+        if settings and is_cluster(settings.broker):
+            problems.append(
+                f"{PREFIX}BROKER_URL is empty, and Celery cannot use a Redis Cluster: name a plain "
+                "Redis or RabbitMQ there, which carries the bells and no trade"
+            )
+        if problems or settings is None:
             raise SettingsError("; ".join(problems))
-        return cls(**values)
+        return settings
 
 
 def variable_of(setting: "Field[Any]") -> str:
@@ -134,6 +156,8 @@ def _shown(setting: "Field[Any]", text: str) -> str:
 
 
 def _read(setting: "Field[Any]", text: str) -> object:
+    if "text" in setting.metadata:
+        return text
     if "low" not in setting.metadata:
         if "://" not in text:
             raise ValueError("give a URL, such as " + str(setting.default or "redis://host:6379/0"))

@@ -2,11 +2,12 @@
 
 from datetime import UTC, datetime
 from enum import StrEnum
+from typing import Protocol
 
 from msgspec import Struct
 
 from tradecapture.inbox import InboxReader
-from tradecapture.ledger import LedgerReader, TradeRow
+from tradecapture.ledger import ExceptionRow, TradeRow
 from tradecapture.outcome import Outcome
 from tradecapture.trade import is_trade_id
 
@@ -38,7 +39,14 @@ class TradeStatus(Struct, frozen=True):
     document: bytes | None = None  # the trade as received, once it has an outcome
 
 
-def read_status(ledger: LedgerReader, inbox: InboxReader, trade_id: str) -> TradeStatus | None:
+class TradeRows(Protocol):
+    """Where the rows of trades are looked up: the ledger, or its readers with a replica."""
+
+    def trade(self, trade_id: str, /) -> TradeRow | ExceptionRow | None:
+        """Return a captured trade; failing that its last exception; failing that None."""
+
+
+def read_status(ledger: TradeRows, inbox: InboxReader, trade_id: str) -> TradeStatus | None:
     """Return the status of a trade, or None if no trade with this id was accepted.
 
     A trade that waits for longer than the idempotency window is not found until it is captured.

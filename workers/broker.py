@@ -14,7 +14,11 @@ from typing import Any
 from kombu.transport import TRANSPORT_ALIASES, redis, virtual
 from kombu.utils.json import dumps
 from redis import Redis
+from redis.backoff import NoBackoff
 from redis.exceptions import ResponseError
+from redis.retry import Retry
+
+from tradecapture.inbox.sentinel import ASKING, MasterConnection
 
 # A full Redis refuses a script at its first write that may need memory, and none after a write that
 # cannot. The first one here cannot, and changes nothing; it is of the same key, so that it needs no
@@ -67,6 +71,12 @@ class Channel(redis.Channel):
         """Run a command, or add it to a pipeline."""
         self._write(keys=[key], args=[command, *arguments], client=client)
 
+    def _connparams(self, asynchronous: bool = False) -> dict[str, Any]:
+        # redis-py would try ten times, within each of ten attempts to connect. A main process waits
+        # meanwhile, for minutes where nothing answers; its consumer looks every second by itself.
+        retry = Retry(NoBackoff(), 0)
+        return {**super()._connparams(asynchronous), "retry": retry}
+
     def _get_client(self) -> type[Client]:
         return Client
 
@@ -102,6 +112,20 @@ class Transport(redis.Transport):
     Channel = Channel
 
 
+class SentinelChannel(Channel, redis.SentinelChannel):
+    """The same on whichever Redis is the master."""
+
+    sentinel_kwargs = ASKING
+    connection_class = MasterConnection
+
+
+class SentinelTransport(redis.SentinelTransport):
+    """Redis behind Sentinel as the broker."""
+
+    Channel = SentinelChannel
+
+
 def use() -> None:
-    """Let brokers named redis:// and rediss:// be reached through this transport from now on."""
+    """Let brokers on Redis be reached through these transports from now on."""
     TRANSPORT_ALIASES.update(dict.fromkeys(("redis", "rediss"), f"{__name__}:Transport"))
+    TRANSPORT_ALIASES["sentinel"] = f"{__name__}:SentinelTransport"

@@ -4,14 +4,19 @@ from celery import Celery
 from celery.signals import worker_init, worker_process_init, worker_process_shutdown
 
 from tradecapture.logs import configure_logs
+from tradecapture.rabbitmq import use_amqp
 from workers import broker, process
+from workers.events import Events
+from workers.heartbeat import Heartbeat
 from workers.sweep import Sweep
 
 configure_logs()
 broker.use()
+use_amqp()
 process.settings()  # before Celery reads its own configuration from them
-app = Celery("tradecapture", include=["workers.tasks"])
+app = Celery("tradecapture", include=["workers.tasks"], events=Events)
 app.config_from_object("celeryconfig")
+app.steps["worker"].add(Heartbeat)
 app.steps["consumer"].add(Sweep)
 
 worker_init.connect(process.check_before_work)

@@ -12,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from tradecapture.capture import Capture
 from tradecapture.client import Client
-from tradecapture.inbox import Inbox, LaneCountError, connect_redis
+from tradecapture.inbox import Inbox, LaneCountError, connect_inboxes
 from tradecapture.ledger import Ledger, SchemaError, check_schema
 from tradecapture.renewal import Renewal
 from tradecapture.settings import Settings, SettingsError
@@ -25,7 +25,7 @@ class WorkerProcess:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.inbox = Inbox(connect_redis(settings.redis_url, settings.connect_seconds), settings)
+        self.inbox = Inbox(connect_inboxes(settings), settings)
         self.ledger = Ledger(settings)
         self.renewal = Renewal(self.inbox, settings.lease_seconds)
         self.capture = Capture(

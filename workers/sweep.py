@@ -12,7 +12,9 @@ from celery import bootsteps
 from redis.exceptions import RedisError
 
 from tradecapture.bell import Bell
-from tradecapture.inbox import Inbox, connect_redis
+from tradecapture.inbox import Inbox, connect_inboxes
+from tradecapture.inbox.entry import newest_format
+from tradecapture.release import RELEASE
 from workers import process
 
 log = structlog.get_logger(__name__)
@@ -28,9 +30,13 @@ class Sweep(bootsteps.StartStopStep):
         super().__init__(consumer, **options)
         settings = process.settings()
         self._every_seconds = settings.sweep_seconds
-        self._inbox = Inbox(connect_redis(settings.redis_url, settings.connect_seconds), settings)
+        self._inbox = Inbox(connect_inboxes(settings), settings)
         self._bell = Bell(consumer.app, self._inbox)
         self._timer_entry: Any = None
+
+    def info(self, _consumer: Any) -> dict[str, Any]:
+        """Return what this worker adds to `celery inspect stats`: which release it is."""
+        return {"tradecapture": {"release": RELEASE, "inboxFormat": newest_format()}}
 
     def start(self, consumer: Any) -> None:
         """Begin to look."""

@@ -1,5 +1,6 @@
 """The fleet's tasks: answer a bell, and submit a trade for services that have only Celery."""
 
+import random
 from collections.abc import Mapping
 from typing import Any
 
@@ -8,11 +9,14 @@ from celery import Task, shared_task
 
 from tradecapture.bell import Bell
 from tradecapture.receipt import Refusal, RefusalCode
-from tradecapture.routing import CAPTURE_TASK, SUBMIT_TASK
+from tradecapture.routing import CAPTURE_TASK, SIGNATURE, SIGNATURE_HEADER, SUBMIT_TASK
 from workers import process
 
 LANE_SHOWN = 50  # characters of a wrong lane that are shown; a message may be of any size
 SUBMIT_RETRY_SECONDS = 2  # a restarted Redis is usually back by then
+# For a trade that needs a newer release, whose workers may start meanwhile. Spread, so that it does
+# not come back in step with the worker that looked at it: that one would take it for ever.
+NEWER_RETRY_SECONDS = (1.0, 4.0)
 
 log = structlog.get_logger(__name__)
 
@@ -26,8 +30,10 @@ class TradeRefusedError(ValueError):
 
 
 @shared_task(name=CAPTURE_TASK, bind=True, throws=(UnknownLaneError,))
-def capture(task: Task, lane: int) -> dict[str, Any]:
+def capture(task: Task, lane: int, *_newer: object, **_newer_named: object) -> dict[str, Any]:
     """Answer a lane's bell: capture what is due there, and ring again if time ran out first.
+
+    Whatever else a newer release may say with a bell: to look into the lane is always harmless.
 
     Returns:
         The lane and its counts: Flower shows them as the task's result.
@@ -39,9 +45,11 @@ def capture(task: Task, lane: int) -> dict[str, Any]:
     _check_lane(lane, worker.settings.lanes)
     # Before the look: whatever is accepted from now on rings again.
     worker.inbox.clear_bell(lane)
-    summary = worker.capture.drain(lane, task.request.id, worker.settings.budget_seconds)
+    bell = Bell(task.app, worker.inbox)
+    budget_seconds = worker.settings.budget_seconds
+    summary = worker.capture.drain(lane, task.request.id, budget_seconds, bell.ring_if_due)
     if summary.work_left:
-        Bell(task.app, worker.inbox).ring(worker.inbox.overdue([lane]))
+        bell.ring_if_due(lane)
     counts = {
         "lane": lane,
         "batches": summary.batches,
@@ -54,13 +62,15 @@ def capture(task: Task, lane: int) -> dict[str, Any]:
     return counts
 
 
-@shared_task(name=SUBMIT_TASK, bind=True, max_retries=None)
+# A broker that keeps it gives it to another process when the one that has it is killed.
+@shared_task(name=SUBMIT_TASK, bind=True, max_retries=None, reject_on_worker_lost=True)
 def submit(
     task: Task,
     trade: str | Mapping[str, Any],
     idempotency_key: str = "",
     correlation_id: str = "",
     callback_url: str = "",
+    **newer: object,
 ) -> dict[str, Any]:
     """Submit a trade: its JSON as text, or a mapping whose decimals are text.
 
@@ -68,10 +78,18 @@ def submit(
     can lose one: a worker that is killed between taking a message and noting that it has it takes
     the message with it. Services that can reach Redis or the API use `Client` or HTTP instead;
     others ask for the trade's status and send it again until it is there, which is harmless.
+    RabbitMQ loses none, where the sender waits for its confirm (docs/high-availability.md).
+
+    A message of a newer release, or with arguments that this one does not know, is kept for a
+    worker of the release that does: without what it says the trade might be another.
 
     Raises:
         TradeRefusedError: the trade is not valid, or its id was used for another.
     """
+    if needed := _needs_newer(task, newer):
+        log.warning("trade left for workers of a newer release", needs=needed)
+        countdown = random.uniform(*NEWER_RETRY_SECONDS)  # noqa: S311 - only spreads
+        raise task.retry(countdown=countdown, exc=TradeRefusedError(needed))
     if isinstance(trade, Mapping) and _has_float(trade.get("tradeLots")):
         raise TradeRefusedError(
             "$.tradeLots holds a binary float, which may not be the number that was meant: "
@@ -91,6 +109,14 @@ def submit(
         seconds = answer.retry_after_seconds or SUBMIT_RETRY_SECONDS
         raise task.retry(countdown=seconds, exc=TradeRefusedError(answer.message))
     raise TradeRefusedError(answer.message)
+
+
+def _needs_newer(task: Task, unknown: Mapping[str, object]) -> str:
+    """Return what a message needs that this release does not know; empty: nothing."""
+    signature = (task.request.headers or {}).get(SIGNATURE_HEADER, SIGNATURE)
+    if not isinstance(signature, int) or signature > SIGNATURE:
+        return f"signature {signature!r}: this release knows {SIGNATURE}"
+    return f"arguments {sorted(unknown)}" if unknown else ""
 
 
 def _check_lane(lane: object, lanes: int) -> None:

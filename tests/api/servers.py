@@ -25,6 +25,7 @@ class ApiServer(LocalServer):
     """The API on uvicorn."""
 
     name = "api"
+    root = ROOT  # of the code that it runs
 
     def __init__(self, folder: Path, environment: Mapping[str, str], app: str = API) -> None:
         """Prepare to serve an ASGI factory on a free port."""
@@ -49,7 +50,7 @@ class ApiServer(LocalServer):
         self._run(
             [sys.executable, "-m", "uvicorn", "--factory", self._app, *options],
             env=self._environment,
-            cwd=ROOT,
+            cwd=self.root,
         )
         if not self._becomes_ready():
             raise self._failure()

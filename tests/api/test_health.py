@@ -21,3 +21,10 @@ def test_management_health_is_up(quiet: Deployment) -> None:
     """/actuator/health says UP, for load balancers."""
     response = quiet.http.get("/actuator/health")
     assert (response.status_code, response.json()) == (200, {"status": "UP"})
+
+
+def test_the_probes_are_up(quiet: Deployment) -> None:
+    """A process that serves is alive; with a Redis that can be written it is ready."""
+    for probe in ("liveness", "readiness"):
+        response = quiet.http.get(f"/actuator/health/{probe}")
+        assert (response.status_code, response.json()) == (200, {"status": "UP"})

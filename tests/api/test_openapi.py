@@ -18,6 +18,7 @@ OPERATIONS = [
     ("POST", CAPTURE),
     ("POST", BATCH),
     ("GET", CAPTURE + "/{tradeId}"),
+    ("GET", "/api/v1/trades"),
     ("GET", "/api/v1/trades/jobs/{jobId}/status"),
     ("GET", "/api/v1/partitions"),
     ("GET", "/api/v1/partitions/{key}"),
@@ -26,7 +27,10 @@ OPERATIONS = [
         for action in ("pause", "resume", "retry", "skip", "release")
     ),
     ("GET", "/api/v1/health"),
+    ("GET", "/api/v1/backlog"),
     ("GET", "/actuator/health"),
+    ("GET", "/actuator/health/liveness"),
+    ("GET", "/actuator/health/readiness"),
 ]
 
 

@@ -40,6 +40,14 @@ def health_of(api: ApiServer) -> dict[str, Any]:
     return health
 
 
+def probes_of(api: ApiServer) -> dict[str, int]:
+    """Return the status code of each probe."""
+    return {
+        probe: httpx.get(f"{api.url}/actuator/health/{probe}", timeout=ANSWER_SECONDS).status_code
+        for probe in ("liveness", "readiness")
+    }
+
+
 def submit(api: ApiServer, body: bytes, path: str = CAPTURE) -> httpx.Response:
     """Submit a trade or a batch."""
     return httpx.post(api.url + path, content=body, headers=JSON, timeout=ANSWER_SECONDS)
@@ -68,10 +76,13 @@ def test_redis_may_be_away_at_start_and_later(
         assert health["components"]["database"] == {"status": "UP"}
         management = httpx.get(f"{api.url}/actuator/health", timeout=ANSWER_SECONDS)
         assert (management.status_code, management.json()) == (503, {"status": "DOWN"})
+        assert probes_of(api) == {"liveness": 200, "readiness": 503}
+        check_unavailable(httpx.get(f"{api.url}/api/v1/backlog", timeout=ANSWER_SECONDS))
 
         redis_server.start()
         assert submit(api, body).status_code == 202
         assert health_of(api)["status"] == "UP"
+        assert probes_of(api) == {"liveness": 200, "readiness": 200}
 
         redis_server.kill()
         second, other = new_trade()
@@ -96,6 +107,7 @@ def check_full_redis(api: ApiServer, redis: "Redis") -> None:
     results = check_unavailable(submit(api, batch, BATCH))["results"]
     assert [result["code"] for result in results] == ["SERVICE_UNAVAILABLE"] * 2
     assert health_of(api)["status"] == "DOWN"
+    assert probes_of(api) == {"liveness": 200, "readiness": 503}
     redis.config_set("maxmemory", "0")
     assert submit(api, batch, BATCH).json()["acceptedTrades"] == 2
 
@@ -122,6 +134,8 @@ def test_database_may_be_away_at_start(
         health = health_of(api)
         assert health["components"]["database"]["status"] == "DOWN"
         assert health["components"]["redis"] == {"status": "UP"}
+        # Accepted trades wait safely: no reason to take this process out.
+        assert probes_of(api) == {"liveness": 200, "readiness": 200}
 
         database.parent.mkdir()
         shutil.copy(sqlite_database, database)

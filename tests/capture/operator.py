@@ -106,10 +106,10 @@ def parked(worker: Worker) -> list[str]:
 
 
 def accept_foreign(worker: Worker) -> bytes:
-    """Let a newer release accept a trade that this one cannot read."""
+    """Let an entry be accepted that no release can read."""
     redis = worker.inbox.redis
     position = redis.hincrby(KEYS.positions, ONE, 1)
     redis.hincrby(KEYS.backlog, "accepted", 1)
-    text = b"2 %d 1 1 an entry of a newer release" % position
+    text = b"0 %d 1 1 an entry that no release reads" % position
     redis.rpush(KEYS.inbox(ONE), text)
     return text

@@ -8,7 +8,7 @@ from tests.inbox.looking import KEYS
 from tests.ledger.reading import exception_rows
 from tradecapture.outcome import Outcome
 
-UNREADABLE = b"2 3 1 1 an entry of a newer release"
+UNREADABLE = b"0 3 1 1 an entry that no release reads"
 
 
 def test_a_poisoned_trade_is_found_and_parked(worker: Worker) -> None:

@@ -8,12 +8,19 @@ import pytest
 from tests.builders import NOW, NOW_MS, PARTITION
 from tradecapture.cli.database_findings import judge_budget, judge_database
 from tradecapture.cli.finding import Finding, Level
-from tradecapture.cli.operating_findings import judge_backlog, judge_gaps, judge_held
+from tradecapture.cli.operating_findings import judge_backlog, judge_gaps, judge_held, judge_newer
 from tradecapture.cli.redis_findings import RedisFacts, judge_redis
+from tradecapture.cli.sentinel_findings import ReplicaFacts, judge_replicas
 from tradecapture.cli.version_findings import examine_versions, judge_kombu
-from tradecapture.cli.worker_findings import judge_workers
+from tradecapture.cli.worker_findings import (
+    formats_of,
+    judge_releases,
+    judge_workers,
+    releases_of,
+)
 from tradecapture.inbox import InboxPartition, LaneBacklog
 from tradecapture.ledger.operating_reader import SequenceGap
+from tradecapture.release import RELEASE, SILENT_RELEASE
 from tradecapture.settings import Settings
 
 CONFIG = {
@@ -35,6 +42,37 @@ def test_a_right_redis_is_ok() -> None:
     """Nothing to cure, used before or not."""
     assert bad(judge_redis(FACTS, 16)) == {}
     assert bad(judge_redis(FACTS._replace(lanes=None), 16)) == {}
+
+
+NAMED = dict.fromkeys(("h1:26379", "h2:26379", "h3:26379"), "h4:6379")
+PAIR = ReplicaFacts("master", online=2, needed=1, sentinels=NAMED)
+ALONE = ReplicaFacts("master", online=0, needed=0, sentinels={})
+
+
+@pytest.mark.parametrize(
+    ("facts", "safe", "found"),
+    [
+        (ALONE, 0, {}),
+        (PAIR, 1, {}),
+        (PAIR._replace(needed=None), 1, {}),
+        (PAIR._replace(role="slave"), 1, {"Redis role": Level.FAIL}),
+        (PAIR._replace(online=1), 1, {"Redis replicas": Level.WARN}),
+        (PAIR._replace(online=0), 1, {"Redis replicas": Level.FAIL}),
+        (PAIR, 0, {"Redis replicas": Level.WARN}),
+        (PAIR._replace(needed=0), 1, {"Redis min-replicas-to-write": Level.WARN}),
+        (PAIR._replace(online=3), 2, {"Redis min-replicas-to-write": Level.WARN}),
+        (ALONE._replace(needed=1), 1, {"Redis replicas": Level.FAIL}),
+        (PAIR._replace(sentinels={**NAMED, "h1:26379": None}), 1, {"Redis sentinels": Level.WARN}),
+        (PAIR._replace(sentinels={**NAMED, "h1:26379": ""}), 1, {"Redis sentinels": Level.WARN}),
+        (PAIR._replace(sentinels={**NAMED, "h1:26379": "x:1"}), 1, {"Redis sentinels": Level.WARN}),
+        (PAIR._replace(sentinels={"h1:26379": "h4:6379"}), 1, {"Redis sentinels": Level.WARN}),
+    ],
+)
+def test_replicas_and_sentinels_are_judged(
+    facts: ReplicaFacts, safe: int, found: dict[str, Level]
+) -> None:
+    """A Redis alone has nothing to judge; else its replicas agree with what is asked of them."""
+    assert bad(judge_replicas(facts, safe)) == found
 
 
 @pytest.mark.parametrize(
@@ -122,6 +160,26 @@ def test_processes_of_all_workers_are_counted() -> None:
     finding, processes = judge_workers(answers)
     assert (finding.level, processes) == (Level.OK, 8)
     assert judge_workers({})[0].level is Level.WARN
+
+
+def test_workers_of_several_releases_are_found() -> None:
+    """All of this release are OK; those that say nothing are of the first one; none is nothing."""
+    this = {"tradecapture": {"release": RELEASE, "inboxFormat": 7}}
+    assert judge_releases(releases_of({})) == []
+    assert bad(judge_releases(releases_of({"a": this, "b": this}))) == {}
+    answers = {"a": this, "b": {}}
+    (finding,) = judge_releases(releases_of(answers))
+    assert finding.message == f"{RELEASE}: a; {SILENT_RELEASE}: b"
+    assert bad([finding]) == {"worker releases": Level.WARN}
+    assert formats_of(answers) == {"a": 7, "b": 1}
+
+
+def test_partitions_that_wait_for_a_newer_release_are_named() -> None:
+    """A few of them, and how many there are."""
+    assert bad([judge_newer([])]) == {}
+    finding = judge_newer(["A_B_1"])
+    assert bad([finding]) == {"newer entries": Level.WARN}
+    assert finding.message == "1 partitions wait for workers of a newer release: A_B_1"
 
 
 def test_held_partitions_are_named() -> None:

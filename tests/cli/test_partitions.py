@@ -19,7 +19,7 @@ from tradecapture.local.waiting import wait_until
 
 PATIENCE_SECONDS = 60.0
 ONE, TWO = partition_of("B1"), partition_of("B2")
-UNREADABLE = b"2 3 1 1 an entry of a newer release"
+UNREADABLE = b"0 3 1 1 an entry that no release reads"
 
 
 @pytest.fixture

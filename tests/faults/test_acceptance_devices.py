@@ -39,7 +39,7 @@ def test_without_seen_a_resend_gets_another_receipt(
         return scene.problems()
 
     assert story("ARMED") == []
-    _mutate(monkeypatch, "accept", "if seen then", "if false then")
+    mutate(monkeypatch, "accept", "if seen then", "if false then")
     found = story("DISARMED")
     assert proxy.cuts == 2
     wrong = "wrong receipt: DISARMED-2, its receipt names 3, it stands at 2"
@@ -59,26 +59,26 @@ def test_without_the_closing_of_partitions_a_trade_overtakes_a_refused_one(
     scene.client = scene.deployment.client(limit_partition=1)
     parts: list[Sequence[Call]] = []
 
-    def run_all(redis: "Redis", calls: Sequence[Call]) -> list[Any]:
+    def run_all(redis: "Redis", calls: Sequence[Call], asked: scripts.Safety) -> list[Any]:
         parts.append(calls)
         if len(parts) % 3 == 1:
             worker.rest()
         elif len(parts) % 3 == 0:
             worker.go()
             scene.until_nothing_waits()
-        return scripts.run_all(redis, calls)
+        return scripts.run_all(redis, calls, asked)
 
     monkeypatch.setattr(acceptance, "run_all", run_all)
     assert scene.try_to_send("ARMED", 3) == [True, False, False]
     assert scene.problems() == []
-    _mutate(monkeypatch, "accept", "closed[ARGV[i]] = 'closed'", "closed[ARGV[i]] = nil")
+    mutate(monkeypatch, "accept", "closed[ARGV[i]] = 'closed'", "closed[ARGV[i]] = nil")
     assert scene.try_to_send("DISARMED", 3) == [True, False, True]
     scene.until_nothing_waits()
     late = "reordered: DISARMED-3, accepted, though DISARMED-2, before it in the same call, was not"
     assert late in scene.problems()
 
 
-def _mutate(monkeypatch: pytest.MonkeyPatch, script: str, right: str, wrong: str) -> None:
+def mutate(monkeypatch: pytest.MonkeyPatch, script: str, right: str, wrong: str) -> None:
     """Change a script in this process, whose client accepts trades."""
     sources, named_by = mutated(script, right, wrong)
     monkeypatch.setattr(scripts, "_SOURCES", sources)

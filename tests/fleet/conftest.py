@@ -37,6 +37,7 @@ def start_worker(fleet_settings: Settings, tmp_path: Path) -> Iterator[StartWork
             f"TRADECAPTURE_{setting.upper()}": str(value)
             for setting, value in {
                 "redis_url": fleet_settings.redis_url,
+                "broker_url": fleet_settings.broker_url,
                 "database_url": fleet_settings.database_url,
                 **changes,
             }.items()

@@ -77,5 +77,6 @@ def _environment(client: Client) -> dict[str, str]:
     return {
         **os.environ,
         "TRADECAPTURE_REDIS_URL": client.settings.redis_url,
+        "TRADECAPTURE_BROKER_URL": client.settings.broker_url,
         "FLOWER_UNAUTHENTICATED_API": "true",
     }

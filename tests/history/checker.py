@@ -158,12 +158,22 @@ def _wrong_receipts(sent: dict[str, Sent], evidence: Evidence) -> Iterator[Findi
         **{trade.trade_id: trade.position for trade in evidence.recorded},
         **{trade.trade_id: trade.position for trade in evidence.captured},
     }
+    # Captured before a failover whose replica did not know it: its receipt is that of its resend.
+    epochs = {trade.trade_id: trade.epoch for trade in evidence.captured}
+    known_again = {
+        (trade.trade_id, trade.position)
+        for trade in evidence.recorded
+        if trade.outcome is Outcome.DUPLICATE
+        and trade.epoch > epochs.get(trade.trade_id, trade.epoch)
+    }
     for trade_id, mine in sent.items():
         named = sorted(mine.positions)
         if len(named) > 1:
             yield Finding(Kind.WRONG_RECEIPT, trade_id, f"receipts name {named}")
         elif trade_id in evidence.replayed:
             continue  # its receipt names the place where it was recorded
+        elif named and (trade_id, named[0]) in known_again:
+            continue
         elif named and trade_id in places and places[trade_id] not in named:
             detail = f"its receipt names {named[0]}, it stands at {places[trade_id]}"
             yield Finding(Kind.WRONG_RECEIPT, trade_id, detail)

@@ -199,6 +199,12 @@ def kinds(findings: list[Finding]) -> list[tuple[Kind, str]]:
             (Kind.WRONG_RECEIPT, B),
         ),
         (
+            "a receipt of a duplicate in the same epoch",
+            [sent(1, A), said(2, A, Said.UNKNOWN), sent(3, A), accepted(4, A, 3)],
+            evidence(row(A, 1, 2), recorded=(parked(A, 3)._replace(outcome=Outcome.DUPLICATE),)),
+            (Kind.WRONG_RECEIPT, A),
+        ),
+        (
             "waits at another position",
             ONE_AFTER_THE_OTHER,
             evidence(row(A, 1), waiting={B: 3}),

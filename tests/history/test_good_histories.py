@@ -17,6 +17,7 @@ from tests.history.hand_made import (
     said,
     sent,
 )
+from tradecapture.outcome import Outcome
 
 
 @pytest.mark.parametrize(
@@ -48,6 +49,14 @@ from tests.history.hand_made import (
             "positions from 1 again, in a newer epoch",
             [*ONE_AFTER_THE_OTHER, sent(5, "T-C"), accepted(6, "T-C", 1)],
             evidence(row(A, 1), row(B, 2), row("T-C", 3, 1)._replace(epoch=2)),
+        ),
+        (
+            "captured before a failover, accepted again after it",
+            [sent(1, A), said(2, A, Said.UNKNOWN), sent(3, A), accepted(4, A, 3)],
+            evidence(
+                row(A, 1, 2),
+                recorded=(parked(A, 3)._replace(outcome=Outcome.DUPLICATE, epoch=2),),
+            ),
         ),
         ("unknown, not kept", [sent(1, A), said(2, A, Said.UNKNOWN)], evidence()),
         ("unknown, kept", [sent(1, A), said(2, A, Said.UNKNOWN)], evidence(row(A, 1))),

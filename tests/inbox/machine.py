@@ -163,6 +163,8 @@ class InboxMachine(RuleBasedStateMachine):
         if len(due) <= SETTINGS.batch_partitions and trades < SETTINGS.batch_trades:
             assert claimed == free, "left out what is due"
         if claim:
+            left = 0 if look(self.redis, LANE_OF)[due[0]].bell else len(self._due_now(lane))
+            assert claim.uncalled == left, "what is left due, and no bell calls for"
             assert all(each.entries for each in claim.partitions), "claimed without a trade"
             self._take(claim)
 

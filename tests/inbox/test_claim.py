@@ -160,3 +160,16 @@ def test_a_claim_whose_reply_was_lost_does_no_harm(inbox: Inbox, settings: Setti
     assert short.claim(0, "owner", 0.0) is None
     until_gone(inbox.redis, KEYS.lock(ONE))
     assert trade_ids(claimed_soon(short)) == [["B1-1", "B1-2"]]
+
+
+def test_a_claim_says_what_it_leaves_that_no_bell_calls_for(
+    inbox: Inbox, settings: Settings
+) -> None:
+    """So that whoever claims rings for help; a bell that waits brings it already."""
+    small = limited(inbox, settings, batch_partitions=1)
+    for book in ("B1", "B2", "B3"):
+        inbox.accept(submissions(1, book))
+    assert claimed(small).uncalled == 0
+    inbox.clear_bell(0)
+    assert claimed(small).uncalled == 1
+    assert claimed(small).uncalled == 0

@@ -35,7 +35,7 @@ def test_an_accepted_trade_whose_identity_was_not_written_gets_its_first_receipt
     """A submitter that dies after append and before the identity leaves nothing wrong."""
     inbox = Inbox(redis, replace(settings, lanes=LANES))
     (first,) = inbox.accept([submission("T-1")]).answers
-    redis.delete(*redis.scan_iter(match="*:identity:T-1"))
+    redis.delete(*redis.keys("*:identity:T-1"))
 
     (again,) = inbox.accept([submission("T-1")]).answers
 

@@ -11,6 +11,7 @@ from redis.client import Monitor
 from redis.crc import key_slot
 
 from tests.builders import PARTITION, partition_of, submission, submissions
+from tests.inbox.promotion import promote
 from tradecapture.inbox import Hold, Inbox, Settlement
 from tradecapture.inbox.keys import LANES_KEY, lane_keys
 from tradecapture.inbox.scripts import NAMES
@@ -18,6 +19,7 @@ from tradecapture.inbox.scripts import NAMES
 KEYS = lane_keys(7)
 LANE_KEY_NAMES = {name for name in KEYS._fields if name != "prefix"}
 PARTITION_KEY_NAMES = {"inbox", "lock", "seen", "ahead"}
+KEYLESS = ("TIME", "INFO")  # commands that touch no key
 END_OF_STORY = "end of story"
 
 
@@ -48,6 +50,7 @@ def tell_a_story(inbox: Inbox) -> None:
     """Run every script, through each of its branches."""
     one, two = partition_of("B1"), partition_of("B2")
     inbox.accept([*submissions(3, "B1"), *submissions(2, "B2")])
+    promote(inbox.redis)
     inbox.accept(submissions(1, "B1"))
     inbox.accept([submission(f"N-{n}", "B1", sequenceNumber=n) for n in (1, 3, 2)])
     inbox.hold(two, Hold.halt("a reason"))
@@ -89,8 +92,9 @@ def runs(inbox: Inbox) -> dict[str, list[Run]]:
                 given = [name_of(key) for key in command[3 : 3 + int(command[2])]]
                 seen[script_of[command[1]]].append(Run(given, set()))
                 last = seen[script_of[command[1]]][-1]
-            elif by_lua and command[0].upper() != "TIME":
-                last.touched.add(name_of(command[1]))
+            elif by_lua and command[0].upper() not in KEYLESS:
+                keys = command[1 : 3 if command[0].upper() == "COPY" else 2]
+                last.touched.update(map(name_of, keys))
     return seen
 
 

@@ -11,7 +11,7 @@ from tests.builders import partition_of, submission, submissions
 from tests.inbox.looking import KEYS, claimed, everything, waiting
 from tradecapture.inbox import Hold, Inbox, InboxReader, Settlement, acceptance
 from tradecapture.inbox.acceptance import ACCEPT_TRADES
-from tradecapture.inbox.scripts import Call, run_all
+from tradecapture.inbox.scripts import Call, Safety, run_all
 from tradecapture.receipt import Receipt, Refusal, RefusalCode
 from tradecapture.routing import lane_of
 from tradecapture.settings import Settings
@@ -108,12 +108,12 @@ def test_a_closed_partition_stays_closed_though_trades_leave(
     batch = [*submissions(ACCEPT_TRADES, "B1"), *submissions(2, "B1", first=9000)]
     calls = 0
 
-    def with_a_worker(redis: "Redis", calls_of_trip: Sequence[Call]) -> list[Any]:
+    def with_a_worker(redis: "Redis", calls_of_trip: Sequence[Call], asked: Safety) -> list[Any]:
         nonlocal calls
         calls += 1
         if calls == 2:
             capture_one(inbox)
-        return run_all(redis, calls_of_trip)
+        return run_all(redis, calls_of_trip, asked)
 
     monkeypatch.setattr(acceptance, "run_all", with_a_worker)
     resent = [*batch, submission("other", "B2"), batch[0]]

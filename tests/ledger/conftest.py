@@ -1,13 +1,16 @@
 """A ledger on each database in turn, and one on PostgreSQL for what needs real concurrency."""
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import Engine, make_url
 
 from tradecapture.ledger import Ledger, LedgerReader
+from tradecapture.ledger.engine import make_engine
 from tradecapture.settings import Settings
 
 MakeLedger = Callable[..., Ledger]
@@ -57,3 +60,22 @@ def make_ledger(postgresql_settings: Settings) -> Iterator[MakeLedger]:
 def database(make_ledger: MakeLedger) -> Engine:
     """Connections of somebody else to the same database."""
     return make_ledger("-c deadlock_timeout=60s").engine
+
+
+@pytest.fixture(params=["sqlite", "postgresql", pytest.param("mssql", marks=pytest.mark.mssql)])
+def bare_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of a database without tables, on each database in turn."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'bare.db'}"
+    if request.param == "postgresql":
+        server = request.getfixturevalue("postgresql_server")
+        return str(server.new_database(f"bare_{re.sub(r'[^a-z0-9]', '_', tmp_path.name.lower())}"))
+    return str(request.getfixturevalue("bare_mssql"))
+
+
+@pytest.fixture
+def bare(bare_url: str) -> Iterator[Engine]:
+    """It, with the product's connections."""
+    engine, _dialect = make_engine(bare_url, pool_size=2, timeout_seconds=10)
+    yield engine
+    engine.dispose()

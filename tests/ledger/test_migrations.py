@@ -1,23 +1,18 @@
 """Migrations on every database: with trades in the tables, back again, and by hand from `--sql`."""
 
 import re
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
-from alembic import command
-from alembic.autogenerate import compare_metadata
-from alembic.migration import MigrationContext
 from sqlalchemy import Engine, Table, insert, inspect
 
 from tests.builders import EPOCH, NOW, PARTITION, entry, submission
+from tests.ledger.migrating import FIRST, differences, migrate
 from tests.ledger.reading import capture, captured, exception_rows, partition_row, trade_rows
-from tradecapture.ledger import Ledger, check_schema
-from tradecapture.ledger.engine import make_engine
+from tradecapture.ledger import Ledger, check_schema, upgrade
 from tradecapture.ledger.new_rows import exception_row, new_partition, trade_row
-from tradecapture.ledger.schema import _config, newest_revision, revision_of, upgrade_sql
+from tradecapture.ledger.schema import SchemaVersion, upgrade_sql
 from tradecapture.ledger.tables import exceptions, metadata, partitions, trades
 from tradecapture.outcome import Outcome
 from tradecapture.settings import Settings
@@ -29,35 +24,6 @@ ADDED = {  # by 0002
 }
 
 
-@pytest.fixture(params=["sqlite", "postgresql", pytest.param("mssql", marks=pytest.mark.mssql)])
-def bare_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The URL of a database without tables, on each database in turn."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'bare.db'}"
-    if request.param == "postgresql":
-        server = request.getfixturevalue("postgresql_server")
-        return str(server.new_database(f"bare_{re.sub(r'[^a-z0-9]', '_', tmp_path.name.lower())}"))
-    return str(request.getfixturevalue("bare_mssql"))
-
-
-@pytest.fixture
-def bare(bare_url: str) -> Iterator[Engine]:
-    """It, with the product's connections."""
-    engine, _dialect = make_engine(bare_url, pool_size=2, timeout_seconds=10)
-    yield engine
-    engine.dispose()
-
-
-def migrate(engine: Engine, revision: str, *, down: bool = False) -> None:
-    """Go to a revision."""
-    config = _config()
-    with engine.connect() as connection:
-        config.attributes["connection"] = connection
-        (command.downgrade if down else command.upgrade)(config, revision)
-        connection.commit()
-    assert revision_of(engine) == (None if revision == "base" else revision)
-
-
 def add(engine: Engine, table: Table, row: Any) -> None:
     """Write a row as the first release did, which had fewer columns."""
     values = {n: v for n, v in row._asdict().items() if n not in ADDED[table.name]}
@@ -67,7 +33,7 @@ def add(engine: Engine, table: Table, row: Any) -> None:
 
 def with_first_trades(engine: Engine) -> None:
     """Make the tables of the first release, with a captured and a rejected trade in them."""
-    migrate(engine, "0001")
+    migrate(engine, FIRST)
     first = new_partition(PARTITION, NOW)._replace(last_sequence=1, last_position=2, epoch=EPOCH)
     add(engine, partitions, first)
     add(engine, trades, trade_row(entry(submission("T-1")), 1, NOW.date(), None, "t", NOW))
@@ -80,7 +46,7 @@ def test_trades_of_the_first_release_are_kept_and_gone_on_with(
 ) -> None:
     """New columns have what says nothing; sequence and position go on where they were."""
     with_first_trades(bare)
-    migrate(bare, newest_revision() or "")
+    upgrade(bare)
     check_schema(bare)
     ledger = Ledger(replace(settings, database_url=bare_url))
     row = partition_row(ledger)
@@ -95,16 +61,16 @@ def test_trades_of_the_first_release_are_kept_and_gone_on_with(
 def test_a_migration_can_be_taken_back(bare: Engine) -> None:
     """To the first release, whose trades are still there; forth again; and to nothing."""
     with_first_trades(bare)
-    migrate(bare, "0002")
-    migrate(bare, "0001", down=True)
+    upgrade(bare)
+    migrate(bare, FIRST)
     inspector = inspect(bare)
     for table, added in ADDED.items():
         assert not added & {column["name"] for column in inspector.get_columns(table)}
     assert "audit" not in inspector.get_table_names()
     with bare.connect() as connection:
         assert connection.exec_driver_sql("SELECT trade_id FROM trades").scalar_one() == "T-1"
-    migrate(bare, "0002")
-    migrate(bare, "base", down=True)
+    upgrade(bare)
+    migrate(bare, SchemaVersion(None, None))
     assert not metadata.tables.keys() & set(inspect(bare).get_table_names())
 
 
@@ -120,6 +86,4 @@ def test_what_an_administrator_runs_by_hand_makes_the_same_tables(
             connection.exec_driver_sql(statement)
         connection.commit()  # on SQLite, where our connections always begin
     check_schema(bare)
-    with bare.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True})
-        assert compare_metadata(context, metadata) == []
+    assert differences(bare) == []

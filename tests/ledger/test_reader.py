@@ -58,14 +58,14 @@ def test_positions_are_listed_by_key_and_account(ledger: Ledger, reader: LedgerR
 
 
 def test_outcomes_are_counted_by_partition_and_epoch(ledger: Ledger, reader: LedgerReader) -> None:
-    """With the last position of each: what `reconcile` needs."""
+    """With the last and the first position of each: what `reconcile` needs."""
     one = submission("T-1")
     capture(ledger, entry(one, 1), entry(one, 2), entry(submission("T-2"), 3), entry(one, 4))
-    capture(ledger, entry(submission("T-3"), 1, EPOCH + 1), fence=2)
+    capture(ledger, entry(submission("T-3"), 7, EPOCH + 1), fence=2)
     assert sorted(reader.outcome_counts()) == [
-        OutcomeCount(PARTITION, EPOCH, Outcome.CAPTURED, 2, 3),
-        OutcomeCount(PARTITION, EPOCH, Outcome.DUPLICATE, 2, 4),
-        OutcomeCount(PARTITION, EPOCH + 1, Outcome.CAPTURED, 1, 1),
+        OutcomeCount(PARTITION, EPOCH, Outcome.CAPTURED, 2, 3, 1),
+        OutcomeCount(PARTITION, EPOCH, Outcome.DUPLICATE, 2, 4, 2),
+        OutcomeCount(PARTITION, EPOCH + 1, Outcome.CAPTURED, 1, 7, 7),
     ]
 
 

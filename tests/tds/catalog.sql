@@ -32,8 +32,18 @@ AS $$ SELECT CASE lower(name)
     WHEN 'engineedition' THEN '3'
 END $$;
 
+CREATE FUNCTION dbo.applock_mode(principal text, resource text, owner text)
+RETURNS text VOLATILE LANGUAGE sql
+AS $$ SELECT CASE WHEN EXISTS (
+        SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted AND pid = pg_backend_pid()
+    ) THEN 'Exclusive' ELSE 'NoLock' END $$;
+
 CREATE FUNCTION dbo.db_name() RETURNS text STABLE LANGUAGE sql
 AS $$ SELECT current_database()::text $$;
+
+-- Of no availability group: never a secondary.
+CREATE FUNCTION dbo.databasepropertyex(name text, property text) RETURNS text STABLE LANGUAGE sql
+AS $$ SELECT CASE WHEN property = 'Updateability' THEN 'READ_WRITE' END $$;
 
 CREATE FUNCTION dbo.schema_name() RETURNS text STABLE LANGUAGE sql AS $$ SELECT 'dbo' $$;
 

@@ -24,12 +24,16 @@ HOST = "127.0.0.1"
 class TdsServer:
     """A stand-in for SQL Server before a PostgreSQL, as a context manager."""
 
-    def __init__(self, postgresql_url: str, port: int = 0) -> None:
+    def __init__(
+        self, postgresql_url: str, port: int = 0, host: str = HOST, password: str = PASSWORD
+    ) -> None:
         """Prepare.
 
         Args:
             postgresql_url: SQLAlchemy URL of the PostgreSQL behind, of its superuser.
             port: to listen at; 0: any that is free.
+            host: to listen at; empty: at every address, as in a container.
+            password: of its one user.
         """
         self.journal = Journal()
         self.logins: list[Login] = []
@@ -37,7 +41,8 @@ class TdsServer:
         self._databases = Databases(postgresql_url)
         self._numbers = count(51)  # SQL Server's own sessions have the numbers up to 50
         self._ends: set[socket.socket] = set()
-        self._listener = _Listener((HOST, port), _Handler)
+        self._password = password
+        self._listener = _Listener((host, port), _Handler)
         self._listener.owner = self
 
     @property
@@ -48,7 +53,7 @@ class TdsServer:
     def url_of(self, database: str) -> str:
         """Return the URL of a database."""
         port = self._listener.server_address[1]
-        return f"mssql://{USER}:{PASSWORD}@{HOST}:{port}/{database}"
+        return f"mssql://{USER}:{self._password}@{HOST}:{port}/{database}"
 
     def __enter__(self) -> "TdsServer":
         """Begin to listen."""
@@ -112,7 +117,7 @@ class TdsServer:
         return None
 
     def _refused(self, login: Login) -> bytes:
-        if (login.user, login.password) != (USER, PASSWORD):
+        if (login.user, login.password) != (USER, self._password):
             return _refusal(18456)
         fault = self._fault_at(Moment.CONNECT, login.database)
         if fault is None:

@@ -124,6 +124,11 @@ class Session:
         self._backend.run_on_databases(found[0])
         return b""
 
+    def _take_application_lock(self, _found: "re.Match[str]") -> bytes:
+        # Migrations alone take one, without waiting; `applock_mode` says whether it was given.
+        self._backend.run("SELECT pg_try_advisory_lock(1)")
+        return b""
+
     def _query(self, statement: Statement, *, more: bool) -> bytes:
         whole = with_strings(statement)
         try:
@@ -168,4 +173,11 @@ _HANDLERS: tuple[tuple["re.Pattern[str]", Handler], ...] = (
     (_words(r"USE\s+\[?([\w$]+)\]?"), Session._use),
     (_words(r"SET\s+(\w+)\s+(.+)"), Session._set),
     (_words(r"(?:CREATE|ALTER|DROP)\s+DATABASE\b.+"), Session._run_on_databases),
+    (
+        _words(
+            r"EXEC sp_getapplock @Resource = @__0, @LockMode = @__1, @LockOwner = @__2, "
+            r"@LockTimeout = 0"
+        ),
+        Session._take_application_lock,
+    ),
 )

@@ -8,6 +8,9 @@ from tests.tds import TdsServer
 from tests.tds.conftest import DATABASE, connect
 from tradecapture.ledger import LedgerReader
 from tradecapture.ledger.engine import make_engine
+from tradecapture.ledger.found import TradeFilter
+from tradecapture.ledger.readers import make_readers
+from tradecapture.settings import Settings
 
 
 @pytest.mark.parametrize("read_only", [False, True])
@@ -19,6 +22,17 @@ def test_read_only_intent_stands_in_the_login(server: TdsServer, *, read_only: b
     LedgerReader(engine, dialect).ping()
     engine.dispose()
     assert [login.read_only for login in server.logins] == [read_only]
+
+
+def test_only_what_a_replica_may_answer_is_asked_with_read_only_intent(server: TdsServer) -> None:
+    """A search and a lookup; what the replica does not have is asked of the ledger itself."""
+    url = server.url_of(DATABASE)
+    readers = make_readers(Settings(database_url=url, replica_url=url), pool_size=1)
+    readers.lagging(lambda ledger: ledger.search(TradeFilter(), None, 10))
+    assert [login.read_only for login in server.logins] == [True]
+    assert readers.trade("nobody") is None
+    readers.close()
+    assert [login.read_only for login in server.logins] == [True, False]
 
 
 def test_the_login_names_user_password_and_database(server: TdsServer) -> None:

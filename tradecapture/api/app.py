@@ -8,10 +8,11 @@ from litestar import Litestar, Request, Router
 from litestar.datastructures import State
 from redis.exceptions import RedisError
 
+from tradecapture.api.backlog import backlog
 from tradecapture.api.batch import capture_batch
 from tradecapture.api.capture import capture
 from tradecapture.api.correlation import echo_correlation_id, names_unsound_id
-from tradecapture.api.health import Health, health, management_health
+from tradecapture.api.health import Health, health, liveness, management_health, readiness
 from tradecapture.api.jobs import job_status
 from tradecapture.api.page import assets, openapi_config
 from tradecapture.api.partitions.acting import act
@@ -20,6 +21,7 @@ from tradecapture.api.partitions.reading import partition, partitions
 from tradecapture.api.paths import BASE
 from tradecapture.api.problem import EXCEPTION_HANDLERS, ProblemError
 from tradecapture.api.schemas import component_schemas
+from tradecapture.api.search.reading import search
 from tradecapture.api.service import Service
 from tradecapture.api.trade import trade, trade_named_batch
 from tradecapture.client import Client
@@ -59,13 +61,13 @@ def _app(service: Service) -> Litestar:
     api = Router(
         BASE,
         route_handlers=[
-            *(capture, capture_batch, trade, trade_named_batch, job_status),
-            *(partitions, partition, act, health),
+            *(capture, capture_batch, trade, trade_named_batch, search, job_status),
+            *(partitions, partition, act, backlog, health),
         ],
         request_max_body_size=service.client.settings.trade_bytes,
     )
     app = Litestar(
-        [api, management_health, assets()],
+        [api, management_health, liveness, readiness, assets()],
         state=State({"service": service, "health": Health(service)}),
         on_shutdown=[service.close],
         before_request=_check_correlation_id,

@@ -13,6 +13,23 @@ from tradecapture.status import TradeState
 
 Percent = Annotated[int, Meta(ge=0, le=100)]
 Timestamp = Annotated[datetime, Meta(tz=True)]
+PartitionsDue = Annotated[int, Meta(ge=0, description="a worker may claim them now, or is at them")]
+ClaimsDue = Annotated[
+    float,
+    Meta(
+        ge=0,
+        description="full claims that they make, a partition one at most: useful parallelism, by "
+        "which a fleet is sized",
+    ),
+]
+PartitionsPostponed = Annotated[
+    int, Meta(ge=0, description="their last capture failed; they wait for their backoff")
+]
+PartitionsHeld = Annotated[int, Meta(ge=0, description="they wait for an operator")]
+TradesWaiting = Annotated[int, Meta(ge=0, description="accepted trades without an outcome yet")]
+DueFor = Annotated[
+    float, Meta(ge=0, description="how long the partition due longest has waited for a worker")
+]
 
 
 class FieldProblem(Struct, frozen=True):
@@ -121,6 +138,30 @@ class JobBody(Struct, frozen=True, rename="camel"):
     error: str | None
     created_at: Timestamp
     updated_at: Timestamp
+
+
+class LaneBacklogBody(Struct, frozen=True, rename="camel"):
+    """What waits in a lane."""
+
+    lane: Annotated[int, Meta(ge=0)]
+    claims_due: ClaimsDue
+    partitions_due: PartitionsDue
+    partitions_postponed: PartitionsPostponed
+    partitions_held: PartitionsHeld
+    waiting: TradesWaiting
+    due_for_seconds: DueFor
+
+
+class BacklogBody(Struct, frozen=True, rename="camel"):
+    """What waits in all lanes."""
+
+    claims_due: ClaimsDue
+    partitions_due: PartitionsDue
+    partitions_postponed: PartitionsPostponed
+    partitions_held: PartitionsHeld
+    waiting: TradesWaiting
+    due_for_seconds: DueFor
+    lanes: Sequence[LaneBacklogBody]
 
 
 class HealthStatus(StrEnum):

@@ -91,6 +91,31 @@ HEALTH = operation(
     },
     tag="management",
 )
+BACKLOG = operation(
+    "What waits, and how many partitions workers could capture at the same time",
+    {
+        "200": answer("what waits now", "BacklogBody"),
+        **problems(_400="a header is not sound", _503="Redis is out of reach; ask again"),
+    },
+    tag="management",
+)
+LIVENESS = operation(
+    "Whether this process serves; it looks at nothing else",
+    {
+        "200": answer("UP, always", "ManagementHealthBody"),
+        **problems(_400="a header is not sound"),
+    },
+    tag="management",
+)
+READINESS = operation(
+    "Whether trades can be accepted now: Redis can be written; the database is not looked at",
+    {
+        "200": answer("UP", "ManagementHealthBody"),
+        "503": answer("DOWN", "ManagementHealthBody"),
+        **problems(_400="a header is not sound"),
+    },
+    tag="management",
+)
 MANAGEMENT_HEALTH = operation(
     "Health, for load balancers",
     {

@@ -1,4 +1,4 @@
-"""`/health`: whether trades can be accepted and looked up, by looking."""
+"""Health: whether trades can be accepted and looked up, by looking; and the probes."""
 
 import asyncio
 from collections.abc import Callable
@@ -17,7 +17,7 @@ from tradecapture.api.bodies import (
     HealthStatus,
     ManagementHealthBody,
 )
-from tradecapture.api.documentation import HEALTH, MANAGEMENT_HEALTH
+from tradecapture.api.documentation import HEALTH, LIVENESS, MANAGEMENT_HEALTH, READINESS
 from tradecapture.api.service import Service
 
 # A server that needs longer is of no use to a client that waits, and load balancers ask every
@@ -66,6 +66,13 @@ class Health:
             "database": Check(service.client.ledger.ping),
         }
 
+    async def ready(self) -> HealthStatus:
+        """Look whether trades can be accepted.
+
+        They can without the database, and are safe until it is back: so it is not looked at.
+        """
+        return (await self._checks["redis"].result()).status
+
     async def body(self) -> HealthBody:
         """Look at everything at once."""
         results = await asyncio.gather(*(check.result() for check in self._checks.values()))
@@ -88,6 +95,19 @@ async def health(request: Request[Any, Any, Any]) -> ASGIResponse:
 async def management_health(request: Request[Any, Any, Any]) -> ASGIResponse:
     """Tell a load balancer whether trades can be accepted and looked up."""
     status = (await _health_of(request).body()).status
+    return _answer(status, _encode(ManagementHealthBody(status)))
+
+
+@get("/actuator/health/liveness", operation_id="getLiveness", operation_class=LIVENESS)
+async def liveness() -> ASGIResponse:
+    """Tell that this process serves. A restart mends nothing that is away, so nothing is asked."""
+    return _answer(HealthStatus.UP, _encode(ManagementHealthBody(HealthStatus.UP)))
+
+
+@get("/actuator/health/readiness", operation_id="getReadiness", operation_class=READINESS)
+async def readiness(request: Request[Any, Any, Any]) -> ASGIResponse:
+    """Tell a load balancer whether trades can be accepted."""
+    status = await _health_of(request).ready()
     return _answer(status, _encode(ManagementHealthBody(status)))
 
 

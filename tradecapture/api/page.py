@@ -1,12 +1,12 @@
 """The OpenAPI page: Swagger UI, served from an installed package, so that it works offline."""
 
-from importlib.metadata import PackageNotFoundError, version
-
 from litestar import Router
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import SwaggerRenderPlugin
 from litestar.static_files import create_static_files_router
 from openapi_ui_bundles import swagger_ui
+
+from tradecapture.release import RELEASE
 
 PATH = "/schema"
 ASSETS = f"{PATH}/assets"
@@ -24,7 +24,7 @@ def openapi_config() -> OpenAPIConfig:
     )
     return OpenAPIConfig(
         title="tradecapture",
-        version=_version(),
+        version=RELEASE,
         description="Captures trades, in order and exactly once, into a ledger.",
         use_handler_docstrings=True,
         path=PATH,
@@ -35,10 +35,3 @@ def openapi_config() -> OpenAPIConfig:
 def assets() -> Router:
     """Return the router of the page's scripts and styles."""
     return create_static_files_router(ASSETS, [swagger_ui.static_path])
-
-
-def _version() -> str:
-    try:
-        return version("tradecapture")
-    except PackageNotFoundError:  # run from a checkout that is not installed
-        return "0+checkout"

@@ -6,6 +6,7 @@ import msgspec
 
 from tradecapture.api.bodies import (
     AcceptedBody,
+    BacklogBody,
     BatchBody,
     HealthBody,
     JobBody,
@@ -19,6 +20,7 @@ from tradecapture.api.partitions.bodies import (
     PartitionPageBody,
 )
 from tradecapture.api.problem import ProblemBody
+from tradecapture.api.search.bodies import FoundPageBody
 from tradecapture.trade import Trade
 
 PREFIX = "#/components/schemas/"
@@ -29,10 +31,12 @@ _TYPES = (
     TradeBody,
     BatchBody,
     JobBody,
+    FoundPageBody,
     PartitionPageBody,
     PartitionCloseBody,
     AskedBody,
     DeedBody,
+    BacklogBody,
     HealthBody,
     ManagementHealthBody,
     ProblemBody,

@@ -1,12 +1,11 @@
 """The command line: puts the commands together. `tradecapture` and `python -m tradecapture`."""
 
-from importlib.metadata import PackageNotFoundError, version
-
 import click
 
 from tradecapture.cli.database import database
 from tradecapture.cli.demo import demo
 from tradecapture.cli.doctor import doctor
+from tradecapture.cli.entry_format import entry_format
 from tradecapture.cli.failure import EXIT_CODES, CommandGroup
 from tradecapture.cli.generate import generate
 from tradecapture.cli.partitions import partitions
@@ -16,6 +15,8 @@ from tradecapture.cli.replay import replay
 from tradecapture.cli.submit import submit
 from tradecapture.cli.trade import trade
 from tradecapture.cli.up import up
+from tradecapture.logs import configure_logs
+from tradecapture.release import RELEASE
 
 __all__ = ["main"]
 
@@ -31,18 +32,12 @@ COMMANDS = (
     reconcile,
     doctor,
     database,
+    entry_format,
 )
 
 
-def _version() -> str:
-    try:
-        return version("tradecapture")
-    except PackageNotFoundError:
-        return "(a checkout that is not installed)"
-
-
 @click.group(cls=CommandGroup, epilog=EXIT_CODES, context_settings={"max_content_width": 100})
-@click.version_option(_version(), prog_name="tradecapture")
+@click.version_option(RELEASE, prog_name="tradecapture")
 def cli() -> None:
     """Capture trades, in order and exactly once, into a ledger.
 
@@ -50,6 +45,7 @@ def cli() -> None:
     TRADECAPTURE_DATABASE_URL; where those are not set, in the data folder of a running
     `tradecapture up`.
     """
+    configure_logs()  # warnings go to standard error: standard output is for what was asked
 
 
 for command in COMMANDS:

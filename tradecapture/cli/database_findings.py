@@ -7,7 +7,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from tradecapture.cli.finding import Finding, Level, judged
 from tradecapture.ledger import LedgerReader
 from tradecapture.ledger.engine import make_engine
-from tradecapture.ledger.schema import newest_revision, revision_of
+from tradecapture.ledger.schema import judge, newest_revision, revision_of
 from tradecapture.server_url import without_password
 from tradecapture.settings import Settings
 
@@ -39,12 +39,12 @@ RIGHT: Mapping[str, tuple[tuple[str, ...], Level, str]] = {
 }
 
 
-def examine_database(settings: Settings, processes: int) -> list[Finding]:
+def examine_database(settings: Settings, processes: int | None) -> list[Finding]:
     """Ask the database, and judge the answers; one FAIL where it does not answer.
 
     Args:
         settings: where it is, and how many connections a process takes.
-        processes: that hold connections.
+        processes: that hold connections; None: their budget is worked out elsewhere.
 
     Raises:
         SettingsError: the URL is of no database that the ledger can use.
@@ -66,17 +66,20 @@ def examine_database(settings: Settings, processes: int) -> list[Finding]:
         return [Finding(Level.FAIL, "database", message, cure)]
     finally:
         engine.dispose()
-    return [
+    findings = [
         Finding(Level.OK, "database", f"{url} answers"),
         judged(
             "schema",
-            f"revision {revision or 'none'}, this release needs {newest_revision()}",
-            None if revision == newest_revision() else Level.FAIL,
-            "run `tradecapture db upgrade`",
+            f"revision {revision}, this release needs {newest_revision()}",
+            Level.FAIL if (problem := judge(revision)) else None,
+            problem,
         ),
         *judge_database(facts),
-        judge_budget(facts.get("max_connections"), processes, settings.pool_size),
     ]
+    if processes is not None:
+        limit = facts.get("max_connections")
+        findings.append(judge_budget(limit, processes, settings.pool_size))
+    return findings
 
 
 def judge_database(facts: Mapping[str, str]) -> list[Finding]:

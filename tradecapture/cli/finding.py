@@ -1,8 +1,11 @@
 """A finding of `doctor`: what was looked at, how it stands, and the cure."""
 
+from collections.abc import Sequence
 from enum import StrEnum
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
+
+from tradecapture.cli.budget import BudgetLine
 
 
 class Level(StrEnum):
@@ -20,6 +23,7 @@ class Finding(Struct, frozen=True):
     subject: str
     message: str
     cure: str = ""
+    lines: Sequence[BudgetLine] | UnsetType = UNSET  # of a connection budget
 
 
 def judged(subject: str, message: str, bad: Level | None, cure: str) -> Finding:

@@ -11,7 +11,7 @@ from msgspec import Struct
 from redis.exceptions import RedisError
 
 from tradecapture.bell import submitting_app
-from tradecapture.inbox import Inbox, connect_redis
+from tradecapture.inbox import Inbox, connect_inboxes
 from tradecapture.local.ports import LOOPBACK
 from tradecapture.local.redis_server import is_ready, redis_command
 from tradecapture.local.supervisor import Program
@@ -71,7 +71,7 @@ class Fleet(Struct, frozen=True):
             LaneCountError: it differs.
             redis.exceptions.RedisError: Redis does not answer.
         """
-        with connect_redis(self.settings.redis_url, self.settings.connect_seconds) as redis:
+        with connect_inboxes(self.settings) as redis:
             Inbox(redis, self.settings).check_lanes()
 
     def is_ready(self) -> bool:
@@ -89,7 +89,7 @@ class Fleet(Struct, frozen=True):
             connection.close()
 
     def _workers_answer(self) -> bool:
-        app = submitting_app(self.settings.broker)
+        app = submitting_app(self.settings.broker, self.settings.sentinel_master)
         try:
             answers = app.control.ping(timeout=PING_SECONDS, limit=self.workers)
         except (BrokerError, RedisError, OSError):

@@ -6,7 +6,7 @@ from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
 from tradecapture.cli.finding import Finding, Level, judged
-from tradecapture.inbox import InboxPartition, InboxReader, LaneBacklog, connect_redis
+from tradecapture.inbox import InboxPartition, InboxReader, LaneBacklog, connect_inboxes
 from tradecapture.ledger.engine import make_engine
 from tradecapture.ledger.operating_reader import SequenceGap
 from tradecapture.ledger.partition_pages import PartitionPages
@@ -23,12 +23,13 @@ def examine_operating(settings: Settings) -> list[Finding]:
         settings.database_url, pool_size=1, timeout_seconds=settings.connect_seconds
     )
     try:
-        with connect_redis(settings.redis_url, settings.connect_seconds) as redis:
+        with connect_inboxes(settings) as redis:
             # Not through an Inbox: doctor changes nothing, also where no lane count is recorded.
             inbox = InboxReader(redis, settings.lanes)
             lanes = inbox.backlog()
             fullest = max(lane.waiting for lane in lanes)
             rows = inbox.partitions() if _is_near(fullest, settings.limit_partition) else []
+            newer = inbox.newer_heads(MOST_HELD)
             held = inbox.keys_after("", MOST_HELD, only_held=True)
             now_ms = inbox.now_ms()
         ledger = PartitionPages(engine, dialect)
@@ -40,6 +41,7 @@ def examine_operating(settings: Settings) -> list[Finding]:
         engine.dispose()
     return [
         judge_held(sorted(set(held))[:MOST_HELD]),
+        judge_newer(newer),
         judge_gaps(gaps, now_ms, settings.sequence_timeout_seconds),
         judge_backlog(lanes, rows, settings),
     ]
@@ -55,6 +57,19 @@ def judge_held(keys: Sequence[str]) -> Finding:
         "held partitions",
         f"{len(keys):,}{more}, whose trades only wait: {_named(keys)}",
         "`tradecapture partitions show KEY` says why, by whom, and what to do",
+    )
+
+
+def judge_newer(keys: Sequence[str]) -> Finding:
+    """Judge the partitions whose oldest trade only a newer release can read. Pure."""
+    return judged(
+        "newer entries",
+        f"{len(keys):,} partitions wait for workers of a newer release: {_named(keys)}"
+        if keys
+        else "none",
+        Level.WARN if keys else None,
+        "start workers of the release whose APIs accepted these trades; nothing is lost, and their "
+        "order is kept",
     )
 
 

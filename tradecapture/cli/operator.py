@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import click
 
 from tradecapture.bell import Bell, submitting_app
-from tradecapture.inbox import Inbox, InboxReader, connect_redis
+from tradecapture.inbox import Inbox, InboxReader, connect_inboxes
 from tradecapture.ledger import Action, Ledger, check_schema
 from tradecapture.ledger.partition_pages import PartitionPages
 from tradecapture.operations import Operations, Replay, Standings, problems_of
@@ -38,11 +38,11 @@ def open_operator(settings: Settings) -> Iterator[Operator]:
     """
     ledger = Ledger(settings)
     try:
-        with connect_redis(settings.redis_url, settings.connect_seconds) as redis:
+        with connect_inboxes(settings) as redis:
             inbox = Inbox(redis, settings)
             inbox.check_lanes()
             check_schema(ledger.engine)
-            bell = Bell(submitting_app(settings.broker), inbox)
+            bell = Bell(submitting_app(settings.broker, settings.sentinel_master), inbox)
             inbox_reader = InboxReader(redis, settings.lanes)
             reader = PartitionPages(ledger.engine, ledger.dialect)
             patience = settings.lease_seconds

@@ -11,10 +11,11 @@ import click
 from tradecapture.cli.data_folder import DataFolder
 from tradecapture.cli.failure import UNREACHABLE, CommandError
 from tradecapture.cli.next_steps import USUAL_DATA
-from tradecapture.inbox import Inbox, InboxReader, connect_redis
+from tradecapture.inbox import Inbox, InboxReader, connect_inboxes
 from tradecapture.ledger import check_schema
 from tradecapture.ledger.engine import make_engine
 from tradecapture.ledger.operating_reader import OperatingReader
+from tradecapture.ledger.readers import Readers, make_readers
 from tradecapture.settings import Settings
 
 REDIS = "TRADECAPTURE_REDIS_URL"
@@ -83,6 +84,21 @@ def open_ledger(settings: Settings) -> Iterator[OperatingReader]:
 
 
 @contextmanager
+def open_readers(settings: Settings) -> Iterator[Readers]:
+    """Open the ledger and its replica, if there is one, for what may be read from either.
+
+    Raises:
+        SchemaError, SettingsError, sqlalchemy.exc.SQLAlchemyError: as `open_ledger`.
+    """
+    readers = make_readers(settings, pool_size=1)
+    try:
+        check_schema(readers.ledger.engine)
+        yield readers
+    finally:
+        readers.close()
+
+
+@contextmanager
 def open_inbox(settings: Settings) -> Iterator[InboxReader]:
     """Open the inboxes to read them.
 
@@ -90,6 +106,6 @@ def open_inbox(settings: Settings) -> Iterator[InboxReader]:
         LaneCountError: Redis was first used with another lane count.
         redis.exceptions.RedisError: Redis does not answer.
     """
-    with connect_redis(settings.redis_url, settings.connect_seconds) as redis:
+    with connect_inboxes(settings) as redis:
         Inbox(redis, settings).check_lanes()
         yield InboxReader(redis, settings.lanes)

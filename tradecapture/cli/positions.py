@@ -9,7 +9,7 @@ import click
 from rich.table import Table
 
 from tradecapture.cli.epilog import epilog
-from tradecapture.cli.place import DATABASE, data_option, locate, open_ledger
+from tradecapture.cli.place import DATABASE, data_option, locate, open_readers
 from tradecapture.cli.screen import json_option, output, show_json, table
 from tradecapture.ledger import PartitionRow
 
@@ -26,8 +26,8 @@ from tradecapture.ledger import PartitionRow
 @data_option
 def positions(account: str | None, limit: int | None, as_json: bool, data: Path) -> None:
     """Show the position of each partition: quantities and notionals, exact, and trades captured."""
-    with open_ledger(locate(data, DATABASE)) as ledger:
-        rows = ledger.positions(account_id=account, limit=limit)
+    with open_readers(locate(data, DATABASE)) as readers:
+        rows = readers.lagging(lambda ledger: ledger.positions(account_id=account, limit=limit))
     if as_json:
         show_json([_facts(row) for row in rows])
         return

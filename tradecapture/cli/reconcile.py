@@ -98,10 +98,12 @@ def _show(
         epochs = [row.epoch for row in emptied]
         ended = totals(emptied)["accepted"]
         output().print(
-            f"Redis was emptied or replaced: {len(emptied):,} rows are of epochs that are not in "
-            f"Redis any more, begun from {_began(min(epochs))} to {_began(max(epochs))}. Of them "
+            f"Redis was emptied or replaced, perhaps by its replica: {len(emptied):,} rows are of "
+            "epochs that are not in Redis any more, begun from "
+            f"{_began(min(epochs))} to {_began(max(epochs))}. Of them "
             f"the ledger alone tells: {ended:,} trades ended as shown, and stay right. Trades that "
-            "still waited in Redis then are gone; which and how many it was, nobody here can know. "
+            "still waited in Redis then, and that no replica had, are gone; which and how many it "
+            "was, nobody here can know. "
             "Their submitters can: what `tradecapture trade ID` does not find must be sent again."
         )
     output().print(

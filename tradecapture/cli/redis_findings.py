@@ -2,15 +2,15 @@
 
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import NamedTuple, cast
 
 from redis import Redis
 from redis.exceptions import RedisError, ResponseError
 
 from tradecapture.cli.finding import Finding, Level, judged
-from tradecapture.inbox import connect_redis
-from tradecapture.inbox.keys import LANES_KEY
+from tradecapture.cli.sentinel_findings import ask_replicas, judge_replicas
+from tradecapture.inbox import Inbox, connect_inboxes
 from tradecapture.local.redis_server import OLDEST_VERSION
 from tradecapture.server_url import without_password
 from tradecapture.settings import Settings
@@ -33,16 +33,26 @@ def examine_redis(settings: Settings) -> list[Finding]:
     """Ask Redis, and judge the answers; one FAIL where it does not answer. Changes nothing."""
     url = without_password(settings.redis_url)
     try:
-        with connect_redis(settings.redis_url, settings.connect_seconds) as redis:
-            facts = _ask(redis)
+        with connect_inboxes(settings) as redis:
+            facts = ask_redis(redis, Inbox(redis, settings).recorded_lanes())
+            replicas = ask_replicas(redis, settings)
     except RedisError as error:
         cure = "start it, or correct TRADECAPTURE_REDIS_URL; until then submissions get 503"
         return [Finding(Level.FAIL, "Redis", f"{url} does not answer: {error}", cure)]
-    return [Finding(Level.OK, "Redis", f"{url} answers"), *judge_redis(facts, settings.lanes)]
+    return [
+        Finding(Level.OK, "Redis", f"{url} answers"),
+        *judge_redis(facts, settings.lanes),
+        *judge_replicas(replicas, settings.safe_replicas),
+    ]
 
 
 def judge_redis(facts: RedisFacts, lanes: int) -> list[Finding]:
     """Judge what Redis says of itself. Pure."""
+    return [*judge_server(facts), judge_lanes(facts.lanes, lanes)]
+
+
+def judge_server(facts: RedisFacts) -> list[Finding]:
+    """Judge what one server says of itself, beside the lanes, which may be on several. Pure."""
     numbers = tuple(int(part) for part in re.findall(r"\d+", facts.version)[:2])
     oldest = ".".join(map(str, OLDEST_VERSION))
     return [
@@ -59,7 +69,6 @@ def judge_redis(facts: RedisFacts, lanes: int) -> list[Finding]:
             None if facts.last_write_ok else Level.FAIL,
             "see the log of Redis; most often its disk is full",
         ),
-        _judge_lanes(facts.lanes, lanes),
         judged(
             "clock",
             f"Redis is {facts.clock_seconds:+.3f} s from this host",
@@ -105,7 +114,8 @@ def _unread() -> list[Finding]:
     return [Finding(Level.WARN, "Redis configuration", "cannot be read", cure)]
 
 
-def _judge_lanes(recorded: int | None, lanes: int) -> Finding:
+def judge_lanes(recorded: int | None, lanes: int) -> Finding:
+    """Judge the lane count that was recorded. Pure."""
     if recorded is None:
         return Finding(Level.OK, "lanes", f"{lanes} set, none recorded: Redis was not used yet")
     return judged(
@@ -116,17 +126,25 @@ def _judge_lanes(recorded: int | None, lanes: int) -> Finding:
     )
 
 
-def _ask(redis: "Redis") -> RedisFacts:
+def ask_redis(redis: "Redis", recorded: Collection[int | None] = ()) -> RedisFacts:
+    """Ask a server what it says of itself.
+
+    Args:
+        redis: the server.
+        recorded: the lane counts that were found there.
+
+    Raises:
+        RedisError: it does not answer.
+    """
     before = time.time()
     seconds, microseconds = redis.time()
     ours = (before + time.time()) / 2
     info = redis.info()
-    recorded = cast(bytes | None, redis.get(LANES_KEY))
     return RedisFacts(
         version=str(info["redis_version"]),
         config=_config(redis),
         last_write_ok=info.get("aof_last_write_status", "ok") == "ok",
-        lanes=int(recorded) if recorded else None,
+        lanes=next((count for count in recorded if count is not None), None),
         clock_seconds=seconds + microseconds / 1_000_000 - ours,
     )
 

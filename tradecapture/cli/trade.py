@@ -9,7 +9,7 @@ from rich.table import Table
 
 from tradecapture.cli.epilog import epilog
 from tradecapture.cli.failure import FOUND, CommandError
-from tradecapture.cli.place import DATABASE, REDIS, data_option, locate, open_inbox, open_ledger
+from tradecapture.cli.place import DATABASE, REDIS, data_option, locate, open_inbox, open_readers
 from tradecapture.cli.screen import json_option, output, show_json
 from tradecapture.status import TradeStatus, read_status
 
@@ -27,7 +27,7 @@ from tradecapture.status import TradeStatus, read_status
 def trade(trade_id: str, as_json: bool, data: Path) -> None:
     """Show the trade ID: its status, its place in its partition, and the trade as received."""
     settings = locate(data, REDIS, DATABASE)
-    with open_inbox(settings) as inbox, open_ledger(settings) as ledger:
+    with open_inbox(settings) as inbox, open_readers(settings) as ledger:
         status = read_status(ledger, inbox, trade_id)
     if status is None:
         raise CommandError(

@@ -4,6 +4,7 @@ import platform
 from importlib.metadata import version
 
 from tradecapture.cli.finding import Finding, Level, judged
+from tradecapture.release import RELEASE
 
 OLDEST_KOMBU = (5, 7, 0)  # earlier ones stop consuming after a reconnect
 PACKAGES = ("celery", "redis", "sqlalchemy")
@@ -12,6 +13,7 @@ PACKAGES = ("celery", "redis", "sqlalchemy")
 def examine_versions() -> list[Finding]:
     """Look at what is installed here."""
     return [
+        Finding(Level.OK, "release", RELEASE),
         Finding(Level.OK, "Python", platform.python_version()),
         *(Finding(Level.OK, f"package {name}", version(name)) for name in PACKAGES),
         judge_kombu(version("kombu")),

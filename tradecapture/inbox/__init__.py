@@ -3,12 +3,13 @@
 from tradecapture.inbox.acceptance import Acceptance
 from tradecapture.inbox.backlog import LaneBacklog
 from tradecapture.inbox.claim import Claim, ClaimedPartition, Settlement
-from tradecapture.inbox.connection import connect_redis
+from tradecapture.inbox.connection import connect_inboxes, connect_redis
 from tradecapture.inbox.entry import Entry
 from tradecapture.inbox.hold import Hold, HoldKind
 from tradecapture.inbox.inbox import Inbox, LaneCountError
 from tradecapture.inbox.partitions import InboxPartition, WaitingTrade
 from tradecapture.inbox.reader import InboxReader, SeenTrade
+from tradecapture.inbox.work import LaneWork
 
 __all__ = [
     "Acceptance",
@@ -22,8 +23,10 @@ __all__ = [
     "InboxReader",
     "LaneCountError",
     "LaneBacklog",
+    "LaneWork",
     "SeenTrade",
     "Settlement",
     "WaitingTrade",
+    "connect_inboxes",
     "connect_redis",
 ]

@@ -11,11 +11,12 @@ from redis.exceptions import RedisError
 
 from tradecapture.inbox.backlog import Backlog
 from tradecapture.inbox.entry import encode_body
+from tradecapture.inbox.entry_format import EntryFormat
 from tradecapture.inbox.fullness import Full, refuse
 from tradecapture.inbox.identity import read_digests, seen_id, write_digests
 from tradecapture.inbox.keys import lane_keys
 from tradecapture.inbox.prediction import as_argument
-from tradecapture.inbox.scripts import Argument, Call, run_all
+from tradecapture.inbox.scripts import Argument, Call, Safety, run_all
 from tradecapture.inbox.verdict import conflict, receipt, unavailable
 from tradecapture.receipt import Answer, Receipt, Refusal
 from tradecapture.routing import lane_of
@@ -25,6 +26,9 @@ from tradecapture.submission import Submission
 # Trades an accept call, at most: a call of 500 keeps Redis busy for about 2 ms, so that others
 # are not kept waiting by a batch of 10,000.
 ACCEPT_TRADES = 500
+# A replica in the same data centre has a write after a millisecond; one that does not answer within
+# a second will not soon, and the submitter is told to come back.
+REPLICAS_MS = 1000
 
 log = structlog.get_logger(__name__)
 
@@ -37,7 +41,11 @@ class Acceptance(NamedTuple):
 
 
 def accept(
-    redis: "Redis", settings: Settings, backlog: Backlog, submissions: Sequence[Submission]
+    redis: "Redis",
+    settings: Settings,
+    backlog: Backlog,
+    entry_format: EntryFormat,
+    submissions: Sequence[Submission],
 ) -> Acceptance:
     """Append trades to their inboxes, those of a partition in the order given.
 
@@ -50,6 +58,7 @@ def accept(
     try:
         known = read_digests(redis, settings.lanes, submissions)
         backlog.look()
+        written = entry_format.look()
     except RedisError as error:
         return Acceptance([unavailable(submission, error) for submission in submissions], [])
     answers: dict[int, Answer] = {}
@@ -59,7 +68,7 @@ def accept(
             answers[index] = conflict(submission)
         else:
             waiting[lane_of(submission.partition_key, settings.lanes)].append(index)
-    appending = _Appending(redis, settings, backlog, submissions, answers)
+    appending = _Appending(redis, settings, backlog, written, submissions, answers)
     appending.run(waiting, settings.limit_total - backlog.total)
     backlog.note_accepted(appending.accepted)
     new = [
@@ -81,6 +90,12 @@ def bell_ms(settings: Settings) -> int:
     return round(settings.bell_seconds * 1000)
 
 
+def safety(settings: Settings) -> Safety:
+    """Return which replicas must have a trade before it is answered as accepted."""
+    # WAIT answers at its end; the connection must still be waiting for it.
+    return Safety(settings.safe_replicas, min(REPLICAS_MS, round(settings.connect_seconds * 500)))
+
+
 class _Appending:
     """The submissions of one call on their way into their inboxes."""
 
@@ -89,11 +104,13 @@ class _Appending:
         redis: "Redis",
         settings: Settings,
         backlog: Backlog,
+        written: int,
         submissions: Sequence[Submission],
         answers: dict[int, Answer],
     ) -> None:
         self._redis, self._settings, self._backlog = redis, settings, backlog
         self._submissions, self._answers = submissions, answers
+        self._format = written  # of the entries
         self._closed: dict[str, Refusal] = {}  # partition -> how its first trade was refused
         self.ring: set[int] = set()
         self.accepted = 0  # trades that were new
@@ -125,17 +142,17 @@ class _Appending:
         closed = self._closed and self._closed.keys() & {trade.partition_key for trade in trades}
         arguments: list[Argument] = [keys.prefix, settings.idempotency_seconds, bell_ms(settings)]
         arguments += (settings.limit_partition, settings.limit_lane, room)
-        arguments += (settings.sequence_window, len(closed), *closed)
+        arguments += (settings.sequence_window, self._format, len(closed), *closed)
         for trade in trades:
             number = "" if trade.replay_of else as_argument(trade.sequence_number)
-            body = encode_body(trade)
+            body = encode_body(trade, self._format)
             arguments += (trade.partition_key, seen_id(trade), trade.digest, body, number)
         names = (keys.due, keys.positions, keys.epoch, keys.bell, keys.held, keys.backlog)
-        return Call("accept", (*names, keys.upstream), arguments)
+        return Call("accept", (*names, keys.upstream, keys.promoted, keys.began), arguments)
 
     def _send(self, calls: Sequence[Call]) -> Sequence[Any]:
         try:
-            return run_all(self._redis, calls)
+            return run_all(self._redis, calls, safety(self._settings))
         except RedisError as error:
             return [error] * len(calls)
 

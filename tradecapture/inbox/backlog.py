@@ -3,13 +3,15 @@
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import ceil
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from redis import Redis
+from redis.exceptions import RedisError
 
 from tradecapture.inbox.keys import lane_keys
+from tradecapture.inbox.pipelined import each_answer, pipelined
 
 # How old the count of all lanes may be. No script can see all lanes of a cluster, and four looks a
 # second cost nothing; at 30,000 trades/s the total limit is exceeded by 7,500, which it allows for.
@@ -46,14 +48,17 @@ def read_backlog(redis: "Redis", lanes: int) -> list[LaneBacklog]:
     Raises:
         RedisError: Redis is out of reach.
     """
-    pipeline = redis.pipeline(transaction=False)
-    for lane in range(lanes):
-        pipeline.hmget(lane_keys(lane).backlog, "accepted", "settled")
-    counts: list[Any] = pipeline.execute()
-    return [
-        LaneBacklog(lane, max(0, int(accepted or 0) - int(settled or 0)), int(settled or 0))
-        for lane, (accepted, settled) in enumerate(counts)
-    ]
+    return [_count(lane, counts) for lane, counts in enumerate(pipelined(redis, _counts(lanes)))]
+
+
+def _counts(lanes: int) -> list[tuple[str, ...]]:
+    """Return the command that reads each lane's counts."""
+    return [("HMGET", lane_keys(lane).backlog, "accepted", "settled") for lane in range(lanes)]
+
+
+def _count(lane: int, counts: Sequence[bytes | None]) -> LaneBacklog:
+    accepted, settled = (int(count or 0) for count in counts)
+    return LaneBacklog(lane, max(0, accepted - settled), settled)
 
 
 def retry_after(waiting: int, limit: int, rate: float | None) -> int:
@@ -92,7 +97,13 @@ class Backlog:
         with self._mutex:
             now = self._monotonic()
             if not self._samples or now - self._samples[-1].seconds >= LOOK_SECONDS:
-                self._keep(_Sample(now, read_backlog(self._redis, self._lanes)))
+                answers = each_answer(self._redis, _counts(self._lanes))
+                lanes = [
+                    # Of a lane out of reach the last count holds: the others take trades on.
+                    self._last(lane) if isinstance(counts, RedisError) else _count(lane, counts)
+                    for lane, counts in enumerate(answers)
+                ]
+                self._keep(_Sample(now, lanes))
 
     @property
     def total(self) -> int:
@@ -118,6 +129,9 @@ class Backlog:
         pairs = zip(first.lanes, last.lanes, strict=True)
         left = [now.settled - before.settled for before, now in pairs]
         return (sum(left) if lane is None else left[lane]) / seconds
+
+    def _last(self, lane: int) -> LaneBacklog:
+        return self._samples[-1].lanes[lane] if self._samples else LaneBacklog(lane, 0, 0)
 
     def _keep(self, sample: _Sample) -> None:
         samples = self._samples

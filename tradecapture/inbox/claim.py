@@ -13,6 +13,7 @@ class ClaimedPartition(NamedTuple):
     entries: tuple[Entry, ...]
     unreadable: str = ""  # why the entry after these cannot be read; empty: nothing is wrong
     head: bytes = b""  # that entry as it stands in the inbox
+    is_newer: bool = False  # a newer release reads it: nothing is wrong but the release of this one
 
 
 class Claim(NamedTuple):
@@ -23,6 +24,7 @@ class Claim(NamedTuple):
     fence: int  # Redis time in microseconds, greater than that of every earlier claim of the lane
     now_us: int  # Redis time in microseconds when the claim was made
     partitions: tuple[ClaimedPartition, ...]
+    uncalled: int = 0  # partitions of the lane that were left due, and that no bell calls for
 
     @property
     def keys(self) -> list[str]:

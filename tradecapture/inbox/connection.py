@@ -1,28 +1,34 @@
 """The connection to Redis: bounded waits, few retries; every script may be sent twice."""
 
 from redis import Redis
-from redis.backoff import ExponentialBackoff
-from redis.retry import Retry
 
-# redis-py 8 retries ten times by default; a submitter waits for an answer, so three must do.
-RETRIES = 3
-RETRY_BASE_SECONDS = 0.02
-RETRY_CAP_SECONDS = 0.5
+from tradecapture.inbox.cluster import ClusterRedis
+from tradecapture.inbox.retrying import retry
+from tradecapture.inbox.sentinel import connect_master
+from tradecapture.server_url import SENTINEL, is_cluster
+from tradecapture.settings import Settings
 
 
-def connect_redis(url: str, timeout_seconds: float) -> "Redis":
+def connect_inboxes(settings: Settings) -> "Redis":
+    """Return a client of the Redis that holds the inboxes; it connects at first use."""
+    return connect_redis(settings.redis_url, settings.connect_seconds, settings.sentinel_master)
+
+
+def connect_redis(url: str, timeout_seconds: float, sentinel_master: str = "") -> "Redis":
     """Return a client; it connects at first use.
 
     Args:
-        url: redis://, rediss:// or unix://.
+        url: redis://, rediss:// or unix://; sentinel:// or redis+cluster:// for several servers.
         timeout_seconds: how long one connect or one reply may take. Without it a command on a
             dead connection waits for ever.
+        sentinel_master: the name that sentinels know the master by.
     """
+    if is_cluster(url):
+        return ClusterRedis(url, timeout_seconds)
+    if url.startswith(SENTINEL):
+        return connect_master(url, timeout_seconds, sentinel_master)
     return Redis.from_url(
-        url,
-        socket_timeout=timeout_seconds,
-        socket_connect_timeout=timeout_seconds,
-        retry=Retry(ExponentialBackoff(cap=RETRY_CAP_SECONDS, base=RETRY_BASE_SECONDS), RETRIES),
+        url, socket_timeout=timeout_seconds, socket_connect_timeout=timeout_seconds, retry=retry()
     )
 
 

@@ -3,19 +3,28 @@
 The text is `<version> <position> <epoch> <accepted ms> ` followed by a MessagePack array. The first
 part is stamped by the accept script, the second made by the submitter; the version comes first so
 that a worker of another release can tell.
+
+The version is the *format* of the second part; the first part is the same in all of them. Fields
+added at the end of the array are no new format: this release reads past them.
 """
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import msgspec
 
 from tradecapture.submission import Submission
 
-VERSION = b"1"
+OLDEST_FORMAT = 1  # what every release since 0.1.0 reads
+LONGEST_VERSION = 4  # digits; a longer one is no format of any release to come
 
 
 class UnreadableEntryError(ValueError):
     """An entry is not of a version or shape that this release can read."""
+
+
+class NewerEntryError(UnreadableEntryError):
+    """An entry is of a format that only newer releases read; nothing is wrong with it."""
 
 
 class Entry(NamedTuple):
@@ -40,10 +49,20 @@ class _Body(msgspec.Struct, array_like=True, frozen=True):
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(_Body)
 
+# Format -> how it is read. A release that brings a new one reads the older ones as long as any
+# entry of them may wait, and writes what `tc:format` says.
+READERS: dict[int, Callable[[bytes], _Body]] = {1: _decoder.decode}
+WRITERS: dict[int, Callable[[Any], bytes]] = {1: _encoder.encode}
 
-def encode_body(submission: Submission) -> bytes:
-    """Return the part of an entry that the submitter makes."""
-    return _encoder.encode(
+
+def newest_format() -> int:
+    """Return the newest format that this release reads and writes."""
+    return max(WRITERS)
+
+
+def encode_body(submission: Submission, entry_format: int = OLDEST_FORMAT) -> bytes:
+    """Return the part of an entry that the submitter makes, in a format."""
+    return WRITERS[entry_format](
         _Body(
             submission.trade_id,
             submission.digest,
@@ -60,16 +79,21 @@ def decode_entry(partition: str, raw: bytes) -> Entry:
     """Read an entry of a partition.
 
     Raises:
+        NewerEntryError: a format of newer releases.
         UnreadableEntryError: another version, or not an entry; the message shows how it begins.
     """
     try:
         version, position, epoch, accepted_ms, text = raw.split(b" ", 4)
-        if version != VERSION:
-            raise UnreadableEntryError(
-                f"entry of version {version!r}: this release reads {VERSION!r}; "
-                "run workers of the release that accepted it"
+        reader = READERS.get(_format_of(version))
+        if reader is None:
+            kind = NewerEntryError if is_newer(raw) else UnreadableEntryError
+            raise kind(
+                f"entry of version {version!r}: this release reads {sorted(READERS)}; "
+                f"run workers of the release that accepted it (entry begins {raw[:60]!r})"
             )
-        body = _decoder.decode(text)
+        body = reader(text)
+    except NewerEntryError:
+        raise
     except (ValueError, msgspec.MsgspecError) as error:
         raise UnreadableEntryError(f"{error} (entry begins {raw[:60]!r})") from error
     return Entry(
@@ -92,5 +116,17 @@ def decode_entry(partition: str, raw: bytes) -> Entry:
 def accepted_ms_of(raw: bytes) -> int | None:
     """Return when an entry was accepted (Redis time, ms); None: this release cannot read it."""
     version, *stamp = raw.split(b" ", 4)
-    readable = version == VERSION and len(stamp) == 4 and stamp[2].isdigit()
+    readable = _format_of(version) in READERS and len(stamp) == 4 and stamp[2].isdigit()
     return int(stamp[2]) if readable else None
+
+
+def is_newer(raw: bytes) -> bool:
+    """Return whether an entry is of a format that only newer releases read."""
+    version, *stamp = raw.split(b" ", 4)
+    stamped = len(stamp) == 4 and all(part.isdigit() for part in stamp[:3])
+    return stamped and _format_of(version) > max(READERS)
+
+
+def _format_of(version: bytes) -> int:
+    """Return the format that an entry names; 0, which is none, for anything else."""
+    return int(version) if version.isdigit() and len(version) <= LONGEST_VERSION else 0

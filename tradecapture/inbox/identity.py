@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from redis import Redis
 
 from tradecapture.inbox.keys import lane_keys
+from tradecapture.inbox.pipelined import each_answer
 from tradecapture.routing import lane_of
 from tradecapture.submission import Submission
 
@@ -29,16 +30,16 @@ def seen_id(submission: Submission) -> str:
 def read_digests(redis: "Redis", lanes: int, submissions: Sequence[Submission]) -> list[str | None]:
     """Return the digest that each trade id stands for; None: it was not used, or is replayed.
 
+    An id whose lane is out of reach counts as not used: the ledger would tell.
+
     Raises:
         RedisError: Redis is out of reach.
     """
-    pipeline = redis.pipeline(transaction=False)
     first_time = [submission for submission in submissions if not submission.replay_of]
-    for submission in first_time:
-        pipeline.get(_key(submission.trade_id, lanes))
-    values = iter(pipeline.execute())
+    keys = [_key(submission.trade_id, lanes) for submission in first_time]
+    values = iter(each_answer(redis, [("GET", key) for key in keys]))
     found = (None if submission.replay_of else next(values) for submission in submissions)
-    return [value.decode() if value is not None else None for value in found]
+    return [value.decode() if isinstance(value, bytes) else None for value in found]
 
 
 def write_digests(

@@ -2,22 +2,36 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from typing import cast
 
 from redis import Redis
+from redis.exceptions import RedisError
 
 from tradecapture.inbox.acceptance import Acceptance, accept, bell_ms
 from tradecapture.inbox.backlog import Backlog
 from tradecapture.inbox.claim import Claim, ClaimedPartition, Settlement
+from tradecapture.inbox.cluster import ClusterRedis
 from tradecapture.inbox.connection import redis_now_ms
-from tradecapture.inbox.entry import Entry, UnreadableEntryError, decode_entry
+from tradecapture.inbox.entry import Entry, NewerEntryError, UnreadableEntryError, decode_entry
+from tradecapture.inbox.entry_format import EntryFormat
 from tradecapture.inbox.hold import Hold, HoldKind
 from tradecapture.inbox.keys import LANES_KEY, lane_keys
+from tradecapture.inbox.pipelined import each_answer
 from tradecapture.inbox.prediction import MAX_PREDICTED_NUMBER
 from tradecapture.inbox.scripts import Argument, Call, run, run_all
 from tradecapture.routing import lane_of
 from tradecapture.settings import Settings
 from tradecapture.submission import Submission
+
+
+def lane_count_keys(redis: "Redis", lanes: int) -> list[str]:
+    """Return the keys that hold the lane count; on a cluster one a lane, so on all its nodes.
+
+    With one key alone no process could start, and none say that it is ready, while the node of
+    that key is away.
+    """
+    if isinstance(redis, ClusterRedis):
+        return [lane_keys(lane).lanes for lane in range(lanes)]
+    return [LANES_KEY]
 
 
 class LaneCountError(RuntimeError):
@@ -30,10 +44,12 @@ class Inbox:
     def __init__(self, redis: "Redis", settings: Settings) -> None:
         self.redis = redis
         self.lanes = settings.lanes
+        self._lane_count_keys = lane_count_keys(redis, settings.lanes)
         self._settings = settings
         self._lease_ms = round(settings.lease_seconds * 1000)
         self._bell_ms = bell_ms(settings)
         self._backlog = Backlog(redis, settings.lanes)
+        self.entry_format = EntryFormat(redis)
         self._backoff_ms = (
             round(settings.backoff_seconds * 1000),
             round(settings.backoff_limit_seconds * 1000),
@@ -45,17 +61,20 @@ class Inbox:
         Raises:
             LaneCountError: it differs; trades would be looked for in lanes where they are not.
         """
-        recorded = self._recorded_lanes()
-        if recorded is None:
+        recorded = self.recorded_lanes()
+        if None in recorded:
             # Written only where nothing is: a Redis that is full can still be read.
-            self.redis.set(LANES_KEY, self.lanes, nx=True)
-            recorded = self._recorded_lanes()
-        if recorded is not None and recorded != self.lanes:
+            self._record_lanes()
+            recorded = self.recorded_lanes()
+        for count in recorded - {None, self.lanes}:
+            where = f"the key {LANES_KEY}"
+            if len(self._lane_count_keys) > 1:
+                where = f"the keys {lane_keys(0).lanes} to {lane_keys((count or 1) - 1).lanes}"
             raise LaneCountError(
                 f"TRADECAPTURE_LANES is {self.lanes}, but this Redis was first used with "
-                f"{recorded} lanes. Nothing was changed. Set TRADECAPTURE_LANES={recorded}; or, to "
+                f"{count} lanes. Nothing was changed. Set TRADECAPTURE_LANES={count}; or, to "
                 "change the count, stop submitting, let `tradecapture reconcile` show nothing "
-                f"waiting, stop every process, delete the key {LANES_KEY} and start again"
+                f"waiting, stop every process, delete {where} and start again"
             )
 
     def check_writable(self) -> None:
@@ -66,7 +85,7 @@ class Inbox:
             RedisError: Redis is out of reach, full or a replica.
         """
         self.check_lanes()
-        self.redis.set(LANES_KEY, self.lanes, nx=True)
+        self._record_lanes()
 
     def now(self) -> datetime:
         """Return the time of Redis: the hosts' own clocks need not agree.
@@ -76,13 +95,23 @@ class Inbox:
         """
         return datetime.fromtimestamp(redis_now_ms(self.redis) / 1000, UTC)
 
-    def _recorded_lanes(self) -> int | None:
-        recorded = cast(bytes | None, self.redis.get(LANES_KEY))
-        return int(recorded) if recorded is not None else None
+    def recorded_lanes(self) -> set[int | None]:
+        """Return the lane count recorded at first use; None: it is not, or not on each node.
+
+        Raises:
+            RedisError: Redis is out of reach.
+        """
+        answers = each_answer(self.redis, [("GET", key) for key in self._lane_count_keys])
+        counts = [answer for answer in answers if not isinstance(answer, RedisError)]
+        return {None if count is None else int(count) for count in counts}
+
+    def _record_lanes(self) -> None:
+        keys = self._lane_count_keys
+        each_answer(self.redis, [("SET", key, self.lanes, "NX") for key in keys])
 
     def accept(self, submissions: Sequence[Submission]) -> Acceptance:
         """Append trades to their inboxes; see `acceptance.accept`."""
-        return accept(self.redis, self._settings, self._backlog, submissions)
+        return accept(self.redis, self._settings, self._backlog, self.entry_format, submissions)
 
     def claim(self, lane: int, owner: str, jitter: float) -> Claim | None:
         """Lock due partitions of a lane and read their oldest trades; None: nothing is due.
@@ -99,17 +128,17 @@ class Inbox:
         limits = (settings.batch_partitions, settings.batch_trades, settings.batch_bytes)
         call = Call(
             "claim",
-            (keys.due, keys.held, keys.fence, keys.tries),
+            (keys.due, keys.held, keys.fence, keys.tries, keys.bell),
             (keys.prefix, owner, self._lease_ms, *limits, *self._backoff_ms, jitter),
         )
-        token, fence, now_us, *partitions = run(self.redis, call)
+        token, fence, now_us, uncalled, *partitions = run(self.redis, call)
         if not partitions:
             return None
         claimed = []
         for raw_key, *raw_entries in partitions:
             key = raw_key.decode()
             claimed.append(_claimed_partition(key, raw_entries))
-        return Claim(lane, token.decode(), int(fence), int(now_us), tuple(claimed))
+        return Claim(lane, token.decode(), int(fence), int(now_us), tuple(claimed), uncalled)
 
     def take(self, partition: str, owner: str, trades: int) -> Claim | None:
         """Lock one partition for an operator, also if it is held or not due; None: it is locked.
@@ -218,5 +247,6 @@ def _claimed_partition(partition: str, raw_entries: Iterable[bytes]) -> ClaimedP
         try:
             entries.append(decode_entry(partition, raw))
         except UnreadableEntryError as error:
-            return ClaimedPartition(partition, tuple(entries), str(error), raw)
+            newer = isinstance(error, NewerEntryError)
+            return ClaimedPartition(partition, tuple(entries), str(error), raw, newer)
     return ClaimedPartition(partition, tuple(entries))

@@ -3,8 +3,14 @@
 from functools import cache
 from typing import NamedTuple
 
-# Holds the lane count of this deployment. It belongs to no lane, so it has no hash tag.
+# Holds the lane count of this deployment, unless it is a cluster. It has no lane, so no hash tag.
 LANES_KEY = "tc:lanes"
+# Holds the format in which entries are written, once it was raised above the oldest.
+FORMAT_KEY = "tc:format"
+
+# Written before a submitter waits for replicas, so that its connection has a last write that lies
+# behind every trade it answers for. It belongs to no lane either.
+ACKNOWLEDGED_KEY = "tc:acknowledged"
 
 
 class LaneKeys(NamedTuple):
@@ -20,6 +26,9 @@ class LaneKeys(NamedTuple):
     tries: str  # hash: partition -> postponements in a row
     backlog: str  # hash: `accepted` and `settled`, how many trades came into the lane and left it
     upstream: str  # hash: partition -> upstream's number that was in order last
+    lanes: str  # string: the lane count of this deployment, where it is a cluster
+    promoted: str  # string: replication id before the server became the master
+    began: str  # hash: partition -> position given last before the epoch began
 
     def inbox(self, partition: str) -> str:
         """The list of a partition's waiting trades, oldest first."""

@@ -7,9 +7,15 @@ from typing import Any, NamedTuple, cast
 
 from redis import Redis
 
-from tradecapture.inbox.entry import UnreadableEntryError, accepted_ms_of, decode_entry
+from tradecapture.inbox.entry import (
+    UnreadableEntryError,
+    accepted_ms_of,
+    decode_entry,
+    is_newer,
+)
 from tradecapture.inbox.hold import Hold
 from tradecapture.inbox.keys import lane_keys
+from tradecapture.inbox.pipelined import pipelined
 
 # Partitions that are read at once. With each comes its oldest trade whole, and one of those may
 # have 256 KiB or, if the settings say so, more.
@@ -23,12 +29,13 @@ class InboxPartition(NamedTuple):
     partition: str
     lane: int
     epoch: int  # Redis time in microseconds at which the lane's positions began
-    accepted: int  # trades accepted in this epoch: the position given last
+    accepted: int  # the position given last
     waiting: int  # trades in the inbox
     oldest_accepted_ms: int | None  # Redis time of the head's acceptance; None: no readable head
     owner: str | None  # token of the claim that holds it
     lease_ms: int  # what is left of that claim's lease
     held: Hold | None  # why it must not be claimed
+    began: int = 0  # the position given last before this epoch began; 0: a Redis began, too
 
 
 class WaitingTrade(NamedTuple):
@@ -55,12 +62,13 @@ def read_partitions(redis: "Redis", lane: int, partitions: Sequence[str]) -> lis
 
 def _read(redis: "Redis", lane: int, partitions: Sequence[str]) -> Iterator[InboxPartition]:
     keys = lane_keys(lane)
-    epoch, held, positions = pipelined(
+    epoch, held, positions, began = pipelined(
         redis,
         [
             ("GET", keys.epoch),
             ("HMGET", keys.held, *partitions),
             ("HMGET", keys.positions, *partitions),
+            ("HMGET", keys.began, *partitions),
         ],
     )
     commands: list[Sequence[Any]] = []
@@ -69,7 +77,7 @@ def _read(redis: "Redis", lane: int, partitions: Sequence[str]) -> Iterator[Inbo
         commands += [("LLEN", keys.inbox(name)), ("LINDEX", keys.inbox(name), 0)]
         commands += [("GET", lock), ("PTTL", lock)]
     replies = iter(pipelined(redis, commands))
-    for name, position, hold in zip(partitions, positions, held, strict=True):
+    for name, position, hold, before in zip(partitions, positions, held, began, strict=True):
         waiting, head, owner, lease_ms = islice(replies, 4)
         if position is not None:
             yield InboxPartition(
@@ -82,6 +90,7 @@ def _read(redis: "Redis", lane: int, partitions: Sequence[str]) -> Iterator[Inbo
                 owner=owner.decode() if owner else None,
                 lease_ms=max(0, lease_ms),
                 held=Hold.decode(hold.decode()) if hold is not None else None,
+                began=int(before or 0),
             )
 
 
@@ -117,6 +126,28 @@ def _waiting(partition: str, position: int, raw: bytes) -> WaitingTrade:
     )
 
 
+def newer_heads(redis: "Redis", lanes: int, limit: int) -> list[str]:
+    """Return partitions whose oldest trade only a newer release can read.
+
+    Args:
+        redis: with the inboxes.
+        lanes: how many there are.
+        limit: of the partitions to look at in each lane; those that were due first.
+
+    Raises:
+        RedisError: Redis is out of reach.
+    """
+    found = list[str]()
+    for lane in range(lanes):
+        keys = lane_keys(lane)
+        names = [name.decode() for name in cast(list[bytes], redis.zrange(keys.due, 0, limit - 1))]
+        for start in range(0, len(names), READ_AT_ONCE):
+            some = names[start : start + READ_AT_ONCE]
+            heads = pipelined(redis, [("LINDEX", keys.inbox(name), 0) for name in some])
+            found += [name for name, head in zip(some, heads, strict=True) if is_newer(head or b"")]
+    return found
+
+
 def keys_after(
     redis: "Redis", lanes: int, after: str, limit: int, *, only_held: bool = False
 ) -> list[str]:
@@ -139,15 +170,3 @@ def keys_after(
             if cursor == 0:
                 break
     return [name.decode() for name in found]
-
-
-def pipelined(redis: "Redis", commands: Sequence[Sequence[Any]]) -> list[Any]:
-    """Send commands in one round trip and return their replies.
-
-    Raises:
-        RedisError: Redis is out of reach, or a command failed.
-    """
-    pipeline = redis.pipeline(transaction=False)
-    for command in commands:
-        pipeline.execute_command(*command)
-    return pipeline.execute()

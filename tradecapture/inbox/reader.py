@@ -13,13 +13,16 @@ from tradecapture.inbox.partitions import (
     InboxPartition,
     WaitingTrade,
     keys_after,
-    pipelined,
+    newer_heads,
     read_partitions,
     read_waiting,
 )
+from tradecapture.inbox.pipelined import each_answer
 from tradecapture.inbox.prediction import standing_of
+from tradecapture.inbox.work import LaneWork, read_work
 from tradecapture.receipt import Standing
 from tradecapture.routing import lane_of
+from tradecapture.settings import Settings
 
 
 class SeenTrade(NamedTuple):
@@ -40,13 +43,20 @@ class InboxReader:
         self._redis, self._lanes = redis, lanes
 
     def seen(self, trade_id: str) -> SeenTrade | None:
-        """Find an accepted trade by its id, in one round trip over all lanes."""
-        found = pipelined(
+        """Find an accepted trade by its id, in one round trip over all lanes.
+
+        Raises:
+            RedisError: Redis, or a lane that may have it, is out of reach.
+        """
+        found = each_answer(
             self._redis, [("GET", lane_keys(lane).seen(trade_id)) for lane in range(self._lanes)]
         )
         for value in found:
-            if value is not None:
+            if isinstance(value, bytes):
                 return _seen_trade(value)
+        for error in found:
+            if error is not None:
+                raise error
         return None
 
     def entry(self, partition: str, position: int) -> Entry | None:
@@ -102,6 +112,10 @@ class InboxReader:
         """Return the oldest trades that wait in a partition; see `partitions.read_waiting`."""
         return read_waiting(self._redis, lane_of(partition, self._lanes), partition, trades)
 
+    def newer_heads(self, limit: int) -> list[str]:
+        """Return partitions that wait for a newer release; see `partitions.newer_heads`."""
+        return newer_heads(self._redis, self._lanes, limit)
+
     def now_ms(self) -> int:
         """Return the time of Redis in milliseconds: ages are counted by its clock, not by ours."""
         return redis_now_ms(self._redis)
@@ -113,6 +127,10 @@ class InboxReader:
             RedisError: Redis is out of reach.
         """
         return read_backlog(self._redis, self._lanes)
+
+    def work(self, settings: Settings) -> list[LaneWork]:
+        """Return how many claims of each lane could be captured now; see `work.read_work`."""
+        return read_work(self._redis, settings)
 
 
 def _seen_trade(value: bytes) -> SeenTrade:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from tradecapture.inbox.prediction import explain, explain_again, standing_of
+from tradecapture.inbox.scripts import NotReplicatedError
 from tradecapture.receipt import Receipt, Refusal, RefusalCode
 from tradecapture.submission import Submission
 
@@ -47,8 +48,11 @@ def conflict(submission: Submission) -> Refusal:
 
 def unavailable(submission: Submission, error: Exception) -> Refusal:
     """Return the refusal of a trade that Redis did not store."""
+    where = ""
+    if isinstance(error, NotReplicatedError):
+        where = " safely: the master may have it, and too few replicas do"
     return Refusal(
         submission.trade_id,
         RefusalCode.UNAVAILABLE,
-        f"the inbox did not store this trade ({error}); send it again, a resend is harmless",
+        f"the inbox did not store this trade{where} ({error}); send it again, a resend is harmless",
     )

@@ -29,12 +29,13 @@ def make_engine(
     Raises:
         SettingsError: the URL is of no database that the ledger can use.
     """
+    variable = "TRADECAPTURE_REPLICA_URL" if read_only else "TRADECAPTURE_DATABASE_URL"
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError):
         # Without their cause, which may quote parts of a password.
         raise SettingsError(
-            "TRADECAPTURE_DATABASE_URL is not a URL: give sqlite:///FILE, "
+            f"{variable} is not a URL: give sqlite:///FILE, "
             "postgresql://USER@HOST/DATABASE or mssql://USER@HOST/DATABASE; "
             "in a user name or password write / as %2F, @ as %40, : as %3A and % as %25"
         ) from None
@@ -42,7 +43,7 @@ def make_engine(
     kind = DIALECTS.get(parsed.get_backend_name())
     if kind is None:
         raise SettingsError(
-            f"TRADECAPTURE_DATABASE_URL names {parsed.get_backend_name()} "
+            f"{variable} names {parsed.get_backend_name()} "
             f"({without_password(url)}): give one of {', '.join(sorted(DIALECTS))}"
         )
     dialect = kind()

@@ -19,6 +19,7 @@ from tradecapture.ledger.engine import make_engine
 from tradecapture.ledger.judgement import PartitionVerdict
 from tradecapture.ledger.operating import Action, Deed, Operating, Request
 from tradecapture.ledger.rows import AuditRow
+from tradecapture.ledger.schema import SchemaError, check_not_contracted
 from tradecapture.ledger.transaction import Clock, LedgerTransaction
 from tradecapture.settings import Settings
 
@@ -68,13 +69,18 @@ class Ledger:
         """Park a trade at the head of its partition and halt the partition.
 
         Raises:
-            LedgerUnavailableError: the database did not answer in time; try again later.
+            LedgerUnavailableError: the database did not answer in time, or a newer release has
+                contracted the schema since this process began: that is no trade's fault.
         """
-        return self._retried(
-            lambda connection: self._transaction.park(
-                connection, claim, entry, reason, task_id, clock
-            )
-        )
+
+        def work(connection: Connection) -> PartitionVerdict:
+            check_not_contracted(connection)
+            return self._transaction.park(connection, claim, entry, reason, task_id, clock)
+
+        try:
+            return self._retried(work)
+        except SchemaError as error:
+            raise LedgerUnavailableError(str(error)) from error
 
     def operate(
         self,

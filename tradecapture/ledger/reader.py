@@ -21,6 +21,7 @@ class OutcomeCount(NamedTuple):
     outcome: Outcome
     trades: int
     last_position: int
+    first_position: int = 1
 
 
 class LedgerReader:
@@ -81,10 +82,13 @@ class LedgerReader:
         with self._read() as connection:
             for table in (trades, exceptions):
                 by = (table.c.partition_key, table.c.epoch, table.c.outcome)
-                query = select(*by, func.count(), func.max(table.c.position)).group_by(*by)
+                position = table.c.position
+                sums = (func.count(), func.max(position), func.min(position))
                 counts += [
-                    OutcomeCount(partition, epoch, Outcome(outcome), number, last)
-                    for partition, epoch, outcome, number, last in connection.execute(query)
+                    OutcomeCount(partition, epoch, Outcome(outcome), *numbers)
+                    for partition, epoch, outcome, *numbers in connection.execute(
+                        select(*by, *sums).group_by(*by)
+                    )
                 ]
         return counts
 
@@ -149,6 +153,11 @@ class LedgerReader:
         """Return what `doctor` should know of the server."""
         with self._read() as connection:
             return self._dialect.server_findings(connection)
+
+    def replication_facts(self) -> dict[str, str]:
+        """Return the database's part in replication; see the dialects."""
+        with self._read() as connection:
+            return self._dialect.replication_facts(connection)
 
     @contextmanager
     def _read(self) -> Iterator[Connection]:

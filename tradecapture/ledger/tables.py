@@ -57,6 +57,10 @@ partitions = Table(
     # Upstream's number that is captured or passed; the next one is due.
     Column("upstream", BigInteger, nullable=False, server_default="0"),
     Column("buffered", BigInteger, nullable=False, server_default="0"),  # trades ahead of it
+    # Searches for a book or a security, in the order of the pages. Written with a new partition,
+    # never again: no cost a trade.
+    Index("partitions_book", "book_id", "partition_key"),
+    Index("partitions_security", "security_id", "partition_key"),
 )
 
 # Captured trades. The primary key is what makes a trade have one effect.
@@ -81,6 +85,8 @@ trades = Table(
     Column("buffered_at", UtcTimestamp, nullable=True),  # null: it did not wait for its turn
     # One partition's trades in order; also refuses a sequence number given twice.
     Index("trades_partition_sequence", "partition_key", "ledger_sequence", unique=True),
+    # Searches for a day, which would otherwise read all trades.
+    Index("trades_date", "trade_date", "partition_key", "ledger_sequence"),
 )
 
 # Accepted trades that were not captured, each with its reason: duplicate, rejected or parked; and
@@ -105,6 +111,8 @@ exceptions = Table(
     Column("callback_url", Unicode(CALLBACK_URL_LENGTH), nullable=False, server_default=""),
     Index("exceptions_trade", "trade_id"),
     Index("exceptions_outcome", "outcome", "recorded_at"),
+    # Searches for an outcome, in the order of the pages.
+    Index("exceptions_outcome_place", "outcome", "partition_key", "epoch", "position", "trade_id"),
 )
 
 # Events to deliver: one for each trade whose submitter asked to be told of its outcome.

@@ -137,7 +137,14 @@ class Operations:
         try:
             head = None if standing.is_halted else self._head(claim, standing)
             nothing_at_fault = head is None and not standing.is_halted and not standing.is_paused
-            if not nothing_at_fault:
+            if not standing.is_halted and _is_for_newer(claim):
+                nothing_at_fault = False
+                deed = Deed(
+                    False,
+                    f"the head of {partition} was accepted by a newer release, which alone can "
+                    "read it: run this command of that release. Nothing was changed",
+                )
+            elif not nothing_at_fault:
                 deed = self._ledger.operate(
                     request, self._inbox.now, claim=claim, head=head, dry_run=dry_run
                 )
@@ -212,3 +219,8 @@ class Operations:
             f"{self._hands.patience_seconds:g} s: look who (`tradecapture partitions show`), and "
             "try again",
         )
+
+
+def _is_for_newer(claim: Claim) -> bool:
+    """Return whether the head of a taken partition is one that only a newer release reads."""
+    return any(claimed.is_newer and not claimed.entries for claimed in claim.partitions)

@@ -6,9 +6,15 @@ from importlib.resources import files
 from typing import Any, NamedTuple
 
 from redis import Redis
-from redis.exceptions import NoScriptError
+from redis.exceptions import NoScriptError, RedisError
 
-NAMES = ("accept", "claim", "take", "settle", "postpone", "renew", "hold", "release", "ring")
+from tradecapture.inbox.cluster import ClusterRedis
+from tradecapture.inbox.keys import ACKNOWLEDGED_KEY
+
+NAMES = (
+    *("accept", "claim", "take", "settle", "postpone", "renew"),
+    *("hold", "release", "ring", "work"),
+)
 _SOURCES = {name: files(__name__).joinpath(f"{name}.lua").read_text() for name in NAMES}
 # SHA-1 because that is what EVALSHA names a script by (Redis command reference), not for security.
 _NAMED_BY = {
@@ -17,6 +23,20 @@ _NAMED_BY = {
 }
 
 Argument = str | bytes | int | float
+
+
+class Safety(NamedTuple):
+    """How many replicas must have what calls wrote, and how long to wait for them."""
+
+    replicas: int  # 0: none, and nothing is asked
+    wait_ms: int
+
+
+UNASKED = Safety(0, 0)
+
+
+class NotReplicatedError(RedisError):
+    """Too few replicas said in time that they have what a call wrote; the master may have it."""
 
 
 class Call(NamedTuple):
@@ -38,17 +58,19 @@ def run(redis: "Redis", call: Call) -> Any:
     return _with_scripts(redis, lambda: redis.execute_command(*call.command))
 
 
-def run_all(redis: "Redis", calls: Sequence[Call]) -> list[Any]:
+def run_all(redis: "Redis", calls: Sequence[Call], safety: Safety = UNASKED) -> list[Any]:
     """Run calls in one round trip. A call that failed has its exception as its reply.
+
+    So has one whose writes, or those of an earlier run of it, too few replicas have.
 
     Calls that the server did not know the script of are run again, after the others: put no two
     calls in one round trip whose order matters.
     """
-    replies = _pipelined(redis, calls)
+    replies = _pipelined(redis, calls, safety)
     unknown = [index for index, reply in enumerate(replies) if isinstance(reply, NoScriptError)]
     if unknown:
         load(redis)
-        again = _pipelined(redis, [calls[index] for index in unknown])
+        again = _pipelined(redis, [calls[index] for index in unknown], safety)
         for index, reply in zip(unknown, again, strict=True):
             replies[index] = reply
     return replies
@@ -68,8 +90,44 @@ def _with_scripts(redis: "Redis", command: Callable[[], Any]) -> Any:
         return command()
 
 
-def _pipelined(redis: "Redis", calls: Sequence[Call]) -> list[Any]:
+def _pipelined(redis: "Redis", calls: Sequence[Call], safety: Safety) -> list[Any]:
     pipeline = redis.pipeline(transaction=False)
     for call in calls:
         pipeline.execute_command(*call.command)
-    return pipeline.execute(raise_on_error=False)
+    if not safety.replicas:
+        return pipeline.execute(raise_on_error=False)
+    # WAIT speaks of its own connection's writes. A call that finds a trade of another connection
+    # writes nothing, and yet answers for it: this write lies behind that one.
+    behind = [_acknowledged_key(redis, call) for call in calls]
+    keys = list(dict.fromkeys(behind))
+    for key in keys:
+        pipeline.set(key, 1)
+        pipeline.wait(safety.replicas, safety.wait_ms)
+    replies = pipeline.execute(raise_on_error=False)
+    answers = replies[len(calls) :]
+    missing = {
+        key: _why_not_safe(written, acknowledged, safety)
+        for key, written, acknowledged in zip(keys, answers[::2], answers[1::2], strict=True)
+    }
+    return [
+        reply if isinstance(reply, Exception) else missing[key] or reply
+        for key, reply in zip(behind, replies, strict=False)
+    ]
+
+
+def _acknowledged_key(redis: "Redis", call: Call) -> str:
+    """Return the key that is written behind a call: on a cluster one on the node of its lane."""
+    if isinstance(redis, ClusterRedis):
+        return f"{call.keys[0]}:acknowledged"
+    return ACKNOWLEDGED_KEY
+
+
+def _why_not_safe(written: Any, acknowledged: Any, safety: Safety) -> NotReplicatedError | None:
+    """Return why what was written before a WAIT does not count as safe; None: it does."""
+    if written is not True or not isinstance(acknowledged, int):
+        return NotReplicatedError(str(acknowledged if written is True else written))
+    if acknowledged >= safety.replicas:
+        return None
+    return NotReplicatedError(
+        f"{acknowledged} of {safety.replicas} replicas have it after {safety.wait_ms} ms"
+    )

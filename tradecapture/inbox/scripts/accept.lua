@@ -9,13 +9,16 @@
 --       5 held       hash         partition -> why it must not be claimed
 --       6 backlog    hash         'accepted' and 'settled': how many trades came into the lane, and left it
 --       7 upstream   hash         partition -> upstream's number that was in order last
+--       8 promoted   string       replication id that was this server's before it became the master; see epoch
+--       9 began      hash         partition -> position given last before this epoch began
 -- also  <prefix>inbox:<partition>  list         accepted trades, oldest first
 --       <prefix>seen:<trade id>    string, EX   digest, position, epoch, accepted (ms) and standing, partition
 --       <prefix>ahead:<partition>  sorted set   upstream's numbers that were accepted before their turn
 -- ARGV  1 prefix   2 idempotency window (s)   3 how long a bell counts as waiting (ms)
 --       4 trades that may wait in a partition   5 in the lane   6 how many this call may append
 --       7 how far ahead of its turn one of upstream's numbers may be
---       8 how many partitions are closed, because a trade before was refused   then these
+--       8 format of the bodies
+--       9 how many partitions are closed, because a trade before was refused   then these
 --       then for each trade: partition, trade id, digest, body, upstream's number ('' = none)
 -- reply {ring (0 or 1), then for each trade one of:
 --       {'accepted', position, epoch, accepted (ms)}, with a number also: standing, number in order last
@@ -27,15 +30,25 @@
 local due, positions, bell, held, backlog, upstream = KEYS[1], KEYS[2], KEYS[4], KEYS[5], KEYS[6], KEYS[7]
 local prefix, idempotency, bell_ms = ARGV[1], ARGV[2], ARGV[3]
 local partition_limit, lane_limit, room = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
-local window = tonumber(ARGV[7])
-local first = 9 + ARGV[8]
+local window, version = tonumber(ARGV[7]), ARGV[8]
+local first = 10 + ARGV[9]
 local function text(number) return string.format('%.0f', number) end
 local time = redis.call('TIME')
 local now = text(time[1] * 1000 + math.floor(time[2] / 1000))
 local epoch = redis.call('GET', KEYS[3])
-if not epoch then
-  epoch = text(time[1] * 1000000 + time[2])
+-- A replica that took the master's place may lack what the ledger has captured already: it would give
+-- the same places again, to other trades. A place is of an epoch, so it begins a new one.
+local replication = redis.pcall('INFO', 'replication') -- an error where the user has no right to ask
+local before = type(replication) == 'string' and replication:match('master_replid2:(%x*[1-9a-f]%x*)')
+local promoted = before and before ~= redis.call('GET', KEYS[8])
+if promoted or not epoch then
+  -- Never lower than the last one, also if this server's clock is behind.
+  epoch = text(math.max(time[1] * 1000000 + time[2], tonumber(epoch or '0') + 1))
   redis.call('SET', KEYS[3], epoch)
+end
+if promoted then
+  redis.call('SET', KEYS[8], before)
+  redis.call('COPY', positions, KEYS[9], 'REPLACE') -- positions go on, so that an inbox has no gap
 end
 
 local counted = redis.call('HMGET', backlog, 'accepted', 'settled')
@@ -50,7 +63,7 @@ end
 local waiting = counted[1] - (counted[2] or 0)
 
 local closed = {} -- partition -> why; nothing overtakes a trade that was refused
-for i = 9, first - 1 do closed[ARGV[i]] = 'closed' end
+for i = 10, first - 1 do closed[ARGV[i]] = 'closed' end
 local appended, length = 0, {} -- trades appended; trades that wait in a partition, where known
 
 local function why_full(partition)
@@ -100,7 +113,7 @@ for i = first, #ARGV, 5 do
       -- First what a full Redis refuses, so that it refuses the whole call.
       local position = redis.call('HINCRBY', positions, partition, 1)
       local stamp = position .. ' ' .. epoch .. ' ' .. now
-      length[partition] = redis.call('RPUSH', prefix .. 'inbox:' .. partition, '1 ' .. stamp .. ' ' .. ARGV[i + 3])
+      length[partition] = redis.call('RPUSH', prefix .. 'inbox:' .. partition, version .. ' ' .. stamp .. ' ' .. ARGV[i + 3])
       local answer, standing, last = {'accepted', position, epoch, now}, '', nil
       if number ~= '' then
         standing, last = stand(partition, number)

@@ -34,6 +34,8 @@ class LedgerDialect:
     """The matters in which databases differ; subclasses say how each does it best."""
 
     name = "default"
+    # Where to be while a database is created; None: it comes with its first connection.
+    administrative_database: str | None = None
 
     def connect_arguments(
         self, timeout_seconds: float, *, read_only: bool = False
@@ -48,6 +50,15 @@ class LedgerDialect:
 
     def configure(self, engine: Engine) -> None:
         """Add what each new connection needs."""
+
+    def create_database(self, connection: Connection, name: str) -> bool:
+        """Create a database if there is none of the name; return whether there was none.
+
+        Args:
+            connection: to the administrative database, committing each statement.
+            name: of the database.
+        """
+        raise NotImplementedError
 
     def array(self, values: Sequence[Any]) -> Any:
         """Return many values as the one parameter that `among` compares with."""
@@ -104,6 +115,15 @@ class LedgerDialect:
 
     def server_findings(self, connection: Connection) -> dict[str, str]:
         """Return what `doctor` should know of the server: setting -> value."""
+        return {}
+
+    def replication_facts(self, connection: Connection) -> dict[str, str]:
+        """Return a database's part in replication, as far as it tells.
+
+        `read_only`: yes or no; `system`: the same for a server and those that follow it; `place`:
+        how much it has written or applied, in bytes; `age_seconds`: of the last transaction that
+        it applied.
+        """
         return {}
 
 

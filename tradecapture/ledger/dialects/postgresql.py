@@ -49,6 +49,7 @@ class PostgresqlDialect(LedgerDialect):
     """PostgreSQL 13 or newer."""
 
     name = "postgresql"
+    administrative_database = "postgres"
 
     def connect_arguments(
         self, timeout_seconds: float, *, read_only: bool = False
@@ -71,6 +72,15 @@ class PostgresqlDialect(LedgerDialect):
             f"SET lock_timeout = '{LOCK_TIMEOUT_SECONDS}s'",
             f"SET idle_in_transaction_session_timeout = '{IDLE_TRANSACTION_SECONDS}s'",
         )
+
+    def create_database(self, connection: Connection, name: str) -> bool:
+        """Create it in UTF-8, whatever the server's locale is."""
+        known = text("SELECT 1 FROM pg_database WHERE datname = :name")
+        if connection.execute(known, {"name": name}).first():
+            return False
+        quoted = connection.dialect.identifier_preparer.quote(name)
+        connection.exec_driver_sql(f"CREATE DATABASE {quoted} TEMPLATE template0 ENCODING 'UTF8'")
+        return True
 
     def array(self, values: Sequence[Any]) -> Any:
         """Return the values as one text, which PostgreSQL splits.
@@ -130,6 +140,22 @@ class PostgresqlDialect(LedgerDialect):
                 "max_connections",
             )
         }
+
+    def replication_facts(self, connection: Connection) -> dict[str, str]:
+        """Return all of them."""
+        row = connection.execute(text(_REPLICATION)).one()
+        return {name: str(value) for name, value in row._mapping.items() if value is not None}
+
+
+_REPLICATION = """
+SELECT CASE WHEN pg_is_in_recovery() THEN 'yes' ELSE 'no' END AS read_only,
+    (SELECT system_identifier FROM pg_control_system()) AS system,
+    pg_wal_lsn_diff(
+        CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END,
+        '0/0'
+    ) AS place,
+    extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp()) AS age_seconds
+"""
 
 
 def _array_type(name: str) -> str:

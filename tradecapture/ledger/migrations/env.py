@@ -1,20 +1,27 @@
-"""Runs migrations: on the connection that `schema` gives, or as printed SQL."""
+"""Runs migrations of one line: on the connection that `schema` gives, or as printed SQL."""
 
 from alembic import context
 
 from tradecapture.ledger.tables import metadata
 
-config = context.config
+attributes = context.config.attributes
 
 if context.is_offline_mode():
     context.configure(
-        dialect_name=config.attributes["dialect_name"],
+        dialect_name=attributes["dialect_name"],
         target_metadata=metadata,
+        version_table=attributes["version_table"],
+        transaction_per_migration=True,
         literal_binds=True,
     )
-    with context.begin_transaction():
-        context.run_migrations()
 else:
-    context.configure(connection=config.attributes["connection"], target_metadata=metadata)
-    with context.begin_transaction():
-        context.run_migrations()
+    context.configure(
+        connection=attributes["connection"],
+        target_metadata=metadata,
+        version_table=attributes["version_table"],
+        # Each by itself: some can only run outside of a transaction (indexes on PostgreSQL).
+        transaction_per_migration=True,
+    )
+
+with context.begin_transaction():
+    context.run_migrations()

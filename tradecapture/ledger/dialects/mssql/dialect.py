@@ -49,6 +49,7 @@ class MssqlDialect(LedgerDialect):
     """SQL Server 2016 or newer (OPENJSON)."""
 
     name = "mssql"
+    administrative_database = "master"
 
     def connect_arguments(
         self, timeout_seconds: float, *, read_only: bool = False
@@ -76,6 +77,19 @@ class MssqlDialect(LedgerDialect):
             elif has_no_transaction(error):
                 context.is_disconnect = True
                 context.invalidate_pool_on_disconnect = False
+
+    def create_database(self, connection: Connection, name: str) -> bool:
+        """Create it so that readers do not wait for captures; SQL Server's default is that they do.
+
+        An older one is left as it is: to change it would need everybody else to leave it.
+        """
+        known = text("SELECT 1 FROM sys.databases WHERE name = :name")
+        if connection.execute(known, {"name": name}).first():
+            return False
+        quoted = connection.dialect.identifier_preparer.quote(name)
+        connection.exec_driver_sql(f"CREATE DATABASE {quoted}")
+        connection.exec_driver_sql(f"ALTER DATABASE {quoted} SET READ_COMMITTED_SNAPSHOT ON")
+        return True
 
     def array(self, values: Sequence[Any]) -> Any:
         """Return a JSON array."""
@@ -122,3 +136,9 @@ class MssqlDialect(LedgerDialect):
             name: str(connection.execute(text(question)).scalar_one())
             for name, question in questions.items()
         }
+
+    def replication_facts(self, connection: Connection) -> dict[str, str]:
+        """Return whether it is a readable secondary; how far behind needs a right of its own."""
+        question = "SELECT CAST(DATABASEPROPERTYEX(DB_NAME(), 'Updateability') AS NVARCHAR(128))"
+        told = connection.execute(text(question)).scalar_one()
+        return {"read_only": "yes" if told == "READ_ONLY" else "no"}

@@ -1,1 +1,1 @@
-"""One module a migration, oldest first."""
+"""One module a migration of the floor, oldest first: the first tables, then contract migrations."""

@@ -1,0 +1,50 @@
+"""Migrating: bare databases on each kind of server, and what differs from the code's tables."""
+
+from typing import Any
+
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Engine
+
+from tradecapture.ledger.lines import BASE, LINES, Line
+from tradecapture.ledger.schema import SchemaVersion, revision_of
+from tradecapture.ledger.tables import metadata
+
+VERSION_TABLES = {line.version_table for line in LINES}
+FIRST = SchemaVersion("0001", None)  # the first tables of all
+RELEASED = SchemaVersion(BASE, None)  # the schema of release 0.1.0
+
+
+def differences(engine: Engine) -> Any:
+    """Return what alembic finds to differ from the tables of the code; nothing is right."""
+
+    def include(_thing: object, name: str | None, kind: str, _found: bool, _other: object) -> bool:
+        return kind != "table" or name not in VERSION_TABLES
+
+    opts = {"compare_type": True, "include_object": include}
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts=opts)
+        return compare_metadata(context, metadata)
+
+
+def migrate(engine: Engine, wanted: SchemaVersion) -> None:
+    """Bring a database to a version, up or down."""
+    before = revision_of(engine)
+    with engine.connect() as connection:
+        # Down with what was added last first, up with the floor first.
+        for line, old, new in (
+            (LINES.expansions, before.expansion, wanted.expansion),
+            (LINES.floor, before.floor, wanted.floor),
+            (LINES.expansions, before.expansion, wanted.expansion),
+        ):
+            _move(line, connection, old, new)
+    assert revision_of(engine) == wanted
+
+
+def _move(line: Line, connection: Any, old: str | None, new: str | None) -> None:
+    if (new or "") < (old or ""):
+        line.downgrade(connection, new or "base")
+    elif (new or "") > (old or "") and (line is LINES.floor or LINES.floor.found(connection)):
+        connection.commit()
+        line.upgrade(connection, new or "")
+    connection.commit()

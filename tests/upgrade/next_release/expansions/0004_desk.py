@@ -1,0 +1,19 @@
+"""The desk that a trade was captured for; releases before 0.3.0 leave it empty."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0004"
+down_revision = "0003"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Add the column."""
+    op.add_column("trades", sa.Column("desk", sa.Unicode(20), nullable=True))
+
+
+def downgrade() -> None:
+    """Drop it."""
+    op.drop_column("trades", "desk")

@@ -1,0 +1,48 @@
+"""`/backlog`: what waits, and how many workers would find work; autoscalers ask for it."""
+
+import asyncio
+from typing import Any
+
+import msgspec
+from litestar import Request, get
+from litestar.response.base import ASGIResponse
+
+from tradecapture.api.bodies import BacklogBody, LaneBacklogBody
+from tradecapture.api.documentation import BACKLOG
+from tradecapture.api.service import service_of
+from tradecapture.inbox import InboxReader
+from tradecapture.settings import Settings
+
+_encode = msgspec.json.Encoder().encode
+
+
+@get("/backlog", operation_id="getBacklog", operation_class=BACKLOG)
+async def backlog(request: Request[Any, Any, Any]) -> ASGIResponse:
+    """Tell what waits in each lane and in all."""
+    client = service_of(request).client
+    body = await asyncio.to_thread(_body, client.inbox_reader, client.settings)
+    return ASGIResponse(body=_encode(body))
+
+
+def _body(reader: InboxReader, settings: Settings) -> BacklogBody:
+    lanes = [
+        LaneBacklogBody(
+            lane=work.lane,
+            claims_due=work.claims,
+            partitions_due=work.due + work.claimed,
+            partitions_postponed=work.postponed,
+            partitions_held=work.held,
+            waiting=counted.waiting,
+            due_for_seconds=work.due_for_ms / 1000,
+        )
+        for work, counted in zip(reader.work(settings), reader.backlog(), strict=True)
+    ]
+    return BacklogBody(
+        claims_due=sum(lane.claims_due for lane in lanes),
+        partitions_due=sum(lane.partitions_due for lane in lanes),
+        partitions_postponed=sum(lane.partitions_postponed for lane in lanes),
+        partitions_held=sum(lane.partitions_held for lane in lanes),
+        waiting=sum(lane.waiting for lane in lanes),
+        due_for_seconds=max(lane.due_for_seconds for lane in lanes),
+        lanes=lanes,
+    )
