@@ -1,0 +1,44 @@
+"""The day: when trades arrive, and in which partitions."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+HOUR_SECONDS = 3600
+DAY_SECONDS = 24 * HOUR_SECONDS
+SUSTAINED = 23.0  # trades a second: 2 million in 24 hours
+BURST = 8.0  # times that, from 15 to 17 h
+BURST_HOURS = (15, 17)  # local
+REGIONS = {"Asia": 8, "Europe": 1, "Americas": -5}  # hours ahead of UTC
+
+Rate = Callable[[int], float]  # second of the day (UTC) -> trades a second
+
+
+class Stream(NamedTuple):
+    """Trades that arrive in some partitions, evenly."""
+
+    partitions: int
+    rate: Rate
+
+
+def is_burst(second: int) -> bool:
+    """Tell whether it is 15 to 17 h somewhere."""
+    first, last = BURST_HOURS
+    return any(
+        first * HOUR_SECONDS <= (second + ahead * HOUR_SECONDS) % DAY_SECONDS < last * HOUR_SECONDS
+        for ahead in REGIONS.values()
+    )
+
+
+def seeds_rate(times: float = 1.0) -> Rate:
+    """Return the seed's day, so many times as large: 23/s, and 184/s in each region's burst."""
+    return lambda second: times * SUSTAINED * (BURST if is_burst(second) else 1.0)
+
+
+def hot_rate(rate: float, from_hour: int, to_hour: int) -> Rate:
+    """Return so many trades a second between two hours (UTC), and none otherwise."""
+    return lambda second: rate if from_hour <= second / HOUR_SECONDS < to_hour else 0.0
+
+
+def trades_of(streams: tuple[Stream, ...]) -> int:
+    """Return how many trades a day has."""
+    return round(sum(stream.rate(second) for stream in streams for second in range(DAY_SECONDS)))

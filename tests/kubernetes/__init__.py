@@ -1,0 +1,1 @@
+"""What `deploy/kubernetes` says, and how the fleet scales by it."""
