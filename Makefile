@@ -24,14 +24,12 @@ bench: $(STAMP)  ## four ways to capture, side by side, and their ratios
 	$(BIN)/python -m benchmarks
 
 scaling: $(STAMP)  ## trades/s against worker processes, into docs/scaling.md; 20 minutes on a quiet machine
-	$(BIN)/pip install -qq --editable '.[bench]'
 	$(BIN)/python -m benchmarks.scaling
 
 failover: $(STAMP)  ## how long the partitions of a killed worker wait, over 50 kills
 	$(BIN)/python -m benchmarks.failover
 
 autoscaling: $(STAMP)  ## a day of the fleet under the autoscalers of deploy/kubernetes, simulated
-	$(BIN)/pip install -qq --editable '.[bench]'
 	$(BIN)/python -m benchmarks.autoscaling
 
 # Versions stay as they are locked, where setup.cfg still allows them: UPGRADE=--upgrade for newer ones.
@@ -53,7 +51,7 @@ $(STAMP): setup.cfg pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "make: no Python 3.11 or newer: install it, or name it: make PYTHON=/path/to/python3.11 ..." >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --upgrade pip
-	$(BIN)/pip install -qq --editable '.[test,check]'
+	$(BIN)/pip install -qq --editable '.[test,check,bench]'
 	@touch $(STAMP)
 
 clean:  ## remove what make has made

@@ -1,0 +1,30 @@
+"""Percentiles of measured times. Pure."""
+
+from collections.abc import Sequence
+from math import ceil
+
+from msgspec import Struct
+
+
+class Percentiles(Struct, frozen=True, rename="camel"):
+    """How times are spread, in milliseconds."""
+
+    count: int
+    p50_ms: float
+    p95_ms: float
+    p99_ms: float
+    max_ms: float
+
+    @classmethod
+    def of(cls, seconds: Sequence[float]) -> "Percentiles | None":
+        """Return the percentiles of times in seconds; None: there is none."""
+        if not seconds:
+            return None
+        values = (percentile(seconds, share) for share in (0.50, 0.95, 0.99, 1.0))
+        return cls(len(seconds), *(round(1000 * value, 1) for value in values))
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    """Return the smallest value that so large a share of the values does not exceed."""
+    # Rounded first: 0.07 * 100 is a little more than 7, and would count as the eighth.
+    return sorted(values)[max(1, ceil(round(share * len(values), 9))) - 1]

@@ -1,0 +1,1 @@
+"""The scaling table: trades a second against worker processes, with a database that waits."""

@@ -1,0 +1,76 @@
+"""The crew: so many worker processes of one way, running for one cell or for several."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+from benchmarks.measurement import environment_of
+from benchmarks.scaling.cell import FLEET
+from benchmarks.scaling.stage import BROKER_DATABASE, Stage
+from tradecapture.bell import Bell, submitting_app
+from tradecapture.inbox import Inbox, connect_inboxes
+from tradecapture.local.waiting import wait_until
+from tradecapture.local.worker import LocalWorker
+from tradecapture.routing import queue_of
+
+LARGEST_POOL = 8  # pool processes of one main process, as one would run them in one container
+REST_SECONDS = 60.0  # for what is in hand to be finished; a drain takes half a second
+
+
+class Crew:
+    """Running workers."""
+
+    def __init__(self, stage: Stage, way: str, workers: list[LocalWorker]) -> None:
+        self.workers, self._stage, self._way = workers, stage, way
+        self._broker = stage.redis_database(BROKER_DATABASE)
+        settings = stage.settings
+        inbox = Inbox(connect_inboxes(settings), settings)
+        self._inbox, self._bell = inbox, Bell(submitting_app(settings.broker), inbox)
+
+    def begin(self) -> None:
+        """Let the workers begin with what waits: one bell a lane, as an acceptance would ring."""
+        if self._way == FLEET:
+            self._bell.ring(self._inbox.overdue())
+
+    def rest(self) -> None:
+        """Wait until no worker has anything in hand; nothing may wait any more.
+
+        Raises:
+            TimeoutError: one still has.
+        """
+        if not wait_until(self._is_idle, REST_SECONDS):
+            raise TimeoutError(f"workers are still busy after {REST_SECONDS:.0f} s")
+
+    def _is_idle(self) -> bool:
+        queues = [queue_of(lane) for lane in range(self._stage.settings.lanes)]
+        waiting = sum(self._broker.llen(queue) for queue in queues)
+        time.sleep(0.02)  # a message is in neither place for a moment
+        return waiting + self._broker.hlen("unacked") == 0
+
+
+@contextmanager
+def crew(stage: Stage, way: str, processes: int, batch: int) -> Iterator[Crew]:
+    """Run worker processes, all ready before the block begins."""
+    stage.redis_database(BROKER_DATABASE).flushdb()
+    environment = environment_of(replace(stage.settings, batch_trades=batch))
+    if way != FLEET:  # it has one Redis for all
+        environment["TRADECAPTURE_REDIS_URL"] = stage.settings.broker
+    app = "workers" if way == FLEET else "benchmarks.usual_way"
+    pools = [min(LARGEST_POOL, processes - first) for first in range(0, processes, LARGEST_POOL)]
+    workers = [
+        LocalWorker(
+            f"w{number}", stage.folder / f"w{number}.log", environment, concurrency=pool, app=app
+        )
+        for number, pool in enumerate(pools)
+    ]
+    try:
+        for worker in workers:
+            worker.launch()
+        for worker in workers:
+            worker.wait_ready()
+        yield Crew(stage, way, workers)
+    finally:
+        for worker in workers:
+            # Nothing of value is in hand, and a usual worker would first wait for its locks.
+            worker.kill()

@@ -1,0 +1,44 @@
+"""The page: fills the marked blocks of docs/scaling.md; the prose between them is a person's."""
+
+import re
+from collections.abc import Callable
+
+from benchmarks.scaling import measured_blocks as measured
+from benchmarks.scaling import model_blocks as model
+from benchmarks.scaling.cell import FLEET, USUAL
+from benchmarks.scaling.results import Results
+
+BLOCK = re.compile(r"(<!-- measured: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+BLOCKS: dict[str, Callable[[Results], str]] = {
+    "conditions": measured.conditions_block,
+    "verdicts": measured.verdicts_block,
+    "fleet": lambda results: measured.rates_block(results, FLEET),
+    "linear": measured.linear_block,
+    "usual": lambda results: measured.rates_block(results, USUAL),
+    "disorder": measured.disorder_block,
+    "skewed": model.skewed_block,
+    "costs": model.costs_block,
+    "errors": model.errors_block,
+    "model": model.model_block,
+    "parts": model.parts_block,
+    "facts": model.facts_block,
+}
+
+
+class UnknownBlockError(ValueError):
+    """The page has a block that nothing fills."""
+
+
+def fill(page: str, results: Results) -> str:
+    """Return a page with what was measured in its blocks.
+
+    Raises:
+        UnknownBlockError: the message names the block.
+    """
+
+    def block(found: "re.Match[str]") -> str:
+        if found[2] not in BLOCKS:
+            raise UnknownBlockError(f"no block {found[2]!r}; there are {', '.join(BLOCKS)}")
+        return f"{found[1]}{BLOCKS[found[2]](results)}\n{found[3]}"
+
+    return BLOCK.sub(block, page)

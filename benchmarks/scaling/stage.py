@@ -1,0 +1,115 @@
+"""The stage: servers of our own, a proxy that holds answers back, and a ledger for each cell."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+from typing import NamedTuple
+
+import psutil
+import psycopg
+from redis import Redis
+from sqlalchemy import make_url, text
+
+from benchmarks.measurement import Scene
+from benchmarks.scaling.proxy import DelayProxy
+from tradecapture.ledger.engine import make_engine
+from tradecapture.ledger.new_rows import new_partition
+from tradecapture.ledger.tables import metadata, partitions
+from tradecapture.local.ports import LOOPBACK
+from tradecapture.local.postgresql_server import PostgresqlServer
+from tradecapture.local.redis_server import RedisServer
+from tradecapture.settings import Settings
+
+BROKER_DATABASE = 1  # of Redis; the inboxes are in 0, and prepared backlogs in those after
+LIMIT = 10**9  # trades that may wait: the backlog is there before the workers
+ANSWERS_ASKED = 25  # to measure the delay with; the median counts
+
+
+class Stage(NamedTuple):
+    """Everything that cells are measured on."""
+
+    folder: Path
+    scene: Scene
+    settings: Settings  # of workers: the ledger through the proxy
+    direct_url: str  # the ledger, not through the proxy
+    proxy: DelayProxy
+    redis: RedisServer
+    postgresql: PostgresqlServer
+
+    def redis_url(self, number: int) -> str:
+        """Return the URL of one of the databases of Redis."""
+        return f"{self.redis.url.removesuffix('/0')}/{number}"
+
+    def redis_database(self, number: int) -> "Redis":
+        """Return a client of one of the databases of Redis."""
+        return Redis.from_url(self.redis_url(number))
+
+    def connect(self, url: str | None = None) -> "psycopg.Connection[tuple[object, ...]]":
+        """Return a connection to the ledger, directly unless a URL says otherwise."""
+        plain = make_url(url or self.direct_url).set(drivername="postgresql")
+        return psycopg.connect(plain.render_as_string(hide_password=False), autocommit=True)
+
+    def empty_ledger(self, keys: Sequence[str]) -> None:
+        """Remove every row, but for one of each partition: a book that has traded before."""
+        names = ", ".join(table.name for table in metadata.sorted_tables)
+        rows = [new_partition(key, datetime.now(UTC)) for key in keys]
+        engine, dialect = make_engine(self.direct_url, pool_size=1, timeout_seconds=5)
+        with engine.begin() as connection:
+            connection.execute(text(f"TRUNCATE {names}"))
+            dialect.insert_rows(connection, partitions, rows)
+        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.execute(text("ANALYZE"))
+        engine.dispose()
+
+    def processes_of(self, server: str) -> list[psutil.Process]:
+        """Return the processes of a server by its name: redis, postgresql or proxy."""
+        pid = {
+            "redis": self.redis.process.pid,
+            "postgresql": self.postgresql.process.pid,
+            "proxy": self.proxy.pid,
+        }[server]
+        main = psutil.Process(pid)
+        return [main, *main.children(recursive=True)]
+
+    def delay_seconds(self) -> float:
+        """Measure by how much the proxy really holds back an answer, in seconds."""
+        return self._answer_seconds(self.settings.database_url) - self._answer_seconds()
+
+    def _answer_seconds(self, url: str | None = None) -> float:
+        with self.connect(url) as connection:
+            seconds = []
+            for _ in range(ANSWERS_ASKED):
+                started = perf_counter()
+                connection.execute("SELECT 1")
+                seconds.append(perf_counter() - started)
+        return median(seconds)
+
+
+@contextmanager
+def open_stage(folder: Path) -> Iterator[Stage]:
+    """Start the servers and the proxy, with empty tables."""
+    with (
+        RedisServer(folder / "redis") as redis,
+        PostgresqlServer(folder / "postgresql") as postgresql,
+    ):
+        scene = Scene(folder, redis, postgresql)
+        settings = scene.empty()
+        # A rewrite of the file would fall into one cell and not into the next.
+        Redis.from_url(redis.url).config_set("auto-aof-rewrite-percentage", 0)
+        url = make_url(settings.database_url)
+        socket_path = f"{url.query['host']}/.s.PGSQL.5432"
+        with DelayProxy(socket_path) as proxy:
+            through = url.set(query={}, host=LOOPBACK, port=proxy.port)
+            settings = replace(
+                settings,
+                broker_url=f"{redis.url.removesuffix('/0')}/{BROKER_DATABASE}",
+                database_url=through.render_as_string(hide_password=False),
+                limit_total=LIMIT,
+                limit_lane=LIMIT,
+                limit_partition=LIMIT,
+            )
+            yield Stage(folder, scene, settings, str(url), proxy, redis, postgresql)

@@ -1,0 +1,1 @@
+"""The benchmarks themselves: what they would see, and what they must not overlook."""

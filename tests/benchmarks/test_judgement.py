@@ -1,0 +1,73 @@
+"""The judgement of a performance test."""
+
+from datetime import UTC, datetime
+
+from benchmarks.performance.judgement import judge
+from benchmarks.performance.plan import SCENARIOS
+from benchmarks.performance.trial import Observation, Sent
+from benchmarks.performance.watch import Sighting
+from tradecapture.api.bodies import TradeBody
+from tradecapture.status import TradeState
+
+NOW = datetime.now(UTC)
+
+
+def sent(number: int, *, due: float = 0.0, answered: float = 0.1, problem: str = "") -> Sent:
+    """Return a request that was sent when it was due."""
+    return Sent(f"T{number}", due, due, answered, problem)
+
+
+def view(number: int, sequence: int, status: TradeState = TradeState.CAPTURED) -> TradeBody:
+    """Return what is said of a trade whose position is its number."""
+    return TradeBody(f"T{number}", status, "P", number, NOW, sequence, NOW)
+
+
+def wrong(*trades: tuple[Sent, TradeBody]) -> float | None:
+    """Return how many trades are found out of order."""
+    answers, views = zip(*trades, strict=True)
+    result = judge(Observation(SCENARIOS[0], answers, {}, views))
+    (found,) = (verdict.found for verdict in result.verdicts if verdict.what == "out of order")
+    return found
+
+
+def test_the_ledger_must_number_trades_in_the_order_of_their_positions() -> None:
+    """A higher position with a lower number is out of order; so is a number that two have."""
+    assert wrong((sent(1), view(1, 1)), (sent(2), view(2, 2)), (sent(3), view(3, 7))) == 0
+    assert wrong((sent(1), view(1, 2)), (sent(2), view(2, 1))) == 1
+    assert wrong((sent(1), view(1, 1)), (sent(2), view(2, 1))) == 1
+
+
+def test_a_trade_answered_before_another_was_sent_has_the_lower_position() -> None:
+    """Of two that were under way at once either may be first; of two after one another not."""
+    at_once = (sent(2, due=0.0, answered=1.0), sent(1, due=0.5, answered=2.0))
+    assert wrong((at_once[0], view(2, 2)), (at_once[1], view(1, 1))) == 0
+    in_turn = (sent(2, due=0.0, answered=1.0), sent(1, due=1.5, answered=2.0))
+    assert wrong((in_turn[0], view(2, 2)), (in_turn[1], view(1, 1))) == 1
+
+
+def test_figures_count_from_the_due_moment_and_the_error_is_told() -> None:
+    """A capture counts until it is first seen; how much sooner it may have been is beside it."""
+    trades = [sent(1, due=10.0, answered=10.2), sent(2, due=11.0, answered=11.1)]
+    sightings = {"T1": Sighting(10.25, 10.3), "T2": Sighting(11.2, 11.35)}
+    result = judge(Observation(SCENARIOS[0], trades, sightings, [view(1, 1), view(2, 2)]))
+    assert result.acceptance is not None
+    assert (result.acceptance.p50_ms, result.acceptance.p95_ms) == (100.0, 200.0)
+    assert result.capture is not None
+    assert (result.capture.p50_ms, result.capture.p95_ms) == (300.0, 350.0)
+    assert result.capture_error_ms == 100.0
+    assert result.reached
+
+
+def test_each_trade_that_is_not_captured_misses_the_target_and_says_why() -> None:
+    """Refused, still waiting, parked or unknown: one of a thousand is one too many."""
+    trades = [sent(1), sent(2, problem="answered 503"), sent(3), sent(4), sent(5)]
+    views = [view(1, 1), view(3, 0, TradeState.ACCEPTED), view(4, 0, TradeState.PARKED)]
+    result = judge(Observation(SCENARIOS[0], trades, {"T1": Sighting(0.1, 0.2)}, views))
+    assert result.success == 0.2
+    assert result.problems == {
+        "answered 503": 1,
+        "accepted, not yet captured": 1,
+        "PARKED": 1,
+        "accepted, no status": 1,
+    }
+    assert not result.reached

@@ -1,0 +1,64 @@
+"""A server that answers none of its requests until it has got all of them."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import msgspec
+
+from tradecapture.api.bodies import AcceptedBody
+from tradecapture.local.ports import LOOPBACK
+from tradecapture.receipt import Standing
+
+ANSWER = msgspec.json.encode(AcceptedBody(Standing.ACCEPTED, "T", "J", "P", "", ""))
+
+
+class _Server(ThreadingHTTPServer):
+    request_queue_size = 1000  # connections that come faster than they are taken
+
+
+@contextmanager
+def withholding_server(requests: int, seconds: float) -> Iterator[str]:
+    """Run a server that accepts trades, and forgets them; yield its base URL.
+
+    Args:
+        requests: submissions that must have come before the first is answered 202.
+        seconds: how long to wait for them; then every one is answered 503.
+    """
+    together = threading.Barrier(requests)
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            try:
+                together.wait(seconds)
+            except threading.BrokenBarrierError:
+                self._answer(503)
+            else:
+                self._answer(202)
+
+        def do_GET(self) -> None:
+            self._answer(404)
+
+        def _answer(self, status: int) -> None:
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(ANSWER)))
+            self.end_headers()
+            self.wfile.write(ANSWER)
+
+        def log_message(self, *_words: object) -> None:
+            """Say nothing."""
+
+    server = _Server((LOOPBACK, 0), Handler)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://{LOOPBACK}:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
