@@ -28,9 +28,13 @@ class Bell:
 
     def __init__(self, app: Celery, inbox: Inbox) -> None:
         self._app, self._inbox = app, inbox
-        broker = app.connection_for_write()  # which does not connect yet
+
+    @property
+    def _failures(self) -> tuple[type[Exception], ...]:
+        """What may be raised while a bell is sent: looked up only then, for it takes a while."""
+        broker = self._app.connection_for_write()  # which does not connect yet
         # The last two: RabbitMQ refuses a wrong password or virtual host with errors of its own.
-        self._failures = (
+        return (
             *(OperationalError, OSError, RedisError),
             *broker.connection_errors,
             *broker.channel_errors,

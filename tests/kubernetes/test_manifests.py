@@ -178,6 +178,17 @@ def test_nothing_is_open_but_what_is_needed(name: str) -> None:
     assert asked <= {"api"}
 
 
+def test_only_submissions_are_sent_again_and_operators_stay_inside() -> None:
+    """The ingress repeats POSTs of submissions alone, and leads to nothing that operators do."""
+    for ingress in of_kind("production", "Ingress").values():
+        rules = ingress["spec"]["rules"]
+        shown = [path["path"] for path in chain(*(rule["http"]["paths"] for rule in rules))]
+        assert all(path.startswith(("/api/v1/trades", "/api/v1/health")) for path in shown)
+        annotations = ingress["metadata"]["annotations"]
+        if "non_idempotent" in annotations["nginx.ingress.kubernetes.io/proxy-next-upstream"]:
+            assert shown == ["/api/v1/trades/capture"]
+
+
 @pytest.mark.parametrize("name", FLEETS)
 def test_ports_agree(name: str) -> None:
     """What a Service, an Ingress and a policy lead to is there, by its name."""
