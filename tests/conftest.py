@@ -21,6 +21,7 @@ from tradecapture.ledger.engine import make_engine
 from tradecapture.ledger.tables import metadata
 from tradecapture.local.postgresql_server import PostgresqlServer
 from tradecapture.local.redis_server import RedisServer
+from tradecapture.logs import configure_logs
 from tradecapture.settings import Settings
 
 MSSQL_VARIABLE = "TRADECAPTURE_TEST_MSSQL_URL"
@@ -39,6 +40,13 @@ hypothesis_settings.register_profile("tradecapture", _COMMON, max_examples=60, d
 # Other examples in every run, and many: `pytest --hypothesis-profile=deep`, for an hour.
 hypothesis_settings.register_profile("deep", _COMMON, max_examples=2000, print_blob=True)
 hypothesis_settings.load_profile("tradecapture")
+
+
+@pytest.fixture
+def logged(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
+    """What the product logs, as the processes that users start have it."""
+    configure_logs()
+    return caplog
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 import msgspec
 import pytest
-from structlog.testing import capture_logs
 
 from tests.builders import broken, submission, submissions
 from tests.capture.conftest import MakeWorker
@@ -53,25 +52,22 @@ def accept_newer(worker: Worker, *trades: Submission) -> None:
     assert written(worker, -1) == NEXT_FORMAT
 
 
-def test_newer_entries_wait_for_a_newer_worker_and_halt_nothing(make_worker: MakeWorker) -> None:
+def test_newer_entries_wait_for_a_newer_worker_and_halt_nothing(
+    make_worker: MakeWorker, logged: pytest.LogCaptureFixture
+) -> None:
     """What stands before them is captured; they and what is behind them, later and in order."""
     worker = make_worker(backoff_seconds=0.001, backoff_limit_seconds=0.002)
     worker.accept(*submissions(2, "B1"))
     accept_newer(worker, *submissions(2, "B1", 3))
     worker.inbox.redis.delete(FORMAT_KEY)
     worker.accept(*submissions(1, "B1", 5), *submissions(2, "B2"))
-    with capture_logs() as logs:
-        for _bell in range(2):
-            worker.drain(budget_seconds=0.05)
+    for _bell in range(2):
+        worker.drain(budget_seconds=0.05)
     assert worker.captured() == {ONE: ids("B1", 2), TWO: ids("B2", 2)}
     assert (worker.held(), worker.waiting()) == ({}, {ONE: 3})
     assert worker.inbox_reader.newer_heads(10) == [ONE]  # as `doctor` shows
-    (partitions,) = {
-        tuple(log["partitions"])
-        for log in logs
-        if log["event"] == "left for workers of a newer release"
-    }
-    assert partitions == (ONE,)
+    said = {line for line in logged.messages if "left for workers of a newer release" in line}
+    assert said == {f"event='left for workers of a newer release' lane=0 partitions={[ONE]}"}
     with next_release:
         worker.drain_until(lambda: not worker.waiting())
     assert worker.captured() == {ONE: ids("B1", 5), TWO: ids("B2", 2)}

@@ -1,5 +1,6 @@
 """A Redis Cluster of one's own: real nodes on this machine, each killed and restarted at will."""
 
+import random
 from collections.abc import Sequence
 from contextlib import ExitStack
 from functools import partial
@@ -12,11 +13,14 @@ from redis.exceptions import RedisError
 
 from tests.fleet.account import wait_for
 from tradecapture.inbox.keys import lane_keys
-from tradecapture.local.ports import LOOPBACK, free_port
+from tradecapture.local.ports import LOOPBACK, is_free
 from tradecapture.local.redis_server import ANSWER_SECONDS, RedisServer
 
 BUS_OFFSET = 10_000  # from a node's port to that of the cluster bus; Redis 6.2 has no other
-LAST_PORT = 65_535
+# Both below those that the kernel gives to connections (from 32,768 on): one of them would be taken
+# between the look and the start.
+PORTS = range(12_000, 22_000)
+_untried = iter(random.sample(PORTS, len(PORTS)))
 # After which a silent node counts as failed. As short as a shared machine allows.
 NODE_TIMEOUT_MS = 1_500
 
@@ -25,10 +29,8 @@ class NodeServer(RedisServer):
     """One node."""
 
     def __init__(self, folder: Path) -> None:
-        """Prepare a node on a port whose bus port exists."""
-        port = LAST_PORT
-        while port + BUS_OFFSET > LAST_PORT:
-            port = free_port()
+        """Prepare a node on a port that is free with its bus port."""
+        port = next(port for port in _untried if is_free(port) and is_free(port + BUS_OFFSET))
         super().__init__(folder, port)
         self.port = self.announced_port = port
 

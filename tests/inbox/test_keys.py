@@ -15,6 +15,7 @@ from tests.inbox.promotion import promote
 from tradecapture.inbox import Hold, Inbox, Settlement
 from tradecapture.inbox.keys import LANES_KEY, lane_keys
 from tradecapture.inbox.scripts import NAMES
+from tradecapture.inbox.work import read_work
 
 KEYS = lane_keys(7)
 LANE_KEY_NAMES = {name for name in KEYS._fields if name != "prefix"}
@@ -56,6 +57,7 @@ def tell_a_story(inbox: Inbox) -> None:
     inbox.hold(two, Hold.halt("a reason"))
     claim = inbox.claim(0, "owner", 0)
     assert claim is not None
+    read_work(inbox.redis, inbox._settings)
     inbox.renew(0, claim.token, claim.keys)
     inbox.settle(0, claim.token, [Settlement(one, 1)])
     taken = inbox.take(two, "ann", 1)

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import pairwise
 
-from structlog.testing import capture_logs
+import pytest
 
 from tests.builders import submission, submissions
 from tests.capture.worker import Worker
@@ -100,7 +100,11 @@ def test_states_never_go_back(worker: Worker, client: Client, standby: Standby) 
 
 
 def test_a_replica_that_is_away_stops_no_read(
-    worker: Worker, client: Client, replicated: Settings, standby: Standby
+    worker: Worker,
+    client: Client,
+    replicated: Settings,
+    standby: Standby,
+    logged: pytest.LogCaptureFixture,
 ) -> None:
     """It is killed: reads go on at once and say so once; it is back: it is used again."""
     clock = [0.0]
@@ -117,15 +121,14 @@ def test_a_replica_that_is_away_stops_no_read(
     assert status() is TradeState.CAPTURED
     standby.kill()
     try:
-        with capture_logs() as logs:
-            began = time.monotonic()
-            assert [status() for _ in range(20)] == [TradeState.CAPTURED] * 20
-            assert time.monotonic() - began < 20 * QUICK_SECONDS
-            clock[0] += REST_SECONDS
-            assert status() is TradeState.CAPTURED  # the one that looks whether it is back
-        assert [log["event"] for log in logs] == [
-            "the replica fails; reading from the ledger itself"
-        ]
+        logged.clear()
+        began = time.monotonic()
+        assert [status() for _ in range(20)] == [TradeState.CAPTURED] * 20
+        assert time.monotonic() - began < 20 * QUICK_SECONDS
+        clock[0] += REST_SECONDS
+        assert status() is TradeState.CAPTURED  # the one that looks whether it is back
+        (said,) = logged.messages
+        assert said.startswith("event='the replica fails; reading from the ledger itself'")
     finally:
         standby.start()
     worker.accept(submission("T-2"))

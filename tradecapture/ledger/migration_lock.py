@@ -88,6 +88,6 @@ def _wait(take: Callable[[], bool]) -> None:
     said = False
     while not take():
         if not said:
-            log.info("another process migrates the ledger; waiting for it")
+            log.warning("another process migrates the ledger; waiting for it")
             said = True
         time.sleep(LOOK_SECONDS)
