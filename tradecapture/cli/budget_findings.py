@@ -1,6 +1,7 @@
 """Findings on connections: does a fleet fit into its servers, and how large a one would."""
 
-from redis.exceptions import RedisError, ResponseError
+from msgspec import structs
+from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
 from tradecapture.cli.budget import (
@@ -11,13 +12,14 @@ from tradecapture.cli.budget import (
     budget_of_replica,
 )
 from tradecapture.cli.finding import Finding, Level, judged
+from tradecapture.cli.redis_config import read_config
 from tradecapture.inbox import connect_inboxes
 from tradecapture.ledger import LedgerReader
 from tradecapture.ledger.engine import make_engine
 from tradecapture.settings import Settings
 
-# Of a server's connections, the share above which a fleet that is replaced, old beside new, does
-# not fit any more.
+# Of a server's connections, the share above which too few are left for operators, migrations and a
+# fleet that is replaced, old beside new.
 BUDGET_WARN = 0.8
 
 CURES = {
@@ -56,10 +58,14 @@ def judge_fleet(budget: Budget, limit: int | None, size: FleetSize) -> Finding:
     message += (
         f" of the server's {limit}; at most {most} workers of {size.concurrency} processes fit"
     )
-    share = budget.wanted / limit
-    level = Level.FAIL if share > 1 else Level.WARN if share > BUDGET_WARN else None
-    found = judged(subject, message, level, CURES[budget.server])
-    return Finding(found.level, found.subject, found.message, found.cure, budget.lines)
+    found = judged(subject, message, crowded(budget.wanted, limit), CURES[budget.server])
+    return structs.replace(found, lines=budget.lines)
+
+
+def crowded(wanted: int, limit: int) -> Level | None:
+    """Return how bad it is to want so many of a server's connections; None: they fit. Pure."""
+    share = wanted / limit
+    return Level.FAIL if share > 1 else Level.WARN if share > BUDGET_WARN else None
 
 
 def _database_limit(settings: Settings, *, replica: bool) -> int | None:
@@ -81,7 +87,7 @@ def _redis_limit(settings: Settings) -> int | None:
         with connect_inboxes(settings) as redis:
             told = redis.info("clients").get("maxclients")
             if told is None:
-                told = redis.config_get("maxclients").get("maxclients")
-    except (RedisError, ResponseError):
-        return None  # another finding says so, or a provider does not let us know
+                told = read_config(redis, "maxclients")
+    except RedisError:
+        return None  # another finding says so
     return None if told is None else int(told)

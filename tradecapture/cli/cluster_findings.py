@@ -7,9 +7,10 @@ from typing import Any, NamedTuple, cast
 from msgspec import structs
 from redis import Redis
 from redis.crc import REDIS_CLUSTER_HASH_SLOTS
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import RedisError
 
 from tradecapture.cli.finding import Finding, Level, judged
+from tradecapture.cli.redis_config import read_config
 from tradecapture.cli.redis_findings import ask_redis, judge_lanes, judge_server
 from tradecapture.inbox import Inbox
 from tradecapture.inbox.cluster import ClusterRedis
@@ -17,6 +18,7 @@ from tradecapture.inbox.keys import lane_keys
 from tradecapture.server_url import without_password
 from tradecapture.settings import Settings
 
+COVERAGE = "cluster-require-full-coverage"
 START_IT = "start it; until then submissions to its lanes get 503, and the others go on"
 
 
@@ -60,7 +62,7 @@ def judge_cluster(facts: ClusterFacts) -> list[Finding]:
         ),
         judged(
             "Redis Cluster coverage",
-            f"cluster-require-full-coverage {facts.full_coverage or 'cannot be read'}",
+            f"{COVERAGE} {facts.full_coverage or 'cannot be read'}",
             None if facts.full_coverage == "no" else Level.WARN,
             "one node that is away stops all lanes: set `cluster-require-full-coverage no`",
         ),
@@ -118,13 +120,5 @@ def _ask_a_node(redis: ClusterRedis) -> tuple[dict[str, str], dict[str, int], st
         for about in known.values():
             if about["master_id"] in names and "fail" not in about["flags"]:
                 replicas_of[names[about["master_id"]]] += 1
-        return info, replicas_of, _coverage(node)
+        return info, replicas_of, read_config(node, COVERAGE)
     raise AssertionError("a cluster has a node")
-
-
-def _coverage(node: "Redis") -> str | None:
-    name = "cluster-require-full-coverage"
-    try:
-        return cast(dict[str, str], node.config_get(name)).get(name)
-    except ResponseError:
-        return None

@@ -2,18 +2,16 @@
 
 from collections.abc import Mapping
 
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 
+from tradecapture.cli.budget_findings import crowded
+from tradecapture.cli.failure import database_cause
 from tradecapture.cli.finding import Finding, Level, judged
 from tradecapture.ledger import LedgerReader
 from tradecapture.ledger.engine import make_engine
 from tradecapture.ledger.schema import judge, newest_revision, revision_of
 from tradecapture.server_url import without_password
 from tradecapture.settings import Settings
-
-# Of the server's connections, the share above which the budget leaves too few for operators,
-# migrations and a fleet that is replaced process by process.
-BUDGET_WARN = 0.8
 
 # Setting -> its right values, how bad another is, the cure. A setting that a database does not
 # have is not judged.
@@ -57,12 +55,11 @@ def examine_database(settings: Settings, processes: int | None) -> list[Finding]
         revision = revision_of(engine)
         facts = LedgerReader(engine, dialect).server_findings()
     except SQLAlchemyError as error:
-        cause = error.orig if isinstance(error, DBAPIError) else error
         cure = (
             "start it, or correct TRADECAPTURE_DATABASE_URL; until then accepted trades wait "
             "safely in Redis"
         )
-        message = f"{url} does not answer: {str(cause).strip().splitlines()[0]}"
+        message = f"{url} does not answer: {database_cause(error)}"
         return [Finding(Level.FAIL, "database", message, cure)]
     finally:
         engine.dispose()
@@ -103,11 +100,10 @@ def judge_budget(limit: str | None, processes: int, pool_size: int) -> Finding:
     if limit is None:
         message = f"{each}; SQLite has no limit, but one writer at a time and one machine"
         return Finding(Level.OK, subject, message)
-    share = wanted / int(limit)
     return judged(
         subject,
         f"{each} of the server's {limit}",
-        Level.FAIL if share > 1 else Level.WARN if share > BUDGET_WARN else None,
+        crowded(wanted, int(limit)),
         "raise the server's limit, lower TRADECAPTURE_POOL_SIZE or run fewer processes; a capture "
         "needs one connection",
     )

@@ -60,6 +60,11 @@ def _text(error: BaseException) -> str:
     return lines[0].rstrip(".")
 
 
+def database_cause(error: Exception) -> str:
+    """Return what the database's driver said, in a line."""
+    return _text(error.orig if isinstance(error, DBAPIError) and error.orig else error)
+
+
 def _redis(error: Exception) -> str:
     return (
         f"Redis does not answer: {_text(error)}. Accepted trades stay in it and nothing was "
@@ -82,10 +87,9 @@ def _broker(error: Exception) -> str:
 
 
 def _database(error: Exception) -> str:
-    cause = error.orig if isinstance(error, DBAPIError) and error.orig else error
     return (
-        f"the database does not answer: {_text(cause)}. Accepted trades wait safely in Redis. "
-        "Start it or correct TRADECAPTURE_DATABASE_URL, then run the command again"
+        f"the database does not answer: {database_cause(error)}. Accepted trades wait safely in "
+        "Redis. Start it or correct TRADECAPTURE_DATABASE_URL, then run the command again"
     )
 
 

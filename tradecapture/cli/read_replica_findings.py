@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 
+from tradecapture.cli.failure import database_cause
 from tradecapture.cli.finding import Finding, Level, judged
 from tradecapture.ledger import LedgerReader
 from tradecapture.ledger.engine import make_engine
@@ -41,8 +42,7 @@ def examine_replica(settings: Settings) -> list[Finding]:
     try:
         replica = _ask(settings, settings.replica_url, read_only=True)
     except SQLAlchemyError as error:
-        cause = error.orig if isinstance(error, DBAPIError) else error
-        message = f"{url} does not answer: {str(cause).strip().splitlines()[0]}"
+        message = f"{url} does not answer: {database_cause(error)}"
         cure = (
             "start it, or correct TRADECAPTURE_REPLICA_URL; until then all reads go to the "
             "ledger's own database, and nothing is wrong but its load"

@@ -1,12 +1,12 @@
 """Findings on replicas: does an accepted trade survive the master, and would another take over."""
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 from redis import Redis
-from redis.exceptions import ResponseError
 
 from tradecapture.cli.finding import Finding, Level, judged
+from tradecapture.cli.redis_config import read_config
 from tradecapture.inbox.sentinel import ask_sentinels
 from tradecapture.server_url import SENTINEL
 from tradecapture.settings import Settings
@@ -116,7 +116,5 @@ def _judge_needed(facts: ReplicaFacts, safe: int) -> list[Finding]:
 
 
 def _needed(redis: "Redis") -> int | None:
-    try:
-        return int(cast(dict[str, str], redis.config_get(NEEDED))[NEEDED])
-    except ResponseError:
-        return None
+    needed = read_config(redis, NEEDED)
+    return None if needed is None else int(needed)
