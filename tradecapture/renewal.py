@@ -30,9 +30,9 @@ class Renewal:
     One that is not done after twelve leases is renewed no more: others may try.
     """
 
-    def __init__(self, inbox: Inbox, lease_seconds: float) -> None:
+    def __init__(self, inbox: Inbox) -> None:
         self._inbox = inbox
-        self._interval_seconds = lease_seconds / RENEWALS_A_LEASE
+        self._interval_seconds = inbox.lease_seconds / RENEWALS_A_LEASE
         self._in_hand: dict[str, _InHand] = {}  # by token; one, but in a pool of threads
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="lease renewal", daemon=True)

@@ -27,7 +27,7 @@ class WorkerProcess:
         self.settings = settings
         self.inbox = Inbox(connect_inboxes(settings), settings)
         self.ledger = Ledger(settings)
-        self.renewal = Renewal(self.inbox, settings.lease_seconds)
+        self.renewal = Renewal(self.inbox)
         self.capture = Capture(
             self.inbox, self.ledger, self.renewal, owner=f"{socket.gethostname()}-{os.getpid()}"
         )

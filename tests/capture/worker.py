@@ -40,8 +40,7 @@ class Worker:
         """Prepare to work."""
         self.inbox = Inbox(redis, settings)
         self.ledger = ledger or Ledger(settings)
-        renewal = Renewal(self.inbox, settings.lease_seconds)
-        self.capture = Capture(self.inbox, self.ledger, renewal, owner)
+        self.capture = Capture(self.inbox, self.ledger, Renewal(self.inbox), owner)
         self.reader = LedgerReader(self.ledger.engine, self.ledger.dialect)
         self.inbox_reader = InboxReader(redis, settings.lanes)
 

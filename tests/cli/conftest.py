@@ -52,8 +52,7 @@ def capture(deployment: Settings, redis: "Redis") -> Callable[[], None]:
 
     def drain() -> None:
         inbox, ledger = Inbox(redis, deployment), Ledger(deployment)
-        renewal = Renewal(inbox, deployment.lease_seconds)
-        Capture(inbox, ledger, renewal, owner="test").drain(0, "task", budget_seconds=60)
+        Capture(inbox, ledger, Renewal(inbox), owner="test").drain(0, "task", budget_seconds=60)
         ledger.dispose()
 
     return drain

@@ -40,7 +40,7 @@ def test_the_renewal_keeps_a_claim_alive_for_many_leases(inbox: Inbox, settings:
     """The thread renews the claim in hand; when the claim is done, its lease ends."""
     short = Inbox(inbox.redis, replace(settings, lease_seconds=0.2))
     short.accept(submissions(1, "B1"))
-    renewal = Renewal(short, 0.2)
+    renewal = Renewal(short)
     renewal.start()
     claim = claimed(short, "busy")
     with renewal.of(claim):
@@ -57,7 +57,7 @@ def test_a_capture_that_hangs_does_not_keep_its_partitions(
     lease_seconds = 0.05
     short = Inbox(inbox.redis, replace(settings, lease_seconds=lease_seconds))
     short.accept(submissions(1, "B1"))
-    renewal = Renewal(short, lease_seconds)
+    renewal = Renewal(short)
     renewal.start()
     with renewal.of(claimed(short, "hanging")):
         began = time.monotonic()
@@ -70,7 +70,8 @@ def test_the_renewal_survives_an_unreachable_redis(inbox: Inbox, settings: Setti
     """A failed renewal is tried again; the thread does not end."""
     inbox.accept(submissions(1, "B1"))
     claim = claimed(inbox)
-    renewal = Renewal(inbox, 0.03)
+    inbox.lease_seconds = 0.09  # for the thread, which is to look often
+    renewal = Renewal(inbox)
     renewal.start()
     inbox.redis.set(KEYS.due, "not a sorted set")  # the script fails
     with renewal.of(claim):

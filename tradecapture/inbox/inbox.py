@@ -46,6 +46,7 @@ class Inbox:
         self.lanes = settings.lanes
         self._lane_count_keys = lane_count_keys(redis, settings.lanes)
         self._settings = settings
+        self.lease_seconds = settings.lease_seconds
         self._lease_ms = round(settings.lease_seconds * 1000)
         self._bell_ms = bell_ms(settings)
         self._backlog = Backlog(redis, settings.lanes)

@@ -1,9 +1,13 @@
 """Hands: an operator's side of Redis: take a partition, give it back, let it go."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from tradecapture.bell import Bell
 from tradecapture.inbox import Claim, HoldKind, Inbox, Settlement
+from tradecapture.ledger import Deed
+from tradecapture.renewal import Renewal
 
 # Trades that a take reads: those that a dead worker captured and did not settle stand before the
 # halting one, and no claim has more.
@@ -22,7 +26,7 @@ class Hands:
             bell: to ring for what moves again.
             patience_seconds: how long to wait for a partition that a worker has in hand.
         """
-        self._inbox, self._bell, self.patience_seconds = inbox, bell, patience_seconds
+        self._inbox, self._bell, self._patience_seconds = inbox, bell, patience_seconds
 
     def take(self, partition: str, who: str, trades: int = TAKEN_TRADES) -> Claim | None:
         """Lock a partition and read its oldest trades; None: a worker has it for too long.
@@ -32,18 +36,41 @@ class Hands:
             who: the operator.
             trades: how many to read, at most.
         """
-        deadline = time.monotonic() + self.patience_seconds
+        deadline = time.monotonic() + self._patience_seconds
         while True:
             claim = self._inbox.take(partition, f"operator-{who}", trades)
             if claim is not None or time.monotonic() >= deadline:
                 return claim
             time.sleep(TAKE_WAIT_SECONDS)
 
-    def give_back(self, claim: Claim, written: int = 0, upstream: int = 0) -> None:
-        """Unlock a taken partition, less the trades that the ledger has."""
+    def busy(self, partition: str) -> Deed:
+        """Return what to answer where a partition could not be taken."""
+        return Deed(
+            False,
+            f"a worker has {partition} in hand for more than {self._patience_seconds:g} s: look "
+            "who (`tradecapture partitions show`), and try again",
+        )
+
+    @contextmanager
+    def keeping(self, claim: Claim) -> Iterator[None]:
+        """Keep a taken partition's lease alive for the length of a with block, as a worker does."""
+        renewal = Renewal(self._inbox)
+        renewal.start()
+        try:
+            with renewal.of(claim):
+                yield
+        finally:
+            renewal.stop()
+
+    def give_back(self, claim: Claim, written: int = 0, upstream: int = 0) -> bool:
+        """Unlock a taken partition, less the trades that the ledger has.
+
+        False: its lease was lost, because this host stood still; nothing was changed.
+        """
         (claimed,) = claim.partitions
         settlement = Settlement(claimed.partition, written, upstream=upstream)
-        self._inbox.settle(claim.lane, claim.token, [settlement])
+        (kept,) = self._inbox.settle(claim.lane, claim.token, [settlement])
+        return kept
 
     def release(self, partition: str, kind: HoldKind | None) -> None:
         """Let a partition be claimed again, if its hold is of this kind (None: of any); ring."""

@@ -9,12 +9,12 @@ from contextlib import suppress
 from redis.exceptions import RedisError
 
 from tradecapture.bell import Bell
-from tradecapture.inbox import Claim, Entry, Hold, HoldKind, Inbox, InboxReader
-from tradecapture.ledger import Action, AuditRow, Deed, Ledger, Request
+from tradecapture.inbox import Hold, HoldKind, Inbox, InboxReader
+from tradecapture.ledger import Action, Deed, Ledger, Request
 from tradecapture.ledger.reader import LedgerReader
 from tradecapture.operations.hands import Hands
+from tradecapture.operations.head_operations import HeadOperations
 from tradecapture.operations.standing import Standing
-from tradecapture.operations.unreadable import unreadable_entry
 
 
 class Operations:
@@ -42,6 +42,7 @@ class Operations:
         self._ledger = ledger
         self._reader = LedgerReader(ledger.engine, ledger.dialect)
         self._hands = Hands(inbox, bell, patience_seconds)
+        self._heads = HeadOperations(inbox, inbox_reader, ledger, self._hands, self.standing)
 
     def standing(self, partition: str) -> Standing:
         """Return how a partition stands.
@@ -72,7 +73,7 @@ class Operations:
             case Action.RESUME:
                 return self._resume(request, standing, dry_run)
             case Action.RETRY | Action.SKIP:
-                return self._take_and_do(request, standing, dry_run)
+                return self._heads.do(request, standing, dry_run=dry_run)
             case Action.RELEASE:
                 return self._release_gap(request, dry_run)
             case _:
@@ -110,9 +111,10 @@ class Operations:
         # Under its lease it is waited for; after its lease it is refused.
         claim = self._hands.take(request.partition, request.who, trades=0)
         if claim is None:
-            return self._busy(request)
+            return self._hands.busy(request.partition)
         try:
-            deed = self._ledger.operate(request, self._inbox.now)
+            with self._hands.keeping(claim):
+                deed = self._ledger.operate(request, self._inbox.now)
         finally:
             self._hands.give_back(claim)
         if deed.done:
@@ -120,107 +122,3 @@ class Operations:
             # parked: workers may try again, and halt it again if they must.
             self._hands.release(request.partition, HoldKind.PAUSED if standing.is_halted else None)
         return deed
-
-    def _take_and_do(self, request: Request, standing: Standing, dry_run: bool) -> Deed:
-        """Retry or skip under a claim, as a worker would: with its lock, its lease, its fence."""
-        partition = request.partition
-        if not standing.is_halted and not standing.is_paused and standing.hold is None:
-            return Deed(False, f"{partition} is not held: pause it first")
-        if request.action is Action.RETRY and not standing.is_halted:
-            if standing.hold is None or standing.hold.kind is HoldKind.PAUSED:
-                return Deed(False, f"no trade halts {partition}: nothing to retry, only resume")
-            return self._let_go(request, f"workers may try the head of {partition} again", dry_run)
-        claim = self._hands.take(partition, request.who)
-        if claim is None:
-            return self._busy(request)
-        deed = Deed(False, "the ledger did not answer")
-        try:
-            head = None if standing.is_halted else self._head(claim, standing)
-            nothing_at_fault = head is None and not standing.is_halted and not standing.is_paused
-            if not standing.is_halted and _is_for_newer(claim):
-                nothing_at_fault = False
-                deed = Deed(
-                    False,
-                    f"the head of {partition} was accepted by a newer release, which alone can "
-                    "read it: run this command of that release. Nothing was changed",
-                )
-            elif not nothing_at_fault:
-                deed = self._ledger.operate(
-                    request, self._inbox.now, claim=claim, head=head, dry_run=dry_run
-                )
-        finally:
-            done = deed.done and not dry_run
-            self._hands.give_back(claim, *((deed.written, deed.upstream) if done else ()))
-        if nothing_at_fault:
-            message = (
-                f"no parked trade halts {partition} any more, and none is skipped: workers go on "
-                "with its head; to skip that, pause the partition first"
-            )
-            return self._let_go(request, message, dry_run)
-        if done:
-            self._hands.release(partition, HoldKind.HALTED)
-        elif not dry_run:
-            self._hold_as_the_ledger(partition)
-        return deed
-
-    def _let_go(self, request: Request, message: str, dry_run: bool) -> Deed:
-        """Let workers try a head again: it could not be read or parked, or nothing halts it now.
-
-        Should it be at fault, they halt the partition again. A pause stays.
-        """
-        if not dry_run:
-            note = AuditRow(
-                done_at=self._inbox.now(),
-                who=request.who,
-                action=request.action.value,
-                partition_key=request.partition,
-                trade_id=None,
-                epoch=None,
-                position=None,
-                why=request.why,
-                result=message,
-            )
-            self._ledger.audit([note])
-            self._hands.release(request.partition, HoldKind.HALTED)
-        return Deed(True, message)
-
-    def _hold_as_the_ledger(self, partition: str) -> None:
-        """Make Redis follow after all: it may have been emptied, or another operator was faster."""
-        standing = self.standing(partition)
-        if standing.hold is not None and standing.hold.kind is HoldKind.PAUSED:
-            return
-        if standing.row is not None and standing.row.halted_reason is not None:
-            self._inbox.hold(partition, Hold.halt(standing.row.halted_reason))
-        elif standing.hold is not None:
-            self._hands.release(partition, HoldKind.HALTED)
-
-    def _head(self, claim: Claim, standing: Standing) -> Entry | None:
-        """Return the trade to skip where none is parked: the head, if it is at fault or paused.
-
-        One that cannot be read is wrapped as the text that it is. In a partition that is halted in
-        Redis only, a head that can be read is not known to be at fault: the command that skipped
-        the one at fault may have died before it released the partition.
-        """
-        (claimed,) = claim.partitions
-        if claimed.entries:
-            return claimed.entries[0] if standing.is_paused else None
-        if not claimed.head:
-            return None
-        (waiting,) = self._inbox_reader.waiting(claimed.partition, 1)
-        found = self._inbox_reader.partition(claimed.partition)
-        return unreadable_entry(
-            claimed, found.epoch if found else 0, waiting.position, self._inbox.now()
-        )
-
-    def _busy(self, request: Request) -> Deed:
-        return Deed(
-            False,
-            f"a worker has {request.partition} in hand for more than "
-            f"{self._hands.patience_seconds:g} s: look who (`tradecapture partitions show`), and "
-            "try again",
-        )
-
-
-def _is_for_newer(claim: Claim) -> bool:
-    """Return whether the head of a taken partition is one that only a newer release reads."""
-    return any(claimed.is_newer and not claimed.entries for claimed in claim.partitions)

@@ -1,0 +1,66 @@
+"""Slow operations: a deed that takes longer than a lease, and one whose lease was lost."""
+
+import time
+from typing import Any
+
+import pytest
+
+from tests.builders import submissions
+from tests.capture.operator import LEASE_SECONDS, Operator, accept_foreign
+from tests.capture.worker import ONE, Worker, ids
+from tests.inbox.looking import KEYS
+from tradecapture.ledger import Action, Deed
+
+PAUSE, RESUME, SKIP = Action.PAUSE, Action.RESUME, Action.SKIP
+
+
+def slow(operator: Operator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the ledger answer an operator after two leases."""
+    real = operator.ledger.operate
+
+    def operate(*arguments: Any, **named: Any) -> Deed:
+        time.sleep(2 * LEASE_SECONDS)
+        return real(*arguments, **named)
+
+    monkeypatch.setattr(operator.ledger, "operate", operate)
+
+
+def test_a_skip_keeps_its_lease_while_the_ledger_is_slow(
+    worker: Worker, operator: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it skipped leaves the inbox, so that workers do not halt at it once more."""
+    worker.accept(*submissions(2, "B1"))
+    accept_foreign(worker)
+    worker.accept(*submissions(2, "B1", 3))
+    worker.drain()
+    slow(operator, monkeypatch)
+    assert operator.do(SKIP).done
+    worker.drain()
+    assert worker.captured() == {ONE: ids("B1", 4)}
+    assert worker.held() == {}
+    worker.assert_all_is_accounted_for()
+
+
+@pytest.mark.parametrize("hold", ["halted", "paused"])
+def test_a_skip_that_lost_its_lease_says_so_and_the_same_again_does_the_rest(
+    worker: Worker, operator: Operator, hold: str
+) -> None:
+    """Its host stood still: the ledger has it, the partition stays held, no second is skipped."""
+    if hold == "halted":
+        accept_foreign(worker)
+    else:
+        worker.accept(*submissions(1, "B1"))
+        operator.do(PAUSE)
+    worker.accept(*submissions(2, "B1", 2))
+    worker.drain()
+    operator.before("settle", lambda: operator.redis.delete(KEYS.lock(ONE)))
+    deed = operator.do(SKIP)
+    assert (deed.done, "the same command again" in deed.message) == (True, True)
+    assert ONE in worker.held()
+    assert "the same command again" not in operator.do(SKIP).message
+    if hold == "paused":
+        operator.do(RESUME)
+    worker.drain()
+    assert worker.captured() == {ONE: ids("B1", 3)[1:]}
+    assert worker.held() == {}
+    worker.assert_all_is_accounted_for()
