@@ -21,7 +21,8 @@ from tradecapture.routing import queue_of
 from tradecapture.settings import Settings
 
 WHO, WHY = "ann", "the feed was mended"
-LEASE_SECONDS = 0.4  # of an operator's claim: as long as one who died is in the way
+LEASE_SECONDS = 10.0  # of an operator's claim: no stall of a busy machine ends it
+REST_MS = 200  # of the lease of one who died, so that a test does not wait out all of it
 PATIENCE_SECONDS = 20.0
 POISON = "poison"
 
@@ -29,11 +30,18 @@ POISON = "poison"
 class Operator:
     """What a command has in hand."""
 
-    def __init__(self, redis: "Redis", settings: Settings, patience: float = 0.0) -> None:
+    def __init__(
+        self,
+        redis: "Redis",
+        settings: Settings,
+        patience: float = PATIENCE_SECONDS,
+        lease_seconds: float = LEASE_SECONDS,
+        ledger: Ledger | None = None,
+    ) -> None:
         """Prepare to work."""
-        short = replace(settings, lease_seconds=LEASE_SECONDS)
-        self.redis, self.inbox = redis, Inbox(redis, short)
-        self.ledger = Ledger(settings)
+        self.redis = redis
+        self.inbox = Inbox(redis, replace(settings, lease_seconds=lease_seconds))
+        self.ledger = ledger or Ledger(settings)
         self.reader = OperatingReader(self.ledger.engine, self.ledger.dialect)
         bell = Bell(submitting_app(settings.broker), self.inbox)
         self.operations = Operations(
@@ -41,7 +49,7 @@ class Operator:
             InboxReader(redis, settings.lanes),
             self.ledger,
             bell,
-            patience_seconds=patience or PATIENCE_SECONDS,
+            patience_seconds=patience,
         )
         self.replay = Replay(self.inbox, self.reader, self.ledger, bell)
 
@@ -64,6 +72,7 @@ class Operator:
         """Let the command die once, just before it calls the inbox."""
 
         def die() -> None:
+            self.redis.pexpire(KEYS.lock(ONE), REST_MS)
             raise RedisConnectionError("the operator's host is gone")
 
         self.before(call, die)

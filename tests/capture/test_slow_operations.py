@@ -4,37 +4,41 @@ import time
 from typing import Any
 
 import pytest
+from redis import Redis
 
 from tests.builders import submissions
-from tests.capture.operator import LEASE_SECONDS, Operator, accept_foreign
+from tests.capture.operator import Operator, accept_foreign
 from tests.capture.worker import ONE, Worker, ids
 from tests.inbox.looking import KEYS
-from tradecapture.ledger import Action, Deed
+from tradecapture.ledger import Action, Deed, Ledger
+from tradecapture.settings import Settings
+
+LEASE_SECONDS = 1.0  # renewed each third of it; a stall of two thirds would end it
 
 PAUSE, RESUME, SKIP = Action.PAUSE, Action.RESUME, Action.SKIP
 
 
-def slow(operator: Operator, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the ledger answer an operator after two leases."""
-    real = operator.ledger.operate
+class SlowLedger(Ledger):
+    """A ledger that answers an operator after more than a lease."""
 
-    def operate(*arguments: Any, **named: Any) -> Deed:
-        time.sleep(2 * LEASE_SECONDS)
-        return real(*arguments, **named)
-
-    monkeypatch.setattr(operator.ledger, "operate", operate)
+    def operate(self, *arguments: Any, **named: Any) -> Deed:
+        """Do it, late."""
+        time.sleep(1.5 * LEASE_SECONDS)
+        return super().operate(*arguments, **named)
 
 
 def test_a_skip_keeps_its_lease_while_the_ledger_is_slow(
-    worker: Worker, operator: Operator, monkeypatch: pytest.MonkeyPatch
+    worker: Worker, redis: "Redis", ledger_settings: Settings
 ) -> None:
     """What it skipped leaves the inbox, so that workers do not halt at it once more."""
     worker.accept(*submissions(2, "B1"))
     accept_foreign(worker)
     worker.accept(*submissions(2, "B1", 3))
     worker.drain()
-    slow(operator, monkeypatch)
+    slow = SlowLedger(ledger_settings)
+    operator = Operator(redis, ledger_settings, lease_seconds=LEASE_SECONDS, ledger=slow)
     assert operator.do(SKIP).done
+    slow.dispose()
     worker.drain()
     assert worker.captured() == {ONE: ids("B1", 4)}
     assert worker.held() == {}
