@@ -193,8 +193,10 @@ def test_children_of_a_dead_program_are_killed(tmp_path: Path) -> None:
 
 
 SUPERVISOR = """
-import sys, threading
+import signal, sys, threading
 from tradecapture.local.supervisor import EventKind, Program, Supervisor
+
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # also where these tests themselves run under nohup
 
 def report(event):
     print(event.kind, event.process_id, flush=True)
