@@ -10,13 +10,15 @@ from kombu.entity import Queue
 
 from tradecapture.rabbitmq import HEARTBEAT_SECONDS, amqp_options, is_amqp
 from tradecapture.routing import SUBMIT_QUEUE, SUBMIT_TASK, queue_of
-from tradecapture.server_url import SENTINEL, tls_options
+from tradecapture.sentinel_broker import sentinel_options
+from tradecapture.sentinel_url import for_celery, is_sentinel
+from tradecapture.server_url import tls_options
 from tradecapture.settings import Settings
 
 _settings = Settings.from_environment(os.environ)
 
-broker_url = _settings.broker
-broker_use_ssl = tls_options(broker_url)
+broker_url = for_celery(_settings.broker)
+broker_use_ssl = tls_options(_settings.broker)
 broker_connection_retry_on_startup = True
 # However long the broker is away, a worker waits for it; Celery would end it after 100 tries.
 broker_connection_max_retries = None
@@ -33,9 +35,10 @@ broker_transport_options = {
     "socket_timeout": _settings.connect_seconds + 2,
     "socket_connect_timeout": _settings.connect_seconds,
     "socket_keepalive": True,
-    # Whom to ask the sentinels for, where the broker is reached through them.
-    **({"master_name": _settings.sentinel_master} if broker_url.startswith(SENTINEL) else {}),
 }
+
+if is_sentinel(broker_url):
+    broker_transport_options |= sentinel_options(_settings.broker, _settings.sentinels)
 
 if is_amqp(broker_url):
     broker_transport_options = amqp_options(_settings.connect_seconds)

@@ -65,7 +65,7 @@ def fleet(
         for keys in waiting:
             inbox.redis.rename(f"{keys.due}:aside", keys.due)
             inbox.redis.delete(keys.bell)
-        Bell(submitting_app(settings.broker, settings.sentinel_master), inbox).ring(inbox.overdue())
+        Bell(submitting_app(settings.broker, settings.sentinels), inbox).ring(inbox.overdue())
         ended, _ = wait_captured(settings, len(submissions))
         cpu = cpu_seconds(fleet_workers) - cpu
     return Measurement(name, what, len(submissions), ended - started, cpu, inversions(settings))

@@ -25,6 +25,7 @@ FLOORS = (
         "outcome",
         "rabbitmq",
         "release",
+        "sentinel_url",
         "server_url",
         "settings",
         "logs",
@@ -34,7 +35,7 @@ FLOORS = (
     ("submission", "receipt"),
     ("inbox",),
     ("ledger",),
-    ("bell", "status", "reconciliation", "renewal"),
+    ("bell", "sentinel_broker", "status", "reconciliation", "renewal"),
     ("capture", "client", "operations"),
 )
 FLOOR_OF = {name: floor for floor, names in enumerate(FLOORS) for name in names}
@@ -64,6 +65,7 @@ ONLY_IN = {
         "tradecapture/bell.py": "the errors of a broker",
         "workers/broker.py": "the transport to it",
         "tradecapture/rabbitmq.py": "the transport to RabbitMQ",
+        "tradecapture/sentinel_broker.py": "the transport to Redis behind Sentinel",
         "celeryconfig.py": "the queues",
         "tradecapture/cli": "doctor asks the broker whether it is there",
     },

@@ -2,12 +2,15 @@
 
 import pytest
 from kombu.connection import Connection
+from redis import SSLConnection
 
 from tradecapture.inbox import connect_inboxes
-from tradecapture.server_url import SentinelUrl, for_celery, read_sentinel_url, without_password
+from tradecapture.sentinel_url import SentinelUrl, for_celery, read_sentinel_url
+from tradecapture.server_url import tls_options, without_password
 from tradecapture.settings import Settings, SettingsError
 
 THREE = "sentinel://desk:p%40ss@h1:26379;sentinel://h2:26380;sentinel://h3/2"
+THREE_OVER_TLS = "sentinels://desk:p%40ss@h1:26379;sentinels://h2:26380;sentinels://h3/2"
 
 
 def test_a_list_of_sentinels_is_read() -> None:
@@ -21,7 +24,7 @@ def test_a_list_of_sentinels_is_read() -> None:
 
 def test_celery_keeps_the_login_whichever_sentinel_it_goes_to() -> None:
     """Kombu forgets what stood only in the URL before, so each has all."""
-    url = Settings(redis_url=THREE).broker
+    url = for_celery(Settings(redis_url=THREE).broker)
     assert url == ";".join(
         f"sentinel://desk:p%40ss@{host}/2" for host in ("h1:26379", "h2:26380", "h3")
     )
@@ -34,6 +37,79 @@ def test_celery_keeps_the_login_whichever_sentinel_it_goes_to() -> None:
     assert "ss@" not in without_password(url).replace("***@", "")
 
 
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_sentinels_over_tls_are_read_alike(place: int) -> None:
+    """Options may stand in any one of the URLs; Celery is given them beside a URL that it knows."""
+    urls = THREE_OVER_TLS.split(";")
+    urls[place] += "?ssl_ca_certs=/ca%20s.pem&ssl_check_hostname=false"
+    url = ";".join(urls)
+    assert read_sentinel_url(url) == read_sentinel_url(THREE)
+    assert for_celery(url) == for_celery(THREE)
+    settings = Settings.from_environment({"TRADECAPTURE_REDIS_URL": url})
+    assert tls_options(settings.broker) == {
+        "ssl_ca_certs": "/ca s.pem",
+        "ssl_cert_reqs": "required",
+        "ssl_check_hostname": False,
+    }
+    with connect_inboxes(settings) as redis:
+        asked = [one.connection_pool for one in redis.connection_pool.sentinel_manager.sentinels]
+        for pool in (redis.connection_pool, *asked):
+            assert issubclass(pool.connection_class, SSLConnection)
+            assert pool.connection_kwargs["ssl_ca_certs"] == "/ca s.pem"
+            assert pool.connection_kwargs["ssl_check_hostname"] is False
+
+
+def test_certificates_are_checked_unless_told_otherwise() -> None:
+    """And the host that they name; without TLS there is nothing to tell."""
+    checked = {"ssl_cert_reqs": "required", "ssl_check_hostname": True}
+    assert tls_options(THREE_OVER_TLS) == checked
+    assert tls_options(THREE) is None
+
+
+def test_sentinels_are_asked_as_the_settings_say() -> None:
+    """With a login of their own, never that of the servers, which never goes to a sentinel."""
+    for username, password, sent in (
+        ("", "", None),
+        ("", "s3cret", ("s3cret",)),
+        ("asker", "s3cret", ("asker", "s3cret")),
+    ):
+        settings = Settings.from_environment(
+            {
+                "TRADECAPTURE_REDIS_URL": THREE,
+                "TRADECAPTURE_SENTINEL_USERNAME": username,
+                "TRADECAPTURE_SENTINEL_PASSWORD": password,
+            }
+        )
+        assert "s3cret" not in repr(settings) + repr(settings.sentinels)
+        with connect_inboxes(settings) as redis:
+            for sentinel in redis.connection_pool.sentinel_manager.sentinels:
+                options = sentinel.connection_pool.connection_kwargs
+                assert options.get("password") is None
+                login = options.get("credential_provider")
+                assert (login.get_credentials() if login else None) == sent
+                assert "s3cret" not in f"{login} {sentinel!r} {sentinel.connection_pool!r}"
+
+
+@pytest.mark.parametrize(
+    ("url", "why"),
+    [
+        ("sentinels://h1;sentinel://h2", "begin alike"),
+        ("sentinel://h1;redis://h2", "begin alike"),
+        ("sentinel://h1?ssl_ca_certs=ca.pem", "without TLS: write sentinels://"),
+        ("sentinels://h1?ssl_ca_cert=ca.pem", "no other options"),
+        ("sentinels://h1;sentinels://h2?socket_timeout=1", "no other options"),
+        ("sentinels://h1?ssl_password=hunter2", "no parameter may carry a password"),
+    ],
+)
+@pytest.mark.parametrize("name", ["TRADECAPTURE_REDIS_URL", "TRADECAPTURE_BROKER_URL"])
+def test_tls_that_would_not_hold_for_all_is_refused(name: str, url: str, why: str) -> None:
+    """A list that is plain in part, an option that nobody would read."""
+    with pytest.raises(SettingsError, match=why) as refused:
+        Settings.from_environment({name: url})
+    assert name in str(refused.value)
+    assert "hunter2" not in str(refused.value)
+
+
 @pytest.mark.parametrize(
     "url",
     [
@@ -41,6 +117,7 @@ def test_celery_keeps_the_login_whichever_sentinel_it_goes_to() -> None:
         "sentinel://h1:26379;redis://h2/x",
         "sentinel://h1:26379?password=hunter2",
         "sentinel://h1:26379;h2:26379",
+        "sentinels://:pa/ss@h1:26379",
     ],
 )
 def test_a_list_that_cannot_be_read_is_refused(url: str) -> None:

@@ -11,10 +11,11 @@ from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
 from tradecapture.inbox import Inbox
-from tradecapture.inbox.sentinel import ASKING
 from tradecapture.rabbitmq import amqp_options, is_amqp, use_amqp
 from tradecapture.routing import CAPTURE_TASK, SIGNATURE, SIGNATURE_HEADER, queue_of
-from tradecapture.server_url import SENTINEL, tls_options
+from tradecapture.sentinel_broker import sentinel_options, use_sentinel
+from tradecapture.sentinel_url import SentinelAccess, for_celery, is_sentinel
+from tradecapture.server_url import tls_options
 
 # One try: the trades are safe already, and the sweep rings where this could not.
 PUBLISH_RETRY = False
@@ -83,17 +84,18 @@ class Bell:
         )
 
 
-def submitting_app(broker_url: str, sentinel_master: str = "") -> Celery:
+def submitting_app(broker_url: str, sentinels: SentinelAccess | None = None) -> Celery:
     """Return a Celery app that only sends, configured like the workers.
 
     Args:
         broker_url: of `Settings.broker`.
-        sentinel_master: the name that sentinels know the master by, if it is reached through them.
+        sentinels: what they are asked for, if the broker is reached through them.
     """
     use_amqp()
+    use_sentinel()
     app = Celery("tradecapture")
     app.config_from_object("celeryconfig")
-    app.conf.broker_url = broker_url
+    app.conf.broker_url = for_celery(broker_url)
     app.conf.broker_use_ssl = tls_options(broker_url)
     # A submitter waits for the bell, and the sweep rings without it: one more try to connect, at
     # once, instead of kombu's six seconds of them. Workers keep theirs.
@@ -103,8 +105,8 @@ def submitting_app(broker_url: str, sentinel_master: str = "") -> Celery:
         "interval_step": 0,
         "interval_max": 0,
     }
-    if broker_url.startswith(SENTINEL):
-        once_more |= {"master_name": sentinel_master, "sentinel_kwargs": ASKING}
+    if is_sentinel(broker_url):
+        once_more |= sentinel_options(broker_url, sentinels or SentinelAccess())
     options = app.conf.broker_transport_options
     if is_amqp(broker_url):
         options = amqp_options(app.conf.broker_connection_timeout)

@@ -50,7 +50,7 @@ class Client:
         if check:
             self.inbox.check_lanes()
         self.inbox_reader = InboxReader(self.redis, settings.lanes)
-        self.bell = Bell(submitting_app(settings.broker, settings.sentinel_master), self.inbox)
+        self.bell = Bell(submitting_app(settings.broker, settings.sentinels), self.inbox)
 
     @classmethod
     def from_environment(cls) -> "Client":

@@ -1,16 +1,16 @@
 """Server URLs: checked, shown without their secrets, and the TLS that they ask of Celery."""
 
 import re
-from typing import Any, NamedTuple
-from urllib.parse import parse_qsl, unquote, urlsplit
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+from tradecapture.sentinel_url import SENTINEL_SCHEMES, check_sentinels
 
 CLUSTER_SUFFIX = "+cluster"  # of the schemes of a Redis Cluster
 CLUSTER_SCHEMES = (f"redis{CLUSTER_SUFFIX}", f"rediss{CLUSTER_SUFFIX}")
-REDIS_SCHEMES = ("redis", "rediss", "unix", "sentinel", *CLUSTER_SCHEMES)  # rediss: over TLS
-BROKER_SCHEMES = ("redis", "rediss", "redis+socket", "sentinel", "amqp", "amqps")  # amqps: over TLS
-
-SENTINEL = "sentinel://"
-SENTINEL_PORT = 26379  # the default of a sentinel
+# Over TLS: rediss, sentinels, amqps.
+REDIS_SCHEMES = ("redis", "rediss", "unix", *SENTINEL_SCHEMES, *CLUSTER_SCHEMES)
+BROKER_SCHEMES = ("redis", "rediss", "redis+socket", *SENTINEL_SCHEMES, "amqp", "amqps")
 
 # From the colon after the user to the last "@": also where "/" or "@" in it are not encoded.
 _PASSWORD = re.compile(r"(://[^:@/?#]*):.*@", re.DOTALL)
@@ -48,7 +48,7 @@ def check_url(text: str, schemes: tuple[str, ...]) -> None:
             whole = False
         # A password's "/" would end the address early, and its rest be looked up as a host.
         if not whole or (
-            parts.scheme in ("redis", "rediss", "sentinel") and not _DATABASE(parts.path)
+            parts.scheme in ("redis", "rediss", *SENTINEL_SCHEMES) and not _DATABASE(parts.path)
         ):
             raise ValueError(
                 "the address cannot be read; in a user name or password write / as %2F, ? as %3F, "
@@ -64,62 +64,22 @@ def check_url(text: str, schemes: tuple[str, ...]) -> None:
                 "no parameter may carry a password: give the server's as redis://USER:PASSWORD@HOST"
                 ", and a TLS key without one, readable by this user only"
             )
+    check_sentinels([urlsplit(url) for url in text.split(";")])
 
 
-class SentinelUrl(NamedTuple):
-    """What a list of sentinel:// URLs says: whom to ask, and how to log into the master then."""
-
-    sentinels: tuple[tuple[str, int], ...]  # host and port
-    username: str | None
-    password: str | None  # of the master and its replicas; sentinels are asked without one
-    database: int
-
-
-def read_sentinel_url(url: str) -> SentinelUrl:
-    """Read `sentinel://[user:password@]host:port;sentinel://host:port;...[/database]`.
-
-    User, password and database may stand in any one of the URLs, and hold for all.
-    """
-    parts = [urlsplit(one) for one in url.split(";")]
-    login = next((part for part in parts if part.password is not None), parts[0])
-    database = next((part.path[1:] for part in parts if part.path[1:]), "0")
-    return SentinelUrl(
-        tuple((part.hostname or "127.0.0.1", part.port or SENTINEL_PORT) for part in parts),
-        unquote(login.username) if login.username else None,
-        unquote(login.password) if login.password else None,
-        int(database),
-    )
-
-
-def for_celery(broker_url: str) -> str:
-    """Return a broker's URL as Celery needs it.
-
-    Celery goes to the next URL of a list when one fails, and then forgets what stood only in the
-    one before: in a list of sentinels each gets the same user, password and database.
-    """
-    if not broker_url.startswith(SENTINEL):
-        return broker_url
-    parts = [urlsplit(one) for one in broker_url.split(";")]
-    login = next((part.netloc.rpartition("@")[0] for part in parts if "@" in part.netloc), "")
-    database = read_sentinel_url(broker_url).database
-    return ";".join(
-        f"{SENTINEL}{login and login + '@'}{part.netloc.rpartition('@')[2]}/{database}"
-        for part in parts
-    )
-
-
-def tls_options(broker_url: str) -> dict[str, Any] | None:
-    """Return Celery's `broker_use_ssl` for a broker; None: it is reached without TLS.
+def tls_options(url: str) -> dict[str, Any] | None:
+    """Return how TLS is spoken, as Celery's `broker_use_ssl` and redis-py take it; None: it is not.
 
     The certificate is checked, and that it names the host, unless the URL says otherwise; kombu
-    alone would check none. The options of rediss:// are redis-py's: ssl_ca_certs, ssl_certfile,
-    ssl_keyfile, ssl_cert_reqs (required, optional or none), ssl_check_hostname.
+    alone would check none. The options of rediss:// and sentinels:// are redis-py's, see
+    `sentinel_url.TLS_OPTIONS`; in a list they may stand in any one of the URLs.
     """
-    parts = urlsplit(broker_url)
-    if parts.scheme == "amqps":
+    parts = [urlsplit(one) for one in url.split(";")]
+    if parts[0].scheme == "amqps":
         return {"server_hostname": None}  # kombu puts the URL's host there, and it is checked
-    if parts.scheme != "rediss":
+    if parts[0].scheme not in ("rediss", "sentinels"):
         return None
-    given = {name: value for name, value in parse_qsl(parts.query) if name.startswith("ssl_")}
+    named = [pair for part in parts for pair in parse_qsl(part.query)]
+    given = {name: value for name, value in named if name.startswith("ssl_")}
     check = given.pop("ssl_check_hostname", "true").lower() not in ("false", "0", "no")
     return {"ssl_cert_reqs": "required", **given, "ssl_check_hostname": check}

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import Field, dataclass, field, fields
 from typing import Any
 
-from tradecapture.server_url import BROKER_SCHEMES, REDIS_SCHEMES, check_url, for_celery, is_cluster
+from tradecapture.sentinel_url import SentinelAccess
+from tradecapture.server_url import BROKER_SCHEMES, REDIS_SCHEMES, check_url, is_cluster
 
 PREFIX = "TRADECAPTURE_"
 
@@ -21,6 +22,10 @@ def _url(default: str, why: str, schemes: tuple[str, ...] | None) -> Any:
 
 def _text(default: str, why: str) -> Any:
     return field(default=default, metadata={"why": why, "text": True})
+
+
+def _secret(why: str) -> Any:
+    return field(default="", repr=False, metadata={"why": why, "text": True})
 
 
 def _number(default: float, low: float, high: float, why: str) -> Any:
@@ -104,7 +109,13 @@ class Settings:
         3.0, 0.1, 60, "how long to wait for Redis or the database before saying so"
     )
     sentinel_master: str = _text(
-        "mymaster", "the name that sentinels know the master by, where a URL begins sentinel://"
+        "mymaster", "the name that sentinels know the master by, where a URL names sentinels"
+    )
+    sentinel_username: str = _text(
+        "", "user at the sentinels themselves, if they have ACLs; empty: their default user"
+    )
+    sentinel_password: str = _secret(
+        "password of the sentinels themselves, not of the servers; empty: asked without one"
     )
     safe_replicas: int = _number(
         0, 0, 10, "replicas that must have a trade before it is answered as accepted; 0: none"
@@ -116,7 +127,12 @@ class Settings:
     @property
     def broker(self) -> str:
         """The broker's URL: its own, or that of the inboxes' Redis."""
-        return for_celery(self.broker_url or self.redis_url)
+        return self.broker_url or self.redis_url
+
+    @property
+    def sentinels(self) -> SentinelAccess:
+        """What sentinels are asked for, and as whom."""
+        return SentinelAccess(self.sentinel_master, self.sentinel_username, self.sentinel_password)
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Settings":

@@ -18,7 +18,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import ResponseError
 from redis.retry import Retry
 
-from tradecapture.inbox.sentinel import ASKING, MasterConnection
+from tradecapture import sentinel_broker
 
 # A full Redis refuses a script at its first write that may need memory, and none after a write that
 # cannot. The first one here cannot, and changes nothing; it is of the same key, so that it needs no
@@ -112,11 +112,8 @@ class Transport(redis.Transport):
     Channel = Channel
 
 
-class SentinelChannel(Channel, redis.SentinelChannel):
+class SentinelChannel(Channel, sentinel_broker.SentinelChannel):
     """The same on whichever Redis is the master."""
-
-    sentinel_kwargs = ASKING
-    connection_class = MasterConnection
 
 
 class SentinelTransport(redis.SentinelTransport):

@@ -4,13 +4,15 @@ from collections.abc import Mapping
 from datetime import timedelta
 
 import pytest
+from redis.exceptions import AuthenticationError, RedisError
+from redis.exceptions import ConnectionError as RedisConnectionError
 
 from tests.builders import NOW, NOW_MS, PARTITION
 from tradecapture.cli.database_findings import judge_budget, judge_database
 from tradecapture.cli.finding import Finding, Level
 from tradecapture.cli.operating_findings import judge_backlog, judge_gaps, judge_held, judge_newer
 from tradecapture.cli.redis_findings import RedisFacts, judge_redis
-from tradecapture.cli.sentinel_findings import ReplicaFacts, judge_replicas
+from tradecapture.cli.sentinel_findings import ReplicaFacts, judge_replicas, judge_sentinels
 from tradecapture.cli.version_findings import examine_versions, judge_kombu
 from tradecapture.cli.worker_findings import (
     formats_of,
@@ -44,7 +46,9 @@ def test_a_right_redis_is_ok() -> None:
     assert bad(judge_redis(FACTS._replace(lanes=None), 16)) == {}
 
 
-NAMED = dict.fromkeys(("h1:26379", "h2:26379", "h3:26379"), "h4:6379")
+NAMED: dict[str, str | RedisError] = dict.fromkeys(("h1:26379", "h2:26379", "h3:26379"), "h4:6379")
+SILENT = {"h1:26379": RedisConnectionError("Timeout connecting to server")}
+REFUSING = {"h1:26379": AuthenticationError("invalid username-password pair")}
 PAIR = ReplicaFacts("master", online=2, needed=1, sentinels=NAMED)
 ALONE = ReplicaFacts("master", online=0, needed=0, sentinels={})
 
@@ -62,7 +66,7 @@ ALONE = ReplicaFacts("master", online=0, needed=0, sentinels={})
         (PAIR._replace(needed=0), 1, {"Redis min-replicas-to-write": Level.WARN}),
         (PAIR._replace(online=3), 2, {"Redis min-replicas-to-write": Level.WARN}),
         (ALONE._replace(needed=1), 1, {"Redis replicas": Level.FAIL}),
-        (PAIR._replace(sentinels={**NAMED, "h1:26379": None}), 1, {"Redis sentinels": Level.WARN}),
+        (PAIR._replace(sentinels=NAMED | SILENT), 1, {"Redis sentinels": Level.WARN}),
         (PAIR._replace(sentinels={**NAMED, "h1:26379": ""}), 1, {"Redis sentinels": Level.WARN}),
         (PAIR._replace(sentinels={**NAMED, "h1:26379": "x:1"}), 1, {"Redis sentinels": Level.WARN}),
         (PAIR._replace(sentinels={"h1:26379": "h4:6379"}), 1, {"Redis sentinels": Level.WARN}),
@@ -73,6 +77,17 @@ def test_replicas_and_sentinels_are_judged(
 ) -> None:
     """A Redis alone has nothing to judge; else its replicas agree with what is asked of them."""
     assert bad(judge_replicas(facts, safe)) == found
+
+
+def test_sentinels_that_refuse_the_login_are_told_from_silent_ones() -> None:
+    """The cure names the setting; where no sentinel names a master, nothing works: FAIL."""
+    one = judge_sentinels(NAMED | REFUSING)
+    assert (one.level, "TRADECAPTURE_SENTINEL_PASSWORD" in one.cure) == (Level.WARN, True)
+    assert one.message == "3 named, 2 answer; h1:26379: invalid username-password pair"
+    for answers, named in ((REFUSING, True), (SILENT, False)):
+        none = judge_sentinels(answers)
+        assert none.level is Level.FAIL
+        assert ("TRADECAPTURE_SENTINEL_PASSWORD" in none.cure) is named
 
 
 @pytest.mark.parametrize(

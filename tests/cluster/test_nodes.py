@@ -1,6 +1,7 @@
 """Nodes that are away, seen from one process: their lanes are refused, no other one waits."""
 
 import os
+import re
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -15,8 +16,16 @@ from tests.cluster.migration import moving
 from tests.cluster.servers import ClusterServers, NodeServer
 from tests.conftest import CONNECT_SECONDS
 from tests.fleet.account import wait_for
-from tradecapture.inbox import Inbox, InboxReader, LaneCountError, connect_redis
+from tradecapture.inbox import (
+    Inbox,
+    InboxReader,
+    LaneCountError,
+    LanesOutOfReachError,
+    OutOfReach,
+    connect_redis,
+)
 from tradecapture.inbox.keys import lane_keys
+from tradecapture.inbox.out_of_reach import each_in_reach
 from tradecapture.receipt import Receipt, Refusal, RefusalCode
 from tradecapture.routing import lane_of
 from tradecapture.settings import Settings
@@ -44,7 +53,7 @@ def away(cluster_servers: ClusterServers) -> Iterator[NodeServer]:
     cluster_servers.wait_until_whole()
 
 
-def _of_each_lane(trade_ids: str) -> list[Submission]:
+def of_each_lane(trade_ids: str) -> list[Submission]:
     """Return a trade for each lane, in the order of the lanes."""
     found: dict[int, Submission] = {}
     for number in range(1000):
@@ -72,12 +81,12 @@ def test_a_host_that_vanished_holds_up_nobody(
 ) -> None:
     """One call waits out its time; until the node is back the others are refused what it has."""
     dead = cluster_servers.lanes_of(away, LANES)
-    assert all(isinstance(answer, Receipt) for answer in wide.accept(_of_each_lane("A")).answers)
+    assert all(isinstance(answer, Receipt) for answer in wide.accept(of_each_lane("A")).answers)
     os.kill(away.process.pid, signal.SIGSTOP)
     took = []
     for call in range(CALLS):
         started = time.monotonic()
-        answers = wide.accept(_of_each_lane(f"B{call}")).answers
+        answers = wide.accept(of_each_lane(f"B{call}")).answers
         took.append(time.monotonic() - started)
         refused = [lane for lane, answer in enumerate(answers) if isinstance(answer, Refusal)]
         assert refused == dead
@@ -86,7 +95,7 @@ def test_a_host_that_vanished_holds_up_nobody(
         time.sleep(0.02)
     assert sum(seconds >= SOON_SECONDS for seconds in took) <= 2
     os.kill(away.process.pid, signal.SIGCONT)
-    batch = _of_each_lane("C")
+    batch = of_each_lane("C")
     wait_for(
         "all are accepted",
         lambda: all(isinstance(answer, Receipt) for answer in wide.accept(batch).answers),
@@ -118,7 +127,7 @@ def test_what_is_known_is_told_while_a_node_is_away(
 ) -> None:
     """A trade that another node has is found; of one that may be there nothing is claimed."""
     dead = cluster_servers.lanes_of(away, LANES)
-    batch = _of_each_lane("A")
+    batch = of_each_lane("A")
     wide.accept(batch)
     os.kill(away.process.pid, signal.SIGSTOP)
     reader = InboxReader(wide.redis, LANES)
@@ -130,18 +139,38 @@ def test_what_is_known_is_told_while_a_node_is_away(
             seen = reader.seen(sent.trade_id)
             assert seen is not None
             assert seen.partition == sent.partition_key
-    with pytest.raises(RedisError):
+    with pytest.raises(LanesOutOfReachError, match=re.escape(f"node {away.name} does not answer")):
         reader.backlog()
+
+
+def test_a_listing_leaves_out_the_lanes_of_a_silent_node(
+    wide: Inbox,
+    cluster_servers: ClusterServers,
+    away: NodeServer,
+    figure: Callable[[str], None],
+) -> None:
+    """They are asked for together and never one by one: one timeout is waited out for all."""
+    dead = cluster_servers.lanes_of(away, LANES)
+    living = [lane for lane in range(LANES) if lane not in dead]
+    wide.accept(of_each_lane("A"))
+    os.kill(away.process.pid, signal.SIGSTOP)
+    noted, started = OutOfReach(LANES), time.monotonic()
+    found = InboxReader(wide.redis, LANES).partitions(noted)
+    figure(f"all partitions while a cluster node is silent: {time.monotonic() - started:.2f} s")
+    assert (noted.lanes, sorted(row.lane for row in found)) == (dead, living)
+    looked_into: list[int] = []
+    list(each_in_reach(wide.redis, range(LANES), looked_into.append, OutOfReach(LANES)))
+    assert looked_into == living
 
 
 def test_a_node_that_lost_its_scripts_is_told_them(
     wide: Inbox, cluster_servers: ClusterServers
 ) -> None:
     """A restarted or promoted node knows none; the others are not asked twice."""
-    wide.accept(_of_each_lane("A"))
+    wide.accept(of_each_lane("A"))
     with cluster_servers.owner_of(0).redis() as redis:
         redis.script_flush()
-    assert all(isinstance(answer, Receipt) for answer in wide.accept(_of_each_lane("B")).answers)
+    assert all(isinstance(answer, Receipt) for answer in wide.accept(of_each_lane("B")).answers)
     with cluster_servers.owner_of(0).redis() as redis:
         redis.script_flush()
     assert wide.claim(0, "owner", 0.0) is not None
@@ -167,7 +196,7 @@ def test_a_trade_is_safe_when_replicas_of_its_own_node_have_it(
         alone, pair = replicated_once.masters[1], replicated_once.masters[0]
         safe = replicated_once.lanes_of(pair, LANES)
         for trade_ids in ("A", "A"):  # a resend is as safe as what it resends
-            answers = inbox.accept(_of_each_lane(trade_ids)).answers
+            answers = inbox.accept(of_each_lane(trade_ids)).answers
             accepted = [n for n, answer in enumerate(answers) if isinstance(answer, Receipt)]
             assert accepted == safe
         with moving(replicated_once, safe[0], pair, alone):
@@ -176,7 +205,7 @@ def test_a_trade_is_safe_when_replicas_of_its_own_node_have_it(
         pipeline.set(lane_keys(safe[0]).bell, 1)  # by a map of before the move
         pipeline.wait(1, 100)
         assert pipeline.execute() == [True, 0]
-        answers = inbox.accept(_of_each_lane("B")).answers
+        answers = inbox.accept(of_each_lane("B")).answers
         accepted = [n for n, answer in enumerate(answers) if isinstance(answer, Receipt)]
         assert accepted == safe[1:]
 

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
+from urllib.parse import quote
 
 from redis import Redis
 from redis.exceptions import ConnectionError, TimeoutError
@@ -29,18 +30,39 @@ class SentinelServer(LocalServer):
 
     name = "redis-sentinel"
 
-    def __init__(self, folder: Path, master_port: int) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        master_port: int,
+        host: str = LOOPBACK,
+        password: str = "",
+        more: str = "",
+    ) -> None:
+        """Prepare a sentinel.
+
+        Args:
+            folder: of its configuration and log.
+            master_port: where it reaches the master.
+            host: where it listens itself.
+            password: that it and the other sentinels ask for; empty: none.
+            more: lines of its configuration.
+        """
         folder.mkdir(parents=True)
         self.port = free_port()
+        login = f":{quote(password, safe='')}@" if password else ""
+        self._url = f"redis://{login}{host}:{self.port}"
+        if password:
+            more += f'\nrequirepass "{password}"'
         self._configuration = folder / "sentinel.conf"
         self._configuration.write_text(
             f"""port {self.port}
-bind {LOOPBACK}
+bind {host}
 dir {folder}
 sentinel monitor {MASTER} {LOOPBACK} {master_port} {QUORUM}
 sentinel down-after-milliseconds {MASTER} {DOWN_AFTER_MS}
 sentinel failover-timeout {MASTER} 5000
 sentinel parallel-syncs {MASTER} {REPLICAS}
+{more}
 """
         )
         super().__init__(folder / "sentinel.log")
@@ -53,7 +75,7 @@ sentinel parallel-syncs {MASTER} {REPLICAS}
 
     def ask(self, *words: str) -> Any:
         """Ask it something."""
-        with connect_redis(f"redis://{LOOPBACK}:{self.port}", ANSWER_SECONDS) as redis:
+        with connect_redis(self._url, ANSWER_SECONDS) as redis:
             return redis.execute_command("SENTINEL", *words)
 
     def _answers(self) -> bool:

@@ -10,7 +10,7 @@ from litestar.response.base import ASGIResponse
 from tradecapture.api.bodies import BacklogBody, LaneBacklogBody
 from tradecapture.api.documentation import BACKLOG
 from tradecapture.api.service import service_of
-from tradecapture.inbox import InboxReader
+from tradecapture.inbox import InboxReader, OutOfReach
 from tradecapture.settings import Settings
 
 _encode = msgspec.json.Encoder().encode
@@ -18,13 +18,15 @@ _encode = msgspec.json.Encoder().encode
 
 @get("/backlog", operation_id="getBacklog", operation_class=BACKLOG)
 async def backlog(request: Request[Any, Any, Any]) -> ASGIResponse:
-    """Tell what waits in each lane and in all."""
+    """Tell what waits in each lane and in all, as far as lanes are in reach."""
     client = service_of(request).client
     body = await asyncio.to_thread(_body, client.inbox_reader, client.settings)
     return ASGIResponse(body=_encode(body))
 
 
 def _body(reader: InboxReader, settings: Settings) -> BacklogBody:
+    out_of_reach = OutOfReach(settings.lanes)
+    works = {work.lane: work for work in reader.work(settings, out_of_reach)}
     lanes = [
         LaneBacklogBody(
             lane=work.lane,
@@ -35,7 +37,9 @@ def _body(reader: InboxReader, settings: Settings) -> BacklogBody:
             waiting=counted.waiting,
             due_for_seconds=work.due_for_ms / 1000,
         )
-        for work, counted in zip(reader.work(settings), reader.backlog(), strict=True)
+        for counted in reader.backlog(out_of_reach)
+        # One of the two looks may have seen a lane and the other not.
+        if (work := works.get(counted.lane)) is not None
     ]
     return BacklogBody(
         claims_due=sum(lane.claims_due for lane in lanes),
@@ -45,4 +49,5 @@ def _body(reader: InboxReader, settings: Settings) -> BacklogBody:
         waiting=sum(lane.waiting for lane in lanes),
         due_for_seconds=max(lane.due_for_seconds for lane in lanes),
         lanes=lanes,
+        lanes_out_of_reach=out_of_reach.lanes,
     )

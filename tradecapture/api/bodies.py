@@ -30,6 +30,13 @@ TradesWaiting = Annotated[int, Meta(ge=0, description="accepted trades without a
 DueFor = Annotated[
     float, Meta(ge=0, description="how long the partition due longest has waited for a worker")
 ]
+LanesOutOfReach = Annotated[
+    Sequence[int],
+    Meta(
+        description="empty: this answer is complete. Otherwise nothing in it is of these lanes: "
+        "their node of a Redis Cluster is away, or they are just being moved to another"
+    ),
+]
 
 
 class FieldProblem(Struct, frozen=True):
@@ -153,7 +160,7 @@ class LaneBacklogBody(Struct, frozen=True, rename="camel"):
 
 
 class BacklogBody(Struct, frozen=True, rename="camel"):
-    """What waits in all lanes."""
+    """What waits in all lanes that are in reach."""
 
     claims_due: ClaimsDue
     partitions_due: PartitionsDue
@@ -161,7 +168,8 @@ class BacklogBody(Struct, frozen=True, rename="camel"):
     partitions_held: PartitionsHeld
     waiting: TradesWaiting
     due_for_seconds: DueFor
-    lanes: Sequence[LaneBacklogBody]
+    lanes: Annotated[Sequence[LaneBacklogBody], Meta(description="those in reach")]
+    lanes_out_of_reach: LanesOutOfReach
 
 
 class HealthStatus(StrEnum):

@@ -94,8 +94,11 @@ HEALTH = operation(
 BACKLOG = operation(
     "What waits, and how many partitions workers could capture at the same time",
     {
-        "200": answer("what waits now", "BacklogBody"),
-        **problems(_400="a header is not sound", _503="Redis is out of reach; ask again"),
+        "200": answer(
+            "what waits now, in the lanes that are in reach; `lanesOutOfReach` has the others",
+            "BacklogBody",
+        ),
+        **problems(_400="a header is not sound", _503="no lane is in reach; ask again"),
     },
     tag="management",
 )

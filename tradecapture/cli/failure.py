@@ -8,7 +8,7 @@ from kombu.exceptions import OperationalError as BrokerError
 from redis.exceptions import OutOfMemoryError, RedisError
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from tradecapture.inbox import LaneCountError
+from tradecapture.inbox import LaneCountError, LanesOutOfReachError
 from tradecapture.ledger import LedgerUnavailableError, SchemaError
 from tradecapture.local.server import LocalServerError
 from tradecapture.local.supervisor import SupervisorError
@@ -72,6 +72,14 @@ def _redis(error: Exception) -> str:
     )
 
 
+def _lanes(error: Exception) -> str:
+    return (
+        f"{_text(error)}. This needs all lanes: of the others alone it would be wrong. Accepted "
+        "trades stay in all of them and nothing was changed. `tradecapture doctor` names what is "
+        "away and its cure; then run the command again"
+    )
+
+
 def _memory(error: Exception) -> str:
     return (
         f"Redis is out of memory: {_text(error)}. Accepted trades stay in it. Let workers "
@@ -109,6 +117,7 @@ _EXPLANATIONS: Mapping[type[Exception], tuple[Callable[[Exception], str], int]] 
     LocalServerError: (str, UNREACHABLE),
     SupervisorError: (str, UNREACHABLE),
     OutOfMemoryError: (_memory, UNREACHABLE),
+    LanesOutOfReachError: (_lanes, UNREACHABLE),
     RedisError: (_redis, UNREACHABLE),
     BrokerError: (_broker, UNREACHABLE),
     SQLAlchemyError: (_database, UNREACHABLE),

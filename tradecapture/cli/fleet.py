@@ -89,7 +89,7 @@ class Fleet(Struct, frozen=True):
             connection.close()
 
     def _workers_answer(self) -> bool:
-        app = submitting_app(self.settings.broker, self.settings.sentinel_master)
+        app = submitting_app(self.settings.broker, self.settings.sentinels)
         try:
             answers = app.control.ping(timeout=PING_SECONDS, limit=self.workers)
         except (BrokerError, RedisError, OSError):

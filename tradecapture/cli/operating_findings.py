@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 
+from msgspec import structs
 from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
 from tradecapture.cli.finding import Finding, Level, judged
-from tradecapture.inbox import InboxPartition, InboxReader, LaneBacklog, connect_inboxes
+from tradecapture.inbox import InboxPartition, InboxReader, LaneBacklog, OutOfReach, connect_inboxes
 from tradecapture.ledger.engine import make_engine
 from tradecapture.ledger.operating_reader import SequenceGap
 from tradecapture.ledger.partition_pages import PartitionPages
@@ -18,19 +19,22 @@ NAMED = 3  # partitions that a finding names
 
 
 def examine_operating(settings: Settings) -> list[Finding]:
-    """Look at partitions and backlogs; nothing where a server is away, which others find."""
+    """Look at partitions and backlogs; nothing where a server is away, which others find.
+
+    Of a cluster they are those in reach; a finding says which lanes are not.
+    """
     engine, dialect = make_engine(
         settings.database_url, pool_size=1, timeout_seconds=settings.connect_seconds
     )
     try:
         with connect_inboxes(settings) as redis:
             # Not through an Inbox: doctor changes nothing, also where no lane count is recorded.
-            inbox = InboxReader(redis, settings.lanes)
-            lanes = inbox.backlog()
+            inbox, unseen = InboxReader(redis, settings.lanes), OutOfReach(settings.lanes)
+            lanes = inbox.backlog(unseen)
             fullest = max(lane.waiting for lane in lanes)
-            rows = inbox.partitions() if _is_near(fullest, settings.limit_partition) else []
-            newer = inbox.newer_heads(MOST_HELD)
-            held = inbox.keys_after("", MOST_HELD, only_held=True)
+            rows = inbox.partitions(unseen) if _is_near(fullest, settings.limit_partition) else []
+            newer = inbox.newer_heads(MOST_HELD, unseen)
+            held = inbox.keys_after("", MOST_HELD, only_held=True, out_of_reach=unseen)
             now_ms = inbox.now_ms()
         ledger = PartitionPages(engine, dialect)
         held += ledger.keys_after("", MOST_HELD, only_held=True)
@@ -39,12 +43,30 @@ def examine_operating(settings: Settings) -> list[Finding]:
         return []
     finally:
         engine.dispose()
-    return [
+    of_redis = [
         judge_held(sorted(set(held))[:MOST_HELD]),
         judge_newer(newer),
-        judge_gaps(gaps, now_ms, settings.sequence_timeout_seconds),
         judge_backlog(lanes, rows, settings),
     ]
+    gap = judge_gaps(gaps, now_ms, settings.sequence_timeout_seconds)
+    return [gap, *of_lanes_in_reach(of_redis, unseen)]
+
+
+def of_lanes_in_reach(found: Sequence[Finding], unseen: OutOfReach) -> list[Finding]:
+    """Return findings that say of which lanes they are, if these are not all. Pure."""
+    if not unseen.lanes:
+        return [*found]
+    warning = Finding(
+        Level.WARN,
+        "lanes out of reach",
+        f"{unseen}; what waits there, and what only Redis knows to be held, is in no finding",
+        "start the node that is away, or wait until the lane is moved",
+    )
+    partial = [
+        structs.replace(finding, message=f"as far as lanes are in reach: {finding.message}")
+        for finding in found
+    ]
+    return [warning, *partial]
 
 
 def judge_held(keys: Sequence[str]) -> Finding:

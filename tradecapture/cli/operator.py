@@ -42,7 +42,7 @@ def open_operator(settings: Settings) -> Iterator[Operator]:
             inbox = Inbox(redis, settings)
             inbox.check_lanes()
             check_schema(ledger.engine)
-            bell = Bell(submitting_app(settings.broker, settings.sentinel_master), inbox)
+            bell = Bell(submitting_app(settings.broker, settings.sentinels), inbox)
             inbox_reader = InboxReader(redis, settings.lanes)
             reader = PartitionPages(ledger.engine, ledger.dialect)
             patience = settings.lease_seconds

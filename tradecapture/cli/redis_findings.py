@@ -9,7 +9,7 @@ from redis import Redis
 from redis.exceptions import RedisError, ResponseError
 
 from tradecapture.cli.finding import Finding, Level, judged
-from tradecapture.cli.sentinel_findings import ask_replicas, judge_replicas
+from tradecapture.cli.sentinel_findings import ask_replicas, examine_sentinels, judge_replicas
 from tradecapture.inbox import Inbox, connect_inboxes
 from tradecapture.local.redis_server import OLDEST_VERSION
 from tradecapture.server_url import without_password
@@ -38,7 +38,8 @@ def examine_redis(settings: Settings) -> list[Finding]:
             replicas = ask_replicas(redis, settings)
     except RedisError as error:
         cure = "start it, or correct TRADECAPTURE_REDIS_URL; until then submissions get 503"
-        return [Finding(Level.FAIL, "Redis", f"{url} does not answer: {error}", cure)]
+        failed = Finding(Level.FAIL, "Redis", f"{url} does not answer: {error}", cure)
+        return [failed, *examine_sentinels(settings)]
     return [
         Finding(Level.OK, "Redis", f"{url} answers"),
         *judge_redis(facts, settings.lanes),

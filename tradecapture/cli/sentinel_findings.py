@@ -4,15 +4,29 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from redis import Redis
+from redis.exceptions import AuthenticationError, NoPermissionError, RedisError
 
 from tradecapture.cli.finding import Finding, Level, judged
 from tradecapture.cli.redis_config import read_config
-from tradecapture.inbox.sentinel import ask_sentinels
-from tradecapture.server_url import SENTINEL
+from tradecapture.inbox.sentinel_client import ask_sentinels
+from tradecapture.sentinel_url import is_sentinel
 from tradecapture.settings import Settings
 
 FEWEST_SENTINELS = 3  # with fewer, one that dies takes the majority with it
 NEEDED = "min-replicas-to-write"
+
+REFUSALS = (AuthenticationError, NoPermissionError)
+NAMES = (
+    f"run {FEWEST_SENTINELS} on hosts of their own and name all of them, so that there is "
+    "still a majority when one dies; TRADECAPTURE_SENTINEL_MASTER is the name in their "
+    "`sentinel monitor`"
+)
+LOGIN = (
+    "they refuse the login: TRADECAPTURE_SENTINEL_PASSWORD is the `requirepass` in their own "
+    "configuration, not the servers' password, which stands in the URL; with ACLs, "
+    "TRADECAPTURE_SENTINEL_USERNAME is a user who may `sentinel|masters` and "
+    "`sentinel|get-master-addr-by-name`"
+)
 
 
 class ReplicaFacts(NamedTuple):
@@ -21,7 +35,8 @@ class ReplicaFacts(NamedTuple):
     role: str  # 'master', or 'slave'
     online: int  # replicas that follow it now
     needed: int | None  # without so many it refuses writes; None: it does not let us read it
-    sentinels: Mapping[str, str | None]  # address -> the master it names; empty: none are used
+    # Address -> the master that it names, or why it does not; empty: none are used.
+    sentinels: Mapping[str, str | RedisError]
 
 
 def ask_replicas(redis: "Redis", settings: Settings) -> ReplicaFacts:
@@ -32,13 +47,18 @@ def ask_replicas(redis: "Redis", settings: Settings) -> ReplicaFacts:
     """
     told: dict[str, Any] = redis.info("replication")
     followers = [told.get(f"slave{n}", {}) for n in range(int(told.get("connected_slaves", 0)))]
-    behind_sentinels = settings.redis_url.startswith(SENTINEL)
     return ReplicaFacts(
         str(told["role"]),
         sum(follower.get("state") == "online" for follower in followers),
         _needed(redis),
-        ask_sentinels(settings.redis_url, settings.sentinel_master) if behind_sentinels else {},
+        _ask_sentinels(settings),
     )
+
+
+def examine_sentinels(settings: Settings) -> list[Finding]:
+    """Ask the sentinels that the URL names, and judge their answers; without any, no finding."""
+    named = _ask_sentinels(settings)
+    return [judge_sentinels(named)] if named else []
 
 
 def judge_replicas(facts: ReplicaFacts, safe: int) -> list[Finding]:
@@ -53,32 +73,28 @@ def judge_replicas(facts: ReplicaFacts, safe: int) -> list[Finding]:
         cure = "it refuses every write: name the master in TRADECAPTURE_REDIS_URL, or its sentinels"
         findings.append(Finding(Level.FAIL, "Redis role", facts.role, cure))
     if facts.sentinels:
-        findings.append(_judge_sentinels(facts.sentinels))
+        findings.append(judge_sentinels(facts.sentinels))
     if safe or facts.sentinels:
         findings += [_judge_safe(facts, safe), *_judge_needed(facts, safe)]
     return findings
 
 
-def _judge_sentinels(named: Mapping[str, str | None]) -> Finding:
-    silent = [address for address, master in named.items() if master is None]
+def judge_sentinels(named: Mapping[str, str | RedisError]) -> Finding:
+    """Judge what sentinels answered, by their addresses; FAIL where no one names a master. Pure."""
+    failed = {address: why for address, why in named.items() if isinstance(why, RedisError)}
+    refusing = [address for address, why in failed.items() if isinstance(why, REFUSALS)]
     unknowing = [address for address, master in named.items() if master == ""]
-    what = f"{len(named)} named, {len(named) - len(silent)} answer"
-    if silent:
-        what += f"; silent: {', '.join(silent)}"
+    what = f"{len(named)} named, {len(named) - len(failed)} answer"
+    if failed:
+        what += "".join(f"; {address}: {why}" for address, why in failed.items())
     if unknowing:
         what += f"; do not know the master's name: {', '.join(unknowing)}"
-    masters = {master for master in named.values() if master}
+    masters = {master for master in named.values() if isinstance(master, str) and master}
     if len(masters) > 1:
         what += f"; they name different masters: {', '.join(sorted(masters))}"
-    wrong = silent or unknowing or len(masters) > 1 or len(named) < FEWEST_SENTINELS
-    return judged(
-        "Redis sentinels",
-        what,
-        Level.WARN if wrong else None,
-        f"run {FEWEST_SENTINELS} on hosts of their own and name all of them, so that there is "
-        "still a majority when one dies; TRADECAPTURE_SENTINEL_MASTER is the name in their "
-        "`sentinel monitor`",
-    )
+    wrong = failed or unknowing or len(masters) > 1 or len(named) < FEWEST_SENTINELS
+    bad = Level.WARN if masters else Level.FAIL
+    return judged("Redis sentinels", what, bad if wrong else None, LOGIN if refusing else NAMES)
 
 
 def _judge_safe(facts: ReplicaFacts, safe: int) -> Finding:
@@ -113,6 +129,12 @@ def _judge_needed(facts: ReplicaFacts, safe: int) -> list[Finding]:
             "replicas: a master without them then refuses at once, also one that was cut off",
         )
     ]
+
+
+def _ask_sentinels(settings: Settings) -> Mapping[str, str | RedisError]:
+    if not is_sentinel(settings.redis_url):
+        return {}
+    return ask_sentinels(settings.redis_url, settings.sentinels)
 
 
 def _needed(redis: "Redis") -> int | None:

@@ -10,6 +10,7 @@ from tradecapture.bell import submitting_app
 from tradecapture.cli.finding import Finding, Level, judged
 from tradecapture.inbox.entry import OLDEST_FORMAT
 from tradecapture.release import RELEASE, SILENT_RELEASE
+from tradecapture.sentinel_url import is_sentinel
 from tradecapture.settings import Settings
 
 ANSWER_SECONDS = 1.0  # a worker that takes longer is too busy to be counted on
@@ -33,7 +34,7 @@ def ask_workers(settings: Settings, seconds: float = ANSWER_SECONDS) -> dict[str
         kombu.exceptions.OperationalError, redis.exceptions.RedisError, OSError: the broker does
             not answer.
     """
-    app = submitting_app(settings.broker, settings.sentinel_master)
+    app = submitting_app(settings.broker, settings.sentinels)
     with app.connection_for_write() as connection:
         # Celery itself would try for many seconds.
         connection.ensure_connection(max_retries=1)
@@ -47,6 +48,8 @@ def examine_workers(settings: Settings) -> tuple[list[Finding], int]:
         answers = ask_workers(settings)
     except (OperationalError, RedisError, OSError) as error:
         cure = "start it, or correct TRADECAPTURE_BROKER_URL"
+        if is_sentinel(settings.broker):
+            cure += " and TRADECAPTURE_SENTINEL_PASSWORD"
         return [Finding(Level.FAIL, "broker", f"does not answer: {error}", cure)], 0
     finding, processes = judge_workers(answers)
     return [finding, *judge_releases(releases_of(answers))], processes

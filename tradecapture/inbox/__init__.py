@@ -7,6 +7,7 @@ from tradecapture.inbox.connection import connect_inboxes, connect_redis
 from tradecapture.inbox.entry import Entry
 from tradecapture.inbox.hold import Hold, HoldKind
 from tradecapture.inbox.inbox import Inbox, LaneCountError
+from tradecapture.inbox.out_of_reach import LanesOutOfReachError, OutOfReach
 from tradecapture.inbox.partitions import InboxPartition, WaitingTrade
 from tradecapture.inbox.reader import InboxReader, SeenTrade
 from tradecapture.inbox.work import LaneWork
@@ -24,6 +25,8 @@ __all__ = [
     "LaneCountError",
     "LaneBacklog",
     "LaneWork",
+    "LanesOutOfReachError",
+    "OutOfReach",
     "SeenTrade",
     "Settlement",
     "WaitingTrade",

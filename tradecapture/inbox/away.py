@@ -18,7 +18,14 @@ AWAY_SECONDS = 1.0
 log = structlog.get_logger(__name__)
 
 
-class NodeAwayError(ConnectionError):
+class NodeError(ConnectionError):
+    """A node did not answer; the message names it."""
+
+    def __init__(self, node: str, why: object) -> None:
+        super().__init__(f"the Redis node {node} does not answer: {why}")
+
+
+class NodeAwayError(NodeError):
     """A node did not answer a moment ago; it was not asked again."""
 
 
@@ -60,7 +67,7 @@ class AwayNodes:
                 return False
             now = self._monotonic()
             if now < away.until:
-                raise NodeAwayError(f"the Redis node {node} does not answer: {away.why}")
+                raise NodeAwayError(node, away.why)
             # This caller looks; the others are told the same as before until it knows more.
             self._away[node] = away._replace(until=now + AWAY_SECONDS + self._timeout_seconds)
             return True

@@ -11,7 +11,8 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from tradecapture.inbox.keys import lane_keys
-from tradecapture.inbox.pipelined import each_answer, pipelined
+from tradecapture.inbox.out_of_reach import OutOfReach, in_reach
+from tradecapture.inbox.pipelined import each_answer
 
 # How old the count of all lanes may be. No script can see all lanes of a cluster, and four looks a
 # second cost nothing; at 30,000 trades/s the total limit is exceeded by 7,500, which it allows for.
@@ -42,13 +43,21 @@ class _Sample(NamedTuple):
     lanes: list[LaneBacklog]
 
 
-def read_backlog(redis: "Redis", lanes: int) -> list[LaneBacklog]:
+def read_backlog(
+    redis: "Redis", lanes: int, out_of_reach: OutOfReach | None = None
+) -> list[LaneBacklog]:
     """Return the backlog of each lane.
 
+    Args:
+        redis: with the inboxes.
+        lanes: how many there are.
+        out_of_reach: to note the lanes in that are left out; None: all are needed.
+
     Raises:
-        RedisError: Redis is out of reach.
+        RedisError: Redis, or a lane that is needed, is out of reach.
     """
-    return [_count(lane, counts) for lane, counts in enumerate(pipelined(redis, _counts(lanes)))]
+    answers = each_answer(redis, _counts(lanes))
+    return [_count(*seen) for seen in in_reach(range(lanes), answers, out_of_reach)]
 
 
 def _counts(lanes: int) -> list[tuple[str, ...]]:

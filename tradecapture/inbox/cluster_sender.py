@@ -20,7 +20,7 @@ from redis.exceptions import (
     TimeoutError,
 )
 
-from tradecapture.inbox.away import AwayNodes, NodeAwayError
+from tradecapture.inbox.away import AwayNodes, NodeAwayError, NodeError
 from tradecapture.inbox.cluster_map import ClusterMap
 from tradecapture.inbox.retrying import RETRIES, backoff
 
@@ -144,7 +144,8 @@ class ClusterSender:
             # Who waited out a timeout has waited long enough.
             if last or is_look or isinstance(error, TimeoutError):
                 self._away.note(name, error)
-            return [error] * len(commands)
+            # A timeout's own words do not say whose it was.
+            return [NodeError(name, error)] * len(commands)
         except RedisError as error:  # of a transaction
             return [error] * len(commands)
         self._away.clear(name)

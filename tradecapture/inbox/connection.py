@@ -5,28 +5,32 @@ from redis import Redis
 from tradecapture.inbox.cluster import ClusterRedis
 from tradecapture.inbox.retrying import retry
 from tradecapture.inbox.sentinel import connect_master
-from tradecapture.server_url import SENTINEL, is_cluster
+from tradecapture.sentinel_url import SentinelAccess, is_sentinel
+from tradecapture.server_url import is_cluster
 from tradecapture.settings import Settings
 
 
 def connect_inboxes(settings: Settings) -> "Redis":
     """Return a client of the Redis that holds the inboxes; it connects at first use."""
-    return connect_redis(settings.redis_url, settings.connect_seconds, settings.sentinel_master)
+    return connect_redis(settings.redis_url, settings.connect_seconds, settings.sentinels)
 
 
-def connect_redis(url: str, timeout_seconds: float, sentinel_master: str = "") -> "Redis":
+def connect_redis(
+    url: str, timeout_seconds: float, sentinels: SentinelAccess | None = None
+) -> "Redis":
     """Return a client; it connects at first use.
 
     Args:
-        url: redis://, rediss:// or unix://; sentinel:// or redis+cluster:// for several servers.
+        url: redis:// or unix://; sentinel:// or redis+cluster:// for several servers; rediss://,
+            sentinels:// or rediss+cluster:// over TLS.
         timeout_seconds: how long one connect or one reply may take. Without it a command on a
             dead connection waits for ever.
-        sentinel_master: the name that sentinels know the master by.
+        sentinels: what they are asked for, where the URL names some.
     """
     if is_cluster(url):
         return ClusterRedis(url, timeout_seconds)
-    if url.startswith(SENTINEL):
-        return connect_master(url, timeout_seconds, sentinel_master)
+    if is_sentinel(url):
+        return connect_master(url, timeout_seconds, sentinels or SentinelAccess())
     return Redis.from_url(
         url, socket_timeout=timeout_seconds, socket_connect_timeout=timeout_seconds, retry=retry()
     )

@@ -23,7 +23,7 @@ def refuse(
     """Return the refusal of a trade for which there is no room."""
     if full.scope == "partition":
         waiting, limit = full.partition_waiting, settings.limit_partition
-        rate = 0.0 if full.held else _share(backlog.rate(lane), full)
+        rate = 0.0 if full.held else partition_rate(backlog.rate(lane), full)
         code, where = RefusalCode.PARTITION_FULL, f"partition {submission.partition_key}"
         where += ", which is held" if full.held else ""
     elif full.scope == "lane":
@@ -42,8 +42,13 @@ def refuse(
     )
 
 
-def _share(lane_rate: float | None, full: Full) -> float | None:
-    """Return how fast the partition drains: its part of what waits in its lane leaves with it."""
+def partition_rate(lane_rate: float | None, full: Full) -> float | None:
+    """Return trades a second that leave a partition: its part of what waits in its lane.
+
+    Args:
+        lane_rate: trades a second that leave the lane; None: not known yet.
+        full: what waits in both.
+    """
     if lane_rate is None:
         return None
     return lane_rate * full.partition_waiting / max(full.partition_waiting, full.lane_waiting)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from heapq import nsmallest
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, NamedTuple, cast
 
 from redis import Redis
@@ -15,6 +15,7 @@ from tradecapture.inbox.entry import (
 )
 from tradecapture.inbox.hold import Hold
 from tradecapture.inbox.keys import lane_keys
+from tradecapture.inbox.out_of_reach import OutOfReach, each_in_reach
 from tradecapture.inbox.pipelined import pipelined
 
 # Partitions that are read at once. With each comes its oldest trade whole, and one of those may
@@ -126,41 +127,61 @@ def _waiting(partition: str, position: int, raw: bytes) -> WaitingTrade:
     )
 
 
-def newer_heads(redis: "Redis", lanes: int, limit: int) -> list[str]:
+def newer_heads(
+    redis: "Redis", lanes: int, limit: int, out_of_reach: OutOfReach | None = None
+) -> list[str]:
     """Return partitions whose oldest trade only a newer release can read.
 
     Args:
         redis: with the inboxes.
         lanes: how many there are.
         limit: of the partitions to look at in each lane; those that were due first.
+        out_of_reach: to note the lanes in that are left out; None: all are needed.
 
     Raises:
-        RedisError: Redis is out of reach.
+        RedisError: Redis, or a lane that is needed, is out of reach.
     """
-    found = list[str]()
-    for lane in range(lanes):
-        keys = lane_keys(lane)
+
+    def look(lane: int) -> list[str]:
+        keys, found = lane_keys(lane), list[str]()
         names = [name.decode() for name in cast(list[bytes], redis.zrange(keys.due, 0, limit - 1))]
         for start in range(0, len(names), READ_AT_ONCE):
             some = names[start : start + READ_AT_ONCE]
             heads = pipelined(redis, [("LINDEX", keys.inbox(name), 0) for name in some])
             found += [name for name, head in zip(some, heads, strict=True) if is_newer(head or b"")]
-    return found
+        return found
+
+    return [*chain.from_iterable(each_in_reach(redis, range(lanes), look, out_of_reach))]
 
 
 def keys_after(
-    redis: "Redis", lanes: int, after: str, limit: int, *, only_held: bool = False
+    redis: "Redis",
+    lanes: int,
+    after: str,
+    limit: int,
+    *,
+    only_held: bool = False,
+    out_of_reach: OutOfReach | None = None,
 ) -> list[str]:
     """Return the keys that follow a key, in order, at most so many of them.
 
     Memory is bounded by the limit, however many partitions there are; the time is not.
 
+    Args:
+        redis: with the inboxes.
+        lanes: how many there are.
+        after: the key; empty: from the first on.
+        limit: of the keys.
+        only_held: leave out those of partitions that are not held.
+        out_of_reach: to note the lanes in that are left out; None: all are needed.
+
     Raises:
-        RedisError: Redis is out of reach.
+        RedisError: Redis, or a lane that is needed, is out of reach.
     """
-    bound, found = after.encode(), list[bytes]()
-    for lane in range(lanes):
-        keys = lane_keys(lane)
+    bound = after.encode()
+
+    def look(lane: int) -> list[bytes]:
+        keys, found = lane_keys(lane), list[bytes]()
         looked_in, cursor = keys.held if only_held else keys.positions, 0
         while True:
             reply = redis.hscan(looked_in, cursor, count=SCAN_AT_ONCE)
@@ -168,5 +189,9 @@ def keys_after(
             # A scan may show a key twice.
             found = nsmallest(limit, {*found, *(name for name in names if name > bound)})
             if cursor == 0:
-                break
+                return found
+
+    found = list[bytes]()
+    for names in each_in_reach(redis, range(lanes), look, out_of_reach):
+        found = nsmallest(limit, [*found, *names])
     return [name.decode() for name in found]

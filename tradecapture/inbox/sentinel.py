@@ -2,24 +2,13 @@
 
 from typing import Any
 
-from redis import Redis
-from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
-from redis.retry import Retry
+from redis import Redis, SSLConnection
 from redis.sentinel import Sentinel, SentinelManagedConnection
 
 from tradecapture.inbox.retrying import retry
-from tradecapture.server_url import read_sentinel_url
-
-# A sentinel answers from memory. One that is dead must not keep a submitter waiting: the next one
-# is asked, and the one that answered is asked first from then on.
-ASK_SECONDS = 1.0
-# How a sentinel is asked; redis-py would ask a dead one eleven times, for five seconds.
-ASKING: dict[str, Any] = {
-    "socket_timeout": ASK_SECONDS,
-    "socket_connect_timeout": ASK_SECONDS,
-    "retry": Retry(NoBackoff(), 0),
-}
+from tradecapture.inbox.sentinel_client import ASKING, access_options, show_reasons
+from tradecapture.sentinel_url import SentinelAccess, read_sentinel_url
+from tradecapture.server_url import tls_options
 
 
 class MasterConnection(SentinelManagedConnection):
@@ -37,43 +26,34 @@ class MasterConnection(SentinelManagedConnection):
         super().send_packed_command(command, check_health)
 
 
-def connect_master(url: str, timeout_seconds: float, master: str) -> "Redis":
+class TlsMasterConnection(MasterConnection, SSLConnection):
+    """The same over TLS."""
+
+
+def connect_master(url: str, timeout_seconds: float, access: SentinelAccess) -> "Redis":
     """Return a client of whichever server is the master; it connects at first use.
 
     A connection that is lost, or whose server is a replica now, asks the sentinels again. While
-    they have no master, commands fail with `redis.sentinel.MasterNotFoundError`, a `RedisError`.
+    they have no master, or refuse the login, commands fail with
+    `redis.sentinel.MasterNotFoundError`, a `RedisError`.
 
     Args:
-        url: sentinel://, see `server_url.read_sentinel_url`.
+        url: sentinel:// or sentinels://, see `sentinel_url.read_sentinel_url`.
         timeout_seconds: how long one connect to the master, or one of its replies, may take.
-        master: the name that the sentinels know it by.
+        access: what the sentinels are asked for.
     """
-    address = read_sentinel_url(url)
-    master_client: Redis = Sentinel(address.sentinels, sentinel_kwargs=ASKING).master_for(
-        master,
-        connection_class=MasterConnection,
+    address, tls = read_sentinel_url(url), tls_options(url)
+    sentinels = Sentinel(address.sentinels, sentinel_kwargs=ASKING | access_options(url, access))
+    show_reasons(sentinels)
+    master: Redis = sentinels.master_for(
+        access.master,
+        connection_class=MasterConnection if tls is None else TlsMasterConnection,
         username=address.username,
         password=address.password,
         db=address.database,
         socket_timeout=timeout_seconds,
         socket_connect_timeout=timeout_seconds,
         retry=retry(),
+        **(tls or {}),
     )
-    return master_client
-
-
-def ask_sentinels(url: str, master: str) -> dict[str, str | None]:
-    """Return which master each sentinel of a URL names, by its address; None: it does not answer.
-
-    A sentinel that does not know the name at all says nothing: empty.
-    """
-    named: dict[str, str | None] = {}
-    for host, port in read_sentinel_url(url).sentinels:
-        with Redis(host, port, **ASKING) as sentinel:
-            try:
-                found = sentinel.execute_command("SENTINEL", "GET-MASTER-ADDR-BY-NAME", master)
-            except RedisError:
-                named[f"{host}:{port}"] = None
-                continue
-        named[f"{host}:{port}"] = b":".join(found).decode() if found else ""
-    return named
+    return master

@@ -5,6 +5,7 @@ from typing import NamedTuple
 from redis import Redis
 
 from tradecapture.inbox.keys import lane_keys
+from tradecapture.inbox.out_of_reach import OutOfReach, in_reach
 from tradecapture.inbox.scripts import Call, run_all
 from tradecapture.settings import Settings
 
@@ -25,11 +26,18 @@ class LaneWork(NamedTuple):
     claims: float  # full claims that what is due or claimed makes: the useful parallelism
 
 
-def read_work(redis: "Redis", settings: Settings) -> list[LaneWork]:
+def read_work(
+    redis: "Redis", settings: Settings, out_of_reach: OutOfReach | None = None
+) -> list[LaneWork]:
     """Return the work of each lane, in one round trip.
 
+    Args:
+        redis: with the inboxes.
+        settings: with the lanes, and how much a claim takes.
+        out_of_reach: to note the lanes in that are left out; None: all are needed.
+
     Raises:
-        RedisError: Redis is out of reach.
+        RedisError: Redis, or a lane that is needed, is out of reach.
     """
     calls = []
     for lane in range(settings.lanes):
@@ -37,11 +45,9 @@ def read_work(redis: "Redis", settings: Settings) -> list[LaneWork]:
         limits = (settings.batch_trades, settings.batch_partitions)
         arguments = (keys.prefix, MOST_LOOKED_INTO, *limits)
         calls.append(Call("work", (keys.due, keys.held, keys.tries), arguments))
-    replies = run_all(redis, calls)
-    work = []
-    for lane, reply in enumerate(replies):
-        if isinstance(reply, Exception):
-            raise reply
-        *counts, claims = reply
-        work.append(LaneWork._make([lane, *counts, float(claims)]))
-    return work
+    return [
+        LaneWork._make([lane, *counts, float(claims)])
+        for lane, (*counts, claims) in in_reach(
+            range(settings.lanes), run_all(redis, calls), out_of_reach
+        )
+    ]

@@ -1,14 +1,15 @@
 """Standings: how partitions stand, a page of them, or one from close by."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from heapq import nsmallest
 from typing import NamedTuple
 
-from tradecapture.inbox import InboxReader, WaitingTrade
+from tradecapture.inbox import InboxReader, OutOfReach, WaitingTrade
 from tradecapture.ledger import AuditRow, ExceptionRow
 from tradecapture.ledger.operating_reader import SequenceGap
 from tradecapture.ledger.partition_pages import PartitionPages
 from tradecapture.operations.standing import Standing, hold_of
+from tradecapture.routing import lane_of
 
 MOST_PARTITIONS = 1000  # a page, at most: bounds the memory of whoever asks
 MOST_WAITING = 100  # trades behind the head that are shown, at most; each is read whole
@@ -20,6 +21,7 @@ class Page(NamedTuple):
 
     standings: dict[str, Standing]
     last: str | None  # the key behind which the next page begins; None: there is none
+    lanes_out_of_reach: Sequence[int]  # whose partitions are left out
 
 
 class CloseLook(NamedTuple):
@@ -44,23 +46,30 @@ class Standings:
     def page(self, after: str, limit: int, *, held: bool | None = None) -> Page:
         """Return the partitions whose keys follow a key.
 
+        Those of lanes out of reach are left out, also where the ledger knows of them: what it
+        knows says nothing of what waits.
+
         Args:
             after: the key; empty: from the first partition on.
-            limit: how many to look at. A page has fewer where some are not as asked for.
+            limit: how many to look at. A page has fewer where some are not as asked for, or out
+                of reach.
             held: True: only those that are held; False: only those that are not.
         """
-        here = self._inbox.keys_after(after, limit + 1, only_held=held is True)
+        out_of_reach = OutOfReach(self._inbox.lanes)
+        here = self._inbox.keys_after(
+            after, limit + 1, only_held=held is True, out_of_reach=out_of_reach
+        )
         there = self._ledger.keys_after(after, limit + 1, only_held=held is True)
         keys = nsmallest(limit + 1, {*here, *there})
         last = keys[limit - 1] if len(keys) > limit else None
-        standings = self._some(keys[:limit])
+        standings = self._some(keys[:limit], out_of_reach)
         if held is not None:
             standings = {
                 key: standing
                 for key, standing in standings.items()
                 if (hold_of(standing) is not None) == held
             }
-        return Page(standings, last)
+        return Page(standings, last, out_of_reach.lanes)
 
     def one(self, partition: str) -> Standing:
         """Return how one partition stands."""
@@ -83,9 +92,14 @@ class Standings:
         """Return the time of Redis in milliseconds, by which ages are counted."""
         return self._inbox.now_ms()
 
-    def _some(self, partitions: Iterable[str]) -> dict[str, Standing]:
+    def _some(
+        self, partitions: Iterable[str], out_of_reach: OutOfReach | None = None
+    ) -> dict[str, Standing]:
         keys = list(partitions)
-        found, rows = self._inbox.some(keys), self._ledger.some(keys)
+        found = self._inbox.some(keys, out_of_reach)
+        if out_of_reach is not None:
+            keys = [key for key in keys if lane_of(key, self._inbox.lanes) not in out_of_reach]
+        rows = self._ledger.some(keys)
         standings = {}
         for key in keys:
             inbox = found.get(key)

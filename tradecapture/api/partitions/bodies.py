@@ -5,7 +5,7 @@ from typing import Annotated
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from tradecapture.api.bodies import Timestamp
+from tradecapture.api.bodies import LanesOutOfReach, Timestamp
 from tradecapture.inbox import HoldKind
 from tradecapture.ledger import Action
 from tradecapture.outcome import Outcome
@@ -43,6 +43,7 @@ class PartitionPageBody(Struct, frozen=True, rename="camel"):
 
     partitions: Sequence[PartitionBody]
     next_cursor: Annotated[str | None, Meta(description="of the next page; null: there is none")]
+    lanes_out_of_reach: LanesOutOfReach
 
 
 class WaitingBody(Struct, frozen=True, rename="camel"):

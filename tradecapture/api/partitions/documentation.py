@@ -38,14 +38,19 @@ _UNKNOWN = "no trade of this partition was ever accepted"
 PARTITION_PAGE = operation(
     "How partitions stand",
     {
-        "200": answer("a page of partitions, in the order of their keys", "PartitionPageBody"),
+        "200": answer(
+            "a page of partitions, in the order of their keys; `lanesOutOfReach` has the lanes "
+            "whose partitions are left out",
+            "PartitionPageBody",
+        ),
         **problems(_400="a parameter or a header is not sound", _503=UNREACHABLE),
     },
     [
         in_query("held", "only those that are held, or only those that are not", _TRUTH),
         in_query(
             "limit",
-            f"partitions a page; default {PAGE_SIZE}. With `held`, a page may have fewer",
+            f"partitions a page; default {PAGE_SIZE}. With `held`, or while lanes are out of "
+            "reach, a page may have fewer",
             Schema(type=OpenAPIType.INTEGER, minimum=1, maximum=MOST_PARTITIONS),
         ),
         in_query(

@@ -49,7 +49,7 @@ def _page(service: Service, after: str, limit: int, held: bool | None) -> Partit
     bodies = [
         partition_body(key, standing, lanes, now_ms) for key, standing in page.standings.items()
     ]
-    return PartitionPageBody(bodies, page.last)
+    return PartitionPageBody(bodies, page.last, page.lanes_out_of_reach)
 
 
 def _close_look(service: Service, key: str, waiting: int) -> PartitionCloseBody:

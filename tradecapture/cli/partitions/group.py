@@ -1,18 +1,22 @@
 """`tradecapture partitions`: how each partition stands; with a subcommand, what is done to one."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 from click.core import ParameterSource
 
 from tradecapture.cli.epilog import epilog
+from tradecapture.cli.failure import UNREACHABLE
 from tradecapture.cli.partitions.audit import audit
 from tradecapture.cli.partitions.deeds import DEEDS
 from tradecapture.cli.partitions.facts import inbox_facts
 from tradecapture.cli.partitions.gaps import gaps
 from tradecapture.cli.partitions.show import show
 from tradecapture.cli.place import REDIS, data_option, locate, open_inbox
-from tradecapture.cli.screen import age, json_option, output, show_json, table
+from tradecapture.cli.screen import age, json_option, output, remarks, show_json, table
+from tradecapture.inbox import InboxPartition, OutOfReach
 from tradecapture.partition import is_partition_key
 
 
@@ -40,6 +44,8 @@ class PartitionGroup(click.Group):
         "tradecapture partitions show PB00042_EQSWAP-NY_US0378331005",
         "tradecapture partitions pause PB00042_EQSWAP-NY_US0378331005 --why 'wrong prices'",
         "tradecapture partitions gaps",
+        codes="0 done; 2 wrong use; 3 a server out of reach, or one of a cluster's nodes: shown "
+        "are the partitions of the others",
     ),
 )
 @json_option
@@ -49,15 +55,39 @@ def partitions(context: click.Context, as_json: bool, data: Path) -> None:
     """Show how all partitions stand; or show, pause, resume, retry, skip or release one.
 
     A KEY is account_book_security, with ~1 for an underscore and ~0 for a tilde inside an id.
+
+    While lanes of a Redis Cluster are out of reach, the partitions of the others are shown; which
+    are missing and why stands on standard error, and --json gives an object instead of a list.
     """
     if context.invoked_subcommand is not None:
         _check_no_options(context)
         return
     with open_inbox(locate(data, REDIS)) as inbox:
-        rows, now_ms = inbox.partitions(), inbox.now_ms()
+        out_of_reach = OutOfReach(inbox.lanes)
+        rows, now_ms = inbox.partitions(out_of_reach), inbox.now_ms()
     if as_json:
-        show_json([inbox_facts(row, now_ms) for row in rows])
-        return
+        _show_json([inbox_facts(row, now_ms) for row in rows], out_of_reach)
+    else:
+        _show(rows, now_ms)
+    if out_of_reach.lanes:
+        remarks().print(f"{out_of_reach}; their partitions are not listed", soft_wrap=True)
+        raise SystemExit(UNREACHABLE)
+
+
+def _show_json(rows: Sequence[dict[str, Any]], out_of_reach: OutOfReach) -> None:
+    # A list is the whole. What takes it for that must not be able to read a part of it so.
+    show_json(
+        {
+            "lanesOutOfReach": out_of_reach.lanes,
+            "why": str(out_of_reach),
+            "partitions": rows,
+        }
+        if out_of_reach.lanes
+        else rows
+    )
+
+
+def _show(rows: Sequence[InboxPartition], now_ms: int) -> None:
     columns = ("partition", "lane #", "accepted #", "waiting #", "oldest", "owner", "lease", "held")
     shown = [
         (
