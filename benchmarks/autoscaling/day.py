@@ -19,6 +19,11 @@ class Stream(NamedTuple):
     partitions: int
     rate: Rate
 
+    def part(self, share: float) -> "Stream":
+        """Return what falls on so large a share of its partitions."""
+        rate = self.rate
+        return Stream(round(self.partitions * share), lambda second: share * rate(second))
+
 
 def is_burst(second: int) -> bool:
     """Tell whether it is 15 to 17 h somewhere."""

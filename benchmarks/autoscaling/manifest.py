@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import yaml
 
 from benchmarks.autoscaling.autoscaler import Policy, Rules
+from tradecapture.settings import Settings
 
 RENDERED = Path(__file__).parents[2] / "deploy" / "kubernetes" / "rendered"
 
@@ -16,6 +17,7 @@ class Deployed(NamedTuple):
     claims: Policy  # KEDA's, by claims due
     cpu: Policy  # by processors
     concurrency: int  # processes a worker
+    settings: Settings
 
 
 def read_deployed() -> Deployed:
@@ -44,7 +46,10 @@ def read_deployed() -> Deployed:
         Rules.of(autoscaler["behavior"]["scaleDown"]),
     )
     (option,) = [text for text in container["command"] if text.startswith("--concurrency=")]
-    return Deployed(claims, cpu, int(option.removeprefix("--concurrency=")))
+    # kustomize puts a hash of the content behind the name.
+    environment = _named("production", "ConfigMap", "settings-")["data"]
+    concurrency = int(option.removeprefix("--concurrency="))
+    return Deployed(claims, cpu, concurrency, Settings.from_environment(environment))
 
 
 def _named(rendered: str, kind: str, name: str) -> dict[str, Any]:
@@ -52,7 +57,7 @@ def _named(rendered: str, kind: str, name: str) -> dict[str, Any]:
     (found,) = [
         manifest
         for manifest in yaml.safe_load_all(text)
-        if manifest["kind"] == kind and manifest["metadata"]["name"] == name
+        if manifest["kind"] == kind and manifest["metadata"]["name"].startswith(name)
     ]
     return dict(found)
 

@@ -5,15 +5,15 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from benchmarks.autoscaling.autoscaler import SYNC_SECONDS, Autoscaler, Policy
-from benchmarks.autoscaling.costs import Costs
+from benchmarks.autoscaling.costs import IDLE_CPU
 from benchmarks.autoscaling.day import DAY_SECONDS, Stream
 from benchmarks.autoscaling.fleet import Fleet
+from tradecapture.settings import Settings
 
 # From the decision until a pod captures: scheduling, the image from the node's cache, the start of
 # Python, the first beat. A node that must be made first takes minutes more.
 START_SECONDS = 30
 METRICS_SECONDS = 30  # how old a reading of processors is: kubelet's and the metrics server's time
-MOST_WAITING = 100_000  # in a partition: TRADECAPTURE_LIMIT_PARTITION
 
 Metric = Callable[[Fleet, Sequence[float]], float]  # the fleet, processors used each second
 
@@ -43,8 +43,10 @@ class Outcome(NamedTuple):
     """What a day was like."""
 
     pods: list[int]  # there, each second
-    waiting: list[float]  # trades, each second
-    waits: list[tuple[float, float]]  # seconds, and how many trades waited so long
+    waiting: list[float]  # trades in Redis, each second
+    kept: list[float]  # trades that clients have to send again, each second
+    refused: float  # trades; each time counts
+    waits: list[tuple[float, float]]  # seconds from first sending, and trades that waited so long
     changes: int  # of the number of pods wanted
     turns: int  # changes in the other direction than the one before
 
@@ -73,14 +75,14 @@ def simulate(
     policy: Policy,
     metric: Metric,
     concurrency: int,
-    costs: Costs,
+    settings: Settings,
     during: range = range(DAY_SECONDS),
 ) -> Outcome:
     """Let a day pass, or a part of it."""
-    fleet = Fleet(streams, costs, MOST_WAITING)
+    fleet = Fleet(streams, settings)
     autoscaler = Autoscaler(policy, policy.least)
     ready, starting = policy.least, list[int]()  # seconds at which pods will be ready
-    pods, waiting, used = list[int](), list[float](), list[float]()
+    pods, waiting, kept, used = list[int](), list[float](), list[float](), list[float]()
     directions = list[int]()
     for second in during:
         if second % SYNC_SECONDS == 0 and used:
@@ -98,9 +100,10 @@ def simulate(
         ready += sum(1 for at in starting if at <= second)
         starting = [at for at in starting if at > second]
         busy = fleet.pass_second(second, ready * concurrency)
-        used.append(busy + ready * costs.idle_cpu)
+        used.append(busy + ready * IDLE_CPU)
         pods.append(ready + len(starting))
         waiting.append(fleet.waiting)
-    waits = [wait for queue in fleet.queues for wait in queue.waits()]
+        kept.append(fleet.kept)
     turns = sum(1 for before, after in pairwise(directions) if before != after)
-    return Outcome(pods, waiting, waits, len(directions), turns)
+    waits = fleet.waits(during.stop)
+    return Outcome(pods, waiting, kept, fleet.refused, waits, len(directions), turns)

@@ -29,6 +29,15 @@ class Costs(NamedTuple):
     ledger_bytes: Line  # of the trades and their indexes
     log_bytes: Line  # of PostgreSQL's write-ahead log
 
+    def batch_seconds(self, trades: float, delay_seconds: float) -> float:
+        """Return how long one process is at a batch of so many trades.
+
+        Args:
+            trades: in the batch.
+            delay_seconds: of each answer of the database.
+        """
+        return self.seconds.of(trades) + self.answers.of(trades) * delay_seconds
+
     def cpu(self, trades: float) -> float:
         """Return the seconds of CPU, of all processes, that a batch of so many trades takes."""
         lines = (self.worker, self.redis, self.postgresql, self.proxy)

@@ -31,7 +31,7 @@ def parts(costs: Costs, footprint: Footprint, idempotency_seconds: float) -> lis
     batch = DEFAULT_BATCH
     mean = TRADES_A_DAY / DAY_SECONDS
     burst = BURST * mean
-    seconds = costs.seconds.of(batch) + costs.answers.of(batch) * DELAY_SECONDS
+    seconds = costs.batch_seconds(batch, DELAY_SECONDS)
     redis = (costs.redis.of(batch) / batch) + footprint.accept_redis_seconds
     database = costs.postgresql.of(batch) / batch
     redis_network = costs.redis_bytes.of(batch) / batch
@@ -90,7 +90,7 @@ def facts(costs: Costs, footprint: Footprint, pool_size: int) -> list[tuple[str,
     batch = DEFAULT_BATCH
     mean = TRADES_A_DAY / DAY_SECONDS
     burst = BURST * mean
-    seconds = costs.seconds.of(batch) + costs.answers.of(batch) * DELAY_SECONDS
+    seconds = costs.batch_seconds(batch, DELAY_SECONDS)
     processes = burst * seconds / batch
     found = {
         "mean, trades/s": mean,

@@ -5,19 +5,27 @@ from dataclasses import replace
 import pytest
 
 from benchmarks.autoscaling.autoscaler import SYNC_SECONDS, Autoscaler, Policy
-from benchmarks.autoscaling.cases import FEW, HOT, PARTITIONS, Way, run, ways
-from benchmarks.autoscaling.costs import MEASURED
-from benchmarks.autoscaling.day import DAY_SECONDS, HOUR_SECONDS, Stream, is_burst, seeds_rate
-from benchmarks.autoscaling.fleet import Queue
+from benchmarks.autoscaling.cases import (
+    BURST,
+    FEW,
+    HOT,
+    PARTITIONS,
+    Way,
+    run,
+    starts,
+    ways,
+    without_limits,
+)
+from benchmarks.autoscaling.costs import costs_of
+from benchmarks.autoscaling.day import DAY_SECONDS, HOUR_SECONDS, is_burst, seeds_rate
 from benchmarks.autoscaling.manifest import Deployed, read_deployed
-from benchmarks.autoscaling.simulation import MOST_WAITING, Outcome
+from benchmarks.autoscaling.simulation import Outcome
 from tests.builders import submissions
 from tests.kubernetes.manifests import of_kind
 from tradecapture.inbox import Inbox, InboxReader
 from tradecapture.settings import Settings
 
-# The burst of Asia, 7 to 9 h UTC, with what is before and after it.
-BURST = range(int(6.75 * HOUR_SECONDS), 10 * HOUR_SECONDS)
+IN_BURST = range(BURST.start, 8 * HOUR_SECONDS)  # a fleet that grows has grown by its end
 HOT_HOUR = range(int(9.5 * HOUR_SECONDS), int(11.5 * HOUR_SECONDS))
 CLAIMS, BY_PARTITIONS, BY_QUEUE, BY_CPU = (
     "claims due (KEDA)",
@@ -54,6 +62,12 @@ def test_what_is_simulated_is_what_is_deployed(deployed: Deployed) -> None:
     assert str(policy.target) == metadata["targetValue"]
     behaviour = scaled["advanced"]["horizontalPodAutoscalerConfig"]["behavior"]
     assert policy.down.policies == behaviour["scaleDown"]["policies"]
+    (settings,) = [
+        manifest["data"]
+        for name, manifest in of_kind("production", "ConfigMap").items()
+        if name.startswith("settings-")
+    ]
+    assert str(deployed.settings.lanes) == settings["TRADECAPTURE_LANES"]
 
 
 def test_the_day_has_its_bursts() -> None:
@@ -78,6 +92,23 @@ def test_a_large_burst_is_absorbed(burst: Outcome) -> None:
     assert burst.waiting[-1] < 20_000  # what is in hand, and no queue
 
 
+def test_refusing_costs_little(burst: Outcome, deployed: Deployed) -> None:
+    """Workers never run out of work, so that as many trades are late as without any limit."""
+    assert burst.refused > 0
+    assert max(burst.waiting) <= deployed.settings.limit_total
+    free = run("large", way(deployed, CLAIMS), without_limits(deployed), BURST)
+    assert (free.refused, max(free.kept)) == (0, 0)
+    assert burst.late(1.0) == pytest.approx(free.late(1.0))
+    assert free.wait_seconds(1.0) <= burst.wait_seconds(1.0) < 1.5 * free.wait_seconds(1.0)
+
+
+def test_five_pods_before_a_burst_spare_all_waits(deployed: Deployed) -> None:
+    """They capture what comes; with the two that are deployed, clients are sent away."""
+    by_least = starts(way(deployed, CLAIMS), deployed)
+    assert by_least[deployed.claims.least].refused > 0
+    assert (by_least[5].refused, by_least[5].late(1.0)) == (0, 0)
+
+
 def test_the_fleet_does_not_flap(burst: Outcome, deployed: Deployed) -> None:
     """It grows once and shrinks once in a burst, one pod a minute, back to the least."""
     assert burst.turns == 1
@@ -86,7 +117,7 @@ def test_the_fleet_does_not_flap(burst: Outcome, deployed: Deployed) -> None:
 
 def test_a_hot_partition_alone_does_not_scale_the_fleet(deployed: Deployed) -> None:
     """One worker at a time may capture it: more pods would find nothing to do."""
-    assert MEASURED.most_per_second < HOT
+    assert costs_of(deployed.settings).most_per_second < HOT
     outcome = run("hot", way(deployed, CLAIMS), deployed, HOT_HOUR)
     assert max(outcome.waiting) > 90_000
     assert set(outcome.pods) == {deployed.claims.least}
@@ -100,7 +131,7 @@ def test_few_deep_partitions_scale_the_fleet(deployed: Deployed) -> None:
     outcome = run("few", way(deployed, CLAIMS), deployed, BURST)
     assert outcome.wait_seconds(1.0) < 60
     assert FEW < PARTITIONS / 10
-    by_partitions = run("few", way(deployed, BY_PARTITIONS), deployed, BURST)
+    by_partitions = run("few", way(deployed, BY_PARTITIONS), deployed, IN_BURST)
     assert max(by_partitions.pods) == deployed.claims.least
     assert by_partitions.wait_seconds(0.99) > 600
 
@@ -110,18 +141,13 @@ def test_without_keda_the_fleet_follows_the_burst_later(deployed: Deployed, burs
     outcome = run("large", way(deployed, BY_CPU), deployed, BURST)
     assert max(outcome.pods) > deployed.cpu.least
     assert 60 > outcome.wait_seconds(1.0) > burst.wait_seconds(1.0)
-    saturated = deployed.concurrency * MEASURED.most_per_second * MEASURED.trade_cpu_seconds
+    costs = costs_of(deployed.settings)
+    saturated = costs.cpu_seconds(
+        deployed.concurrency * costs.most_per_second, deployed.concurrency
+    )
     assert deployed.cpu.target < saturated
     unreachable = Way(way(deployed, BY_CPU).metric, replace(deployed.cpu, target=0.7))
-    assert max(run("large", unreachable, deployed, BURST).pods) == deployed.cpu.least
-
-
-def test_every_trade_that_arrived_is_captured_or_waits() -> None:
-    """The simulation loses none, whatever the fleet."""
-    queue = Queue(Stream(10, seeds_rate(500)), MEASURED, MOST_WAITING * 10)
-    for second in range(BURST.start, BURST.start + HOUR_SECONDS):
-        queue.pass_second(second, 3)
-        assert queue.arrived[-1] == pytest.approx(queue.captured[-1] + queue.waiting)
+    assert max(run("large", unreachable, deployed, IN_BURST).pods) == deployed.cpu.least
 
 
 @pytest.mark.parametrize(("partitions", "depth"), [(1, 300), (40, 1), (3, 150), (30, 7)])
@@ -129,8 +155,8 @@ def test_the_simulation_counts_claims_as_the_inbox_does(
     inbox: Inbox, partitions: int, depth: int
 ) -> None:
     """The same partitions, as deep, in Redis and in the simulation."""
-    costs = MEASURED._replace(batch_trades=100, batch_partitions=20)
     limits = Settings(lanes=1, batch_trades=100, batch_partitions=20)
+    costs = costs_of(limits)
     for number in range(partitions):
         inbox.accept(submissions(depth, f"B{number}"))
     (work,) = InboxReader(inbox.redis, 1).work(limits)
