@@ -61,7 +61,7 @@ def test_twenty_kills_lose_double_and_reorder_nothing(
         for moment, kind in zip(moments, cycle(KINDS), strict=False):
             _wait_for_captured(client, moment, claims)
             time.sleep(random.uniform(0, LARGEST_PAUSE_SECONDS))
-            worker = random.choice([worker for worker in workers if _pool(worker)])
+            worker = random.choice(_with_pools(workers))
             killed_at = time.monotonic()
             dead, left = _kill(worker, kind, random)
             log.fault(f"kill {kind}", worker.name)
@@ -100,6 +100,18 @@ def _kill(
         case KillKind.MACHINE:
             worker.kill()
             return [child.pid for child in children], []
+
+
+def _with_pools(workers: list[LocalWorker]) -> list[LocalWorker]:
+    """Return the workers that have started; orphans may go on while none has, so wait for one."""
+    started = list[LocalWorker]()
+
+    def any_started() -> bool:
+        started[:] = [worker for worker in workers if _pool(worker)]
+        return bool(started)
+
+    wait_for("a worker has a pool", any_started)
+    return started
 
 
 def _pool(worker: LocalWorker) -> list[psutil.Process]:
