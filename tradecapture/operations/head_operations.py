@@ -44,9 +44,7 @@ class HeadOperations:
         return self._do_with(claim, request, standing, dry_run)
 
     def _do_with(self, claim: Claim, request: Request, standing: Standing, dry_run: bool) -> Deed:
-        deed: Deed | None = None  # None: no trade is known to be at fault
         settlement: tuple[int, int] | tuple[()] = ()
-        kept = True
         try:
             with self._hands.keeping(claim):
                 deed = self._written(claim, request, standing, dry_run)
