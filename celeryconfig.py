@@ -8,11 +8,10 @@ import os
 
 from kombu.entity import Queue
 
-from tradecapture.rabbitmq import HEARTBEAT_SECONDS, amqp_options, is_amqp
-from tradecapture.routing import SUBMIT_QUEUE, SUBMIT_TASK, queue_of
-from tradecapture.sentinel_broker import sentinel_options
-from tradecapture.sentinel_url import for_celery, is_sentinel
-from tradecapture.server_url import tls_options
+from tradecapture.capture.messages import SUBMIT_QUEUE, SUBMIT_TASK, queue_of
+from tradecapture.connections.brokers.rabbitmq import HEARTBEAT_SECONDS, amqp_options, is_amqp
+from tradecapture.connections.brokers.sentinel import sentinel_options
+from tradecapture.connections.urls import for_celery, is_sentinel, tls_options
 from tradecapture.settings import Settings
 
 _settings = Settings.from_environment(os.environ)

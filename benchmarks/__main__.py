@@ -10,10 +10,10 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import ways
-from benchmarks.measurement import Measurement, Scene
-from tradecapture.local.postgresql_server import PostgresqlServer
-from tradecapture.local.redis_server import RedisServer
+from benchmarks.capture import variants as ways
+from benchmarks.capture.measurement import Measurement, Scene
+from tradecapture.local.servers.postgresql_server import PostgresqlServer
+from tradecapture.local.servers.redis_server import RedisServer
 
 MANY = 1000  # partitions
 

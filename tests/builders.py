@@ -5,10 +5,10 @@ from datetime import UTC, date, datetime
 from itertools import groupby
 from typing import Any
 
-from tradecapture.document import Document, encode
 from tradecapture.inbox import Claim, ClaimedPartition, Entry
-from tradecapture.partition import partition_key
-from tradecapture.submission import Submission, read_submission
+from tradecapture.trades.document import Document, encode
+from tradecapture.trades.partition import partition_key
+from tradecapture.trades.submission import Submission, read_submission
 
 # In the past of whoever runs the tests, so that the client takes these trades too.
 TODAY = date(2025, 1, 15)

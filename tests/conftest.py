@@ -18,9 +18,9 @@ from tests.tds import TdsServer
 from tradecapture.inbox import Inbox, connect_redis
 from tradecapture.ledger import upgrade
 from tradecapture.ledger.engine import make_engine
-from tradecapture.ledger.tables import metadata
-from tradecapture.local.postgresql_server import PostgresqlServer
-from tradecapture.local.redis_server import RedisServer
+from tradecapture.ledger.schema.tables import metadata
+from tradecapture.local.servers.postgresql_server import PostgresqlServer
+from tradecapture.local.servers.redis_server import RedisServer
 from tradecapture.logs import configure_logs
 from tradecapture.settings import Settings
 

@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from tests.builders import trade
-from tradecapture.validation import VALUE_DECIMALS, VALUE_DIGITS
+from tradecapture.trades.validation import VALUE_DECIMALS, VALUE_DIGITS
 
 # As msgspec decodes JSON here: numbers with a point or an exponent are decimals.
 json_numbers = st.integers() | st.decimals(allow_nan=False, allow_infinity=False)

@@ -13,11 +13,11 @@ from tests.builders import PARTITION, broken, trade, trade_json
 from tests.capture.worker import Worker
 from tests.inbox.looking import KEYS
 from tradecapture import Client, Receipt, Refusal, RefusalCode, Settings, TradeState
+from tradecapture.capture.messages import queue_of
 from tradecapture.inbox import LaneCountError
-from tradecapture.local.ports import free_port
-from tradecapture.local.redis_server import RedisServer
-from tradecapture.receipt import job_id_of
-from tradecapture.routing import queue_of
+from tradecapture.local.servers.ports import free_port
+from tradecapture.local.servers.redis_server import RedisServer
+from tradecapture.trades.receipt import job_id_of
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tests.builders import lot, trade
 from tests.strategies import exact_values, json_values
-from tradecapture.document import (
+from tradecapture.trades.document import (
     NESTING_LEVELS,
     Document,
     decode,

@@ -10,13 +10,13 @@ from typing import Any
 import msgspec
 import pytest
 
-from tradecapture.desk import partitions
-from tradecapture.document import Document, decode, encode
-from tradecapture.faults import FAULTS, Fault
-from tradecapture.generate import RESEND_WINDOW, Mix, generate
-from tradecapture.isin import has_right_check_digit, looks_like_isin
-from tradecapture.partition import split_partition_key
-from tradecapture.submission import Invalid, Submission, read_submission
+from tradecapture.local.samples.invalid import FAULTS, Fault
+from tradecapture.local.samples.partitions import partitions
+from tradecapture.local.samples.trades import RESEND_WINDOW, Mix, generate
+from tradecapture.trades.document import Document, decode, encode
+from tradecapture.trades.isin import has_right_check_digit, looks_like_isin
+from tradecapture.trades.partition import split_partition_key
+from tradecapture.trades.submission import Invalid, Submission, read_submission
 
 TODAY = date(2026, 1, 15)
 MIX = Mix(3000, 7, partitions=50, resends=0.05, invalid=0.04, today=TODAY)

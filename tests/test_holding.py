@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.strategies import exact_values
-from tradecapture.holding import Holding, Tally, decode_sums, encode_sums, unit_of
-from tradecapture.trade import Measure, PriceQuantity, TradeLot, Unit
+from tradecapture.trades.holding import Holding, Tally, decode_sums, encode_sums, unit_of
+from tradecapture.trades.trade import Measure, PriceQuantity, TradeLot, Unit
 
 DAY = date(2026, 1, 15)
 

@@ -1,4 +1,4 @@
-"""Imports point one way: trade <- routing <- inbox, ledger <- capture <- workers."""
+"""Imports point one way, from the command line down to the trade."""
 
 import ast
 from collections.abc import Iterator
@@ -14,62 +14,60 @@ MODULES = sorted(
     if "migrations" not in path.parts
 )
 
-# Which floor a module of tradecapture stands on; it imports from its own floor and below.
+# The floors, from the lowest: a module imports from its own floor and the ones below.
 FLOORS = (
-    (
-        "trade",
-        "length",
-        "shape",
-        "isin",
-        "partition",
-        "outcome",
-        "rabbitmq",
-        "release",
-        "sentinel_url",
-        "server_url",
-        "settings",
-        "logs",
-        "document",
-    ),
-    ("validation", "holding", "routing"),
-    ("submission", "receipt"),
+    ("trades", "connections", "version", "logs"),
+    ("settings",),
     ("inbox",),
     ("ledger",),
-    ("bell", "sentinel_broker", "status", "reconciliation", "renewal"),
-    ("capture", "client", "operations"),
+    ("capture", "doctor"),
+    ("client",),
+    ("operations",),
+    ("api", "local"),
+    ("cli",),
 )
 FLOOR_OF = {name: floor for floor, names in enumerate(FLOORS) for name in names}
+WORKERS_FLOOR = FLOOR_OF["api"]  # `workers` is a package beside `tradecapture`
+TOP_FLOOR = len(FLOORS)  # `tradecapture` itself: it exports the public names
+
+# Packages that import nothing else of the product, so that they are understood by themselves.
+SELF_CONTAINED = ("trades", "connections")
 
 # Libraries that belong to one place, and who else may import them, for a reason.
 ONLY_IN = {
     "sqlalchemy": {
         "tradecapture/ledger": "the database",
+        "tradecapture/operations/transactions.py": "an operator's transactions",
         "workers/process.py": "a database that is not up yet is no reason not to start",
         "tradecapture/client.py": "a conflict is explained as far as the database answers",
+        "tradecapture/capture": "a trade's status is asked for until the database answers",
+        "tradecapture/doctor": "an unreachable database is a finding",
         "tradecapture/api": "an unreachable database becomes a 503",
         "tradecapture/cli": "an unreachable database becomes a sentence, not a traceback",
-        "tradecapture/local/postgresql_server.py": "the URL of the server that it starts",
+        "tradecapture/local/fleet": "a fleet waits for its database",
+        "tradecapture/local/servers/postgresql_server.py": "the URL of the server that it starts",
     },
-    "alembic": {"tradecapture/ledger": "the schema"},
+    "alembic": {"tradecapture/ledger/schema": "the schema"},
     "pymssql": {"tradecapture/ledger/dialects/mssql": "the driver"},
     "psycopg": {
         "tradecapture/ledger/dialects/postgresql.py": "the driver",
-        "tradecapture/local/postgresql_server.py": "asks whether the server is ready",
+        "tradecapture/local/servers/postgresql_server.py": "asks whether the server is ready",
     },
     "celery": {
-        "tradecapture/bell.py": "rings by sending a task",
+        "tradecapture/connections/brokers": "Celery's transports and the app that sends",
+        "tradecapture/capture/bell.py": "rings by sending a task",
+        "tradecapture/doctor": "asks the workers for their settings",
         "workers": "the fleet",
-        "tradecapture/cli": "doctor asks the workers for their settings",
     },
     "kombu": {
-        "tradecapture/bell.py": "the errors of a broker",
-        "workers/broker.py": "the transport to it",
-        "tradecapture/rabbitmq.py": "the transport to RabbitMQ",
-        "tradecapture/sentinel_broker.py": "the transport to Redis behind Sentinel",
+        "tradecapture/connections/brokers": "Celery's transports",
+        "tradecapture/capture/bell.py": "the errors of a broker",
+        "tradecapture/doctor": "asks the broker whether it is there",
+        "tradecapture/local/fleet/programs.py": "a fleet waits for its broker",
+        "tradecapture/cli/errors.py": "a broker that is away becomes a sentence",
         "celeryconfig.py": "the queues",
-        "tradecapture/cli": "doctor asks the broker whether it is there",
     },
-    "amqp": {"tradecapture/rabbitmq.py": "the driver"},
+    "amqp": {"tradecapture/connections/brokers": "the driver"},
     "tenacity": {"tradecapture/ledger/ledger.py": "the retry round the transaction"},
     "tradecapture.inbox.scripts": {"tradecapture/inbox": "the Lua scripts"},
     "tradecapture.local": {
@@ -97,18 +95,33 @@ def name_of(path: Path) -> str:
 
 
 def floor_of(module: str) -> int:
-    """Return the floor of a module; what stands beside the floors is above them all."""
-    parts = module.split(".")
-    if parts[0] not in ("tradecapture", "workers"):
-        return 0  # a library
-    return FLOOR_OF.get(parts[1], len(FLOORS)) if len(parts) > 1 else len(FLOORS)
+    """Return the floor of a module; a library is below them all."""
+    package, _, rest = module.partition(".")
+    if package == "workers":
+        return WORKERS_FLOOR
+    if package != "tradecapture":
+        return 0
+    return FLOOR_OF.get(rest.partition(".")[0], TOP_FLOOR) if rest else TOP_FLOOR
 
 
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
 def test_a_module_imports_from_its_floor_and_below(path: Path) -> None:
-    """No module imports from a floor above its own, nor the API, the command line or a worker."""
+    """Imports point one way."""
     own = floor_of(name_of(path).removesuffix(".py").replace("/", "."))
     assert [module for module in imports_of(path) if floor_of(module) > own] == []
+
+
+@pytest.mark.parametrize("package", SELF_CONTAINED)
+def test_a_package_imports_nothing_else_of_the_product(package: str) -> None:
+    """A newcomer can read it by itself."""
+    own = f"tradecapture.{package}"
+    foreign = {
+        f"{name_of(path)}: {module}"
+        for path in (ROOT / "tradecapture" / package).rglob("*.py")
+        for module in imports_of(path)
+        if module.startswith("tradecapture") and not f"{module}.".startswith(f"{own}.")
+    }
+    assert foreign == set()
 
 
 @pytest.mark.parametrize(
@@ -133,7 +146,7 @@ def test_a_library_stays_in_its_place(library: str) -> None:
     assert strays == set()
 
 
-def test_every_module_of_the_path_of_a_trade_has_a_floor() -> None:
-    """A name that is in the table and no more in the package would guard nothing."""
-    there = {path.stem for path in (ROOT / "tradecapture").iterdir()}
-    assert FLOOR_OF.keys() <= there
+def test_every_part_of_the_package_has_a_floor() -> None:
+    """A name that is missing in the table, or only there, would guard nothing."""
+    there = {path.stem for path in (ROOT / "tradecapture").iterdir() if path.suffix in ("", ".py")}
+    assert FLOOR_OF.keys() == there - {"__init__", "__main__", "__pycache__"}

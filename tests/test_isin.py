@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tradecapture.isin import check_digit, has_right_check_digit, looks_like_isin
+from tradecapture.trades.isin import check_digit, has_right_check_digit, looks_like_isin
 
 # Published by their issuers: Apple, Alphabet A, Microsoft, Vodafone, BMW, SAP, LVMH, TotalEnergies,
 # Nestle, Roche, Toyota, Sony, Volvo B, BHP, Treasury Corporation of Victoria (the ISO's example).

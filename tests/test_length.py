@@ -4,11 +4,10 @@ import pytest
 from hypothesis import given
 
 from tests.strategies import texts
-from tradecapture.ledger import Action
-from tradecapture.length import utf16_length
 from tradecapture.operations import problems_of
-from tradecapture.partition import is_partition_key
-from tradecapture.trade import is_trade_id
+from tradecapture.operations.action import Action
+from tradecapture.trades.partition import is_partition_key
+from tradecapture.trades.trade import is_trade_id, utf16_length
 
 FOX = "\U0001f98a"
 

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tradecapture.length import utf16_length
-from tradecapture.partition import PARTITION_KEY_LENGTH, partition_key, split_partition_key
+from tradecapture.trades.partition import PARTITION_KEY_LENGTH, partition_key, split_partition_key
+from tradecapture.trades.trade import utf16_length
 
 ids = st.text(min_size=1, max_size=50)
 # Ids of the characters that the escaping is about collide at once if it is wrong.

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tests.builders import PARTITION
 from tests.strategies import ids
-from tradecapture.receipt import Receipt, job_id_of, trade_id_of
+from tradecapture.trades.receipt import Receipt, job_id_of, trade_id_of
 
 
 @given(ids)

@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 
 from tests.builders import EPOCH, PARTITION
 from tradecapture.inbox import InboxPartition
-from tradecapture.ledger.reader import OutcomeCount
-from tradecapture.outcome import Outcome
-from tradecapture.reconciliation import ReconciledPartition, reconcile
+from tradecapture.ledger.queries.reader import OutcomeCount
+from tradecapture.operations.reconciliation import ReconciledPartition, reconcile
+from tradecapture.trades.lifecycle import Outcome
 
 
 def inbox(accepted: int, waiting: int, epoch: int = EPOCH) -> InboxPartition:

@@ -5,7 +5,8 @@ from collections import Counter
 import pytest
 
 from tests.builders import partition_of
-from tradecapture.routing import lane_of, queue_of
+from tradecapture.capture.messages import queue_of
+from tradecapture.trades.partition import lane_of
 
 
 @pytest.mark.parametrize(

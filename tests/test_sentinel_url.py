@@ -4,9 +4,14 @@ import pytest
 from kombu.connection import Connection
 from redis import SSLConnection
 
+from tradecapture.connections.urls import (
+    SentinelUrl,
+    for_celery,
+    read_sentinel_url,
+    tls_options,
+    without_password,
+)
 from tradecapture.inbox import connect_inboxes
-from tradecapture.sentinel_url import SentinelUrl, for_celery, read_sentinel_url
-from tradecapture.server_url import tls_options, without_password
 from tradecapture.settings import Settings, SettingsError
 
 THREE = "sentinel://desk:p%40ss@h1:26379;sentinel://h2:26380;sentinel://h3/2"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tradecapture.server_url import without_password
+from tradecapture.connections.urls import without_password
 from tradecapture.settings import Settings, SettingsError, variable_of
 
 VARIABLES = [variable_of(setting) for setting in dataclasses.fields(Settings)]

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from tests.builders import trade
-from tradecapture.shape import Problem, shape_problems
-from tradecapture.trade import Trade
+from tradecapture.trades.problems import Problem, shape_problems
+from tradecapture.trades.trade import Trade
 
 
 @pytest.mark.parametrize(

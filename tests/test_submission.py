@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 
 from tests.builders import LEFT_OUT, PARTITION, TODAY, lot, trade_json
 from tests.strategies import json_values, nearly_valid_trades, printable
-from tradecapture.document import decode, encode
-from tradecapture.shape import Problem
-from tradecapture.submission import Invalid, Submission, read_submission
-from tradecapture.validation import check
+from tradecapture.trades.document import decode, encode
+from tradecapture.trades.problems import Problem
+from tradecapture.trades.submission import Invalid, Submission, read_submission
+from tradecapture.trades.validation import check
 
 
 def read(body: bytes, **beside: Any) -> Submission:

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from tests.builders import LEFT_OUT, TODAY, lot, trade
 from tests.strategies import exact_values, json_values, nearly_valid_trades
-from tradecapture.document import Document
-from tradecapture.shape import Problem
-from tradecapture.trade import Trade, Unit
-from tradecapture.validation import check, fits
+from tradecapture.trades.document import Document
+from tradecapture.trades.problems import Problem
+from tradecapture.trades.trade import Trade, Unit
+from tradecapture.trades.validation import check, fits
 
 TOMORROW = (TODAY + timedelta(days=1)).isoformat()
 QUANTITY = "$.tradeLots[0].priceQuantity[0].quantity[0]"

@@ -1,10 +1,10 @@
 """tradecapture: a fleet of Celery workers that captures trades, in order, into a ledger."""
 
+from tradecapture.capture.status import TradeStatus
 from tradecapture.client import Client
-from tradecapture.outcome import Outcome
-from tradecapture.receipt import Receipt, Refusal, RefusalCode
 from tradecapture.settings import Settings, SettingsError
-from tradecapture.status import TradeState, TradeStatus
+from tradecapture.trades.lifecycle import Outcome, TradeState
+from tradecapture.trades.receipt import Receipt, Refusal, RefusalCode
 
 __all__ = [
     "Client",

@@ -10,17 +10,18 @@ from msgspec import structs
 from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
-from tradecapture.bell import Bell, submitting_app
-from tradecapture.document import decode, differing_fields, encode
+from tradecapture.capture.bell import Bell
+from tradecapture.capture.status import TradeStatus, read_status
+from tradecapture.connections.brokers.app import submitting_app
 from tradecapture.inbox import Inbox, InboxReader, connect_inboxes
-from tradecapture.ledger.found import FoundPage, Mark, TradeFilter
-from tradecapture.ledger.readers import Readers, make_readers
-from tradecapture.ledger.search import TradeSearch
-from tradecapture.receipt import Answer, Refusal, RefusalCode
+from tradecapture.ledger.queries.replica import Readers, make_readers
+from tradecapture.ledger.queries.search import TradeSearch
+from tradecapture.ledger.queries.trade_filter import FoundPage, Mark, TradeFilter
 from tradecapture.settings import Settings
-from tradecapture.shape import Problem
-from tradecapture.status import TradeStatus, read_status
-from tradecapture.submission import Invalid, Submission, read_submission
+from tradecapture.trades.document import decode, differing_fields, encode
+from tradecapture.trades.problems import Problem
+from tradecapture.trades.receipt import Answer, Refusal, RefusalCode
+from tradecapture.trades.submission import Invalid, Submission, read_submission
 
 Trade = Mapping[str, Any] | bytes
 

@@ -4,8 +4,22 @@ from collections.abc import Mapping
 from dataclasses import Field, dataclass, field, fields
 from typing import Any
 
-from tradecapture.sentinel_url import SentinelAccess
-from tradecapture.server_url import BROKER_SCHEMES, REDIS_SCHEMES, check_url, is_cluster
+from tradecapture.connections.urls import (
+    BROKER_SCHEMES,
+    REDIS_SCHEMES,
+    SentinelAccess,
+    check_url,
+    is_cluster,
+)
+
+REDIS = "TRADECAPTURE_REDIS_URL"
+
+
+DATABASE = "TRADECAPTURE_DATABASE_URL"
+
+
+BROKER = "TRADECAPTURE_BROKER_URL"
+
 
 PREFIX = "TRADECAPTURE_"
 

@@ -3,9 +3,10 @@
 from celery import Celery
 from celery.signals import worker_init, worker_process_init, worker_process_shutdown
 
+from tradecapture.connections.brokers import redis as broker
+from tradecapture.connections.brokers.rabbitmq import use_amqp
 from tradecapture.logs import configure_logs
-from tradecapture.rabbitmq import use_amqp
-from workers import broker, process
+from workers import process
 from workers.events import Events
 from workers.heartbeat import Heartbeat
 from workers.sweep import Sweep

@@ -8,7 +8,7 @@ import structlog
 from celery.utils.log import get_logger
 from celery.worker import consumer
 
-from tradecapture.routing import OUR_TASKS
+from tradecapture.capture.messages import OUR_TASKS
 from workers.heartbeat import beat
 
 RECONNECT_SECONDS = 1.0  # after a long outage Celery would wait half a minute for the next look

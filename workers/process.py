@@ -10,11 +10,11 @@ import structlog
 from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
-from tradecapture.capture import Capture
+from tradecapture.capture.capture import Capture
+from tradecapture.capture.lease_renewal import Renewal
 from tradecapture.client import Client
 from tradecapture.inbox import Inbox, LaneCountError, connect_inboxes
 from tradecapture.ledger import Ledger, SchemaError, check_schema
-from tradecapture.renewal import Renewal
 from tradecapture.settings import Settings, SettingsError
 
 log = structlog.get_logger(__name__)

@@ -11,10 +11,10 @@ import structlog
 from celery import bootsteps
 from redis.exceptions import RedisError
 
-from tradecapture.bell import Bell
+from tradecapture.capture.bell import Bell
 from tradecapture.inbox import Inbox, connect_inboxes
 from tradecapture.inbox.entry import newest_format
-from tradecapture.release import RELEASE
+from tradecapture.version import RELEASE
 from workers import process
 
 log = structlog.get_logger(__name__)

@@ -7,9 +7,9 @@ from typing import Any
 import structlog
 from celery import Task, shared_task
 
-from tradecapture.bell import Bell
-from tradecapture.receipt import Refusal, RefusalCode
-from tradecapture.routing import CAPTURE_TASK, SIGNATURE, SIGNATURE_HEADER, SUBMIT_TASK
+from tradecapture.capture.bell import Bell
+from tradecapture.capture.messages import CAPTURE_TASK, SIGNATURE, SIGNATURE_HEADER, SUBMIT_TASK
+from tradecapture.trades.receipt import Refusal, RefusalCode
 from workers import process
 
 LANE_SHOWN = 50  # characters of a wrong lane that are shown; a message may be of any size

@@ -6,7 +6,7 @@ from benchmarks.autoscaling.inboxes import Inboxes
 from benchmarks.autoscaling.lanes import Lanes
 from benchmarks.autoscaling.limits import Limits
 from benchmarks.autoscaling.line import LEAST_TRADES, Cohort, Line
-from tradecapture.cli.sending import CHUNK_TRADES
+from tradecapture.cli.commands.submit.sending import CHUNK_TRADES
 
 # Of a stream, with as many partitions each. Who comes first into what room there is, is chance; of
 # so many clients somebody is always unlucky.

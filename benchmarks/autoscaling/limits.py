@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from benchmarks.autoscaling.inboxes import Inboxes
 from benchmarks.autoscaling.lanes import Lanes
+from tradecapture.inbox.answers import Full, partition_rate
 from tradecapture.inbox.backlog import WINDOW_SECONDS, retry_after
-from tradecapture.inbox.fullness import Full, partition_rate
 from tradecapture.settings import Settings
 
 

@@ -16,10 +16,10 @@ from benchmarks.performance.page import Page
 from benchmarks.performance.plan import SCENARIOS, SEEDS_A_RUN, Scenario, plan
 from benchmarks.performance.service import Service, check_reachable
 from benchmarks.performance.trial import play
-from tradecapture.api.batch_body import BATCH_TRADES
-from tradecapture.cli.epilog import epilog
-from tradecapture.cli.failure import FOUND
-from tradecapture.cli.screen import bar, json_option, output, remarks, show_json
+from tradecapture.api.submission.batch_body import BATCH_TRADES
+from tradecapture.cli.errors import FOUND
+from tradecapture.cli.options import json_option
+from tradecapture.cli.output import bar, epilog, output, remarks, show_json
 
 SEED, DAY = "seed", "day"  # the profiles
 

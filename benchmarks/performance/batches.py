@@ -11,9 +11,10 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from tradecapture.api.bodies import BatchResult
-from tradecapture.api.media_types import NDJSON
-from tradecapture.api.paths import BASE, CAPTURE
-from tradecapture.receipt import RefusalCode, Standing
+from tradecapture.api.http.media_types import NDJSON
+from tradecapture.api.http.paths import BASE, CAPTURE
+from tradecapture.trades.lifecycle import Standing
+from tradecapture.trades.receipt import RefusalCode
 
 ANSWER_SECONDS = 60.0  # for one answer; 10,000 trades take a second or two
 RETRY_SECONDS = 1.0  # before a resend where the answer names no time

@@ -12,7 +12,7 @@ from benchmarks.performance.batches import BatchSender, Sending
 from benchmarks.performance.jobs import Jobs
 from benchmarks.performance.plan import clean_mix
 from benchmarks.performance.verdict import Verdict, at_least
-from tradecapture.generate import generate
+from tradecapture.local.samples.trades import generate
 
 TRADES = 2_000_000
 DAY_SECONDS = 86_400.0

@@ -15,8 +15,8 @@ import httpx
 import msgspec
 
 from tradecapture.api.bodies import JobBody, JobStatus
-from tradecapture.api.paths import JOB_STATUS
-from tradecapture.outcome import Outcome
+from tradecapture.api.http.paths import JOB_STATUS
+from tradecapture.trades.lifecycle import Outcome
 
 ANSWER_SECONDS = 60.0  # for one answer
 # Between two looks at a job that has not ended. The figure for the last capture is too late by no

@@ -9,7 +9,7 @@ from benchmarks.percentile import Percentiles
 from benchmarks.performance.trial import Observation, Sent
 from benchmarks.performance.verdict import Verdict, at_least, at_most
 from tradecapture.api.bodies import TradeBody
-from tradecapture.status import TradeState
+from tradecapture.trades.lifecycle import TradeState
 
 P95_MS = 500.0  # the desk's target, for the answer and for the capture
 SUCCESS = 1.0  # share of trades accepted and captured; the service before was content with 0.9

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tradecapture.cli.failure import USAGE, CommandError
+from tradecapture.cli.errors import USAGE, CommandError
 
 
 class Page:

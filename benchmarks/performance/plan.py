@@ -8,7 +8,7 @@ from typing import NamedTuple
 import msgspec
 from msgspec import Struct
 
-from tradecapture.generate import Mix, generate
+from tradecapture.local.samples.trades import Mix, generate
 
 SEEDS_A_RUN = 1000  # one for each stream of trades in it, so that no two share a trade id
 

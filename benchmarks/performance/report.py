@@ -10,7 +10,7 @@ from benchmarks.percentile import Percentiles
 from benchmarks.performance.day import Day
 from benchmarks.performance.judgement import Result
 from benchmarks.performance.verdict import Verdict
-from tradecapture.cli.screen import table
+from tradecapture.cli.output import table
 
 FIGURES = (
     "test",

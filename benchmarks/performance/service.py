@@ -7,10 +7,10 @@ import msgspec
 
 from benchmarks.performance.connections import Connections
 from tradecapture.api.bodies import AcceptedBody, ManagementHealthBody, TradeBody
-from tradecapture.api.media_types import JSON
-from tradecapture.api.paths import BASE, CAPTURE
-from tradecapture.cli.failure import UNREACHABLE, CommandError
-from tradecapture.receipt import Standing
+from tradecapture.api.http.media_types import JSON
+from tradecapture.api.http.paths import BASE, CAPTURE
+from tradecapture.cli.errors import UNREACHABLE, CommandError
+from tradecapture.trades.lifecycle import Standing
 
 HEALTH = "/actuator/health"
 # One that takes longer counts as not answered; twenty times the target.

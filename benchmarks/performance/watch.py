@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from benchmarks.performance.service import Service
 from tradecapture.api.bodies import TradeBody
-from tradecapture.status import TradeState
+from tradecapture.trades.lifecycle import TradeState
 
 # Trades watched a second. Each is asked for four or five times on a fleet that keeps up, and 20
 # times on one that captures nothing for a minute: some 100 light requests a second, at most.

@@ -10,15 +10,15 @@ import psutil
 from celery import Celery
 from redis import Redis
 
+from benchmarks.capture.task_per_trade import QUEUE
+from benchmarks.capture.variants import SEED
 from benchmarks.scaling.cell import FLEET, MIXES
 from benchmarks.scaling.costs import Footprint
 from benchmarks.scaling.stage import BROKER_DATABASE, Stage
-from benchmarks.usual_way import QUEUE
-from benchmarks.ways import SEED
-from tradecapture.generate import valid_submissions
 from tradecapture.inbox import Inbox, connect_redis
 from tradecapture.inbox.keys import LANES_KEY
-from tradecapture.submission import Submission
+from tradecapture.local.samples.trades import valid_submissions
+from tradecapture.trades.submission import Submission
 
 FIRST_DATABASE = BROKER_DATABASE + 1
 # Keys that an acceptance leaves and no capture reads; or that must not be there before a bell.

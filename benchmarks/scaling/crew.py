@@ -5,14 +5,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
-from benchmarks.measurement import environment_of
+from benchmarks.capture.measurement import environment_of
 from benchmarks.scaling.cell import FLEET
 from benchmarks.scaling.stage import BROKER_DATABASE, Stage
-from tradecapture.bell import Bell, submitting_app
+from tradecapture.capture.bell import Bell
+from tradecapture.capture.messages import queue_of
+from tradecapture.connections.brokers.app import submitting_app
 from tradecapture.inbox import Inbox, connect_inboxes
-from tradecapture.local.waiting import wait_until
-from tradecapture.local.worker import LocalWorker
-from tradecapture.routing import queue_of
+from tradecapture.local.servers.server import wait_until
+from tradecapture.local.servers.worker import LocalWorker
 
 LARGEST_POOL = 8  # pool processes of one main process, as one would run them in one container
 REST_SECONDS = 60.0  # for what is in hand to be finished; a drain takes half a second
@@ -56,7 +57,7 @@ def crew(stage: Stage, way: str, processes: int, batch: int) -> Iterator[Crew]:
     environment = environment_of(replace(stage.settings, batch_trades=batch))
     if way != FLEET:  # it has one Redis for all
         environment["TRADECAPTURE_REDIS_URL"] = stage.settings.broker
-    app = "workers" if way == FLEET else "benchmarks.usual_way"
+    app = "workers" if way == FLEET else "benchmarks.capture.task_per_trade"
     pools = [min(LARGEST_POOL, processes - first) for first in range(0, processes, LARGEST_POOL)]
     workers = [
         LocalWorker(

@@ -14,8 +14,8 @@ from typing import Any, Self, cast
 
 import uvloop
 
-from tradecapture.local.ports import LOOPBACK, free_port
-from tradecapture.local.waiting import wait_until
+from tradecapture.local.servers.ports import LOOPBACK, free_port
+from tradecapture.local.servers.server import wait_until
 
 READY_SECONDS = 30.0  # a new Python process on a busy machine
 

@@ -14,14 +14,14 @@ import psycopg
 from redis import Redis
 from sqlalchemy import make_url, text
 
-from benchmarks.measurement import Scene
+from benchmarks.capture.measurement import Scene
 from benchmarks.scaling.proxy import DelayProxy
 from tradecapture.ledger.engine import make_engine
-from tradecapture.ledger.new_rows import new_partition
-from tradecapture.ledger.tables import metadata, partitions
-from tradecapture.local.ports import LOOPBACK
-from tradecapture.local.postgresql_server import PostgresqlServer
-from tradecapture.local.redis_server import RedisServer
+from tradecapture.ledger.rows import new_partition
+from tradecapture.ledger.schema.tables import metadata, partitions
+from tradecapture.local.servers.ports import LOOPBACK
+from tradecapture.local.servers.postgresql_server import PostgresqlServer
+from tradecapture.local.servers.redis_server import RedisServer
 from tradecapture.settings import Settings
 
 BROKER_DATABASE = 1  # of Redis; the inboxes are in 0, and prepared backlogs in those after

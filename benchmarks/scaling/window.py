@@ -7,7 +7,7 @@ import psutil
 import psycopg
 from redis import Redis
 
-from benchmarks.measurement import cpu_seconds
+from benchmarks.capture.measurement import cpu_seconds
 from benchmarks.scaling.crew import Crew
 from benchmarks.scaling.stage import Stage
 

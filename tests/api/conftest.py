@@ -16,7 +16,7 @@ from tests.api.operated import Operated, operated
 from tests.api.servers import ApiServer, WorkerServer, environment_of
 from tests.builders import trade_json
 from tradecapture.inbox import InboxReader, connect_redis
-from tradecapture.local.redis_server import RedisServer
+from tradecapture.local.servers.redis_server import RedisServer
 from tradecapture.settings import Settings
 
 CAPTURE = "/api/v1/trades/capture"

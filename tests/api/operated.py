@@ -12,8 +12,8 @@ from redis import Redis
 
 from tests.capture.worker import Worker
 from tradecapture.api.app import create_app
-from tradecapture.local.ports import LOOPBACK, free_port
-from tradecapture.local.waiting import wait_until
+from tradecapture.local.servers.ports import LOOPBACK, free_port
+from tradecapture.local.servers.server import wait_until
 from tradecapture.settings import Settings
 
 START_SECONDS = 20.0

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import httpx
 
-from tradecapture.local.ports import LOOPBACK, free_port
-from tradecapture.local.server import LocalServer
+from tradecapture.local.servers.ports import LOOPBACK, free_port
+from tradecapture.local.servers.server import LocalServer
 
 ROOT = Path(__file__).parents[2]
 API = "tradecapture.api.app:create_app"  # the product's ASGI factory

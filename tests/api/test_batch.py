@@ -9,8 +9,8 @@ import pytest
 from tests.api.conftest import BATCH, JSON, NDJSON, Deployment, new_trade
 from tests.api.test_capture import paths, problem_of
 from tests.builders import partition_of, trade_json
-from tradecapture.api.batch_body import BATCH_TRADES
-from tradecapture.local.waiting import wait_until
+from tradecapture.api.submission.batch_body import BATCH_TRADES
+from tradecapture.local.servers.server import wait_until
 
 CAPTURE_SECONDS = 20.0
 

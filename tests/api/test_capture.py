@@ -14,7 +14,7 @@ from hypothesis import settings as hypothesis_settings
 from tests.api.conftest import CAPTURE, JSON, Deployment, new_trade, today
 from tests.builders import PARTITION, lot, trade_json
 from tests.strategies import exact_values, json_values, nearly_valid_trades
-from tradecapture.document import encode
+from tradecapture.trades.document import encode
 
 # Every answer to junk is a 400 with a problem document, found in a millisecond or two.
 EXAMPLES = 80

@@ -10,9 +10,9 @@ import pytest
 
 from tests.api.conftest import ANSWER_SECONDS, CAPTURE, Deployment, new_trade
 from tests.builders import partition_of, submissions
-from tradecapture.api.gathering import Gathering, GatheringFullError
-from tradecapture.receipt import Answer, Receipt
-from tradecapture.submission import Submission
+from tradecapture.api.service.batching import Gathering, GatheringFullError
+from tradecapture.trades.receipt import Answer, Receipt
+from tradecapture.trades.submission import Submission
 
 REQUESTS = 200
 

@@ -6,11 +6,11 @@ import pytest
 
 from tests.api.conftest import Deployment, new_trade
 from tests.api.test_capture import problem_of
-from tradecapture.api.batch_jobs import BatchJob
 from tradecapture.api.bodies import JobStatus
-from tradecapture.api.jobs import batch_job, trade_job
-from tradecapture.outcome import Outcome
-from tradecapture.status import TradeState, TradeStatus
+from tradecapture.api.service.batch_jobs import BatchJob
+from tradecapture.api.trades.jobs import batch_job, trade_job
+from tradecapture.capture.status import TradeStatus
+from tradecapture.trades.lifecycle import Outcome, TradeState
 
 ACCEPTED_AT = datetime(2026, 1, 15, 9, 30, tzinfo=UTC)
 NOW = datetime(2026, 1, 15, 9, 31, tzinfo=UTC)

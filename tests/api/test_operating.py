@@ -19,10 +19,10 @@ from tests.inbox.looking import KEYS, claimed, everything
 from tests.ledger.reading import contents
 from tradecapture.inbox import Claim, Hold
 from tradecapture.ledger import Ledger, PartitionVerdict
-from tradecapture.ledger.operating_reader import OperatingReader
+from tradecapture.ledger.queries.operator_reader import OperatingReader
 from tradecapture.ledger.transaction import Clock
-from tradecapture.local.ports import free_port
-from tradecapture.local.redis_server import RedisServer
+from tradecapture.local.servers.ports import free_port
+from tradecapture.local.servers.redis_server import RedisServer
 from tradecapture.settings import Settings
 
 ACTIONS = ("pause", "resume", "retry", "skip", "release")

@@ -15,10 +15,9 @@ from tests.api.conftest import ANSWER_SECONDS, BATCH, CAPTURE, JSON, new_trade
 from tests.api.servers import ApiServer, environment_of
 from tests.api.test_capture import problem_of
 from tradecapture.api.app import create_app
-from tradecapture.local.ports import free_port
-from tradecapture.local.redis_server import RedisServer
-from tradecapture.local.server import LocalServerError
-from tradecapture.local.waiting import wait_until
+from tradecapture.local.servers.ports import free_port
+from tradecapture.local.servers.redis_server import RedisServer
+from tradecapture.local.servers.server import LocalServerError, wait_until
 
 BACK_SECONDS = 20.0  # until a server that is back is used again
 

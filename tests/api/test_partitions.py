@@ -14,7 +14,7 @@ from tests.builders import broken, partition_of, submission, submissions
 from tests.capture.worker import ONE, THREE, TWO
 from tests.inbox.looking import KEYS, claimed, everything
 from tests.ledger.reading import contents
-from tradecapture.partition import partition_key
+from tradecapture.trades.partition import partition_key
 
 UNREADABLE = "2 3 1 1 an entry of a newer release"
 BOOKS = [f"P{number:02}" for number in range(25)]

@@ -9,8 +9,8 @@ from litestar.testing import create_test_client
 
 from tests.api.conftest import BATCH, CAPTURE, Deployment
 from tests.api.test_capture import problem_of
-from tradecapture.api.correlation import echo_correlation_id
-from tradecapture.api.problem import EXCEPTION_HANDLERS
+from tradecapture.api.http.correlation import echo_correlation_id
+from tradecapture.api.http.problem import EXCEPTION_HANDLERS
 
 
 @pytest.mark.parametrize("path", ["/", "/nowhere", "/api/v1", "/api/v2/health", "/actuator"])

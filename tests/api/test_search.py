@@ -9,9 +9,9 @@ from tests.api.conftest import Deployment
 from tests.api.operated import Operated
 from tests.api.test_capture import paths, problem_of
 from tests.builders import ISIN, broken, partition_of, submission
-from tradecapture.api.search.cursor import encode_cursor
-from tradecapture.ledger.found import Mark, Section, TradeFilter
-from tradecapture.outcome import Outcome
+from tradecapture.api.trades.cursor import encode_cursor
+from tradecapture.ledger.queries.trade_filter import Mark, Section, TradeFilter
+from tradecapture.trades.lifecycle import Outcome
 
 TRADES = "/api/v1/trades"
 DAY, NEXT_DAY = "2025-01-15", "2025-01-16"

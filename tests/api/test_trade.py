@@ -8,9 +8,9 @@ from tests.api.conftest import LANES, Deployment, new_id, new_trade
 from tests.api.test_capture import problem_of
 from tests.builders import PARTITION, broken, partition_of, trade_json
 from tradecapture.inbox import Inbox
-from tradecapture.local.waiting import wait_until
-from tradecapture.receipt import job_id_of
+from tradecapture.local.servers.server import wait_until
 from tradecapture.settings import Settings
+from tradecapture.trades.receipt import job_id_of
 
 CAPTURE_SECONDS = 20.0  # until a trade has its outcome, on a machine that is busy with other tests
 

@@ -7,7 +7,7 @@ from benchmarks.performance.plan import SCENARIOS
 from benchmarks.performance.trial import Observation, Sent
 from benchmarks.performance.watch import Sighting
 from tradecapture.api.bodies import TradeBody
-from tradecapture.status import TradeState
+from tradecapture.trades.lifecycle import TradeState
 
 NOW = datetime.now(UTC)
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.faults.deployment import SQLITE, Deployment
-from tradecapture.local.ports import LOOPBACK, free_port
+from tradecapture.local.servers.ports import LOOPBACK, free_port
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "scripts" / "performance-test.sh"

@@ -8,8 +8,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import msgspec
 
 from tradecapture.api.bodies import AcceptedBody
-from tradecapture.local.ports import LOOPBACK
-from tradecapture.receipt import Standing
+from tradecapture.local.servers.ports import LOOPBACK
+from tradecapture.trades.lifecycle import Standing
 
 ANSWER = msgspec.json.encode(AcceptedBody(Standing.ACCEPTED, "T", "J", "P", "", ""))
 

@@ -12,12 +12,15 @@ from tests.builders import submission, submissions
 from tests.capture.worker import ONE, Worker
 from tests.inbox.looking import KEYS
 from tests.ledger.reading import exception_rows
-from tradecapture.bell import Bell, submitting_app
+from tradecapture.capture.bell import Bell
+from tradecapture.capture.messages import queue_of
+from tradecapture.connections.brokers.app import submitting_app
 from tradecapture.inbox import Claim, Inbox, InboxReader
-from tradecapture.ledger import Action, AuditRow, Deed, Ledger, PartitionVerdict, Request
-from tradecapture.ledger.operating_reader import OperatingReader
+from tradecapture.ledger import AuditRow, PartitionVerdict
+from tradecapture.ledger.queries.operator_reader import OperatingReader
 from tradecapture.operations import Operations, Replay
-from tradecapture.routing import queue_of
+from tradecapture.operations.action import Action, Deed, Request
+from tradecapture.operations.transactions import OperatorLedger
 from tradecapture.settings import Settings
 
 WHO, WHY = "ann", "the feed was mended"
@@ -36,12 +39,12 @@ class Operator:
         settings: Settings,
         patience: float = PATIENCE_SECONDS,
         lease_seconds: float = LEASE_SECONDS,
-        ledger: Ledger | None = None,
+        ledger: OperatorLedger | None = None,
     ) -> None:
         """Prepare to work."""
         self.redis = redis
         self.inbox = Inbox(redis, replace(settings, lease_seconds=lease_seconds))
-        self.ledger = ledger or Ledger(settings)
+        self.ledger = ledger or OperatorLedger(settings)
         self.reader = OperatingReader(self.ledger.engine, self.ledger.dialect)
         bell = Bell(submitting_app(settings.broker), self.inbox)
         self.operations = Operations(
@@ -86,7 +89,7 @@ class Operator:
         return self.redis.llen(queue_of(0))
 
 
-class PoisonedLedger(Ledger):
+class PoisonedLedger(OperatorLedger):
     """A ledger of a release that cannot capture one kind of trade; another release can."""
 
     def capture(

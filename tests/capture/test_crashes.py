@@ -9,8 +9,8 @@ from tests.builders import NOW, broken, submissions
 from tests.capture.conftest import MakeWorker
 from tests.capture.worker import ONE, TWO, Paused, Worker, ids, with_short_leases
 from tests.inbox.looking import KEYS, until_gone
-from tradecapture.outcome import Outcome
 from tradecapture.settings import Settings
+from tradecapture.trades.lifecycle import Outcome
 
 
 @pytest.fixture

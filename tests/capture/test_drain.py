@@ -6,9 +6,9 @@ from tests.builders import TODAY, submissions
 from tests.capture.conftest import MakeWorker
 from tests.capture.worker import ONE, THREE, TWO, Worker, ids
 from tests.ledger.reading import trade_rows
-from tradecapture.generate import Mix, generate
-from tradecapture.outcome import Outcome
-from tradecapture.submission import Submission, read_submission
+from tradecapture.local.samples.trades import Mix, generate
+from tradecapture.trades.lifecycle import Outcome
+from tradecapture.trades.submission import Submission, read_submission
 
 
 def test_everything_is_captured_in_order(worker: Worker) -> None:

@@ -6,7 +6,7 @@ from tests.builders import broken, submission, submissions
 from tests.capture.worker import ONE, THREE, TWO, Worker, ids
 from tests.inbox.looking import KEYS
 from tests.ledger.reading import exception_rows
-from tradecapture.outcome import Outcome
+from tradecapture.trades.lifecycle import Outcome
 
 UNREADABLE = b"0 3 1 1 an entry that no release reads"
 

@@ -27,7 +27,7 @@ from tests.tds.faults import Fault, InTurn, Moment, nothing
 from tests.tds.journal import Journal
 from tradecapture.ledger import Ledger
 from tradecapture.ledger.dialects.mssql.errors import error_numbers
-from tradecapture.local.postgresql_server import PostgresqlServer
+from tradecapture.local.servers.postgresql_server import PostgresqlServer
 from tradecapture.settings import Settings
 
 pytestmark = [

@@ -7,7 +7,7 @@ from tests.builders import submissions
 from tests.capture.operator import POISON, WHY, Operator, halt, parked
 from tests.capture.worker import ONE, Worker, ids
 from tests.inbox.looking import KEYS, until_gone
-from tradecapture.ledger import Action
+from tradecapture.operations.action import Action
 
 PAUSE, RESUME, RETRY, SKIP = Action.PAUSE, Action.RESUME, Action.RETRY, Action.SKIP
 IN_ORDER = ["B1-1", POISON, "B1-2", "B1-3"]

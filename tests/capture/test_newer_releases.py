@@ -13,12 +13,12 @@ from tests.inbox.looking import KEYS
 from tests.ledger.reading import partition_row
 from tests.upgrade.next_release import NEXT_FORMAT, read_next, write_next
 from tradecapture.inbox import entry
-from tradecapture.inbox.entry_format import EntryFormatError
+from tradecapture.inbox.entry import EntryFormatError
 from tradecapture.inbox.keys import FORMAT_KEY
-from tradecapture.ledger import Action
-from tradecapture.ledger.lines import BASE
-from tradecapture.outcome import Outcome
-from tradecapture.submission import Submission
+from tradecapture.ledger.schema.phases import BASE
+from tradecapture.operations.action import Action
+from tradecapture.trades.lifecycle import Outcome
+from tradecapture.trades.submission import Submission
 
 
 class NextRelease:

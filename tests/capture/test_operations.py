@@ -9,9 +9,9 @@ from tests.inbox.looking import KEYS, everything
 from tests.ledger.operators import tables
 from tests.ledger.reading import exception_rows, partition_row
 from tradecapture.inbox import HoldKind
-from tradecapture.ledger import Action
-from tradecapture.outcome import Outcome
-from tradecapture.receipt import Receipt, Standing
+from tradecapture.operations.action import Action
+from tradecapture.trades.lifecycle import Outcome, Standing
+from tradecapture.trades.receipt import Receipt
 
 PAUSE, RESUME, RETRY, SKIP = Action.PAUSE, Action.RESUME, Action.RETRY, Action.SKIP
 IN_ORDER = ["B1-1", POISON, "B1-2", "B1-3"]
@@ -79,7 +79,7 @@ def test_a_retry_that_fails_leaves_the_partition_halted(
     """For the newest reason, in both; nothing is captured behind it."""
     halt(ill)
     with monkeypatch.context() as patch:
-        patch.setattr("tradecapture.ledger.partition_judge.date_of", int)
+        patch.setattr("tradecapture.ledger.rules.partition.date_of", int)
         deed = operator.do(RETRY)
     assert (deed.done, "it still cannot be captured" in deed.message) == (False, True)
     assert worker.drain().outcomes == {}

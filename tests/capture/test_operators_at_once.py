@@ -12,7 +12,7 @@ from tests.capture.worker import ONE, Paused, Worker, ids, with_short_leases
 from tests.inbox.looking import claimed
 from tests.ledger.reading import partition_row
 from tradecapture.inbox import Settlement
-from tradecapture.ledger import Action
+from tradecapture.operations.action import Action
 from tradecapture.settings import Settings
 
 PAUSE, RESUME, RETRY, SKIP = Action.PAUSE, Action.RESUME, Action.RETRY, Action.SKIP

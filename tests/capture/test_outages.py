@@ -16,9 +16,9 @@ from tests.inbox.looking import KEYS, until_gone
 from tradecapture.inbox import Claim
 from tradecapture.ledger import Ledger, PartitionVerdict
 from tradecapture.ledger.transaction import Clock
-from tradecapture.local.postgresql_server import PostgresqlServer
-from tradecapture.outcome import Outcome
+from tradecapture.local.servers.postgresql_server import PostgresqlServer
 from tradecapture.settings import Settings
+from tradecapture.trades.lifecycle import Outcome
 
 
 @pytest.fixture

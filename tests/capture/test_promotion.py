@@ -10,7 +10,7 @@ from tests.inbox.mutation import mutated
 from tests.inbox.promotion import promote
 from tests.ledger.reading import exception_rows
 from tradecapture.inbox import scripts
-from tradecapture.ledger.tables import partitions
+from tradecapture.ledger.schema.tables import partitions
 
 LEASE_SECONDS = 0.05
 BEHIND_US = 500_000  # how far the new master's clock is behind the old one's

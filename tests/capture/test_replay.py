@@ -13,11 +13,13 @@ from tests.inbox.looking import everything
 from tests.ledger.operators import tables
 from tests.ledger.reading import exception_rows
 from tradecapture.inbox import Inbox
-from tradecapture.ledger import Action, Ledger, LedgerUnavailableError
-from tradecapture.ledger.operating_reader import ExceptionFilter
+from tradecapture.ledger import LedgerUnavailableError
+from tradecapture.ledger.queries.operator_reader import ExceptionFilter
 from tradecapture.operations import Replay, Replayed, ReplayState
-from tradecapture.outcome import Outcome
+from tradecapture.operations.action import Action
+from tradecapture.operations.transactions import OperatorLedger
 from tradecapture.settings import Settings
+from tradecapture.trades.lifecycle import Outcome
 
 READY, ACCEPTED, REPEATED = ReplayState.READY, ReplayState.ACCEPTED, ReplayState.REPEATED
 LIMIT = 1000
@@ -292,11 +294,11 @@ def test_what_cannot_be_audited_is_not_replayed(
     reject(worker)
     planned = plan(operator)
 
-    def unavailable(_self: Ledger, _rows: object) -> None:
+    def unavailable(_self: OperatorLedger, _rows: object) -> None:
         raise LedgerUnavailableError("no answer")
 
     with monkeypatch.context() as patch:
-        patch.setattr(Ledger, "audit", unavailable)
+        patch.setattr(OperatorLedger, "audit", unavailable)
         with pytest.raises(LedgerUnavailableError):
             operator.replay.run(planned, WHO, WHY)
     assert worker.waiting() == {}

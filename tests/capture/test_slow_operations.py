@@ -10,7 +10,8 @@ from tests.builders import submissions
 from tests.capture.operator import Operator, accept_foreign
 from tests.capture.worker import ONE, Worker, ids
 from tests.inbox.looking import KEYS
-from tradecapture.ledger import Action, Deed, Ledger
+from tradecapture.operations.action import Action, Deed
+from tradecapture.operations.transactions import OperatorLedger
 from tradecapture.settings import Settings
 
 LEASE_SECONDS = 1.0  # renewed each third of it; a stall of two thirds would end it
@@ -18,7 +19,7 @@ LEASE_SECONDS = 1.0  # renewed each third of it; a stall of two thirds would end
 PAUSE, RESUME, SKIP = Action.PAUSE, Action.RESUME, Action.SKIP
 
 
-class SlowLedger(Ledger):
+class SlowLedger(OperatorLedger):
     """A ledger that answers an operator after more than a lease."""
 
     def operate(self, *arguments: Any, **named: Any) -> Deed:

@@ -9,7 +9,7 @@ from tests.builders import submissions
 from tests.capture.operator import WHO, WHY, Operator, accept_foreign
 from tests.capture.worker import ONE, Worker, ids
 from tests.ledger.reading import exception_rows, partition_row
-from tradecapture.ledger import Action
+from tradecapture.operations.action import Action
 
 PAUSE, RETRY, SKIP = Action.PAUSE, Action.RETRY, Action.SKIP
 

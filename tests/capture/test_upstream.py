@@ -14,9 +14,9 @@ from tests.capture.conftest import MakeWorker
 from tests.capture.worker import ONE, Worker
 from tests.inbox.looking import KEYS
 from tradecapture.ledger import TradeRow
-from tradecapture.outcome import Outcome
-from tradecapture.receipt import Receipt, Standing
-from tradecapture.submission import Submission
+from tradecapture.trades.lifecycle import Outcome, Standing
+from tradecapture.trades.receipt import Receipt
+from tradecapture.trades.submission import Submission
 
 WINDOW = 5
 BOOKS = (f"U{number}" for number in count(1))  # examples share servers: each has a book of its own

@@ -10,16 +10,16 @@ from redis import Redis
 
 from tests.builders import partition_of
 from tests.ledger.reading import trade_rows
-from tradecapture.capture import Capture, CaptureSummary
+from tradecapture.capture.capture import Capture, CaptureSummary
+from tradecapture.capture.lease_renewal import Renewal
 from tradecapture.inbox import Claim, Inbox, InboxReader
 from tradecapture.ledger import Ledger, LedgerReader, PartitionVerdict
 from tradecapture.ledger.transaction import Clock
-from tradecapture.outcome import Outcome
-from tradecapture.receipt import Receipt
-from tradecapture.reconciliation import reconcile
-from tradecapture.renewal import Renewal
+from tradecapture.operations.reconciliation import reconcile
 from tradecapture.settings import Settings
-from tradecapture.submission import Submission
+from tradecapture.trades.lifecycle import Outcome
+from tradecapture.trades.receipt import Receipt
+from tradecapture.trades.submission import Submission
 
 PATIENCE_SECONDS = 20.0
 BUDGET_SECONDS = 10.0

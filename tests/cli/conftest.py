@@ -10,11 +10,11 @@ from click.testing import CliRunner, Result
 from redis import Redis
 
 from tests.cli.shell import Run
-from tradecapture.capture import Capture
+from tradecapture.capture.capture import Capture
+from tradecapture.capture.lease_renewal import Renewal
 from tradecapture.cli import cli
 from tradecapture.inbox import Inbox
 from tradecapture.ledger import Ledger
-from tradecapture.renewal import Renewal
 from tradecapture.settings import Settings
 
 

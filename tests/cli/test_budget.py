@@ -8,14 +8,15 @@ from hypothesis import strategies as st
 from redis import Redis
 
 from tests.cli.shell import Run
-from tradecapture.cli.budget import (
+from tradecapture.doctor.connection_budget import (
+    CURES,
     FleetSize,
     budget_of_database,
     budget_of_redis,
     budget_of_replica,
+    judge_fleet,
 )
-from tradecapture.cli.budget_findings import CURES, judge_fleet
-from tradecapture.cli.finding import Level
+from tradecapture.doctor.finding import Level
 
 sizes = st.builds(FleetSize, st.integers(0, 50), st.integers(0, 200), st.integers(1, 64))
 LIMIT = 100

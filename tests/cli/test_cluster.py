@@ -12,10 +12,10 @@ from tests.builders import partition_of, submission
 from tests.cli.shell import Run
 from tests.cluster.servers import ClusterServers
 from tests.conftest import CONNECT_SECONDS
-from tradecapture.cli.cluster_findings import ClusterFacts, judge_cluster
-from tradecapture.cli.finding import Level
+from tradecapture.connections.urls import without_password
+from tradecapture.doctor.cluster import ClusterFacts, judge_cluster
+from tradecapture.doctor.finding import Level
 from tradecapture.inbox import Inbox, connect_redis
-from tradecapture.server_url import without_password
 from tradecapture.settings import Settings
 
 LANES = "16"

@@ -5,10 +5,9 @@ from datetime import date
 import msgspec
 import pytest
 
-from tradecapture.cli.csv_trades import CsvHeaderError, column_of, read_csv
-from tradecapture.cli.row import Row
-from tradecapture.document import Document
-from tradecapture.submission import Invalid, Submission, read_submission
+from tradecapture.cli.commands.submit.csv_files import CsvHeaderError, Row, column_of, read_csv
+from tradecapture.trades.document import Document
+from tradecapture.trades.submission import Invalid, Submission, read_submission
 
 HEADER = "tradeId,accountId,bookId,securityId,source,tradeDate,counterpartyIds,quantity"
 GOOD = "T-1,ACC1,BOOK1,US0378331005,AUTOMATED,2026-01-15,CP1,1000"

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from tradecapture.cli.demo_report import Evidence, Sending, report_on
-from tradecapture.outcome import Outcome
+from tradecapture.local.demo.report import Evidence, Sending, report_on
+from tradecapture.trades.lifecycle import Outcome
 
 SENT = {f"T-{number}": 100.0 + number for number in range(1, 101)}
 GOOD = Evidence(

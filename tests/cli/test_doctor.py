@@ -7,7 +7,7 @@ from redis import Redis
 from tests.builders import partition_of, submission, submissions
 from tests.cli.shell import NOWHERE, Capture, Run, table_row
 from tradecapture.inbox import Inbox
-from tradecapture.local.waiting import wait_until
+from tradecapture.local.servers.server import wait_until
 
 PATIENCE_SECONDS = 60.0
 

@@ -8,22 +8,17 @@ from redis.exceptions import AuthenticationError, RedisError
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from tests.builders import NOW, NOW_MS, PARTITION
-from tradecapture.cli.database_findings import judge_budget, judge_database
-from tradecapture.cli.finding import Finding, Level
-from tradecapture.cli.operating_findings import judge_backlog, judge_gaps, judge_held, judge_newer
-from tradecapture.cli.redis_findings import RedisFacts, judge_redis
-from tradecapture.cli.sentinel_findings import ReplicaFacts, judge_replicas, judge_sentinels
-from tradecapture.cli.version_findings import examine_versions, judge_kombu
-from tradecapture.cli.worker_findings import (
-    formats_of,
-    judge_releases,
-    judge_workers,
-    releases_of,
-)
+from tradecapture.doctor.database import judge_budget, judge_database
+from tradecapture.doctor.finding import Finding, Level
+from tradecapture.doctor.partitions import judge_backlog, judge_gaps, judge_held, judge_newer
+from tradecapture.doctor.redis import RedisFacts, judge_redis
+from tradecapture.doctor.sentinel import ReplicaFacts, judge_replicas, judge_sentinels
+from tradecapture.doctor.versions import examine_versions, judge_kombu
+from tradecapture.doctor.workers import formats_of, judge_releases, judge_workers, releases_of
 from tradecapture.inbox import InboxPartition, LaneBacklog
-from tradecapture.ledger.operating_reader import SequenceGap
-from tradecapture.release import RELEASE, SILENT_RELEASE
+from tradecapture.ledger.queries.operator_reader import SequenceGap
 from tradecapture.settings import Settings
+from tradecapture.version import RELEASE, SILENT_RELEASE
 
 CONFIG = {
     "appendonly": "yes",

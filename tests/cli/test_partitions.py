@@ -14,8 +14,8 @@ from tests.inbox.looking import claimed, waiting
 from tests.ledger.reading import all_rows, contents, exception_rows, trade_rows
 from tradecapture.inbox import Inbox
 from tradecapture.ledger import Ledger
-from tradecapture.ledger.tables import audit, exceptions
-from tradecapture.local.waiting import wait_until
+from tradecapture.ledger.schema.tables import audit, exceptions
+from tradecapture.local.servers.server import wait_until
 
 PATIENCE_SECONDS = 60.0
 ONE, TWO = partition_of("B1"), partition_of("B2")

@@ -8,7 +8,7 @@ from tests.builders import PARTITION, lot, trade_json
 from tests.cli.shell import Capture, Run, submit, table_row
 from tradecapture.inbox import Hold, Inbox
 from tradecapture.ledger.engine import make_engine
-from tradecapture.ledger.tables import trades
+from tradecapture.ledger.schema.tables import trades
 from tradecapture.settings import Settings
 
 

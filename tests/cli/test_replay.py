@@ -11,14 +11,14 @@ from sqlalchemy import update
 from tests.builders import broken, partition_of, submission, submissions, trade_json
 from tests.cli.shell import Capture, Run, table_row
 from tests.ledger.reading import all_rows, contents, exception_rows, trade_rows
-from tradecapture.cli.operator import open_operator
-from tradecapture.cli.replay import pages as replaying
-from tradecapture.cli.replay.filter import Given
-from tradecapture.cli.replay.pages import Order, replay_pages
+from tradecapture.cli.commands.replay.filter import Given
 from tradecapture.inbox import Inbox, InboxReader
 from tradecapture.ledger import Ledger
-from tradecapture.ledger.tables import audit, exceptions
+from tradecapture.ledger.schema.tables import audit, exceptions
 from tradecapture.operations import ReplayState
+from tradecapture.operations import replay as replaying
+from tradecapture.operations.operators import open_operator
+from tradecapture.operations.replay import Order, replay_pages
 from tradecapture.settings import Settings
 
 ONE, TWO = partition_of("B1"), partition_of("B2")

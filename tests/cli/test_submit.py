@@ -12,9 +12,9 @@ from redis import Redis
 
 from tests.builders import PARTITION, TODAY, trade_json
 from tests.cli.shell import Capture, Run, table_row
-from tradecapture.cli.sending import CHUNK_TRADES
+from tradecapture.cli.commands.submit.sending import CHUNK_TRADES
 from tradecapture.inbox.keys import lane_keys
-from tradecapture.local.waiting import wait_until
+from tradecapture.local.servers.server import wait_until
 from tradecapture.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -201,7 +201,7 @@ def test_where_no_room_is_made_it_says_what_is_safe(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Exit code 3: what was accepted is safe, and the same command again does the rest."""
-    monkeypatch.setattr("tradecapture.cli.sending.PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr("tradecapture.cli.commands.submit.sending.PATIENCE_SECONDS", 0.0)
     lines = b"\n".join(trade_json(tradeId=f"T-{number}") for number in range(5))
     result = run("submit", "-", standard_input=lines, LIMIT_PARTITION="2")
     assert result.exit_code == 3

@@ -4,8 +4,8 @@ from io import BytesIO
 
 import pytest
 
-from tradecapture.cli.failure import CommandError
-from tradecapture.cli.trade_files import Format, TradeFile, read_trades
+from tradecapture.cli.commands.submit.files import Format, TradeFile, read_trades
+from tradecapture.cli.errors import CommandError
 
 ONE, TWO = b'{"tradeId":"T-1","x":1.10}', b'{"tradeId":"T-2","x":0.1e3}'
 HEADER = b"tradeId,accountId,bookId,securityId,source,tradeDate,counterpartyIds,quantity\n"

@@ -15,13 +15,12 @@ import psutil
 import pytest
 
 from tests.builders import trade_json
-from tradecapture.cli.data_folder import DataFolder
-from tradecapture.cli.running import Running
 from tradecapture.inbox import connect_redis
 from tradecapture.inbox.keys import LANES_KEY
-from tradecapture.local.ports import free_port
-from tradecapture.local.redis_server import RedisServer
-from tradecapture.local.waiting import wait_until
+from tradecapture.local.fleet.data_folder import DataFolder, Running
+from tradecapture.local.servers.ports import free_port
+from tradecapture.local.servers.redis_server import RedisServer
+from tradecapture.local.servers.server import wait_until
 
 ROOT = Path(__file__).parents[2]
 READY_SECONDS = 60.0  # on a machine that is busy with other tests; 6 on an idle one

@@ -11,8 +11,8 @@ from tests.faults.deployment import POSTGRESQL, Deployment
 from tests.history.event import Said
 from tests.history.history import History
 from tradecapture import Client
-from tradecapture.receipt import Answer, Receipt
-from tradecapture.routing import lane_of
+from tradecapture.trades.partition import lane_of
+from tradecapture.trades.receipt import Answer, Receipt
 
 
 class ClusterDeployment(Deployment):

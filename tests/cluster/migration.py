@@ -9,7 +9,7 @@ from redis.crc import key_slot
 
 from tests.cluster.servers import ClusterServers, NodeServer
 from tradecapture.inbox.keys import lane_keys
-from tradecapture.local.ports import LOOPBACK
+from tradecapture.local.servers.ports import LOOPBACK
 
 KEYS_A_STEP = 50
 MIGRATE_MS = 10_000

@@ -13,8 +13,8 @@ from redis.exceptions import RedisError
 
 from tests.fleet.account import wait_for
 from tradecapture.inbox.keys import lane_keys
-from tradecapture.local.ports import LOOPBACK, is_free
-from tradecapture.local.redis_server import ANSWER_SECONDS, RedisServer
+from tradecapture.local.servers.ports import LOOPBACK, is_free
+from tradecapture.local.servers.redis_server import ANSWER_SECONDS, RedisServer
 
 BUS_OFFSET = 10_000  # from a node's port to that of the cluster bus; Redis 6.2 has no other
 # Both below those that the kernel gives to connections (from 32,768 on): one of them would be taken

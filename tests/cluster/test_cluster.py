@@ -24,7 +24,7 @@ from tests.faults.mixed_load import (
 )
 from tests.fleet.account import DEADLINE_SECONDS, wait_for
 from tests.history.history import History
-from tradecapture.receipt import Receipt, Refusal, RefusalCode
+from tradecapture.trades.receipt import Receipt, Refusal, RefusalCode
 
 pytestmark = pytest.mark.fleet
 

@@ -15,8 +15,8 @@ from tests.conftest import CONNECT_SECONDS
 from tests.inbox.looking import claimed, trade_ids
 from tradecapture.inbox import Hold, Inbox, Settlement, connect_redis
 from tradecapture.inbox.keys import lane_keys
-from tradecapture.receipt import Receipt, Refusal
 from tradecapture.settings import Settings
+from tradecapture.trades.receipt import Receipt, Refusal
 
 ONE, TWO, NEW = partition_of("B1"), partition_of("B2"), partition_of("B3")
 

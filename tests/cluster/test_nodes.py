@@ -25,11 +25,11 @@ from tradecapture.inbox import (
     connect_redis,
 )
 from tradecapture.inbox.keys import lane_keys
-from tradecapture.inbox.out_of_reach import each_in_reach
-from tradecapture.receipt import Receipt, Refusal, RefusalCode
-from tradecapture.routing import lane_of
+from tradecapture.inbox.unreachable import each_in_reach
 from tradecapture.settings import Settings
-from tradecapture.submission import Submission
+from tradecapture.trades.partition import lane_of
+from tradecapture.trades.receipt import Receipt, Refusal, RefusalCode
+from tradecapture.trades.submission import Submission
 
 LANES = 16
 SOON_SECONDS = 1.0  # for one answer

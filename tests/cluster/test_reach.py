@@ -16,20 +16,14 @@ from tests.cluster.migration import moving
 from tests.cluster.servers import ClusterServers
 from tests.cluster.test_nodes import LANES, of_each_lane
 from tests.conftest import CONNECT_SECONDS
-from tradecapture.capture import Capture
+from tradecapture.capture.capture import Capture
+from tradecapture.capture.lease_renewal import Renewal
 from tradecapture.cli import cli
-from tradecapture.cli.finding import Level
-from tradecapture.cli.operating_findings import examine_operating
-from tradecapture.inbox import (
-    Inbox,
-    InboxReader,
-    LanesOutOfReachError,
-    OutOfReach,
-    connect_redis,
-)
+from tradecapture.doctor.finding import Level
+from tradecapture.doctor.partitions import examine_operating
+from tradecapture.inbox import Inbox, InboxReader, LanesOutOfReachError, OutOfReach, connect_redis
 from tradecapture.ledger import Ledger
-from tradecapture.local.redis_server import RedisServer
-from tradecapture.renewal import Renewal
+from tradecapture.local.servers.redis_server import RedisServer
 from tradecapture.settings import Settings
 
 BACKLOG = "/api/v1/backlog"

@@ -15,9 +15,9 @@ from tests.conftest import CONNECT_SECONDS
 from tests.inbox.looking import claimed
 from tests.security.tls_proxy import TlsProxy
 from tradecapture.inbox import Inbox, InboxReader, Settlement, connect_redis
-from tradecapture.local.ports import LOOPBACK
-from tradecapture.receipt import Receipt
+from tradecapture.local.servers.ports import LOOPBACK
 from tradecapture.settings import Settings
+from tradecapture.trades.receipt import Receipt
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "high-availability.md"
 PASSWORD, ENCODED = "p@ss/w:rd", "p%40ss%2Fw%3Ard"

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from tests.containers.docker import docker, run
-from tradecapture.local.ports import LOOPBACK, free_port
+from tradecapture.local.servers.ports import LOOPBACK, free_port
 
 COMPOSE_VARIABLE = "TRADECAPTURE_TEST_COMPOSE"  # another Compose to test with
 FLOWER_PASSWORD = "Aa0-flower"

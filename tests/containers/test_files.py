@@ -11,8 +11,8 @@ from packaging.utils import canonicalize_name
 
 from tests.containers.conftest import NGINX, POSTGRESQL, REDIS, SQL_SERVER
 from tests.containers.docker import ROOT
-from tradecapture.api.headers import LONGEST_WAIT_SECONDS
-from tradecapture.release import RELEASE
+from tradecapture.api.submission.headers import LONGEST_WAIT_SECONDS
+from tradecapture.version import RELEASE
 
 FILES = sorted(path.name for path in ROOT.glob("docker-compose*.yml"))
 SECRETS = ("DATABASE_PASSWORD", "REDIS_PASSWORD", "FLOWER_PASSWORD")

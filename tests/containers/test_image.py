@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.containers.docker import DockerError, docker, inspected
-from tradecapture.release import RELEASE
+from tradecapture.version import RELEASE
 
 pytestmark = pytest.mark.docker
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.containers.docker import IMAGE, ROOT, DockerError, docker
 from tests.fleet.account import wait_for
-from tradecapture.local.ports import LOOPBACK, free_port
+from tradecapture.local.servers.ports import LOOPBACK, free_port
 
 pytestmark = pytest.mark.docker
 

@@ -11,7 +11,7 @@ from tests.containers.docker import docker, inspected
 from tests.faults.traffic import Traffic, of_apis
 from tests.fleet.account import wait_for
 from tests.history.history import History
-from tradecapture.local.ports import LOOPBACK
+from tradecapture.local.servers.ports import LOOPBACK
 
 FILES = ("docker-compose.yml", "docker-compose.postgresql.yml", "docker-compose.scale.yml")
 STEP_TRADES = 200  # accepted between two deeds

@@ -12,7 +12,7 @@ from tests.containers.docker import inspected
 from tests.faults.traffic import Traffic, of_apis
 from tests.fleet.account import wait_for
 from tests.history.history import History
-from tradecapture.local.ports import LOOPBACK
+from tradecapture.local.servers.ports import LOOPBACK
 
 FILES = ("docker-compose.yml", "docker-compose.override.yml")
 TRADES = 300

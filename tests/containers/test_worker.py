@@ -20,7 +20,7 @@ from tests.builders import trade_json
 from tests.containers.conftest import POSTGRESQL, REDIS, needs
 from tests.containers.docker import IMAGE, docker, inspected
 from tests.fleet.account import wait_for
-from tradecapture.routing import SUBMIT_QUEUE, SUBMIT_TASK
+from tradecapture.capture.messages import SUBMIT_QUEUE, SUBMIT_TASK
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(300)]
 

@@ -12,11 +12,11 @@ from tests.history.checker import Kind, check
 from tests.history.history import History
 from tests.ledger.reading import all_rows
 from tradecapture import Client
-from tradecapture.holding import Holding, Tally
 from tradecapture.ledger import TradeRow
-from tradecapture.ledger.tables import trades
-from tradecapture.outcome import Outcome
-from tradecapture.trade import TradeLot
+from tradecapture.ledger.schema.tables import trades
+from tradecapture.trades.holding import Holding, Tally
+from tradecapture.trades.lifecycle import Outcome
+from tradecapture.trades.trade import TradeLot
 
 SHOWN = 5  # problems in a message; the first ones tell
 

@@ -8,7 +8,7 @@ from typing import Self
 import psutil
 
 from tests.fleet.account import wait_for
-from tradecapture.local.worker import LocalWorker
+from tradecapture.local.servers.worker import LocalWorker
 
 ANSWERED = b"lane captured"  # in a worker's log, after each bell
 

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Engine, create_engine, make_url, text
 
 from tradecapture import Client
 from tradecapture.inbox.keys import lane_keys
-from tradecapture.local.waiting import wait_until
+from tradecapture.local.servers.server import wait_until
 
 # A backend looks for a deadlock once, when it has waited for so long. Ours has waited the longer,
 # and looks after the hostile transaction has closed the circle: it is the one that gives up.

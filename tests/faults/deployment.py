@@ -14,11 +14,11 @@ from tests.faults.proxy import Proxy
 from tradecapture import Client, Settings
 from tradecapture.ledger import upgrade
 from tradecapture.ledger.engine import make_engine
-from tradecapture.local.log_tail import log_tail
-from tradecapture.local.ports import LOOPBACK, free_port
-from tradecapture.local.postgresql_server import SOCKETS, PostgresqlServer
-from tradecapture.local.redis_server import RedisServer
-from tradecapture.local.worker import FLEET, LocalWorker
+from tradecapture.local.servers.ports import LOOPBACK, free_port
+from tradecapture.local.servers.postgresql_server import SOCKETS, PostgresqlServer
+from tradecapture.local.servers.redis_server import RedisServer
+from tradecapture.local.servers.server import log_tail
+from tradecapture.local.servers.worker import FLEET, LocalWorker
 
 SQLITE, POSTGRESQL = "sqlite", "postgresql"
 POSTGRESQL_SOCKET = ".s.PGSQL.5432"  # in the folder that a URL names as host

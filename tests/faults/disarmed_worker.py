@@ -12,12 +12,12 @@ from sqlalchemy import Engine, event
 from tests.faults.device import DEVICE_VARIABLE, Device
 from tests.faults.stalling_worker import StallingLedger, app
 from tests.inbox.mutation import mutated
+from tradecapture.capture.lease_renewal import Renewal
 from tradecapture.inbox import Claim, Settlement, scripts
 from tradecapture.ledger import PartitionVerdict
-from tradecapture.ledger.known import Known
 from tradecapture.ledger.rows import PartitionRow
+from tradecapture.ledger.rules.state import Known
 from tradecapture.ledger.transaction import Clock, LedgerTransaction
-from tradecapture.renewal import Renewal
 from workers import process
 from workers.sweep import Sweep
 

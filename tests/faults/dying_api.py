@@ -8,7 +8,7 @@ import signal
 from collections.abc import Sequence
 
 from tradecapture.api.app import create_app
-from tradecapture.bell import Bell
+from tradecapture.capture.bell import Bell
 
 __all__ = ["create_app"]
 

@@ -12,7 +12,7 @@ from tests.fleet.account import wait_for
 from tests.history.event import Answered, Said
 from tests.history.history import History
 from tradecapture import Client
-from tradecapture.local.worker import LocalWorker
+from tradecapture.local.servers.worker import LocalWorker
 
 BACKLOG = 500  # trades that wait when something is done to them
 MORE = 300  # trades that are captured before or after it

@@ -14,7 +14,7 @@ from celery.signals import worker_process_init
 from msgspec import json
 
 from tradecapture.inbox import Entry
-from tradecapture.ledger.partition_judge import PartitionJudge
+from tradecapture.ledger.rules.partition import PartitionJudge
 from workers import app
 
 __all__ = ["app"]

@@ -3,11 +3,11 @@
 from tests.history.evidence import CapturedTrade, Evidence, RecordedTrade
 from tests.ledger.reading import all_rows
 from tradecapture import Client
-from tradecapture.document import decode, digest_of
 from tradecapture.ledger import ExceptionRow, TradeRow
-from tradecapture.ledger.operating import Action
-from tradecapture.ledger.tables import audit, exceptions, trades
-from tradecapture.outcome import Outcome
+from tradecapture.ledger.schema.tables import audit, exceptions, trades
+from tradecapture.operations.action import Action
+from tradecapture.trades.document import decode, digest_of
+from tradecapture.trades.lifecycle import Outcome
 
 
 def read_evidence(client: Client) -> Evidence:

@@ -13,8 +13,8 @@ from tests.faults.deployment import Deployment
 from tests.faults.proxy import Proxy
 from tests.faults.schedule import FaultKind, PlannedFault
 from tests.history.history import HistoryLog
-from tradecapture.local.server import LocalServer
-from tradecapture.local.worker import LocalWorker
+from tradecapture.local.servers.server import LocalServer
+from tradecapture.local.servers.worker import LocalWorker
 
 MENDED = "mended"  # the name of the event that ends a fault
 COMMIT = b"COMMIT\0"  # as psycopg sends it

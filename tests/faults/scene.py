@@ -15,7 +15,7 @@ from tests.fleet.account import wait_until_nothing_waits
 from tests.history.event import Said
 from tests.history.history import History
 from tradecapture import Client
-from tradecapture.receipt import Receipt
+from tradecapture.trades.receipt import Receipt
 
 LEASE_SECONDS = 0.5
 APP = "tests.faults.disarmed_worker"

@@ -9,8 +9,8 @@ from redis.exceptions import RedisError
 
 from tests.history.event import Said
 from tradecapture import Client
-from tradecapture.receipt import Receipt, RefusalCode
-from tradecapture.submission import Submission
+from tradecapture.trades.receipt import Receipt, RefusalCode
+from tradecapture.trades.submission import Submission
 
 CAPTURE = "/api/v1/trades/capture"
 ANSWER_SECONDS = 10.0  # for one answer; after it the request is sent again

@@ -15,9 +15,9 @@ from redis.exceptions import ConnectionError, TimeoutError
 from tests.faults.deployment import Deployment
 from tests.fleet.account import wait_for
 from tradecapture.inbox import connect_redis
-from tradecapture.local.ports import LOOPBACK, free_port
-from tradecapture.local.redis_server import RedisServer, find_redis_server
-from tradecapture.local.server import LocalServer
+from tradecapture.local.servers.ports import LOOPBACK, free_port
+from tradecapture.local.servers.redis_server import RedisServer, find_redis_server
+from tradecapture.local.servers.server import LocalServer
 
 MASTER = "desk"  # not the default name, so that the setting is seen to matter
 REPLICAS, SENTINELS, QUORUM = 2, 3, 2

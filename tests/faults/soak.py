@@ -25,7 +25,8 @@ from tests.fleet.account import wait_until_nothing_waits
 from tests.history.event import Invoked
 from tests.history.history import History
 from tradecapture import Client
-from tradecapture.cli.screen import bar, json_option, output, remarks, show_json
+from tradecapture.cli.options import json_option
+from tradecapture.cli.output import bar, output, remarks, show_json
 
 WORKERS, APIS = 3, 2
 CONCURRENCY = 2  # pool processes a worker, so that one can be killed beside another

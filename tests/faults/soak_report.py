@@ -10,7 +10,7 @@ from rich.console import Console
 
 from tests.faults.recovery import Recovery
 from tests.faults.schedule import FaultKind, PlannedFault
-from tradecapture.cli.screen import table
+from tradecapture.cli.output import table
 
 SHOWN = 10  # problems on the screen; JSON has all
 

@@ -11,8 +11,8 @@ from typing import Any
 from tests.faults.place import FLAG_VARIABLE, PLACE_VARIABLE, Place
 from tradecapture.inbox import Claim, Entry
 from tradecapture.ledger import PartitionVerdict
-from tradecapture.ledger.known import Known
 from tradecapture.ledger.ledger import Ledger
+from tradecapture.ledger.rules.state import Known
 from tradecapture.ledger.transaction import Clock, LedgerTransaction
 from workers import app, process
 

@@ -15,7 +15,7 @@ from tests.fleet.account import wait_for, wait_until_nothing_waits
 from tests.history.event import Answered, Said
 from tests.history.history import History
 from tradecapture import Client
-from tradecapture.routing import queue_of
+from tradecapture.capture.messages import queue_of
 
 pytestmark = pytest.mark.fleet
 

@@ -22,7 +22,7 @@ from tests.history.event import Answered, Said
 from tests.history.history import History
 from tradecapture import Client
 from tradecapture.inbox.keys import lane_keys
-from tradecapture.local.worker import LocalWorker
+from tradecapture.local.servers.worker import LocalWorker
 
 pytestmark = [pytest.mark.fleet, pytest.mark.timeout(240)]
 

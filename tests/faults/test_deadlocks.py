@@ -20,7 +20,7 @@ from tests.faults.traffic import Traffic, of_client
 from tests.faults.worker_logs import POSTPONED, RETRIED, count_in_logs
 from tests.fleet.account import wait_for
 from tests.history.history import History
-from tradecapture.local.worker import LocalWorker
+from tradecapture.local.servers.worker import LocalWorker
 
 pytestmark = [pytest.mark.fleet, pytest.mark.timeout(240)]
 

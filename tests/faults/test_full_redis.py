@@ -27,8 +27,8 @@ from tradecapture import Client
 from tradecapture.cli import cli
 from tradecapture.inbox.entry import Entry, decode_entry
 from tradecapture.inbox.keys import LANES_KEY
-from tradecapture.outcome import Outcome
-from tradecapture.receipt import Receipt
+from tradecapture.trades.lifecycle import Outcome
+from tradecapture.trades.receipt import Receipt
 
 pytestmark = pytest.mark.fleet
 

@@ -15,11 +15,12 @@ from tests.fleet.account import wait_for
 from tests.history.history import History
 from tests.ledger.reading import all_rows
 from tradecapture import Client
-from tradecapture.cli.operator import open_operator
-from tradecapture.ledger import Action, ExceptionRow, Request, TradeRow
-from tradecapture.ledger.tables import exceptions, trades
-from tradecapture.local.worker import LocalWorker
-from tradecapture.outcome import Outcome
+from tradecapture.ledger import ExceptionRow, TradeRow
+from tradecapture.ledger.schema.tables import exceptions, trades
+from tradecapture.local.servers.worker import LocalWorker
+from tradecapture.operations.action import Action, Request
+from tradecapture.operations.operators import open_operator
+from tradecapture.trades.lifecycle import Outcome
 
 pytestmark = pytest.mark.fleet
 

@@ -10,9 +10,9 @@ from redis.exceptions import ConnectionError, TimeoutError
 from redis.retry import Retry
 
 from tests.faults.proxy import Proxy
-from tradecapture.local.ports import LOOPBACK, free_port
-from tradecapture.local.redis_server import RedisServer
-from tradecapture.local.waiting import wait_until
+from tradecapture.local.servers.ports import LOOPBACK, free_port
+from tradecapture.local.servers.redis_server import RedisServer
+from tradecapture.local.servers.server import wait_until
 
 TIMEOUT_SECONDS = 0.3
 PATIENCE_SECONDS = 10.0

@@ -20,7 +20,7 @@ from tests.faults.recovery import recoveries
 from tests.faults.saboteur import MENDED
 from tests.faults.schedule import FaultKind
 from tests.history.history import History
-from tradecapture.local.worker import LocalWorker
+from tradecapture.local.servers.worker import LocalWorker
 from workers.consumer import RECONNECT_SECONDS
 
 pytestmark = pytest.mark.fleet

@@ -24,8 +24,8 @@ from tests.faults.sentinel_deployment import SentinelDeployment, freeze, thaw
 from tests.faults.test_acceptance_devices import mutate
 from tests.fleet.account import wait_for
 from tests.history.history import History
-from tradecapture.cli.finding import Level
-from tradecapture.cli.redis_findings import examine_redis
+from tradecapture.doctor.finding import Level
+from tradecapture.doctor.redis import examine_redis
 
 SOON_SECONDS = 1.0  # for one answer, so that clients learn of a silent server within it
 

@@ -14,7 +14,7 @@ from tests.fleet.account import wait_for
 from tests.history.event import Answered, Said
 from tests.history.history import History
 from tradecapture import Client
-from tradecapture.local.worker import LocalWorker
+from tradecapture.local.servers.worker import LocalWorker
 
 pytestmark = pytest.mark.fleet
 

@@ -17,7 +17,7 @@ from tests.faults.traffic import Traffic, of_client
 from tests.fleet.account import wait_for
 from tests.history.history import History
 from tradecapture import Client
-from tradecapture.local.worker import LocalWorker
+from tradecapture.local.servers.worker import LocalWorker
 
 pytestmark = pytest.mark.fleet
 

@@ -11,8 +11,8 @@ from tests.faults.senders import ClientSender, HttpSender, Sender, Trade
 from tests.history.event import Said
 from tests.history.history import History, HistoryLog
 from tradecapture import Client
-from tradecapture.generate import Mix, generate
-from tradecapture.submission import Submission, read_submission
+from tradecapture.local.samples.trades import Mix, generate
+from tradecapture.trades.submission import Submission, read_submission
 
 ENDLESS = 10_000_000  # trades of a generator; no test sends as many
 LONGEST_PAUSE_SECONDS = 1.0  # between two resends, whatever an answer asks for

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 
-from tradecapture.local.worker import LocalWorker
+from tradecapture.local.servers.worker import LocalWorker
 
 RETRIED, POSTPONED = b"capture transaction retried", b"claim postponed"
 _CAPTURED = re.compile(rb"lane captured' .*?\bcaptured=(\d+)")

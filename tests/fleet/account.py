@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 
 from tradecapture import Client
-from tradecapture.reconciliation import reconcile
+from tradecapture.operations.reconciliation import reconcile
 
 DEADLINE_SECONDS = 60.0
 

@@ -7,8 +7,8 @@ import pytest
 from redis import Redis
 
 from tradecapture import Client, Settings
-from tradecapture.local.redis_server import RedisServer
-from tradecapture.local.worker import LocalWorker
+from tradecapture.local.servers.redis_server import RedisServer
+from tradecapture.local.servers.worker import LocalWorker
 
 StartWorker = Callable[..., LocalWorker]
 

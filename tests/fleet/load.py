@@ -2,8 +2,8 @@
 
 from datetime import UTC, datetime
 
-from tradecapture.generate import valid_submissions
-from tradecapture.submission import Submission
+from tradecapture.local.samples.trades import valid_submissions
+from tradecapture.trades.submission import Submission
 
 SEED = 7
 

@@ -15,12 +15,12 @@ from redis import Redis
 from tests.api.servers import ApiServer, environment_of
 from tests.builders import trade_json
 from tests.conftest import _with_tables
-from tradecapture.cli.budget import FleetSize, budget_of_database, budget_of_redis
+from tradecapture.doctor.connection_budget import FleetSize, budget_of_database, budget_of_redis
 from tradecapture.inbox import connect_redis
-from tradecapture.local.postgresql_server import PostgresqlServer
-from tradecapture.local.redis_server import RedisServer
-from tradecapture.local.waiting import wait_until
-from tradecapture.local.worker import LocalWorker
+from tradecapture.local.servers.postgresql_server import PostgresqlServer
+from tradecapture.local.servers.redis_server import RedisServer
+from tradecapture.local.servers.server import wait_until
+from tradecapture.local.servers.worker import LocalWorker
 from tradecapture.settings import Settings
 
 SIZE = FleetSize(apis=1, workers=2, concurrency=2)

@@ -14,7 +14,7 @@ from tests.fleet.account import wait_for, wait_until_nothing_waits
 from tests.fleet.conftest import StartWorker
 from tests.fleet.load import submissions
 from tradecapture import Client
-from tradecapture.local.ports import free_port
+from tradecapture.local.servers.ports import free_port
 
 pytestmark = pytest.mark.fleet
 

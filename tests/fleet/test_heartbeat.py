@@ -12,7 +12,7 @@ import pytest
 from tests.faults.deployment import SQLITE, Deployment
 from tests.fleet.account import wait_for, wait_until_nothing_waits
 from tests.fleet.load import submissions
-from tradecapture.local.worker import LocalWorker
+from tradecapture.local.servers.worker import LocalWorker
 from workers.heartbeat import EVERY_SECONDS
 
 pytestmark = pytest.mark.fleet

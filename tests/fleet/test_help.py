@@ -9,8 +9,8 @@ from tests.fleet.account import wait_for
 from tests.fleet.conftest import StartWorker
 from tradecapture import Client, Settings
 from tradecapture.inbox import Inbox
-from tradecapture.local.redis_server import RedisServer
-from tradecapture.routing import lane_of
+from tradecapture.local.servers.redis_server import RedisServer
+from tradecapture.trades.partition import lane_of
 
 pytestmark = pytest.mark.fleet
 

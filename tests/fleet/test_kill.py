@@ -17,8 +17,8 @@ from tests.fleet.conftest import StartWorker
 from tests.fleet.load import submissions
 from tradecapture import Client
 from tradecapture.inbox import InboxPartition
-from tradecapture.local.worker import LocalWorker
-from tradecapture.receipt import Receipt
+from tradecapture.local.servers.worker import LocalWorker
+from tradecapture.trades.receipt import Receipt
 
 pytestmark = pytest.mark.fleet
 

@@ -9,9 +9,10 @@ from tests.builders import PARTITION, submission, trade
 from tests.fleet.account import wait_for
 from tests.fleet.conftest import StartWorker
 from tradecapture import Client
-from tradecapture.bell import submitting_app
-from tradecapture.document import encode
-from tradecapture.routing import SUBMIT_TASK, lane_of
+from tradecapture.capture.messages import SUBMIT_TASK
+from tradecapture.connections.brokers.app import submitting_app
+from tradecapture.trades.document import encode
+from tradecapture.trades.partition import lane_of
 
 pytestmark = pytest.mark.fleet
 

@@ -9,7 +9,7 @@ from tests.history.event import Event
 from tests.history.evidence import CapturedTrade, Evidence, RecordedTrade
 from tests.history.finding import Finding, Kind
 from tests.history.sent import Sent, read_sent
-from tradecapture.outcome import Outcome
+from tradecapture.trades.lifecycle import Outcome
 
 __all__ = ["Finding", "Kind", "check"]
 

@@ -9,7 +9,7 @@ from msgspec import structs
 from tests.history.checker import Kind
 from tests.history.event import Answered, Event, Invoked, Said
 from tests.history.evidence import CapturedTrade, Evidence, RecordedTrade
-from tradecapture.outcome import Outcome
+from tradecapture.trades.lifecycle import Outcome
 
 
 class Corruption(NamedTuple):

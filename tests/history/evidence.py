@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
-from tradecapture.outcome import Outcome
+from tradecapture.trades.lifecycle import Outcome
 
 
 class CapturedTrade(NamedTuple):

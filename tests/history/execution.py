@@ -6,7 +6,7 @@ from itertools import count
 
 from tests.history.event import Answered, Event, Invoked, Said
 from tests.history.evidence import CapturedTrade, Evidence, RecordedTrade
-from tradecapture.outcome import Outcome
+from tradecapture.trades.lifecycle import Outcome
 
 EPOCH = 1
 PROCESSES, PARTITIONS = 3, 2

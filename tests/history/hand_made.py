@@ -4,7 +4,7 @@ from typing import Any
 
 from tests.history.event import Answered, Event, Invoked, Said
 from tests.history.evidence import CapturedTrade, Evidence, RecordedTrade
-from tradecapture.outcome import Outcome
+from tradecapture.trades.lifecycle import Outcome
 
 A, B = "T-A", "T-B"
 

@@ -17,7 +17,7 @@ from tests.history.hand_made import (
     said,
     sent,
 )
-from tradecapture.outcome import Outcome
+from tradecapture.trades.lifecycle import Outcome
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from redis import Redis
 
 from tradecapture.inbox import Claim, Inbox
 from tradecapture.inbox.keys import lane_keys
-from tradecapture.local.waiting import wait_until
+from tradecapture.local.servers.server import wait_until
 
 KEYS = lane_keys(0)
 PATIENCE_SECONDS = 5.0

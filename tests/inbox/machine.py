@@ -12,10 +12,11 @@ from tests.inbox.virtual_redis import advance, look
 from tradecapture.inbox import Claim, Hold, HoldKind, Inbox, LaneBacklog, Settlement
 from tradecapture.inbox.backlog import read_backlog
 from tradecapture.inbox.keys import lane_keys
-from tradecapture.receipt import Receipt, Refusal, RefusalCode, Standing
-from tradecapture.routing import lane_of
 from tradecapture.settings import Settings
-from tradecapture.submission import Submission
+from tradecapture.trades.lifecycle import Standing
+from tradecapture.trades.partition import lane_of
+from tradecapture.trades.receipt import Receipt, Refusal, RefusalCode
+from tradecapture.trades.submission import Submission
 
 LANES = 2
 BOOKS = ("B1", "B2", "B3", "B4", "B5")

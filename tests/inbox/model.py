@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from tradecapture.inbox import Claim, Hold
-from tradecapture.receipt import Standing
+from tradecapture.trades.lifecycle import Standing
 
 
 @dataclass

@@ -2,7 +2,7 @@
 
 from redis import Redis
 
-from tradecapture.local.ports import LOOPBACK, free_port
+from tradecapture.local.servers.ports import LOOPBACK, free_port
 
 
 def promote(redis: "Redis") -> None:

@@ -10,11 +10,11 @@ from tests.builders import partition_of, submission, submissions
 from tests.inbox.looking import KEYS, claimed, everything, trade_ids, waiting
 from tradecapture.inbox import Hold, Inbox, Settlement, connect_redis
 from tradecapture.inbox.acceptance import ACCEPT_TRADES
-from tradecapture.local.ports import free_port
-from tradecapture.receipt import Receipt, Refusal, RefusalCode
-from tradecapture.routing import lane_of
+from tradecapture.local.servers.ports import free_port
 from tradecapture.settings import Settings
-from tradecapture.submission import Submission
+from tradecapture.trades.partition import lane_of
+from tradecapture.trades.receipt import Receipt, Refusal, RefusalCode
+from tradecapture.trades.submission import Submission
 
 ONE, TWO = partition_of("B1"), partition_of("B2")
 

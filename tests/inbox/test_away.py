@@ -2,7 +2,7 @@
 
 import pytest
 
-from tradecapture.inbox.away import AWAY_SECONDS, AwayNodes, NodeAwayError
+from tradecapture.connections.cluster.breaker import AWAY_SECONDS, AwayNodes, NodeAwayError
 
 TIMEOUT_SECONDS = 3.0
 WHY = TimeoutError("no answer")

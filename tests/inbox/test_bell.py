@@ -5,8 +5,8 @@ from dataclasses import replace
 from tests.builders import partition_of, submissions
 from tests.inbox.looking import KEYS, claimed, until_gone
 from tradecapture.inbox import Hold, Inbox
-from tradecapture.routing import lane_of
 from tradecapture.settings import Settings
+from tradecapture.trades.partition import lane_of
 
 ONE = partition_of("B1")
 

@@ -10,7 +10,7 @@ from tests.strategies import ids, texts
 from tradecapture.inbox import Inbox, InboxReader
 from tradecapture.inbox.entry import UnreadableEntryError, decode_entry, encode_body
 from tradecapture.settings import Settings
-from tradecapture.submission import Submission
+from tradecapture.trades.submission import Submission
 
 ONE, TWO = partition_of("B1"), partition_of("B2")
 

@@ -7,7 +7,7 @@ from redis import Redis
 from tests.builders import submission
 from tradecapture import Receipt, Refusal, RefusalCode, Settings
 from tradecapture.inbox import Inbox
-from tradecapture.routing import lane_of
+from tradecapture.trades.partition import lane_of
 
 LANES = 16
 

@@ -13,9 +13,9 @@ from redis.crc import key_slot
 from tests.builders import PARTITION, partition_of, submission, submissions
 from tests.inbox.promotion import promote
 from tradecapture.inbox import Hold, Inbox, Settlement
+from tradecapture.inbox.backlog import read_work
 from tradecapture.inbox.keys import LANES_KEY, lane_keys
 from tradecapture.inbox.scripts import NAMES
-from tradecapture.inbox.work import read_work
 
 KEYS = lane_keys(7)
 LANE_KEY_NAMES = {name for name in KEYS._fields if name != "prefix"}

@@ -12,10 +12,10 @@ from tests.inbox.looking import KEYS, claimed, everything, waiting
 from tradecapture.inbox import Hold, Inbox, InboxReader, Settlement, acceptance
 from tradecapture.inbox.acceptance import ACCEPT_TRADES
 from tradecapture.inbox.scripts import Call, Safety, run_all
-from tradecapture.receipt import Receipt, Refusal, RefusalCode
-from tradecapture.routing import lane_of
 from tradecapture.settings import Settings
-from tradecapture.submission import Submission
+from tradecapture.trades.partition import lane_of
+from tradecapture.trades.receipt import Receipt, Refusal, RefusalCode
+from tradecapture.trades.submission import Submission
 
 ONE, TWO = partition_of("B1"), partition_of("B2")
 LANES = 4

@@ -4,7 +4,7 @@ import pytest
 from redis.exceptions import ClusterDownError, ConnectionError, ResponseError, TryAgainError
 
 from tradecapture.inbox import LanesOutOfReachError, OutOfReach
-from tradecapture.inbox.out_of_reach import in_reach
+from tradecapture.inbox.unreachable import in_reach
 
 LANES = range(4)
 AWAY, MOVING = ConnectionError("node a is away."), TryAgainError("half moved")

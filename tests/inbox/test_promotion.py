@@ -6,9 +6,9 @@ from tests.builders import PARTITION, submission, submissions
 from tests.inbox.promotion import promote
 from tradecapture.inbox import Inbox, InboxReader
 from tradecapture.inbox.keys import lane_keys
-from tradecapture.ledger.reader import OutcomeCount
-from tradecapture.outcome import Outcome
-from tradecapture.reconciliation import reconcile
+from tradecapture.ledger.queries.reader import OutcomeCount
+from tradecapture.operations.reconciliation import reconcile
+from tradecapture.trades.lifecycle import Outcome
 
 
 def places(inbox: Inbox) -> list[tuple[int, int]]:

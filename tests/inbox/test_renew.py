@@ -5,9 +5,9 @@ from dataclasses import replace
 
 from tests.builders import partition_of, submissions
 from tests.inbox.looking import KEYS, PATIENCE_SECONDS, claimed, claimed_soon, due_in_ms
+from tradecapture.capture.lease_renewal import LONGEST_LEASES, Renewal
 from tradecapture.inbox import Inbox
-from tradecapture.local.waiting import wait_until
-from tradecapture.renewal import LONGEST_LEASES, Renewal
+from tradecapture.local.servers.server import wait_until
 from tradecapture.settings import Settings
 
 ONE, TWO = partition_of("B1"), partition_of("B2")

@@ -5,8 +5,9 @@ from msgspec import structs
 from tests.builders import partition_of, submission
 from tests.inbox.looking import claimed, everything, waiting
 from tradecapture.inbox import Inbox, InboxReader
-from tradecapture.receipt import Receipt, Standing
 from tradecapture.settings import Settings
+from tradecapture.trades.lifecycle import Standing
+from tradecapture.trades.receipt import Receipt
 
 ONE = partition_of("B1")
 

@@ -13,9 +13,9 @@ from tests.builders import submission, submissions
 from tests.fleet.account import wait_for
 from tradecapture.inbox import Inbox, connect_redis
 from tradecapture.inbox.keys import lane_keys
-from tradecapture.local.redis_server import RedisServer
-from tradecapture.receipt import Answer, Receipt, Refusal, RefusalCode
+from tradecapture.local.servers.redis_server import RedisServer
 from tradecapture.settings import Settings
+from tradecapture.trades.receipt import Answer, Receipt, Refusal, RefusalCode
 
 ANSWER_SECONDS = 3.0
 

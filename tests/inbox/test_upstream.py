@@ -7,10 +7,11 @@ from hypothesis import strategies as st
 from tests.builders import partition_of, submission
 from tests.inbox.looking import KEYS, claimed, everything, trade_ids
 from tradecapture.inbox import Inbox, InboxReader, Settlement
-from tradecapture.ledger.sequencing import Turn, turn_of
-from tradecapture.receipt import Receipt, Standing
+from tradecapture.ledger.rules.partition import Turn, turn_of
 from tradecapture.settings import Settings
-from tradecapture.submission import Submission
+from tradecapture.trades.lifecycle import Standing
+from tradecapture.trades.receipt import Receipt
+from tradecapture.trades.submission import Submission
 
 ONE = partition_of("B1")
 WINDOW = Settings().sequence_window

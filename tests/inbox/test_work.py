@@ -7,7 +7,7 @@ import pytest
 from tests.builders import partition_of, submission, submissions
 from tests.inbox.looking import KEYS, claimed, claimed_soon, due_in_ms, everything
 from tradecapture.inbox import Hold, Inbox, InboxReader, LaneWork, Settlement
-from tradecapture.inbox.work import MOST_LOOKED_INTO
+from tradecapture.inbox.backlog import MOST_LOOKED_INTO
 from tradecapture.settings import Settings
 
 ONE = partition_of("B1")

@@ -22,8 +22,8 @@ from tests.kubernetes.manifests import (
 )
 from tradecapture.api.app import create_app
 from tradecapture.api.bodies import BacklogBody
-from tradecapture.release import RELEASE
 from tradecapture.settings import Settings, variable_of
+from tradecapture.version import RELEASE
 
 VARIABLES = {variable_of(setting) for setting in dataclasses.fields(Settings)}
 PROBES = ("startupProbe", "livenessProbe", "readinessProbe")

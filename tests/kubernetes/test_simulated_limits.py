@@ -18,8 +18,8 @@ from benchmarks.autoscaling.simulation import Outcome, claims_due, simulate
 from tests.builders import submissions
 from tradecapture.inbox import Inbox
 from tradecapture.inbox.backlog import retry_after
-from tradecapture.receipt import Receipt, Refusal
 from tradecapture.settings import Settings
+from tradecapture.trades.receipt import Receipt, Refusal
 
 SETTINGS = Settings()
 PER_PROCESS = costs_of(SETTINGS).most_per_second

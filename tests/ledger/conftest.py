@@ -9,23 +9,24 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, make_url
 
-from tradecapture.ledger import Ledger, LedgerReader
+from tradecapture.ledger import LedgerReader
 from tradecapture.ledger.engine import make_engine
+from tradecapture.operations.transactions import OperatorLedger
 from tradecapture.settings import Settings
 
-MakeLedger = Callable[..., Ledger]
+MakeLedger = Callable[..., OperatorLedger]
 
 
 @pytest.fixture
-def ledger(ledger_settings: Settings) -> Iterator[Ledger]:
+def ledger(ledger_settings: Settings) -> Iterator[OperatorLedger]:
     """An empty ledger."""
-    ledger = Ledger(ledger_settings)
+    ledger = OperatorLedger(ledger_settings)
     yield ledger
     ledger.dispose()
 
 
 @pytest.fixture
-def reader(ledger: Ledger) -> LedgerReader:
+def reader(ledger: OperatorLedger) -> LedgerReader:
     """Its reading side."""
     return LedgerReader(ledger.engine, ledger.dialect)
 
@@ -39,16 +40,18 @@ def postgresql_settings(settings: Settings, postgresql_url: str) -> Settings:
 @pytest.fixture
 def make_ledger(postgresql_settings: Settings) -> Iterator[MakeLedger]:
     """Make ledgers on PostgreSQL, with settings and server options of their own."""
-    made: list[Ledger] = []
+    made: list[OperatorLedger] = []
 
-    def make(options: str = "", host: str = "", **changes: Any) -> Ledger:
+    def make(options: str = "", host: str = "", **changes: Any) -> OperatorLedger:
         url = make_url(postgresql_settings.database_url)
         if options:
             url = url.update_query_dict({"options": options})
         if host:
             url = url.update_query_dict({"host": host})
         database_url = url.render_as_string(hide_password=False)
-        made.append(Ledger(replace(postgresql_settings, database_url=database_url, **changes)))
+        made.append(
+            OperatorLedger(replace(postgresql_settings, database_url=database_url, **changes))
+        )
         return made[-1]
 
     yield make

@@ -2,12 +2,11 @@
 
 from tests.builders import NOW
 from tradecapture.inbox import Claim
-from tradecapture.ledger.judgement import Evidence, PartitionVerdict, judge
-from tradecapture.ledger.known import Known
-from tradecapture.ledger.new_rows import new_partition
-from tradecapture.ledger.partition_judge import Rules
-from tradecapture.ledger.rows import ExceptionRow, KnownTrade, PartitionRow, TradeRow
-from tradecapture.outcome import Outcome
+from tradecapture.ledger.rows import ExceptionRow, KnownTrade, PartitionRow, TradeRow, new_partition
+from tradecapture.ledger.rules.decision import Evidence, PartitionVerdict, judge
+from tradecapture.ledger.rules.partition import Rules
+from tradecapture.ledger.rules.state import Known
+from tradecapture.trades.lifecycle import Outcome
 
 
 class MemoryLedger:

@@ -6,9 +6,9 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Engine
 
-from tradecapture.ledger.lines import BASE, LINES, Line
-from tradecapture.ledger.schema import SchemaVersion, revision_of
-from tradecapture.ledger.tables import metadata
+from tradecapture.ledger.schema.phases import BASE, LINES, Line
+from tradecapture.ledger.schema.tables import metadata
+from tradecapture.ledger.schema.upgrades import SchemaVersion, revision_of
 
 VERSION_TABLES = {line.version_table for line in LINES}
 FIRST = SchemaVersion("0001", None)  # the first tables of all

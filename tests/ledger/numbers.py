@@ -6,7 +6,7 @@ from tests.builders import EPOCH, PARTITION, entries, numbered
 from tests.ledger.reading import capture, exception_rows, partition_row, trade_rows
 from tradecapture.inbox import Entry
 from tradecapture.ledger import Ledger
-from tradecapture.outcome import Outcome
+from tradecapture.trades.lifecycle import Outcome
 
 WINDOW = 100  # of the default settings
 

@@ -9,8 +9,10 @@ from tests.builders import claim as claim_of
 from tests.ledger.numbers import arrive
 from tests.ledger.reading import TASK, all_rows, capture, waiting_trades
 from tradecapture.inbox import Claim, ClaimedPartition, Entry
-from tradecapture.ledger import Action, AuditRow, Deed, Ledger, Request
-from tradecapture.ledger.tables import audit, metadata
+from tradecapture.ledger import AuditRow, Ledger
+from tradecapture.ledger.schema.tables import audit, metadata
+from tradecapture.operations.action import Action, Deed, Request
+from tradecapture.operations.transactions import OperatorLedger
 
 LATER = NOW + timedelta(hours=1)  # when operators act
 WHO, WHY = "ann", "the feed was mended"
@@ -24,7 +26,7 @@ def ask(action: Action, partition: str = PARTITION) -> Request:
 
 
 def operate(
-    ledger: Ledger,
+    ledger: OperatorLedger,
     action: Action,
     *waiting: Entry,
     fence: int = 10,
@@ -48,40 +50,40 @@ def tables(ledger: Ledger) -> dict[str, list[Any]]:
     return {table.name: all_rows(ledger.engine, table) for table in metadata.sorted_tables}
 
 
-def audit_rows(ledger: Ledger) -> list[AuditRow]:
+def audit_rows(ledger: OperatorLedger) -> list[AuditRow]:
     """Return what is in the audit, the oldest first."""
     return [AuditRow._make(row[1:]) for row in all_rows(ledger.engine, audit)]
 
 
-def halt(ledger: Ledger, parked: Entry = PARKED, fence: int = 2) -> None:
+def halt(ledger: OperatorLedger, parked: Entry = PARKED, fence: int = 2) -> None:
     """Let a worker park a trade, which halts its partition."""
     ledger.park(claim_of(parked, fence=fence), parked, CAUSE, TASK, lambda: NOW)
 
 
-def two_captured(ledger: Ledger) -> None:
+def two_captured(ledger: OperatorLedger) -> None:
     """Capture two trades of the partition."""
     capture(ledger, *waiting_trades(2))
 
 
-def paused(ledger: Ledger) -> None:
+def paused(ledger: OperatorLedger) -> None:
     """Pause it behind them."""
     two_captured(ledger)
     ledger.operate(ask(Action.PAUSE), lambda: NOW)
 
 
-def halted(ledger: Ledger) -> None:
+def halted(ledger: OperatorLedger) -> None:
     """Halt it behind them."""
     two_captured(ledger)
     halt(ledger)
 
 
-def gap(ledger: Ledger) -> None:
+def gap(ledger: OperatorLedger) -> None:
     """Let number 2 be missing."""
     arrive(ledger, 1, 3, 4)
 
 
 # What must be so that an action can be done.
-READY: dict[Action, Callable[[Ledger], None]] = {
+READY: dict[Action, Callable[[OperatorLedger], None]] = {
     Action.PAUSE: two_captured,
     Action.RESUME: paused,
     Action.RETRY: halted,

@@ -9,8 +9,8 @@ from tests.builders import NOW, PARTITION, claim, entries, submissions
 from tradecapture.inbox import Entry
 from tradecapture.ledger import ExceptionRow, Ledger, PartitionRow, PartitionVerdict, TradeRow
 from tradecapture.ledger.dialects import READ_ONLY
-from tradecapture.ledger.tables import exceptions, partitions, trades
-from tradecapture.outcome import Outcome
+from tradecapture.ledger.schema.tables import exceptions, partitions, trades
+from tradecapture.trades.lifecycle import Outcome
 
 TASK = "task-1"
 

@@ -33,10 +33,10 @@ from tests.ledger.reading import (
     waiting_trades,
 )
 from tests.strategies import exact_values, texts
-from tradecapture.document import decode
 from tradecapture.ledger import Ledger, TradeRow
-from tradecapture.ledger.tables import outbox
-from tradecapture.submission import Submission, read_submission
+from tradecapture.ledger.schema.tables import outbox
+from tradecapture.trades.document import decode
+from tradecapture.trades.submission import Submission, read_submission
 
 numbers = count(1)
 

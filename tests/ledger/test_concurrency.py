@@ -16,8 +16,8 @@ from tests.ledger.reading import (
     waiting_trades,
 )
 from tradecapture.ledger import Ledger, LedgerReader, PartitionVerdict
-from tradecapture.outcome import Outcome
 from tradecapture.settings import Settings
+from tradecapture.trades.lifecycle import Outcome
 
 WORKERS = 4
 PATIENCE_SECONDS = 30.0

@@ -8,9 +8,8 @@ from sqlalchemy import create_engine, make_url, text
 
 from tradecapture.cli import cli
 from tradecapture.ledger import LedgerReader, upgrade
-from tradecapture.ledger.creation import create_database
-from tradecapture.ledger.engine import make_engine
-from tradecapture.local.postgresql_server import PostgresqlServer
+from tradecapture.ledger.engine import create_database, make_engine
+from tradecapture.local.servers.postgresql_server import PostgresqlServer
 from tradecapture.settings import SettingsError
 
 NAME = "created_ledger"

@@ -19,9 +19,9 @@ from tests.ledger.reading import capture, count
 from tests.ledger.retrying_inside import RetryingInside
 from tradecapture.inbox import Entry
 from tradecapture.ledger import Ledger
-from tradecapture.ledger.tables import trades
+from tradecapture.ledger.schema.tables import trades
 from tradecapture.ledger.transaction import LedgerTransaction
-from tradecapture.local.waiting import wait_until
+from tradecapture.local.servers.server import wait_until
 from tradecapture.settings import Settings
 
 WORKERS, CLAIMS, PARTITIONS = 4, 12, 6

@@ -14,7 +14,7 @@ from tests.ledger.reading import (
     trade_rows,
 )
 from tradecapture.ledger import Ledger, PartitionVerdict
-from tradecapture.outcome import Outcome
+from tradecapture.trades.lifecycle import Outcome
 
 ONE = submission("T-1")
 SAME_ID_OTHER_CONTENT = submission("T-1", source="MANUAL")

@@ -22,7 +22,7 @@ from tests.ledger.reading import (
     waiting_trades,
 )
 from tradecapture.ledger import Ledger
-from tradecapture.ledger.tables import exceptions
+from tradecapture.ledger.schema.tables import exceptions
 from tradecapture.settings import Settings
 
 COMMIT = b"COMMIT\0"  # as psycopg sends it

@@ -11,7 +11,7 @@ from tests.api.servers import ROOT, environment_of
 from tests.fleet.account import wait_for
 from tests.ledger.migrating import RELEASED, differences, migrate
 from tradecapture.ledger import check_schema, upgrade
-from tradecapture.ledger.migration_lock import migration_lock
+from tradecapture.ledger.schema.migration_lock import migration_lock
 
 JOBS = 3
 WAITING = "another process migrates the ledger"
@@ -48,7 +48,7 @@ def test_a_migration_job_that_dies_leaves_no_lock(bare: Engine, bare_url: str) -
     """Its lock ends with it, and the next one migrates."""
     holder = (
         "import sys; from tradecapture.ledger.engine import make_engine;"
-        "from tradecapture.ledger.migration_lock import migration_lock;"
+        "from tradecapture.ledger.schema.migration_lock import migration_lock;"
         f"engine, _ = make_engine({bare_url!r}, pool_size=2, timeout_seconds=10)\n"
         "with migration_lock(engine): print('held', flush=True); sys.stdin.read()"
     )

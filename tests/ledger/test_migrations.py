@@ -11,11 +11,11 @@ from tests.builders import EPOCH, NOW, PARTITION, entry, submission
 from tests.ledger.migrating import FIRST, differences, migrate
 from tests.ledger.reading import capture, captured, exception_rows, partition_row, trade_rows
 from tradecapture.ledger import Ledger, check_schema, upgrade
-from tradecapture.ledger.new_rows import exception_row, new_partition, trade_row
-from tradecapture.ledger.schema import SchemaVersion, upgrade_sql
-from tradecapture.ledger.tables import exceptions, metadata, partitions, trades
-from tradecapture.outcome import Outcome
+from tradecapture.ledger.rows import exception_row, new_partition, trade_row
+from tradecapture.ledger.schema.tables import exceptions, metadata, partitions, trades
+from tradecapture.ledger.schema.upgrades import SchemaVersion, upgrade_sql
 from tradecapture.settings import Settings
+from tradecapture.trades.lifecycle import Outcome
 
 ADDED = {  # by 0002
     "partitions": {"paused_reason", "upstream", "buffered"},

@@ -21,9 +21,9 @@ from tradecapture.ledger.dialects.mssql.bulk import insert_sql, rows_json, updat
 from tradecapture.ledger.dialects.mssql.dialect import CONNECTION_PROPERTIES
 from tradecapture.ledger.engine import make_engine
 from tradecapture.ledger.rows import ExceptionRow, OutboxRow, PartitionRow, TradeRow
-from tradecapture.ledger.tables import exceptions, outbox, partitions, trades
+from tradecapture.ledger.schema.tables import exceptions, outbox, partitions, trades
 from tradecapture.ledger.transaction import LedgerTransaction
-from tradecapture.local.ports import free_port
+from tradecapture.local.servers.ports import free_port
 
 DIALECT = MssqlDialect()
 BIN2 = "COLLATE Latin1_General_100_BIN2"

@@ -11,7 +11,7 @@ from tradecapture.ledger.dialects.mssql.errors import (
     has_no_transaction,
     is_no_connection,
 )
-from tradecapture.local.ports import free_port
+from tradecapture.local.servers.ports import free_port
 
 DIALECT = MssqlDialect()
 DEADLOCK = (1205, b"Transaction was deadlocked on lock resources")

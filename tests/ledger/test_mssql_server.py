@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import create_engine, make_url, text
 
-from tradecapture.cli.database_findings import examine_database
-from tradecapture.cli.finding import Finding, Level
+from tradecapture.doctor.database import examine_database
+from tradecapture.doctor.finding import Finding, Level
 from tradecapture.ledger import upgrade
 from tradecapture.ledger.engine import make_engine
 from tradecapture.settings import Settings

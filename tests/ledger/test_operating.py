@@ -21,16 +21,17 @@ from tests.ledger.operators import (
     two_captured,
 )
 from tests.ledger.reading import capture, exception_rows, partition_row, shares, waiting_trades
-from tradecapture.ledger import Action, AuditRow, Deed, Ledger, PartitionVerdict
-from tradecapture.ledger.operating import Operating
-from tradecapture.outcome import Outcome
+from tradecapture.ledger import AuditRow, PartitionVerdict
+from tradecapture.operations.action import Action, Deed
+from tradecapture.operations.transactions import Operating, OperatorLedger
 from tradecapture.settings import Settings
+from tradecapture.trades.lifecycle import Outcome
 
 ACTIONS = list(READY)
 
 
 @pytest.mark.parametrize("action", ACTIONS)
-def test_a_deed_has_one_audit_row(ledger: Ledger, action: Action) -> None:
+def test_a_deed_has_one_audit_row(ledger: OperatorLedger, action: Action) -> None:
     """Who, when, what, why and what came of it; the trade too, if it was about one."""
     READY[action](ledger)
     before = audit_rows(ledger)
@@ -46,7 +47,7 @@ def test_a_deed_has_one_audit_row(ledger: Ledger, action: Action) -> None:
 
 
 @pytest.mark.parametrize("action", ACTIONS)
-def test_a_dry_run_changes_no_table(ledger: Ledger, action: Action) -> None:
+def test_a_dry_run_changes_no_table(ledger: OperatorLedger, action: Action) -> None:
     """It says what would come of it, in the same words."""
     READY[action](ledger)
     before = tables(ledger)
@@ -55,7 +56,7 @@ def test_a_dry_run_changes_no_table(ledger: Ledger, action: Action) -> None:
     assert dry == operate(ledger, action)
 
 
-def test_a_dry_run_makes_no_partition(ledger: Ledger) -> None:
+def test_a_dry_run_makes_no_partition(ledger: OperatorLedger) -> None:
     """Of a partition of which the ledger has nothing yet."""
     assert operate(ledger, Action.PAUSE, dry_run=True).done
     assert all(rows == [] for rows in tables(ledger).values())
@@ -63,7 +64,7 @@ def test_a_dry_run_makes_no_partition(ledger: Ledger) -> None:
 
 @pytest.mark.parametrize("action", ACTIONS)
 def test_what_cannot_be_audited_is_not_done(
-    ledger: Ledger, action: Action, monkeypatch: pytest.MonkeyPatch
+    ledger: OperatorLedger, action: Action, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One transaction: neither the deed nor the row is there."""
     READY[action](ledger)
@@ -80,7 +81,7 @@ def test_what_cannot_be_audited_is_not_done(
     assert operate(ledger, action).done
 
 
-class _AnswerLost(Ledger):
+class _AnswerLost(OperatorLedger):
     """A ledger that does not hear of its first commit."""
 
     deaf = True
@@ -95,7 +96,7 @@ class _AnswerLost(Ledger):
 
 @pytest.mark.parametrize("action", ACTIONS)
 def test_a_commit_whose_answer_was_lost_is_one_deed(
-    ledger: Ledger, ledger_settings: Settings, action: Action
+    ledger: OperatorLedger, ledger_settings: Settings, action: Action
 ) -> None:
     """The next attempt finds it in the audit: it skips no second trade, and denies nothing."""
     READY[action](ledger)
@@ -111,7 +112,7 @@ def test_a_commit_whose_answer_was_lost_is_one_deed(
     assert "BOOK1-4" not in str(tables(ledger))
 
 
-def test_nothing_is_captured_in_a_paused_partition(ledger: Ledger) -> None:
+def test_nothing_is_captured_in_a_paused_partition(ledger: OperatorLedger) -> None:
     """Whoever claims it learns who has paused it, and why; resumed, it goes on."""
     paused(ledger)
     behind = waiting_trades(2, first=3)
@@ -124,7 +125,7 @@ def test_nothing_is_captured_in_a_paused_partition(ledger: Ledger) -> None:
     assert verdict == PartitionVerdict(PARTITION, 2, {Outcome.CAPTURED: 2})
 
 
-def test_a_pause_of_a_paused_partition_says_so(ledger: Ledger) -> None:
+def test_a_pause_of_a_paused_partition_says_so(ledger: OperatorLedger) -> None:
     """The newest reason counts."""
     paused(ledger)
     deed = ledger.operate(ask(Action.PAUSE)._replace(who="bob", why="mine"), lambda: LATER)
@@ -132,7 +133,7 @@ def test_a_pause_of_a_paused_partition_says_so(ledger: Ledger) -> None:
     assert partition_row(ledger).paused_reason == "bob: mine"
 
 
-def test_a_resume_does_not_end_a_halt(ledger: Ledger) -> None:
+def test_a_resume_does_not_end_a_halt(ledger: OperatorLedger) -> None:
     """It says what does; with a pause on top it ends the pause alone."""
     READY[Action.RETRY](ledger)
     before = tables(ledger)
@@ -146,7 +147,7 @@ def test_a_resume_does_not_end_a_halt(ledger: Ledger) -> None:
 
 
 @pytest.mark.parametrize("action", [Action.RETRY, Action.SKIP, Action.RELEASE])
-def test_what_cannot_be_done_changes_nothing(ledger: Ledger, action: Action) -> None:
+def test_what_cannot_be_done_changes_nothing(ledger: OperatorLedger, action: Action) -> None:
     """It says why, and the audit has no row of it."""
     two_captured(ledger)
     before = tables(ledger)
@@ -155,7 +156,7 @@ def test_what_cannot_be_done_changes_nothing(ledger: Ledger, action: Action) -> 
     assert tables(ledger) == before
 
 
-def test_a_held_partition_is_not_released(ledger: Ledger) -> None:
+def test_a_held_partition_is_not_released(ledger: OperatorLedger) -> None:
     """Order first: what holds it comes first."""
     arrive(ledger, 1, 3)
     operate(ledger, Action.PAUSE)
@@ -166,7 +167,7 @@ def test_a_held_partition_is_not_released(ledger: Ledger) -> None:
     assert tables(ledger) == before
 
 
-def test_a_pause_leaves_the_holding_and_the_fence(ledger: Ledger) -> None:
+def test_a_pause_leaves_the_holding_and_the_fence(ledger: OperatorLedger) -> None:
     """A worker that is in the middle of a batch is not overtaken by it."""
     two_captured(ledger)
     before = partition_row(ledger)
@@ -175,7 +176,7 @@ def test_a_pause_leaves_the_holding_and_the_fence(ledger: Ledger) -> None:
     assert partition_row(ledger) == before._replace(updated_at=LATER)
 
 
-def test_what_is_done_elsewhere_is_audited_too(ledger: Ledger) -> None:
+def test_what_is_done_elsewhere_is_audited_too(ledger: OperatorLedger) -> None:
     """Replays: a row each, in the order given."""
     rows = [
         AuditRow(LATER, WHO, "replay", PARTITION, f"T-{n}", 1, n, WHY, "is to be accepted again")
@@ -185,7 +186,7 @@ def test_what_is_done_elsewhere_is_audited_too(ledger: Ledger) -> None:
     assert audit_rows(ledger) == rows
 
 
-def test_a_skipped_head_is_parked_with_who_and_why(ledger: Ledger) -> None:
+def test_a_skipped_head_is_parked_with_who_and_why(ledger: OperatorLedger) -> None:
     """In a paused partition; it may leave the inbox, and the next one is captured."""
     paused(ledger)
     head, behind = entry(submission("T-3"), 3), waiting_trades(1, first=4)
@@ -198,7 +199,7 @@ def test_a_skipped_head_is_parked_with_who_and_why(ledger: Ledger) -> None:
     assert shares(ledger) == 3000
 
 
-def test_a_skipped_head_that_the_ledger_has_only_leaves_the_inbox(ledger: Ledger) -> None:
+def test_a_skipped_head_that_the_ledger_has_only_leaves_the_inbox(ledger: OperatorLedger) -> None:
     """A worker captured it and died before it settled: it is not called parked."""
     paused(ledger)
     (head, *_rest) = waiting_trades(2)
@@ -209,7 +210,7 @@ def test_a_skipped_head_that_the_ledger_has_only_leaves_the_inbox(ledger: Ledger
     assert tables(ledger)["exceptions"] == before == []
 
 
-def test_a_trade_that_cannot_be_read_as_json_can_be_skipped(ledger: Ledger) -> None:
+def test_a_trade_that_cannot_be_read_as_json_can_be_skipped(ledger: OperatorLedger) -> None:
     """Skipping decodes nothing."""
     paused(ledger)
     head = entry(broken("T-3", "BOOK1"), 3)

@@ -5,8 +5,8 @@ import pytest
 from tests.builders import EPOCH, NOW, entries, entry, partition_of, submission
 from tests.ledger.reading import capture
 from tradecapture.ledger import Ledger
-from tradecapture.ledger.operating_reader import ExceptionFilter, OperatingReader
-from tradecapture.outcome import Outcome
+from tradecapture.ledger.queries.operator_reader import ExceptionFilter, OperatingReader
+from tradecapture.trades.lifecycle import Outcome
 
 ONE, TWO = partition_of("B1"), partition_of("B2")
 

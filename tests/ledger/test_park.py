@@ -17,9 +17,9 @@ from tests.ledger.reading import (
 )
 from tradecapture.inbox import Entry
 from tradecapture.ledger import Ledger, PartitionVerdict
-from tradecapture.ledger.tables import outbox
-from tradecapture.outcome import Outcome
-from tradecapture.submission import Submission
+from tradecapture.ledger.schema.tables import outbox
+from tradecapture.trades.lifecycle import Outcome
+from tradecapture.trades.submission import Submission
 
 WHY = "ValueError: cannot be captured"
 AT_FAULT = entry(broken("T-3", "BOOK1"), 3)

@@ -4,8 +4,9 @@ import pytest
 
 from tests.builders import NOW, broken, claim, entry, partition_of, submission
 from tests.ledger.reading import TASK, capture, partition_row
-from tradecapture.ledger import Action, Ledger, Request
-from tradecapture.ledger.partition_pages import PartitionPages
+from tradecapture.ledger.queries.operator_reader import PartitionPages
+from tradecapture.operations.action import Action, Request
+from tradecapture.operations.transactions import OperatorLedger
 
 # In the order of their keys by code points, whatever the database's language would say.
 BOOKS = ["B10", "B1", "B2", "Z", "a", "b", "é", "日"]
@@ -13,7 +14,7 @@ KEYS = [partition_of(book) for book in BOOKS]
 
 
 @pytest.fixture
-def pages(ledger: Ledger) -> PartitionPages:
+def pages(ledger: OperatorLedger) -> PartitionPages:
     """A ledger with some partitions."""
     capture(ledger, *(entry(submission(f"T-{book}", book)) for book in reversed(BOOKS)))
     return PartitionPages(ledger.engine, ledger.dialect)
@@ -28,14 +29,14 @@ def test_keys_follow_each_other_by_code_points(pages: PartitionPages) -> None:
     assert pages.keys_after("ACC1_B1_", 1) == [KEYS[1]]
 
 
-def test_rows_are_found_by_their_keys(pages: PartitionPages, ledger: Ledger) -> None:
+def test_rows_are_found_by_their_keys(pages: PartitionPages, ledger: OperatorLedger) -> None:
     """Those that are there, each as the ledger has it."""
     asked = [KEYS[2], partition_of("unknown"), KEYS[5]]
     assert pages.some(asked) == {key: partition_row(ledger, key) for key in asked[::2]}
     assert pages.some([]) == {}
 
 
-def test_held_partitions_are_found(pages: PartitionPages, ledger: Ledger) -> None:
+def test_held_partitions_are_found(pages: PartitionPages, ledger: OperatorLedger) -> None:
     """Paused by an operator or halted by a parked trade, which is found too."""
     assert pages.keys_after("", 100, only_held=True) == []
     ledger.operate(Request(Action.PAUSE, KEYS[4], "ann", "why"), lambda: NOW)
@@ -49,7 +50,7 @@ def test_held_partitions_are_found(pages: PartitionPages, ledger: Ledger) -> Non
     assert pages.halting(partition_row(ledger, KEYS[4])) is None
 
 
-def test_the_gap_of_one_partition_is_found(pages: PartitionPages, ledger: Ledger) -> None:
+def test_the_gap_of_one_partition_is_found(pages: PartitionPages, ledger: OperatorLedger) -> None:
     """Beside those of the others."""
     ahead = [entry(submission(f"N-{book}", book, sequenceNumber=3), 2) for book in ("B1", "B2")]
     capture(ledger, *ahead, fence=2)

@@ -6,9 +6,9 @@ from sqlalchemy import update
 from tests.builders import EPOCH, NOW, PARTITION, claim, entry, partition_of, submission
 from tests.ledger.reading import TASK, capture, waiting_trades
 from tradecapture.ledger import ExceptionRow, Ledger, LedgerReader, TradeRow
-from tradecapture.ledger.reader import OutcomeCount
-from tradecapture.ledger.tables import trades
-from tradecapture.outcome import Outcome
+from tradecapture.ledger.queries.reader import OutcomeCount
+from tradecapture.ledger.schema.tables import trades
+from tradecapture.trades.lifecycle import Outcome
 
 
 def change(ledger: Ledger, trade_id: str, **values: int) -> None:

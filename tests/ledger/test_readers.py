@@ -10,10 +10,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from tests.builders import entry, numbered, submission
 from tests.ledger.reading import capture
 from tradecapture.ledger import ExceptionRow, Ledger, LedgerReader, TradeRow
-from tradecapture.ledger.found import TradeFilter
-from tradecapture.ledger.readers import Readers, make_readers
-from tradecapture.outcome import Outcome
+from tradecapture.ledger.queries.replica import Readers, make_readers
+from tradecapture.ledger.queries.trade_filter import TradeFilter
 from tradecapture.settings import Settings, SettingsError
+from tradecapture.trades.lifecycle import Outcome
 
 
 @pytest.fixture

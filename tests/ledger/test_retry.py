@@ -11,16 +11,10 @@ from sqlalchemy.exc import OperationalError
 
 from tests.builders import PARTITION, partition_of
 from tests.ledger.conftest import MakeLedger
-from tests.ledger.reading import (
-    capture,
-    captured,
-    shares,
-    trade_rows,
-    waiting_trades,
-)
+from tests.ledger.reading import capture, captured, shares, trade_rows, waiting_trades
 from tradecapture.ledger import Ledger, LedgerUnavailableError
 from tradecapture.ledger.dialects import postgresql
-from tradecapture.local.waiting import wait_until
+from tradecapture.local.servers.server import wait_until
 
 PATIENCE_SECONDS = 10.0
 ONE, TWO = partition_of("B1"), partition_of("B2")

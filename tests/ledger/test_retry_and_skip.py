@@ -18,13 +18,17 @@ from tests.ledger.operators import (
     tables,
 )
 from tests.ledger.reading import capture, exception_rows, partition_row, waiting_trades
-from tradecapture.ledger import Action, Deed, Ledger, LedgerReader
-from tradecapture.outcome import Outcome
+from tradecapture.ledger import LedgerReader
+from tradecapture.operations.action import Action, Deed
+from tradecapture.operations.transactions import OperatorLedger
+from tradecapture.trades.lifecycle import Outcome
 
 RETRY, SKIP = Action.RETRY, Action.SKIP
 
 
-def test_a_retried_trade_is_captured_in_its_own_place(ledger: Ledger, reader: LedgerReader) -> None:
+def test_a_retried_trade_is_captured_in_its_own_place(
+    ledger: OperatorLedger, reader: LedgerReader
+) -> None:
     """It leaves the parked ones, and what waits behind it follows it."""
     halted(ledger)
     deed = operate(ledger, RETRY)
@@ -38,7 +42,7 @@ def test_a_retried_trade_is_captured_in_its_own_place(ledger: Ledger, reader: Le
     assert partition_row(ledger).halted_reason is None
 
 
-def test_a_skipped_trade_stays_parked_and_says_who_skipped_it(ledger: Ledger) -> None:
+def test_a_skipped_trade_stays_parked_and_says_who_skipped_it(ledger: OperatorLedger) -> None:
     """With its first reason; what waits behind it is captured."""
     halted(ledger)
     deed = operate(ledger, SKIP)
@@ -51,7 +55,7 @@ def test_a_skipped_trade_stays_parked_and_says_who_skipped_it(ledger: Ledger) ->
     assert captured_ids(ledger) == ["BOOK1-1", "BOOK1-2", "BOOK1-4"]
 
 
-def test_a_skip_of_the_parked_trade_leaves_the_head_alone(ledger: Ledger) -> None:
+def test_a_skip_of_the_parked_trade_leaves_the_head_alone(ledger: OperatorLedger) -> None:
     """The head waits behind it."""
     halted(ledger)
     (head,) = waiting_trades(1, first=4)
@@ -60,7 +64,7 @@ def test_a_skip_of_the_parked_trade_leaves_the_head_alone(ledger: Ledger) -> Non
 
 
 @pytest.mark.parametrize("action", [RETRY, SKIP])
-def test_what_the_ledger_has_may_leave_the_inbox(ledger: Ledger, action: Action) -> None:
+def test_what_the_ledger_has_may_leave_the_inbox(ledger: OperatorLedger, action: Action) -> None:
     """The worker that parked the trade died before it settled; what is behind it stays."""
     halted(ledger)
     waiting = [*waiting_trades(2), PARKED, *waiting_trades(2, first=4)]
@@ -68,7 +72,7 @@ def test_what_the_ledger_has_may_leave_the_inbox(ledger: Ledger, action: Action)
 
 
 @pytest.mark.parametrize("action", [RETRY, SKIP])
-def test_who_was_overtaken_does_nothing(ledger: Ledger, action: Action) -> None:
+def test_who_was_overtaken_does_nothing(ledger: OperatorLedger, action: Action) -> None:
     """A newer claim has written since the operator took the partition."""
     halted(ledger)
     before = tables(ledger)
@@ -81,7 +85,7 @@ def test_who_was_overtaken_does_nothing(ledger: Ledger, action: Action) -> None:
     assert stale.stale
 
 
-def test_a_retry_that_fails_keeps_the_halt_with_the_newest_reason(ledger: Ledger) -> None:
+def test_a_retry_that_fails_keeps_the_halt_with_the_newest_reason(ledger: OperatorLedger) -> None:
     """The trade stays parked as it was; the attempt is audited."""
     parked = entry(broken("T-1", "BOOK1"), 1)
     halt(ledger, parked)
@@ -101,7 +105,7 @@ def test_a_retry_that_fails_keeps_the_halt_with_the_newest_reason(ledger: Ledger
     assert (audited.action, audited.trade_id, audited.result) == ("retry", "T-1", deed.message)
 
 
-def test_a_retry_that_fails_late_halts_nothing_again(ledger: Ledger) -> None:
+def test_a_retry_that_fails_late_halts_nothing_again(ledger: OperatorLedger) -> None:
     """Another operator has skipped the trade meanwhile: the partition goes on."""
     halted(ledger)
     operate(ledger, SKIP)
@@ -112,7 +116,9 @@ def test_a_retry_that_fails_late_halts_nothing_again(ledger: Ledger) -> None:
     assert tables(ledger) == before
 
 
-def test_retry_takes_the_buffered_followers_along(ledger: Ledger, reader: LedgerReader) -> None:
+def test_retry_takes_the_buffered_followers_along(
+    ledger: OperatorLedger, reader: LedgerReader
+) -> None:
     """As if the trade had been captured at its time."""
     arrive(ledger, 1, 3, 4)
     halt(ledger, entry(numbered(2), 4))
@@ -122,7 +128,7 @@ def test_retry_takes_the_buffered_followers_along(ledger: Ledger, reader: Ledger
     assert (reader.inversions(), reader.gaps()) == (0, 0)
 
 
-def test_skip_takes_the_buffered_followers_along(ledger: Ledger) -> None:
+def test_skip_takes_the_buffered_followers_along(ledger: OperatorLedger) -> None:
     """The skipped trade's number counts as passed."""
     arrive(ledger, 1, 3, 4, 6)
     halt(ledger, entry(numbered(2), 5))
@@ -131,7 +137,7 @@ def test_skip_takes_the_buffered_followers_along(ledger: Ledger) -> None:
     assert (captured_numbers(ledger), buffered(ledger)) == ([1, 3, 4], ["N-6"])
 
 
-def test_a_retried_trade_may_have_to_wait_for_its_turn(ledger: Ledger) -> None:
+def test_a_retried_trade_may_have_to_wait_for_its_turn(ledger: OperatorLedger) -> None:
     """It is buffered then, and captured when the missing number has come."""
     halt(ledger, entry(numbered(2), 1))
     deed = operate(ledger, RETRY)
@@ -141,7 +147,7 @@ def test_a_retried_trade_may_have_to_wait_for_its_turn(ledger: Ledger) -> None:
     assert captured_numbers(ledger) == [1, 2]
 
 
-def test_a_retried_trade_whose_number_was_passed_is_rejected(ledger: Ledger) -> None:
+def test_a_retried_trade_whose_number_was_passed_is_rejected(ledger: OperatorLedger) -> None:
     """As it would have been at its time; a replay of it is captured late, as any replay."""
     arrive(ledger, 1, 2)
     halt(ledger, entry(numbered(1, "late"), 3))
@@ -151,7 +157,7 @@ def test_a_retried_trade_whose_number_was_passed_is_rejected(ledger: Ledger) -> 
     assert (deed.outcome, captured_numbers(ledger)) == (Outcome.CAPTURED, [1, 2, None])
 
 
-def test_release_counts_missing_numbers_as_passed(ledger: Ledger) -> None:
+def test_release_counts_missing_numbers_as_passed(ledger: OperatorLedger) -> None:
     """Up to the lowest buffered one; its followers are captured, and the next gap is awaited."""
     capture(ledger, *arriving(1, 4, 5, 8))
     deed = operate(ledger, Action.RELEASE)

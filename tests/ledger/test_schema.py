@@ -7,8 +7,8 @@ from sqlalchemy import Engine, create_engine, inspect
 
 from tests.ledger.migrating import differences
 from tradecapture.ledger import Ledger, SchemaError, check_schema, upgrade
-from tradecapture.ledger.schema import newest_revision, revision_of, upgrade_sql
-from tradecapture.ledger.tables import metadata
+from tradecapture.ledger.schema.tables import metadata
+from tradecapture.ledger.schema.upgrades import newest_revision, revision_of, upgrade_sql
 
 
 @pytest.fixture

@@ -12,13 +12,19 @@ from sqlalchemy import event
 from tests.builders import EPOCH, NOW, TODAY, broken, claim, entry, submission, trade_json
 from tests.ledger.reading import TASK, capture
 from tradecapture.ledger import ExceptionRow, Ledger, PartitionRow, TradeRow
-from tradecapture.ledger import search as search_module
-from tradecapture.ledger import walk as walk_module
-from tradecapture.ledger.found import FoundTrade, Mark, MarkError, Section, TradeFilter
-from tradecapture.ledger.search import TradeSearch
-from tradecapture.ledger.tables import exceptions, metadata, partitions, trades
-from tradecapture.outcome import Outcome
-from tradecapture.partition import partition_key
+from tradecapture.ledger.queries import index_scan as walk_module
+from tradecapture.ledger.queries import search as search_module
+from tradecapture.ledger.queries.search import TradeSearch
+from tradecapture.ledger.queries.trade_filter import (
+    FoundTrade,
+    Mark,
+    MarkError,
+    Section,
+    TradeFilter,
+)
+from tradecapture.ledger.schema.tables import exceptions, metadata, partitions, trades
+from tradecapture.trades.lifecycle import Outcome
+from tradecapture.trades.partition import partition_key
 
 # Ids that begin alike, and that hold the separator and what it is escaped with.
 ACCOUNTS, BOOKS, SECURITIES = ("A", "A_", "A~"), ("1", "1_"), ("S", "T")

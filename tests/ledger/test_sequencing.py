@@ -27,10 +27,10 @@ from tests.ledger.reading import (
     trade_rows,
 )
 from tradecapture.ledger import Ledger, LedgerReader, PartitionVerdict
-from tradecapture.ledger.tables import outbox
-from tradecapture.outcome import Outcome
+from tradecapture.ledger.schema.tables import outbox
 from tradecapture.settings import Settings
-from tradecapture.trade import MAX_SEQUENCE_NUMBER
+from tradecapture.trades.lifecycle import Outcome
+from tradecapture.trades.trade import MAX_SEQUENCE_NUMBER
 
 CAPTURED, BUFFERED, REJECTED = Outcome.CAPTURED, Outcome.BUFFERED, Outcome.REJECTED
 

@@ -16,10 +16,10 @@ from tests.ledger.arrivals import MOST_TRADES, Arrival, arrivals, in_order
 from tests.ledger.memory_ledger import MemoryLedger
 from tests.ledger.numbers import buffered
 from tests.ledger.reading import TASK, partition_row, trade_rows
-from tradecapture.holding import Holding
 from tradecapture.ledger import Ledger, LedgerReader, PartitionRow, TradeRow
-from tradecapture.outcome import Outcome
 from tradecapture.settings import Settings
+from tradecapture.trades.holding import Holding
+from tradecapture.trades.lifecycle import Outcome
 
 BOOKS = (f"P{number}" for number in count(1))  # examples share a database: each has its own books
 

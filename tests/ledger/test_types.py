@@ -11,7 +11,7 @@ from sqlalchemy import Column, Integer, MetaData, Table, insert, select
 
 from tests.strategies import exact_values, texts
 from tradecapture.ledger import Ledger
-from tradecapture.ledger.types import LONG_TEXT, ExactDecimal, UtcTimestamp, key
+from tradecapture.ledger.schema.column_types import LONG_TEXT, ExactDecimal, UtcTimestamp, key
 
 table = Table(
     "type_samples",

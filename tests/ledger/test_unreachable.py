@@ -8,13 +8,9 @@ import pytest
 
 from tests.builders import PARTITION, entry, submission
 from tests.ledger.conftest import MakeLedger
-from tests.ledger.reading import (
-    capture,
-    captured,
-    waiting_trades,
-)
+from tests.ledger.reading import capture, captured, waiting_trades
 from tradecapture.ledger import Ledger, LedgerUnavailableError
-from tradecapture.local.ports import free_port
+from tradecapture.local.servers.ports import free_port
 from tradecapture.settings import Settings
 
 

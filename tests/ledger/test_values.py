@@ -13,10 +13,9 @@ from tests.builders import NOW, entry, submission, trade_json
 from tests.ledger.reading import all_rows, capture, captured, partition_row, trade_rows
 from tradecapture.inbox import Entry
 from tradecapture.ledger import Ledger
-from tradecapture.ledger.new_rows import new_partition
-from tradecapture.ledger.rows import AuditRow
-from tradecapture.ledger.tables import audit, partitions
-from tradecapture.submission import Submission, read_submission
+from tradecapture.ledger.rows import AuditRow, new_partition
+from tradecapture.ledger.schema.tables import audit, partitions
+from tradecapture.trades.submission import Submission, read_submission
 
 FOX = "\U0001f98a"  # two UTF-16 units
 LONG = 300_000  # characters of a document: many packets of the network

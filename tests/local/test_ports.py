@@ -2,7 +2,7 @@
 
 import socket
 
-from tradecapture.local.ports import LOOPBACK, free_port, is_free
+from tradecapture.local.servers.ports import LOOPBACK, free_port, is_free
 
 
 def test_free_port_can_be_taken_once() -> None:

@@ -10,8 +10,8 @@ import psycopg
 import pytest
 from sqlalchemy import create_engine, text
 
-from tradecapture.local.postgresql_server import PostgresqlServer
-from tradecapture.local.server import LocalServerError
+from tradecapture.local.servers.postgresql_server import PostgresqlServer
+from tradecapture.local.servers.server import LocalServerError
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +89,7 @@ def test_start_prints_no_warning(tmp_path: Path) -> None:
     """A process without XDG_RUNTIME_DIR starts a server without a word, and leaves none behind."""
     code = (
         "import sys; from pathlib import Path; "
-        "from tradecapture.local.postgresql_server import PostgresqlServer\n"
+        "from tradecapture.local.servers.postgresql_server import PostgresqlServer\n"
         "with PostgresqlServer(Path(sys.argv[1])) as server: print(server.process.pid)"
     )
     environment = {k: v for k, v in os.environ.items() if k != "XDG_RUNTIME_DIR"}

@@ -7,9 +7,14 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from tradecapture.local.ports import LOOPBACK, free_port, is_free
-from tradecapture.local.redis_server import RedisServer, find_redis_server, is_ready, redis_command
-from tradecapture.local.server import LocalServerError
+from tradecapture.local.servers.ports import LOOPBACK, free_port, is_free
+from tradecapture.local.servers.redis_server import (
+    RedisServer,
+    find_redis_server,
+    is_ready,
+    redis_command,
+)
+from tradecapture.local.servers.server import LocalServerError
 
 
 def pretend_installed(folder: Path, answer: str) -> str:

@@ -2,7 +2,11 @@
 
 from itertools import accumulate
 
-from tradecapture.local.restarts import HEALTHY_SECONDS, LONGEST_DELAY_SECONDS, Restarts
+from tradecapture.local.supervisor.restart_policy import (
+    HEALTHY_SECONDS,
+    LONGEST_DELAY_SECONDS,
+    Restarts,
+)
 
 
 def delays(lives: list[float]) -> list[float]:

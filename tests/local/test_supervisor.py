@@ -13,10 +13,16 @@ from typing import Self
 
 import pytest
 
-from tradecapture.local.program import describe_exit
-from tradecapture.local.restarts import FIRST_DELAY_SECONDS
-from tradecapture.local.supervisor import Event, EventKind, Program, Supervisor, SupervisorError
-from tradecapture.local.waiting import wait_until
+from tradecapture.local.servers.server import wait_until
+from tradecapture.local.supervisor.program import describe_exit
+from tradecapture.local.supervisor.restart_policy import FIRST_DELAY_SECONDS
+from tradecapture.local.supervisor.supervisor import (
+    Event,
+    EventKind,
+    Program,
+    Supervisor,
+    SupervisorError,
+)
 
 SLEEP = ("sleep", "600")
 SECONDS = 20.0  # deadline of what takes a fraction of a second on an idle machine

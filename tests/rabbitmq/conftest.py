@@ -9,8 +9,8 @@ from tests.fleet.conftest import client, start_worker  # noqa: F401 - fixtures
 from tests.fleet.test_submit_task import sender  # noqa: F401
 from tests.rabbitmq.server import RabbitmqServer, why_not
 from tradecapture import Settings
-from tradecapture.local.redis_server import RedisServer
-from tradecapture.routing import SUBMIT_QUEUE, queue_of
+from tradecapture.capture.messages import SUBMIT_QUEUE, queue_of
+from tradecapture.local.servers.redis_server import RedisServer
 
 
 @pytest.fixture(scope="session")

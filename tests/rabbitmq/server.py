@@ -10,9 +10,13 @@ from pathlib import Path
 
 import amqp
 
-from tradecapture.local.ports import LOOPBACK, free_port
-from tradecapture.local.server import STOP_SECONDS, LocalServer, LocalServerError
-from tradecapture.local.waiting import wait_until
+from tradecapture.local.servers.ports import LOOPBACK, free_port
+from tradecapture.local.servers.server import (
+    STOP_SECONDS,
+    LocalServer,
+    LocalServerError,
+    wait_until,
+)
 
 # Debian's own place. The program of this name on PATH is a wrapper, for the system's server only.
 HOME = Path("/usr/lib/rabbitmq")

@@ -5,18 +5,11 @@ import time
 import pytest
 from redis import Redis
 
-from tests.fleet.account import (
-    assert_each_captured_once_in_order,
-    wait_until_nothing_waits,
-)
+from tests.fleet.account import assert_each_captured_once_in_order, wait_until_nothing_waits
 from tests.fleet.conftest import StartWorker
 from tests.fleet.load import submissions
-from tests.fleet.test_flower import (  # noqa: F401 - they run here too
-    test_flower_shows_capture_tasks_and_the_workers,
-)
-from tests.fleet.test_kill import (  # noqa: F401
-    test_a_killed_worker_loses_doubles_and_reorders_nothing,
-)
+from tests.fleet.test_flower import test_flower_shows_capture_tasks_and_the_workers  # noqa: F401 - they run here too
+from tests.fleet.test_kill import test_a_killed_worker_loses_doubles_and_reorders_nothing  # noqa: F401
 from tests.fleet.test_submit_task import (  # noqa: F401
     test_a_mapping_with_decimals_is_exact_and_one_with_floats_is_refused,
     test_a_trade_for_which_there_is_no_room_is_tried_again,
@@ -24,10 +17,10 @@ from tests.fleet.test_submit_task import (  # noqa: F401
 )
 from tests.rabbitmq.server import RabbitmqServer
 from tradecapture import Client
-from tradecapture.cli.finding import Level
-from tradecapture.cli.worker_findings import examine_workers
-from tradecapture.receipt import Receipt
-from tradecapture.routing import queue_of
+from tradecapture.capture.messages import queue_of
+from tradecapture.doctor.finding import Level
+from tradecapture.doctor.workers import examine_workers
+from tradecapture.trades.receipt import Receipt
 
 pytestmark = [pytest.mark.fleet, pytest.mark.rabbitmq]
 

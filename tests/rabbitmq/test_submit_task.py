@@ -15,8 +15,8 @@ from tests.fleet.conftest import StartWorker
 from tests.fleet.load import submissions
 from tests.rabbitmq.server import RabbitmqServer
 from tradecapture import Client
-from tradecapture.local.worker import LocalWorker
-from tradecapture.routing import SUBMIT_QUEUE, SUBMIT_TASK
+from tradecapture.capture.messages import SUBMIT_QUEUE, SUBMIT_TASK
+from tradecapture.local.servers.worker import LocalWorker
 
 pytestmark = [pytest.mark.fleet, pytest.mark.rabbitmq]
 

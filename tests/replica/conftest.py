@@ -10,7 +10,7 @@ from tests.capture.worker import Worker
 from tests.conftest import _emptied, _with_tables
 from tests.replica.standby import Standby
 from tradecapture.client import Client
-from tradecapture.local.postgresql_server import PostgresqlServer
+from tradecapture.local.servers.postgresql_server import PostgresqlServer
 from tradecapture.settings import Settings
 
 DATABASE = "ledger"

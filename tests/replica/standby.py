@@ -7,9 +7,8 @@ from pathlib import Path
 
 from sqlalchemy import make_url
 
-from tradecapture.local.postgresql_server import PostgresqlServer, _prepare
-from tradecapture.local.server import LocalServerError
-from tradecapture.local.waiting import wait_until
+from tradecapture.local.servers.postgresql_server import PostgresqlServer, _prepare
+from tradecapture.local.servers.server import LocalServerError, wait_until
 
 CATCH_UP_SECONDS = 60.0
 RECONNECT_MS = 100  # to a primary that was away; 5 s by itself

@@ -8,14 +8,9 @@ import pytest
 from tests.builders import submission
 from tests.capture.worker import Worker
 from tests.replica.standby import Standby
-from tradecapture.cli.finding import Finding, Level
-from tradecapture.cli.read_replica_findings import (
-    LAG_WARN_BYTES,
-    Followed,
-    examine_replica,
-    judge_replica,
-)
-from tradecapture.local.postgresql_server import PostgresqlServer
+from tradecapture.doctor.finding import Finding, Level
+from tradecapture.doctor.replica import LAG_WARN_BYTES, Followed, examine_replica, judge_replica
+from tradecapture.local.servers.postgresql_server import PostgresqlServer
 from tradecapture.settings import Settings
 
 LEDGER = Followed({"read_only": "no", "system": "7", "place": "5000"}, "0003")

@@ -12,14 +12,14 @@ import pytest
 from tests.builders import submission, submissions
 from tests.capture.worker import Worker
 from tests.replica.standby import Standby
+from tradecapture.capture.status import read_status
 from tradecapture.client import Client
-from tradecapture.ledger.found import TradeFilter
-from tradecapture.ledger.readers import REST_SECONDS, Readers, make_readers
-from tradecapture.local.ports import LOOPBACK
-from tradecapture.local.postgresql_server import PostgresqlServer
-from tradecapture.outcome import Outcome
+from tradecapture.ledger.queries.replica import REST_SECONDS, Readers, make_readers
+from tradecapture.ledger.queries.trade_filter import TradeFilter
+from tradecapture.local.servers.ports import LOOPBACK
+from tradecapture.local.servers.postgresql_server import PostgresqlServer
 from tradecapture.settings import Settings
-from tradecapture.status import TradeState, read_status
+from tradecapture.trades.lifecycle import Outcome, TradeState
 
 QUICK_SECONDS = 1.0  # far below the 2 s that psycopg waits for a connect at least
 

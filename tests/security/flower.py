@@ -8,8 +8,8 @@ from typing import Any
 import httpx
 
 from tests.api.servers import ROOT
-from tradecapture.local.ports import LOOPBACK, free_port
-from tradecapture.local.server import LocalServer
+from tradecapture.local.servers.ports import LOOPBACK, free_port
+from tradecapture.local.servers.server import LocalServer
 
 ANSWER_SECONDS = 10.0  # on a machine that is busy with other tests
 

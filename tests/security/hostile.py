@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from redis import Redis
 
 from tests.builders import trade
-from tradecapture.routing import lane_of
+from tradecapture.trades.partition import lane_of
 
 ID_FIELDS = {  # field on the wire -> UTF-16 units, at most; from the HTTP contract
     "tradeId": 100,

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tests.api.servers import ROOT
-from tradecapture.local.server import LocalServer
+from tradecapture.local.servers.server import LocalServer
 
 
 class Program(LocalServer):

@@ -8,7 +8,7 @@ from contextlib import suppress
 import trustme
 
 from tests.security.tls_proxy import TlsProxy
-from tradecapture.local.ports import LOOPBACK
+from tradecapture.local.servers.ports import LOOPBACK
 
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 

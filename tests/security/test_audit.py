@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.api.servers import ROOT
-from tradecapture.local.ports import LOOPBACK
+from tradecapture.local.servers.ports import LOOPBACK
 
 pytest.importorskip("pip_audit", reason="`pip install 'tradecapture[check]'` brings it")
 

@@ -14,10 +14,10 @@ from tests.builders import submission
 from tests.fleet.account import wait_for, wait_until_nothing_waits
 from tests.fleet.conftest import StartWorker
 from tradecapture import Client
-from tradecapture.bell import submitting_app
+from tradecapture.capture.messages import CAPTURE_TASK, SUBMIT_QUEUE, SUBMIT_TASK, queue_of
+from tradecapture.connections.brokers.app import submitting_app
 from tradecapture.inbox.keys import LANES_KEY, lane_keys
-from tradecapture.local.worker import LocalWorker
-from tradecapture.routing import CAPTURE_TASK, SUBMIT_QUEUE, SUBMIT_TASK, queue_of
+from tradecapture.local.servers.worker import LocalWorker
 
 pytestmark = pytest.mark.fleet
 

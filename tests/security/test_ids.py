@@ -27,9 +27,9 @@ from tests.security.hostile import (
     with_id,
 )
 from tradecapture import Client, Receipt, Refusal, Settings
-from tradecapture.bell import submitting_app
-from tradecapture.receipt import RefusalCode
-from tradecapture.routing import SUBMIT_QUEUE, SUBMIT_TASK
+from tradecapture.capture.messages import SUBMIT_QUEUE, SUBMIT_TASK
+from tradecapture.connections.brokers.app import submitting_app
+from tradecapture.trades.receipt import RefusalCode
 
 ALWAYS = {b"tc:lanes"}  # of the deployment, not of a trade
 CSV_COLUMNS = "tradeId,accountId,bookId,securityId,source,tradeDate,counterpartyIds,quantity"

@@ -17,11 +17,11 @@ from tests.cli.shell import Run
 from tests.fleet.account import wait_until_nothing_waits
 from tests.security.flower import Flower
 from tradecapture import Client, Settings
-from tradecapture.bell import submitting_app
+from tradecapture.connections.brokers.app import submitting_app
 from tradecapture.inbox import connect_redis
 from tradecapture.inbox.hold import Hold
-from tradecapture.local.redis_server import RedisServer
-from tradecapture.local.worker import LocalWorker
+from tradecapture.local.servers.redis_server import RedisServer
+from tradecapture.local.servers.worker import LocalWorker
 
 PASSWORD = "fleets-own"
 CONNECT_SECONDS = 3.0

@@ -22,14 +22,14 @@ from tests.security.flower import Flower
 from tests.security.program import Program
 from tests.security.secrets import BROKER, LEDGER, REDIS, assert_no_secret, encoded
 from tradecapture import Client, Settings
-from tradecapture.bell import submitting_app
+from tradecapture.connections.brokers.app import submitting_app
+from tradecapture.connections.urls import without_password
 from tradecapture.inbox import connect_redis
 from tradecapture.ledger.engine import make_engine
-from tradecapture.local.ports import free_port
-from tradecapture.local.postgresql_server import PostgresqlServer
-from tradecapture.local.redis_server import RedisServer
-from tradecapture.local.waiting import wait_until
-from tradecapture.server_url import without_password
+from tradecapture.local.servers.ports import free_port
+from tradecapture.local.servers.postgresql_server import PostgresqlServer
+from tradecapture.local.servers.redis_server import RedisServer
+from tradecapture.local.servers.server import wait_until
 from tradecapture.settings import SettingsError
 
 NOWHERE = "127.0.0.1:1"  # nothing listens on port 1

@@ -21,14 +21,14 @@ from tests.security.flower import Flower
 from tests.security.secrets import assert_no_secret
 from tests.security.tls_sentinels import ACCESS, TlsSentinels
 from tradecapture import Client, Settings
-from tradecapture.bell import submitting_app
-from tradecapture.cli.finding import Level
-from tradecapture.cli.redis_findings import examine_redis
+from tradecapture.capture.messages import queue_of
+from tradecapture.connections.brokers.app import submitting_app
+from tradecapture.connections.urls import SentinelAccess
+from tradecapture.doctor.finding import Level
+from tradecapture.doctor.redis import examine_redis
 from tradecapture.inbox import Settlement, connect_redis
-from tradecapture.local.worker import LocalWorker
-from tradecapture.receipt import Receipt
-from tradecapture.routing import queue_of
-from tradecapture.sentinel_url import SentinelAccess
+from tradecapture.local.servers.worker import LocalWorker
+from tradecapture.trades.receipt import Receipt
 
 CONNECT_SECONDS = 3.0
 ANSWER_SECONDS = 10.0  # for the one worker; nobody waits for others

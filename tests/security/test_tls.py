@@ -19,14 +19,14 @@ from tests.fleet.account import wait_until_nothing_waits
 from tests.security.flower import Flower
 from tests.security.tls_proxy import TlsProxy
 from tradecapture import Client, Settings
-from tradecapture.bell import submitting_app
+from tradecapture.connections.brokers.app import submitting_app
 from tradecapture.inbox import connect_redis
 from tradecapture.ledger import upgrade
 from tradecapture.ledger.engine import make_engine
-from tradecapture.local.ports import LOOPBACK
-from tradecapture.local.postgresql_server import PostgresqlServer
-from tradecapture.local.redis_server import RedisServer
-from tradecapture.local.worker import LocalWorker
+from tradecapture.local.servers.ports import LOOPBACK
+from tradecapture.local.servers.postgresql_server import PostgresqlServer
+from tradecapture.local.servers.redis_server import RedisServer
+from tradecapture.local.servers.worker import LocalWorker
 
 PASSWORD = "p@ss/w:rd?#%"
 ENCODED = "p%40ss%2Fw%3Ard%3F%23%25"  # as it stands in a URL

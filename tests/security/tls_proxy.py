@@ -8,7 +8,7 @@ from typing import Self
 
 import trustme
 
-from tradecapture.local.ports import LOOPBACK
+from tradecapture.local.servers.ports import LOOPBACK
 
 CHUNK_BYTES = 65_536
 # What a PostgreSQL client sends first: the length of the message, and the code of SSLRequest.

@@ -12,10 +12,10 @@ from redis import Redis
 from tests.faults.sentinel_deployment import MASTER, SentinelServer
 from tests.fleet.account import wait_for
 from tests.security.shared_port import SharedPort
+from tradecapture.connections.urls import SentinelAccess
 from tradecapture.inbox import connect_redis
-from tradecapture.local.ports import LOOPBACK, free_port
-from tradecapture.local.redis_server import RedisServer
-from tradecapture.sentinel_url import SentinelAccess
+from tradecapture.local.servers.ports import LOOPBACK, free_port
+from tradecapture.local.servers.redis_server import RedisServer
 
 # Of the servers, and of the sentinels.
 PASSWORD, SENTINEL_PASSWORD = "hunter2@redis/x", "hunter2:sentinel%"

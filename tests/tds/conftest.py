@@ -13,8 +13,8 @@ from tests.tds.faults import nothing
 from tradecapture.ledger import Ledger, upgrade
 from tradecapture.ledger.dialects.mssql.dialect import CONNECTION_PROPERTIES
 from tradecapture.ledger.engine import make_engine
-from tradecapture.ledger.tables import metadata
-from tradecapture.local.postgresql_server import PostgresqlServer
+from tradecapture.ledger.schema.tables import metadata
+from tradecapture.local.servers.postgresql_server import PostgresqlServer
 from tradecapture.settings import Settings
 
 DATABASE = "tradecapture_tds"

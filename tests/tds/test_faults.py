@@ -10,20 +10,13 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError
 
 from tests.builders import NOW, PARTITION, claim, entry, submission
-from tests.ledger.reading import (
-    TASK,
-    capture,
-    count,
-    shares,
-    trade_rows,
-    waiting_trades,
-)
+from tests.ledger.reading import TASK, capture, count, shares, trade_rows, waiting_trades
 from tests.tds import TdsServer
 from tests.tds.conftest import DATABASE, connect
 from tests.tds.faults import Dice, Fault, InTurn, Moment
 from tradecapture.ledger import Ledger, LedgerUnavailableError
 from tradecapture.ledger.dialects.mssql.errors import DISCONNECT_NUMBERS, error_numbers
-from tradecapture.ledger.tables import exceptions
+from tradecapture.ledger.schema.tables import exceptions
 from tradecapture.settings import Settings
 
 NUMBERS = (1205, 1222, 3960, 40613, 9002)

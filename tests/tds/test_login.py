@@ -8,8 +8,8 @@ from tests.tds import TdsServer
 from tests.tds.conftest import DATABASE, connect
 from tradecapture.ledger import LedgerReader
 from tradecapture.ledger.engine import make_engine
-from tradecapture.ledger.found import TradeFilter
-from tradecapture.ledger.readers import make_readers
+from tradecapture.ledger.queries.replica import make_readers
+from tradecapture.ledger.queries.trade_filter import TradeFilter
 from tradecapture.settings import Settings
 
 

@@ -9,8 +9,8 @@ from tests.api.servers import API, ROOT, environment_of
 from tests.faults.deployment import Deployment
 from tests.fleet.account import wait_for
 from tests.upgrade.previous import ReleaseApi, ReleaseWorker
-from tradecapture.cli.worker_findings import ask_workers, releases_of
-from tradecapture.local.worker import FLEET
+from tradecapture.doctor.workers import ask_workers, releases_of
+from tradecapture.local.servers.worker import FLEET
 
 
 class MixedFleet:

@@ -10,7 +10,7 @@ from typing import Self
 import pytest
 
 from tests.api.servers import API, ApiServer
-from tradecapture.local.worker import LocalWorker
+from tradecapture.local.servers.worker import LocalWorker
 
 ROOT = Path(__file__).parents[2]
 

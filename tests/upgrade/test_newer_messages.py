@@ -18,13 +18,19 @@ from tests.ledger.reading import all_rows
 from tests.upgrade.mixed_fleet import MixedFleet
 from tests.upgrade.next_release import NEXT_FORMAT, NEXT_LINES, NEXT_TASK, read_next, write_next
 from tradecapture import Client
-from tradecapture.bell import submitting_app
+from tradecapture.capture.messages import (
+    CAPTURE_TASK,
+    SIGNATURE_HEADER,
+    SUBMIT_QUEUE,
+    SUBMIT_TASK,
+    queue_of,
+)
 from tradecapture.cli import cli
-from tradecapture.document import encode
+from tradecapture.connections.brokers.app import submitting_app
 from tradecapture.inbox import entry
-from tradecapture.ledger.schema import upgrade
-from tradecapture.ledger.tables import trades
-from tradecapture.routing import CAPTURE_TASK, SIGNATURE_HEADER, SUBMIT_QUEUE, SUBMIT_TASK, queue_of
+from tradecapture.ledger.schema.tables import trades
+from tradecapture.ledger.schema.upgrades import upgrade
+from tradecapture.trades.document import encode
 
 pytestmark = [
     pytest.mark.fleet,

@@ -17,7 +17,7 @@ from tests.history.history import History
 from tests.upgrade.mixed_fleet import MixedFleet
 from tests.upgrade.previous import PREVIOUS_RELEASE, ReleaseApi
 from tradecapture.ledger import upgrade
-from tradecapture.release import RELEASE
+from tradecapture.version import RELEASE
 
 pytestmark = [pytest.mark.fleet, pytest.mark.timeout(300)]
 

@@ -19,8 +19,8 @@ from tests.upgrade.next_release import NEXT_LINES, NEXT_RELEASE
 from tests.upgrade.previous import PREVIOUS_RELEASE
 from tradecapture.cli import cli
 from tradecapture.ledger import SchemaError, check_schema, upgrade
-from tradecapture.ledger.lines import BASE, LINES
-from tradecapture.ledger.schema import (
+from tradecapture.ledger.schema.phases import BASE, LINES
+from tradecapture.ledger.schema.upgrades import (
     SchemaVersion,
     contract,
     contract_sql,
@@ -30,7 +30,7 @@ from tradecapture.ledger.schema import (
     revision_of,
     upgrade_sql,
 )
-from tradecapture.release import RELEASE
+from tradecapture.version import RELEASE
 
 NEWEST = newest_revision()
 CONTRACTED = SchemaVersion("0005", "0004")  # by the next release
@@ -44,7 +44,7 @@ sqlite_only = pytest.mark.parametrize("deployment", ["sqlite"], indirect=True)
 @pytest.fixture
 def run_db(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> RunDb:
     """Run `tradecapture db` of the next release."""
-    database = import_module("tradecapture.cli.database")  # the package's name is its group
+    database = import_module("tradecapture.cli.commands.db")  # the package's name is its group
     for name in ("contractions", "contract_schema", "check_schema"):
         monkeypatch.setattr(database, name, partial(getattr(database, name), lines=NEXT_LINES))
     monkeypatch.setattr(database, "RELEASE", NEXT_RELEASE)

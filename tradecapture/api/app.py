@@ -8,27 +8,33 @@ from litestar import Litestar, Request, Router
 from litestar.datastructures import State
 from redis.exceptions import RedisError
 
-from tradecapture.api.backlog import backlog
-from tradecapture.api.batch import capture_batch
-from tradecapture.api.capture import capture
-from tradecapture.api.correlation import echo_correlation_id, names_unsound_id
-from tradecapture.api.health import Health, health, liveness, management_health, readiness
-from tradecapture.api.jobs import job_status
-from tradecapture.api.page import assets, openapi_config
-from tradecapture.api.partitions.acting import act
+from tradecapture.api.http.correlation import echo_correlation_id, names_unsound_id
+from tradecapture.api.http.paths import BASE
+from tradecapture.api.http.problem import EXCEPTION_HANDLERS, ProblemError
+from tradecapture.api.management.backlog import backlog
+from tradecapture.api.management.health import (
+    Health,
+    health,
+    liveness,
+    management_health,
+    readiness,
+)
+from tradecapture.api.openapi.page import assets, openapi_config
+from tradecapture.api.partitions.act import act
 from tradecapture.api.partitions.documentation import action_paths
-from tradecapture.api.partitions.reading import partition, partitions
-from tradecapture.api.paths import BASE
-from tradecapture.api.problem import EXCEPTION_HANDLERS, ProblemError
+from tradecapture.api.partitions.show import partition, partitions
 from tradecapture.api.schemas import component_schemas
-from tradecapture.api.search.reading import search
-from tradecapture.api.service import Service
-from tradecapture.api.trade import trade, trade_named_batch
+from tradecapture.api.service.service import Service
+from tradecapture.api.submission.batch import capture_batch
+from tradecapture.api.submission.capture import capture
+from tradecapture.api.trades.jobs import job_status
+from tradecapture.api.trades.search import search
+from tradecapture.api.trades.trade import trade, trade_named_batch
 from tradecapture.client import Client
 from tradecapture.inbox import LaneCountError
 from tradecapture.logs import configure_logs
 from tradecapture.settings import Settings, SettingsError
-from tradecapture.submission import CORRELATION_ID_LENGTH
+from tradecapture.trades.submission import CORRELATION_ID_LENGTH
 
 log = structlog.get_logger(__name__)
 

@@ -1,18 +1,16 @@
 """The bodies: what the API answers, as typed values (camelCase on the wire)."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import date
 from enum import StrEnum
 from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
-from tradecapture.outcome import Outcome
-from tradecapture.receipt import Standing
-from tradecapture.status import TradeState
+from tradecapture.trades.clock import Timestamp
+from tradecapture.trades.lifecycle import Outcome, Standing, TradeState
 
 Percent = Annotated[int, Meta(ge=0, le=100)]
-Timestamp = Annotated[datetime, Meta(tz=True)]
 PartitionsDue = Annotated[int, Meta(ge=0, description="a worker may claim them now, or is at them")]
 ClaimsDue = Annotated[
     float,
@@ -207,3 +205,30 @@ class ManagementHealthBody(Struct, frozen=True):
     """Whether trades can be accepted and looked up, for a load balancer."""
 
     status: HealthStatus
+
+
+class FoundBody(Struct, frozen=True, rename="camel"):
+    """A trade that the ledger has, without its document; see `GET /trades/capture/{tradeId}`."""
+
+    trade_id: str
+    status: Outcome
+    partition_key: str
+    position: Annotated[int, Meta(ge=1, description="in the order of acceptance")]
+    accepted_at: Timestamp
+    task_id: Annotated[str, Meta(description="the Celery task that captured or recorded it")]
+    trade_date: Annotated[date, Meta(description="of a captured trade")] | UnsetType = UNSET
+    ledger_sequence: (
+        Annotated[int, Meta(ge=1, description="1, 2, 3 ... within the partition")] | UnsetType
+    ) = UNSET
+    captured_at: Timestamp | UnsetType = UNSET
+    recorded_at: Annotated[Timestamp, Meta(description="when it was not captured")] | UnsetType = (
+        UNSET
+    )
+    reason: Annotated[str, Meta(description="why it was not captured")] | UnsetType = UNSET
+
+
+class FoundPageBody(Struct, frozen=True, rename="camel"):
+    """A page of trades that fit. While there is a `nextCursor`, more may follow."""
+
+    trades: Sequence[FoundBody]
+    next_cursor: Annotated[str | None, Meta(description="null: this was the last page")]

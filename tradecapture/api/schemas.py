@@ -8,20 +8,16 @@ from tradecapture.api.bodies import (
     AcceptedBody,
     BacklogBody,
     BatchBody,
+    FoundPageBody,
     HealthBody,
     JobBody,
     ManagementHealthBody,
     TradeBody,
 )
-from tradecapture.api.partitions.bodies import (
-    AskedBody,
-    DeedBody,
-    PartitionCloseBody,
-    PartitionPageBody,
-)
-from tradecapture.api.problem import ProblemBody
-from tradecapture.api.search.bodies import FoundPageBody
-from tradecapture.trade import Trade
+from tradecapture.api.http.problem import ProblemBody
+from tradecapture.api.partitions.bodies import AskedBody, DeedBody, PartitionPageBody
+from tradecapture.operations.views import PartitionCloseBody
+from tradecapture.trades.trade import Trade
 
 PREFIX = "#/components/schemas/"
 

@@ -2,21 +2,21 @@
 
 import click
 
-from tradecapture.cli.database import database
-from tradecapture.cli.demo import demo
-from tradecapture.cli.doctor import doctor
-from tradecapture.cli.entry_format import entry_format
-from tradecapture.cli.failure import EXIT_CODES, CommandGroup
-from tradecapture.cli.generate import generate
-from tradecapture.cli.partitions import partitions
-from tradecapture.cli.positions import positions
-from tradecapture.cli.reconcile import reconcile
-from tradecapture.cli.replay import replay
-from tradecapture.cli.submit import submit
-from tradecapture.cli.trade import trade
-from tradecapture.cli.up import up
+from tradecapture.cli.commands.db import database
+from tradecapture.cli.commands.demo import demo
+from tradecapture.cli.commands.doctor import doctor
+from tradecapture.cli.commands.entry_format import entry_format
+from tradecapture.cli.commands.generate import generate
+from tradecapture.cli.commands.holdings import positions
+from tradecapture.cli.commands.partitions import partitions
+from tradecapture.cli.commands.reconcile import reconcile
+from tradecapture.cli.commands.replay import replay
+from tradecapture.cli.commands.submit.command import submit
+from tradecapture.cli.commands.trade import trade
+from tradecapture.cli.commands.up import up
+from tradecapture.cli.errors import EXIT_CODES, CommandGroup
 from tradecapture.logs import configure_logs
-from tradecapture.release import RELEASE
+from tradecapture.version import RELEASE
 
 __all__ = ["main"]
 

@@ -1,16 +1,14 @@
 """The inbox: accepted trades of each partition in order, in Redis, until the ledger has them."""
 
+from tradecapture.connections.redis_client import connect_redis
 from tradecapture.inbox.acceptance import Acceptance
-from tradecapture.inbox.backlog import LaneBacklog
+from tradecapture.inbox.backlog import LaneBacklog, LaneWork
 from tradecapture.inbox.claim import Claim, ClaimedPartition, Settlement
-from tradecapture.inbox.connection import connect_inboxes, connect_redis
 from tradecapture.inbox.entry import Entry
 from tradecapture.inbox.hold import Hold, HoldKind
-from tradecapture.inbox.inbox import Inbox, LaneCountError
-from tradecapture.inbox.out_of_reach import LanesOutOfReachError, OutOfReach
-from tradecapture.inbox.partitions import InboxPartition, WaitingTrade
-from tradecapture.inbox.reader import InboxReader, SeenTrade
-from tradecapture.inbox.work import LaneWork
+from tradecapture.inbox.inbox import Inbox, LaneCountError, connect_inboxes
+from tradecapture.inbox.reader import InboxPartition, InboxReader, SeenTrade, WaitingTrade
+from tradecapture.inbox.unreachable import LanesOutOfReachError, OutOfReach
 
 __all__ = [
     "Acceptance",

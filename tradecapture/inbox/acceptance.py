@@ -9,19 +9,62 @@ from msgspec import structs
 from redis import Redis
 from redis.exceptions import RedisError
 
+from tradecapture.connections.redis_client import each_answer
+from tradecapture.inbox.answers import Full, as_argument, conflict, receipt, refuse, unavailable
 from tradecapture.inbox.backlog import Backlog
-from tradecapture.inbox.entry import encode_body
-from tradecapture.inbox.entry_format import EntryFormat
-from tradecapture.inbox.fullness import Full, refuse
-from tradecapture.inbox.identity import read_digests, seen_id, write_digests
+from tradecapture.inbox.entry import EntryFormat, encode_body
 from tradecapture.inbox.keys import lane_keys
-from tradecapture.inbox.prediction import as_argument
 from tradecapture.inbox.scripts import Argument, Call, Safety, run_all
-from tradecapture.inbox.verdict import conflict, receipt, unavailable
-from tradecapture.receipt import Answer, Receipt, Refusal
-from tradecapture.routing import lane_of
 from tradecapture.settings import Settings
-from tradecapture.submission import Submission
+from tradecapture.trades.partition import lane_of
+from tradecapture.trades.receipt import Answer, Receipt, Refusal
+from tradecapture.trades.submission import Submission
+
+
+def seen_id(submission: Submission) -> str:
+    """Return the id under which the accept script remembers a submission.
+
+    A replay has one of its own: the same replay twice is one entry, and the first receipt of the
+    trade stays as it is. No trade id holds the character that sets them apart.
+    """
+    if submission.replay_of:
+        return f"{submission.trade_id}\x1freplay:{submission.replay_of}"
+    return submission.trade_id
+
+
+def read_digests(redis: "Redis", lanes: int, submissions: Sequence[Submission]) -> list[str | None]:
+    """Return the digest that each trade id stands for; None: it was not used, or is replayed.
+
+    An id whose lane is out of reach counts as not used: the ledger would tell.
+
+    Raises:
+        RedisError: Redis is out of reach.
+    """
+    first_time = [submission for submission in submissions if not submission.replay_of]
+    keys = [_key(submission.trade_id, lanes) for submission in first_time]
+    values = iter(each_answer(redis, [("GET", key) for key in keys]))
+    found = (None if submission.replay_of else next(values) for submission in submissions)
+    return [value.decode() if isinstance(value, bytes) else None for value in found]
+
+
+def write_digests(
+    redis: "Redis", lanes: int, window_seconds: int, submissions: Sequence[Submission]
+) -> None:
+    """Remember what accepted trades' ids stand for, for the length of the idempotency window.
+
+    Raises:
+        RedisError: Redis is out of reach.
+    """
+    pipeline = redis.pipeline(transaction=False)
+    for submission in submissions:
+        key = _key(submission.trade_id, lanes)
+        pipeline.set(key, submission.digest, nx=True, ex=window_seconds)
+    pipeline.execute()
+
+
+def _key(trade_id: str, lanes: int) -> str:
+    return lane_keys(lane_of(trade_id, lanes)).identity(trade_id)
+
 
 # Trades an accept call, at most: a call of 500 keeps Redis busy for about 2 ms, so that others
 # are not kept waiting by a batch of 10,000.

@@ -6,21 +6,30 @@ from datetime import UTC, datetime
 from redis import Redis
 from redis.exceptions import RedisError
 
+from tradecapture.connections.cluster.client import ClusterRedis
+from tradecapture.connections.redis_client import connect_redis, each_answer, redis_now_ms
 from tradecapture.inbox.acceptance import Acceptance, accept, bell_ms
+from tradecapture.inbox.answers import MAX_PREDICTED_NUMBER
 from tradecapture.inbox.backlog import Backlog
 from tradecapture.inbox.claim import Claim, ClaimedPartition, Settlement
-from tradecapture.inbox.cluster import ClusterRedis
-from tradecapture.inbox.connection import redis_now_ms
-from tradecapture.inbox.entry import Entry, NewerEntryError, UnreadableEntryError, decode_entry
-from tradecapture.inbox.entry_format import EntryFormat
+from tradecapture.inbox.entry import (
+    Entry,
+    EntryFormat,
+    NewerEntryError,
+    UnreadableEntryError,
+    decode_entry,
+)
 from tradecapture.inbox.hold import Hold, HoldKind
 from tradecapture.inbox.keys import LANES_KEY, lane_keys
-from tradecapture.inbox.pipelined import each_answer
-from tradecapture.inbox.prediction import MAX_PREDICTED_NUMBER
 from tradecapture.inbox.scripts import Argument, Call, run, run_all
-from tradecapture.routing import lane_of
 from tradecapture.settings import Settings
-from tradecapture.submission import Submission
+from tradecapture.trades.partition import lane_of
+from tradecapture.trades.submission import Submission
+
+
+def connect_inboxes(settings: Settings) -> "Redis":
+    """Return a client of the Redis that holds the inboxes; it connects at first use."""
+    return connect_redis(settings.redis_url, settings.connect_seconds, settings.sentinels)
 
 
 def lane_count_keys(redis: "Redis", lanes: int) -> list[str]:

@@ -1,30 +1,208 @@
 """The reading side of the inbox: where a trade waits, and how each partition stands."""
 
-from collections.abc import Callable, Sequence
-from itertools import chain
-from typing import NamedTuple, cast
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from heapq import nsmallest
+from itertools import chain, islice
+from typing import Any, NamedTuple, cast
 
 from redis import Redis
 
-from tradecapture.inbox.backlog import LaneBacklog, read_backlog
-from tradecapture.inbox.connection import redis_now_ms
-from tradecapture.inbox.entry import Entry, UnreadableEntryError, decode_entry
-from tradecapture.inbox.keys import lane_keys
-from tradecapture.inbox.out_of_reach import OutOfReach, each_in_reach
-from tradecapture.inbox.partitions import (
-    InboxPartition,
-    WaitingTrade,
-    keys_after,
-    newer_heads,
-    read_partitions,
-    read_waiting,
+from tradecapture.connections.redis_client import each_answer, pipelined, redis_now_ms
+from tradecapture.inbox.answers import standing_of
+from tradecapture.inbox.backlog import LaneBacklog, LaneWork, read_backlog, read_work
+from tradecapture.inbox.entry import (
+    Entry,
+    UnreadableEntryError,
+    accepted_ms_of,
+    decode_entry,
+    is_newer,
 )
-from tradecapture.inbox.pipelined import each_answer
-from tradecapture.inbox.prediction import standing_of
-from tradecapture.inbox.work import LaneWork, read_work
-from tradecapture.receipt import Standing
-from tradecapture.routing import lane_of
+from tradecapture.inbox.hold import Hold
+from tradecapture.inbox.inbox import Inbox, connect_inboxes
+from tradecapture.inbox.keys import lane_keys
+from tradecapture.inbox.unreachable import OutOfReach, each_in_reach
 from tradecapture.settings import Settings
+from tradecapture.trades.lifecycle import Standing
+from tradecapture.trades.partition import lane_of
+
+# Partitions that are read at once. With each comes its oldest trade whole, and one of those may
+# have 256 KiB or, if the settings say so, more.
+READ_AT_ONCE = 100
+SCAN_AT_ONCE = 1000  # keys a step of a scan; a step takes Redis less than a millisecond
+
+
+class InboxPartition(NamedTuple):
+    """How a partition stands in Redis."""
+
+    partition: str
+    lane: int
+    epoch: int  # Redis time in microseconds at which the lane's positions began
+    accepted: int  # the position given last
+    waiting: int  # trades in the inbox
+    oldest_accepted_ms: int | None  # Redis time of the head's acceptance; None: no readable head
+    owner: str | None  # token of the claim that holds it
+    lease_ms: int  # what is left of that claim's lease
+    held: Hold | None  # why it must not be claimed
+    began: int = 0  # the position given last before this epoch began; 0: a Redis began, too
+
+
+class WaitingTrade(NamedTuple):
+    """A trade as it waits in its partition."""
+
+    position: int
+    trade_id: str | None  # None: it is unreadable
+    accepted_ms: int | None  # Redis time; None: it is unreadable
+    sequence_number: int | None = None  # upstream's
+    unreadable: str | None = None  # why this release cannot read it
+
+
+def read_partitions(redis: "Redis", lane: int, partitions: Sequence[str]) -> list[InboxPartition]:
+    """Return how some partitions of a lane stand; those that have accepted nothing are left out.
+
+    Raises:
+        RedisError: Redis is out of reach.
+    """
+    remaining, found = iter(partitions), list[InboxPartition]()
+    while some := list(islice(remaining, READ_AT_ONCE)):
+        found += _read(redis, lane, some)
+    return found
+
+
+def _read(redis: "Redis", lane: int, partitions: Sequence[str]) -> Iterator[InboxPartition]:
+    keys = lane_keys(lane)
+    epoch, held, positions, began = pipelined(
+        redis,
+        [
+            ("GET", keys.epoch),
+            ("HMGET", keys.held, *partitions),
+            ("HMGET", keys.positions, *partitions),
+            ("HMGET", keys.began, *partitions),
+        ],
+    )
+    commands: list[Sequence[Any]] = []
+    for name in partitions:
+        lock = keys.lock(name)
+        commands += [("LLEN", keys.inbox(name)), ("LINDEX", keys.inbox(name), 0)]
+        commands += [("GET", lock), ("PTTL", lock)]
+    replies = iter(pipelined(redis, commands))
+    for name, position, hold, before in zip(partitions, positions, held, began, strict=True):
+        waiting, head, owner, lease_ms = islice(replies, 4)
+        if position is not None:
+            yield InboxPartition(
+                partition=name,
+                lane=lane,
+                epoch=int(epoch or 0),
+                accepted=int(position),
+                waiting=waiting,
+                oldest_accepted_ms=accepted_ms_of(head) if head else None,
+                owner=owner.decode() if owner else None,
+                lease_ms=max(0, lease_ms),
+                held=Hold.decode(hold.decode()) if hold is not None else None,
+                began=int(before or 0),
+            )
+
+
+def read_waiting(redis: "Redis", lane: int, partition: str, trades: int) -> list[WaitingTrade]:
+    """Return the oldest trades that wait in a partition, at most so many, unreadable ones too.
+
+    Raises:
+        RedisError: Redis is out of reach.
+    """
+    keys = lane_keys(lane)
+    # In one transaction: a trade that cannot be read is known by its place alone.
+    pipeline = redis.pipeline(transaction=True)
+    pipeline.hget(keys.positions, partition)
+    pipeline.llen(keys.inbox(partition))
+    if trades > 0:
+        pipeline.lrange(keys.inbox(partition), 0, trades - 1)
+    accepted, waiting, *entries = pipeline.execute()
+    first = int(accepted or 0) - waiting + 1
+    return [
+        _waiting(partition, first + index, raw)
+        for index, raw in enumerate(entries[0] if entries else [])
+    ]
+
+
+def _waiting(partition: str, position: int, raw: bytes) -> WaitingTrade:
+    try:
+        entry = decode_entry(partition, raw)
+    except UnreadableEntryError as error:
+        return WaitingTrade(position, None, None, unreadable=str(error))
+    submission = entry.submission
+    return WaitingTrade(
+        entry.position, submission.trade_id, entry.accepted_ms, submission.sequence_number
+    )
+
+
+def newer_heads(
+    redis: "Redis", lanes: int, limit: int, out_of_reach: OutOfReach | None = None
+) -> list[str]:
+    """Return partitions whose oldest trade only a newer release can read.
+
+    Args:
+        redis: with the inboxes.
+        lanes: how many there are.
+        limit: of the partitions to look at in each lane; those that were due first.
+        out_of_reach: to note the lanes in that are left out; None: all are needed.
+
+    Raises:
+        RedisError: Redis, or a lane that is needed, is out of reach.
+    """
+
+    def look(lane: int) -> list[str]:
+        keys, found = lane_keys(lane), list[str]()
+        names = [name.decode() for name in cast(list[bytes], redis.zrange(keys.due, 0, limit - 1))]
+        for start in range(0, len(names), READ_AT_ONCE):
+            some = names[start : start + READ_AT_ONCE]
+            heads = pipelined(redis, [("LINDEX", keys.inbox(name), 0) for name in some])
+            found += [name for name, head in zip(some, heads, strict=True) if is_newer(head or b"")]
+        return found
+
+    return [*chain.from_iterable(each_in_reach(redis, range(lanes), look, out_of_reach))]
+
+
+def keys_after(
+    redis: "Redis",
+    lanes: int,
+    after: str,
+    limit: int,
+    *,
+    only_held: bool = False,
+    out_of_reach: OutOfReach | None = None,
+) -> list[str]:
+    """Return the keys that follow a key, in order, at most so many of them.
+
+    Memory is bounded by the limit, however many partitions there are; the time is not.
+
+    Args:
+        redis: with the inboxes.
+        lanes: how many there are.
+        after: the key; empty: from the first on.
+        limit: of the keys.
+        only_held: leave out those of partitions that are not held.
+        out_of_reach: to note the lanes in that are left out; None: all are needed.
+
+    Raises:
+        RedisError: Redis, or a lane that is needed, is out of reach.
+    """
+    bound = after.encode()
+
+    def look(lane: int) -> list[bytes]:
+        keys, found = lane_keys(lane), list[bytes]()
+        looked_in, cursor = keys.held if only_held else keys.positions, 0
+        while True:
+            reply = redis.hscan(looked_in, cursor, count=SCAN_AT_ONCE)
+            cursor, names = cast(tuple[int, dict[bytes, bytes]], reply)
+            # A scan may show a key twice.
+            found = nsmallest(limit, {*found, *(name for name in names if name > bound)})
+            if cursor == 0:
+                return found
+
+    found = list[bytes]()
+    for names in each_in_reach(redis, range(lanes), look, out_of_reach):
+        found = nsmallest(limit, [*found, *names])
+    return [name.decode() for name in found]
 
 
 class SeenTrade(NamedTuple):
@@ -166,3 +344,16 @@ def _seen_trade(value: bytes) -> SeenTrade:
     return SeenTrade(
         digest.decode(), int(position), int(epoch), int(accepted_ms), partition.decode(), standing
     )
+
+
+@contextmanager
+def open_inbox(settings: Settings) -> Iterator[InboxReader]:
+    """Open the inboxes to read them.
+
+    Raises:
+        LaneCountError: Redis was first used with another lane count.
+        redis.exceptions.RedisError: Redis does not answer.
+    """
+    with connect_inboxes(settings) as redis:
+        Inbox(redis, settings).check_lanes()
+        yield InboxReader(redis, settings.lanes)

@@ -1,11 +1,23 @@
 """The engine: connections to the ledger's database, set up for that database."""
 
 from sqlalchemy import Engine, create_engine, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 
+from tradecapture.connections.urls import without_password
 from tradecapture.ledger.dialects import DIALECTS, LedgerDialect
-from tradecapture.server_url import without_password
 from tradecapture.settings import SettingsError
+
+
+def _text(error: BaseException) -> str:
+    """Return the first line, which is the driver's own; further ones repeat the statement."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return lines[0].rstrip(".")
+
+
+def database_cause(error: Exception) -> str:
+    """Return what the database's driver said, in a line."""
+    return _text(error.orig if isinstance(error, DBAPIError) and error.orig else error)
+
 
 # Drivers to use where the URL names only the database.
 DRIVERS = {
@@ -58,3 +70,38 @@ def make_engine(
     )
     dialect.configure(engine)
     return engine, dialect
+
+
+def create_database(url: str, timeout_seconds: float) -> bool:
+    """Create the database that a URL names, if its server has none of the name; never change one.
+
+    Args:
+        url: as TRADECAPTURE_DATABASE_URL; its user must be allowed to create databases.
+        timeout_seconds: how long a connect may take.
+
+    Returns:
+        Whether it was created. On SQLite never: there the file comes with the tables.
+
+    Raises:
+        SettingsError: the URL is of no database that the ledger can use, or names none.
+        sqlalchemy.exc.SQLAlchemyError: the server does not answer, or refuses.
+    """
+    engine, dialect = make_engine(url, pool_size=1, timeout_seconds=timeout_seconds)
+    engine.dispose()
+    if dialect.administrative_database is None:
+        return False
+    name = engine.url.database
+    if not name:
+        raise SettingsError("TRADECAPTURE_DATABASE_URL names no database: append /NAME to it")
+    administrative = make_url(url).set(database=dialect.administrative_database)
+    engine, _dialect = make_engine(
+        administrative.render_as_string(hide_password=False),
+        pool_size=1,
+        timeout_seconds=timeout_seconds,
+    )
+    try:
+        # CREATE DATABASE is refused inside a transaction.
+        with engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
+            return dialect.create_database(connection, name)
+    finally:
+        engine.dispose()

@@ -16,10 +16,8 @@ from tenacity import (
 
 from tradecapture.inbox import Claim, Entry
 from tradecapture.ledger.engine import make_engine
-from tradecapture.ledger.judgement import PartitionVerdict
-from tradecapture.ledger.operating import Action, Deed, Operating, Request
-from tradecapture.ledger.rows import AuditRow
-from tradecapture.ledger.schema import SchemaError, check_not_contracted
+from tradecapture.ledger.rules.decision import PartitionVerdict
+from tradecapture.ledger.schema.upgrades import SchemaError, check_not_contracted
 from tradecapture.ledger.transaction import Clock, LedgerTransaction
 from tradecapture.settings import Settings
 
@@ -46,7 +44,6 @@ class Ledger:
             timeout_seconds=settings.connect_seconds,
         )
         self._transaction = LedgerTransaction(self.dialect, settings.sequence_window)
-        self._operating = Operating(self._transaction, self.dialect)
         # Bounded by the lease too: work done after it would only be refused by the fence.
         self._stop = stop_after_attempt(settings.retry_attempts) | stop_after_delay(
             settings.lease_seconds
@@ -81,60 +78,6 @@ class Ledger:
             return self._retried(work)
         except SchemaError as error:
             raise LedgerUnavailableError(str(error)) from error
-
-    def operate(
-        self,
-        request: Request,
-        clock: Clock,
-        *,
-        claim: Claim | None = None,
-        head: Entry | None = None,
-        dry_run: bool = False,
-    ) -> Deed:
-        """Do what an operator asks for, and write it into the audit, in one transaction.
-
-        Args:
-            request: of the operator.
-            clock: the time, in UTC.
-            claim: of the partition; needed to retry and to skip.
-            head: the oldest trade that waits; skipped if no parked trade halts the partition.
-            dry_run: do it, look at what came of it, and roll it back.
-
-        Raises:
-            LedgerUnavailableError: the database did not answer in time; try again later.
-        """
-        doing, now = self._operating, clock()
-        tried: list[Deed] = []
-
-        def work(connection: Connection) -> Deed:
-            if tried and doing.is_done(connection, request, now):
-                return tried[-1]  # its commit's answer was lost; done twice it would be two deeds
-            deed = doing.do(connection, request, now, claim, head)
-            if dry_run:
-                connection.rollback()
-            else:
-                tried.append(deed)
-            return deed
-
-        try:
-            return self._retried(work)
-        except LedgerUnavailableError:
-            raise
-        except Exception as error:
-            if request.action is not Action.RETRY:
-                raise
-            reason = reason_of(error)
-        if dry_run:
-            return Deed(False, f"it still cannot be captured: {reason}")
-        return self._retried(lambda connection: doing.failed(connection, request, reason, clock()))
-
-    def audit(self, rows: list[AuditRow]) -> None:
-        """Write audit rows for what operators do elsewhere.
-
-        Raises:
-            LedgerUnavailableError: the database did not answer in time; try again later.
-        """
-        self._retried(lambda connection: self._operating.audit(connection, rows))
 
     def dispose(self) -> None:
         """Close all connections."""

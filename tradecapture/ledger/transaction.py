@@ -8,14 +8,19 @@ from sqlalchemy import Connection, Select, Table, bindparam, delete, select
 
 from tradecapture.inbox import Claim, Entry
 from tradecapture.ledger.dialects import LedgerDialect
-from tradecapture.ledger.judgement import Evidence, PartitionVerdict, judge
-from tradecapture.ledger.known import Known
-from tradecapture.ledger.new_rows import exception_row, new_partition, outbox_rows
-from tradecapture.ledger.partition_judge import Rules
-from tradecapture.ledger.rows import ExceptionRow, KnownTrade, PartitionRow
-from tradecapture.ledger.tables import exceptions, outbox, partitions, trades
-from tradecapture.ledger.written import Written
-from tradecapture.outcome import Outcome
+from tradecapture.ledger.rows import (
+    ExceptionRow,
+    KnownTrade,
+    PartitionRow,
+    exception_row,
+    new_partition,
+    outbox_rows,
+)
+from tradecapture.ledger.rules.decision import Evidence, PartitionVerdict, judge
+from tradecapture.ledger.rules.partition import Rules
+from tradecapture.ledger.rules.state import Known, Written
+from tradecapture.ledger.schema.tables import exceptions, outbox, partitions, trades
+from tradecapture.trades.lifecycle import Outcome
 
 Clock = Callable[[], datetime]
 

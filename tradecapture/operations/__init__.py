@@ -1,10 +1,16 @@
 """What operators do: look at partitions, hold them and let them go, replay trades."""
 
+from tradecapture.operations.action import WITH_REASON, problems_of
 from tradecapture.operations.operations import Operations
-from tradecapture.operations.reasons import WITH_REASON, problems_of
+from tradecapture.operations.overview import (
+    MOST_PARTITIONS,
+    MOST_WAITING,
+    CloseLook,
+    Standing,
+    Standings,
+    hold_of,
+)
 from tradecapture.operations.replay import Replay, Replayed, ReplayState
-from tradecapture.operations.standing import Standing, hold_of
-from tradecapture.operations.standings import MOST_PARTITIONS, MOST_WAITING, CloseLook, Standings
 
 __all__ = [
     "MOST_PARTITIONS",

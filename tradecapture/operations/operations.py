@@ -8,13 +8,14 @@ from contextlib import suppress
 
 from redis.exceptions import RedisError
 
-from tradecapture.bell import Bell
+from tradecapture.capture.bell import Bell
 from tradecapture.inbox import Hold, HoldKind, Inbox, InboxReader
-from tradecapture.ledger import Action, Deed, Ledger, Request
-from tradecapture.ledger.reader import LedgerReader
-from tradecapture.operations.hands import Hands
-from tradecapture.operations.head_operations import HeadOperations
-from tradecapture.operations.standing import Standing
+from tradecapture.ledger.queries.reader import LedgerReader
+from tradecapture.operations.action import Action, Deed, Request
+from tradecapture.operations.head import HeadOperations
+from tradecapture.operations.overview import Standing
+from tradecapture.operations.partition_claim import Hands
+from tradecapture.operations.transactions import OperatorLedger
 
 
 class Operations:
@@ -24,7 +25,7 @@ class Operations:
         self,
         inbox: Inbox,
         inbox_reader: InboxReader,
-        ledger: Ledger,
+        ledger: OperatorLedger,
         bell: Bell,
         *,
         patience_seconds: float,

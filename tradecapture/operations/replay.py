@@ -4,21 +4,23 @@ A replay is a new acceptance: it gets a position of its own, so that order and a
 and the row of the old one stays as it is. The same replay twice is one.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
 from msgspec import structs
 
-from tradecapture.bell import Bell
+from tradecapture.capture.bell import Bell
 from tradecapture.inbox import Inbox
-from tradecapture.ledger import Action, AuditRow, ExceptionRow, Ledger
-from tradecapture.ledger.known import Place
-from tradecapture.ledger.new_rows import entry_of
-from tradecapture.ledger.operating_reader import OperatingReader
-from tradecapture.receipt import Answer, Receipt
-from tradecapture.submission import Submission
+from tradecapture.ledger import AuditRow, ExceptionRow
+from tradecapture.ledger.queries.operator_reader import ExceptionFilter, OperatingReader
+from tradecapture.ledger.rows import entry_of
+from tradecapture.ledger.rules.state import Place
+from tradecapture.operations.action import Action
+from tradecapture.operations.transactions import OperatorLedger
+from tradecapture.trades.receipt import Answer, Receipt
+from tradecapture.trades.submission import Submission
 
 
 class ReplayState(StrEnum):
@@ -45,7 +47,9 @@ class Replayed(NamedTuple):
 class Replay:
     """Replays recorded trades."""
 
-    def __init__(self, inbox: Inbox, reader: OperatingReader, ledger: Ledger, bell: Bell) -> None:
+    def __init__(
+        self, inbox: Inbox, reader: OperatingReader, ledger: OperatorLedger, bell: Bell
+    ) -> None:
         self._inbox, self._reader, self._ledger, self._bell = inbox, reader, ledger, bell
 
     def plan(self, rows: Sequence[ExceptionRow]) -> list[Replayed]:
@@ -119,3 +123,58 @@ def _audit_row(row: ExceptionRow, who: str, why: str, now: datetime) -> AuditRow
         why=why,
         result="is to be accepted again, at the tail",
     )
+
+
+PAGE_TRADES = 200  # in memory at once, whole: at most 50 MiB with trades of 256 KiB
+
+
+class Order(NamedTuple):
+    """What to do with the recorded trades that fit."""
+
+    limit: int | None  # trades to replay, at most
+    who: str
+    why: str
+    really: bool  # False: only say what would become of each
+
+
+def replay_pages(
+    replay: Replay, ledger: OperatingReader, wanted: ExceptionFilter, order: Order
+) -> Iterator[list[Replayed]]:
+    """Yield what became of recorded trades, a page at a time, in the order of their acceptance.
+
+    Ends early where some were not accepted: those behind them must not overtake.
+
+    Raises:
+        LedgerUnavailableError, sqlalchemy.exc.SQLAlchemyError: the database is out of reach; the
+            pages before are done, and the same order again does the rest.
+    """
+    left = order.limit
+    for rows in _pages(ledger, wanted):
+        plan = replay.plan(rows)
+        if left is not None:
+            plan = _up_to(plan, left)
+            left -= sum(replayed.state is ReplayState.READY for replayed in plan)
+        page = replay.run(plan, order.who, order.why) if order.really else plan
+        yield page
+        if left == 0 or any(replayed.state is ReplayState.REFUSED for replayed in page):
+            return
+
+
+def _pages(ledger: OperatingReader, wanted: ExceptionFilter) -> Iterator[list[ExceptionRow]]:
+    while rows := ledger.exceptions_like(wanted, PAGE_TRADES):
+        yield rows
+        last = rows[-1]
+        place = (last.partition_key, last.epoch, last.position, last.trade_id)
+        wanted = wanted._replace(after=place)
+
+
+def _up_to(plan: list[Replayed], ready: int) -> list[Replayed]:
+    """Return a plan up to the place where so many of its trades are ready."""
+    kept = []
+    for replayed in plan:
+        if replayed.state is ReplayState.READY:
+            ready -= 1
+            if ready < 0:
+                break
+        kept.append(replayed)
+    return kept

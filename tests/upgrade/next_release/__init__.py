@@ -10,7 +10,7 @@ from typing import Any
 
 from tradecapture.inbox import entry
 from tradecapture.ledger import check_schema
-from tradecapture.ledger.lines import LINES, Lines
+from tradecapture.ledger.schema.phases import LINES, Lines
 from workers import process, sweep, tasks
 
 NEXT_RELEASE = "0.3.0"

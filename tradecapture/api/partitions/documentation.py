@@ -9,7 +9,9 @@ from litestar.openapi.spec import (
     Schema,
 )
 
-from tradecapture.api.describing import (
+from tradecapture.api.http.media_types import JSON
+from tradecapture.api.http.paths import BASE, PARTITIONS
+from tradecapture.api.openapi.components import (
     UNREACHABLE,
     answer,
     in_path,
@@ -18,12 +20,9 @@ from tradecapture.api.describing import (
     problems,
     schema,
 )
-from tradecapture.api.media_types import JSON
-from tradecapture.api.partitions.address import ACTIONS
-from tradecapture.api.paths import BASE, PARTITIONS
-from tradecapture.ledger import Action
 from tradecapture.operations import MOST_PARTITIONS, MOST_WAITING
-from tradecapture.partition import PARTITION_KEY_LENGTH
+from tradecapture.operations.action import ACTIONS, Action
+from tradecapture.trades.partition import PARTITION_KEY_LENGTH
 
 PAGE_SIZE = 100  # partitions a page, if the request does not say
 WAITING = 20  # trades that are shown of a partition, if the request does not say

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from redis import Redis
 from redis.exceptions import NoScriptError, RedisError
 
-from tradecapture.inbox.cluster import ClusterRedis
+from tradecapture.connections.cluster.client import ClusterRedis
 from tradecapture.inbox.keys import ACKNOWLEDGED_KEY
 
 NAMES = (

@@ -17,7 +17,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from tradecapture.ledger.rows import PartitionRow
-from tradecapture.ledger.tables import partitions
+from tradecapture.ledger.schema.tables import partitions
 
 Row = tuple[Any, ...]
 

@@ -18,8 +18,8 @@ from tradecapture.ledger.dialects.base import (
     row_columns,
 )
 from tradecapture.ledger.rows import PartitionRow
-from tradecapture.ledger.tables import partitions
-from tradecapture.ledger.types import UtcTimestamp
+from tradecapture.ledger.schema.column_types import UtcTimestamp
+from tradecapture.ledger.schema.tables import partitions
 
 LOCK_TIMEOUT_SECONDS = 4  # below the default lease of 5 s, so that a blocked claim is given back
 # The locks of a worker that is stopped within its transaction, or whose host is gone without a

@@ -6,7 +6,7 @@ import threading
 from pathlib import Path
 
 from tests.tds import TdsServer
-from tradecapture.local.postgresql_server import PostgresqlServer
+from tradecapture.local.servers.postgresql_server import PostgresqlServer
 
 PORT = 1433
 DATA = Path("/var/opt/mssql")

@@ -1,10 +1,11 @@
-#!/opt/tradecapture/bin/python
 """As much of sqlcmd as a health check uses: -S, -U, -Q, the password in SQLCMDPASSWORD."""
 
 import argparse
 import os
 
 import pymssql
+
+#!/opt/tradecapture/bin/python
 
 
 def main() -> None:

@@ -12,8 +12,8 @@ from sqlalchemy.dialects import mssql
 
 from tradecapture.ledger.dialects.base import UPDATED_COLUMNS, Row, row_columns
 from tradecapture.ledger.rows import PartitionRow
-from tradecapture.ledger.tables import partitions
-from tradecapture.ledger.types import MSSQL_COLLATION
+from tradecapture.ledger.schema.column_types import MSSQL_COLLATION
+from tradecapture.ledger.schema.tables import partitions
 
 
 def insert_sql(table: Table, row: Row) -> str:

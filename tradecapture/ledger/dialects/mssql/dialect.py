@@ -31,7 +31,7 @@ from tradecapture.ledger.dialects.mssql.errors import (
     is_no_connection,
 )
 from tradecapture.ledger.rows import PartitionRow
-from tradecapture.ledger.types import MSSQL_COLLATION
+from tradecapture.ledger.schema.column_types import MSSQL_COLLATION
 
 LOCK_TIMEOUT_MS = 4000  # below the default lease of 5 s, so that a blocked claim is given back
 

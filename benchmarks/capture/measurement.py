@@ -1,0 +1,133 @@
+"""One measurement, and the scene that all of them are made in."""
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import NamedTuple
+
+import psutil
+from redis import Redis
+from sqlalchemy import create_engine, func, select, text
+
+from tradecapture.ledger import LedgerReader, upgrade
+from tradecapture.ledger.engine import make_engine
+from tradecapture.ledger.schema.tables import partitions
+from tradecapture.local.servers.postgresql_server import PostgresqlServer
+from tradecapture.local.servers.redis_server import RedisServer
+from tradecapture.local.servers.worker import LocalWorker
+from tradecapture.settings import PREFIX, Settings
+
+POLL_SECONDS = 0.02  # how often the ledger is asked whether all is captured
+DEADLINE_SECONDS = 300.0  # after which a measurement has failed
+
+
+class Measurement(NamedTuple):
+    """What one way of capturing reached."""
+
+    name: str
+    what: str
+    trades: int
+    seconds: float
+    worker_cpu_seconds: float  # of all worker processes, user and system
+    inversions: int
+
+    @property
+    def rate(self) -> float:
+        """Trades a second."""
+        return self.trades / self.seconds
+
+    @property
+    def cpu_microseconds(self) -> float:
+        """CPU of the workers, microseconds a trade."""
+        return self.worker_cpu_seconds / self.trades * 1e6
+
+
+class Scene:
+    """A Redis and a PostgreSQL of our own; each measurement gets both empty."""
+
+    def __init__(self, folder: Path, redis: RedisServer, postgresql: PostgresqlServer) -> None:
+        self.folder = folder
+        self._redis, self._postgresql = redis, postgresql
+        self._databases = 0
+
+    def empty(self) -> Settings:
+        """Return settings of an empty Redis and an empty ledger."""
+        self._databases += 1
+        Redis.from_url(self._redis.url).flushall()
+        url = self._postgresql.new_database(f"benchmark_{self._databases}")
+        engine, _ = make_engine(url, pool_size=1, timeout_seconds=5)
+        upgrade(engine)
+        engine.dispose()
+        return Settings(redis_url=self._redis.url, database_url=url)
+
+    def come_to_rest(self) -> None:
+        """Let both servers end what they do by themselves after a load.
+
+        A checkpoint, or the rewriting of an append-only file that has grown, would otherwise fall
+        into one measurement and not into the next.
+        """
+        engine = create_engine(self._postgresql.url, isolation_level="AUTOCOMMIT")
+        with engine.connect() as connection:
+            connection.execute(text("CHECKPOINT"))
+        engine.dispose()
+        redis = Redis.from_url(self._redis.url)
+        while redis.info("persistence")["aof_rewrite_in_progress"]:
+            time.sleep(POLL_SECONDS)
+
+
+def environment_of(settings: Settings) -> dict[str, str]:
+    """Return the environment of processes that use these settings."""
+    return {f"{PREFIX}{name.upper()}": str(value) for name, value in asdict(settings).items()}
+
+
+@contextmanager
+def running(workers: Sequence[LocalWorker]) -> Iterator[None]:
+    """Run workers, all ready before the block begins."""
+    try:
+        for worker in workers:
+            worker.launch()
+        for worker in workers:
+            worker.wait_ready()
+        yield
+    finally:
+        for worker in workers:
+            worker.stop()
+
+
+def cpu_seconds(workers: Sequence[LocalWorker]) -> float:
+    """Return the CPU that workers and their pools have used, user and system."""
+    total = 0.0
+    for worker in workers:
+        main = psutil.Process(worker.process.pid)
+        for process in (main, *main.children(recursive=True)):
+            times = process.cpu_times()
+            total += times.user + times.system
+    return total
+
+
+def wait_captured(settings: Settings, trades: int, *, already: int = 0) -> tuple[float, int]:
+    """Wait until so many trades are captured; return when (monotonic), and how many there were."""
+    engine = create_engine(settings.database_url)
+    captured = select(func.coalesce(func.sum(partitions.c.last_sequence), 0))
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    try:
+        while time.monotonic() < deadline:
+            with engine.connect() as connection:
+                number = int(connection.execute(captured).scalar_one())
+            if number >= trades + already:
+                return time.monotonic(), number
+            time.sleep(POLL_SECONDS)
+    finally:
+        engine.dispose()
+    raise TimeoutError(f"{number} of {trades} trades captured after {DEADLINE_SECONDS} s")
+
+
+def inversions(settings: Settings) -> int:
+    """Count trades captured out of order."""
+    engine, dialect = make_engine(settings.database_url, pool_size=1, timeout_seconds=5)
+    try:
+        return LedgerReader(engine, dialect).inversions()
+    finally:
+        engine.dispose()

@@ -1,0 +1,145 @@
+"""The ways to capture that are compared: the usual one, this fleet's, and the raw ceiling."""
+
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import psutil
+import psycopg
+from celery import Celery
+from redis import Redis
+from sqlalchemy import make_url
+
+from benchmarks.capture.measurement import (
+    Measurement,
+    Scene,
+    cpu_seconds,
+    environment_of,
+    inversions,
+    running,
+    wait_captured,
+)
+from benchmarks.capture.task_per_trade import QUEUE
+from tradecapture.capture.bell import Bell
+from tradecapture.connections.brokers.app import submitting_app
+from tradecapture.inbox import Claim, ClaimedPartition, Entry, Inbox, connect_inboxes
+from tradecapture.inbox.keys import lane_keys
+from tradecapture.ledger.rows import new_partition
+from tradecapture.ledger.rules.decision import Evidence, judge
+from tradecapture.ledger.rules.partition import Rules
+from tradecapture.ledger.rules.state import Known
+from tradecapture.ledger.schema.tables import trades
+from tradecapture.local.samples.trades import valid_submissions
+from tradecapture.local.servers.worker import LocalWorker
+from tradecapture.trades.submission import Submission
+
+SEED = 20261124
+CEILING_BATCH = 500  # trades a transaction
+
+
+def make_submissions(count: int, partitions: int) -> list[Submission]:
+    """Return valid trades spread evenly over partitions."""
+    return valid_submissions(count, partitions, SEED, datetime.now(UTC).date())
+
+
+def fleet(
+    scene: Scene, name: str, what: str, submissions: Sequence[Submission], workers: int
+) -> Measurement:
+    """Measure this fleet: the trades are accepted first, then all workers begin at once."""
+    settings = scene.empty()
+    inbox = Inbox(connect_inboxes(settings), settings)
+    inbox.check_lanes()
+    inbox.accept(submissions)
+    lanes = [lane_keys(lane) for lane in range(settings.lanes)]
+    waiting = [keys for keys in lanes if inbox.redis.exists(keys.due)]
+    # Out of the workers' sight until they are all ready.
+    for keys in waiting:
+        inbox.redis.rename(keys.due, f"{keys.due}:aside")
+    environment = environment_of(settings)
+    fleet_workers = [
+        LocalWorker(f"{name}{number}", scene.folder / f"{name}{number}.log", environment)
+        for number in range(workers)
+    ]
+    with running(fleet_workers):
+        scene.come_to_rest()
+        cpu, started = cpu_seconds(fleet_workers), time.monotonic()
+        for keys in waiting:
+            inbox.redis.rename(f"{keys.due}:aside", keys.due)
+            inbox.redis.delete(keys.bell)
+        Bell(submitting_app(settings.broker, settings.sentinels), inbox).ring(inbox.overdue())
+        ended, _ = wait_captured(settings, len(submissions))
+        cpu = cpu_seconds(fleet_workers) - cpu
+    return Measurement(name, what, len(submissions), ended - started, cpu, inversions(settings))
+
+
+def usual_way(
+    scene: Scene, name: str, what: str, submissions: Sequence[Submission], concurrency: int
+) -> Measurement:
+    """Measure the usual way: the tasks are queued first, then the worker begins."""
+    settings = scene.empty()
+    redis = Redis.from_url(settings.redis_url)
+    sender = Celery("usual_way", broker=settings.redis_url)
+    positions: dict[str, int] = {}
+    for submission in submissions:
+        position = positions[submission.partition_key] = (
+            positions.get(submission.partition_key, 0) + 1
+        )
+        sender.send_task(
+            "usual.capture", args=(submission.document.decode(), position), queue=QUEUE
+        )
+    redis.rename(QUEUE, f"{QUEUE}:aside")
+    worker = LocalWorker(
+        name,
+        scene.folder / f"{name}.log",
+        environment_of(settings),
+        concurrency=concurrency,
+        app="benchmarks.capture.task_per_trade",
+    )
+    with running([worker]):
+        scene.come_to_rest()
+        cpu, started = cpu_seconds([worker]), time.monotonic()
+        redis.rename(f"{QUEUE}:aside", QUEUE)
+        ended, _ = wait_captured(settings, len(submissions))
+        cpu = cpu_seconds([worker]) - cpu
+    return Measurement(name, what, len(submissions), ended - started, cpu, inversions(settings))
+
+
+def ceiling(scene: Scene, name: str, what: str, submissions: Sequence[Submission]) -> Measurement:
+    """Measure the database alone: the same rows, by COPY, on one connection."""
+    settings = scene.empty()
+    rows = [
+        tuple(None if cell is None else str(cell) for cell in row) for row in _rows(submissions)
+    ]
+    columns = ", ".join(column.name for column in trades.columns)
+    url = make_url(settings.database_url).set(drivername="postgresql")
+    with psycopg.connect(url.render_as_string(hide_password=False)) as connection:
+        scene.come_to_rest()
+        process = psutil.Process()
+        before, started = process.cpu_times(), time.monotonic()
+        for first in range(0, len(rows), CEILING_BATCH):
+            with (
+                connection.cursor() as cursor,
+                cursor.copy(f"COPY trades ({columns}) FROM STDIN".encode()) as copy,
+            ):
+                for row in rows[first : first + CEILING_BATCH]:
+                    copy.write_row(row)
+            connection.commit()
+        ended, after = time.monotonic(), process.cpu_times()
+    cpu = after.user + after.system - before.user - before.system
+    return Measurement(name, what, len(rows), ended - started, cpu, inversions(settings))
+
+
+def _rows(submissions: Sequence[Submission]) -> Sequence[tuple[object, ...]]:
+    """Return the rows that the fleet would write for these trades."""
+    now = datetime.now(UTC)
+    entries: dict[str, list[Entry]] = {}
+    for submission in submissions:
+        waiting = entries.setdefault(submission.partition_key, [])
+        accepted_ms = round(now.timestamp() * 1000)
+        waiting.append(Entry(len(waiting) + 1, 1, accepted_ms, submission))
+    claimed = tuple(ClaimedPartition(key, tuple(waiting)) for key, waiting in entries.items())
+    claim = Claim(0, "benchmark", 1, 0, claimed)
+    blank = {key: new_partition(key, now) for key in entries}
+    evidence = Evidence(blank, Known({}, ()), {})
+    rules = Rules(1, "3fa85f64-5717-4562-b3fc-2c963f66afa6", now)
+    return judge(claim, evidence, rules).written.trades

@@ -1,0 +1,122 @@
+"""Rounds of kills in one fleet: some workers die together, are started again, and so on."""
+
+import threading
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager, nullcontext
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from itertools import count
+from pathlib import Path
+from random import Random
+from typing import NamedTuple
+
+from benchmarks.capture.measurement import environment_of, running
+from benchmarks.failover.killed_worker import Kill, Victim, by_pool_process
+from tradecapture import Client, Settings
+from tradecapture.local.samples.trades import valid_submissions
+from tradecapture.local.servers.worker import LocalWorker
+from tradecapture.trades.partition import lane_of
+from tradecapture.trades.submission import Submission
+
+KILLS_A_ROUND = 5  # workers that die within seconds of each other, each with a lane of its own
+SURVIVORS = 2  # few sweeps look for the lanes of the dead: with more of them it is faster
+CONNECTIONS = 2 * KILLS_A_ROUND  # of the client, which watches all partitions of a round at once
+SPARE = 4  # partitions made for each that is used, so that each round finds five lanes
+TRAFFIC_SECONDS = 0.05  # between two trades of the traffic: a lane gets about one a second
+TRAFFIC_TRADES = 2_000  # of one round, 100 s of it at most
+TRAFFIC_PARTITIONS = 200
+
+
+class RoundOfKills(NamedTuple):
+    """The kills of one round."""
+
+    with_traffic: bool  # whether other partitions of the same lanes got trades meanwhile
+    kills: list[Kill]
+
+
+def kill_rounds(
+    folder: Path, settings: Settings, kills: int, random: Random
+) -> Iterator[RoundOfKills]:
+    """Run a fleet and yield each round of kills, every other one under traffic.
+
+    Raises:
+        TimeoutError: a partition did not move again.
+    """
+    workers = [
+        LocalWorker(f"w{number}", folder / f"w{number}.log", environment_of(settings))
+        for number in range(KILLS_A_ROUND + SURVIVORS)
+    ]
+    pairs = _pairs(kills, settings.lanes, random)
+    with closing(Client(replace(settings, pool_size=CONNECTIONS))) as client, running(workers):
+        for number in count():
+            chosen = pairs[number * KILLS_A_ROUND :][:KILLS_A_ROUND]
+            if not chosen:
+                return
+            # The claim is up to a lease old, so that the kill falls between any two renewals.
+            ages = [random.uniform(0, settings.lease_seconds) for _ in chosen]
+            with_traffic = number % 2 == 1
+            with _traffic(client, random.randrange(10**6)) if with_traffic else nullcontext():
+                dead = _kill(client, workers, chosen, ages)
+            for worker, _kill_of_it in dead:
+                worker.launch()
+            for worker, _kill_of_it in dead:
+                worker.wait_ready()
+            yield RoundOfKills(with_traffic, [kill for _worker, kill in dead])
+
+
+def _kill(
+    client: Client,
+    workers: Sequence[LocalWorker],
+    pairs: Sequence[tuple[Submission, Submission]],
+    ages: Sequence[float],
+) -> list[tuple[LocalWorker, Kill]]:
+    victims = [Victim(client, first) for first, _second in pairs]
+    processes = by_pool_process(workers)
+    with ThreadPoolExecutor(len(pairs)) as pool:
+        kills = [
+            pool.submit(victim.kill, processes, second, age)
+            for victim, (_first, second), age in zip(victims, pairs, ages, strict=True)
+        ]
+    return [kill.result() for kill in kills]
+
+
+def _pairs(kills: int, lanes: int, random: Random) -> list[tuple[Submission, Submission]]:
+    """Return two trades of so many partitions; those of a round are in different lanes."""
+    partitions: dict[str, list[Submission]] = defaultdict(list)
+    seed = random.randrange(10**6)
+    for submission in valid_submissions(2 * SPARE * kills, SPARE * kills, seed, _today()):
+        partitions[submission.partition_key].append(submission)
+    left = {key: pair for key, pair in partitions.items() if len(pair) > 1}
+    chosen: list[tuple[Submission, Submission]] = []
+    while len(chosen) < kills:
+        by_lane = {lane_of(key, lanes): key for key in left}
+        for key in random.sample(list(by_lane.values()), min(KILLS_A_ROUND, kills - len(chosen))):
+            first, second, *_rest = left.pop(key)
+            chosen.append((first, second))
+    return chosen
+
+
+@contextmanager
+def _traffic(client: Client, seed: int) -> Iterator[None]:
+    """Submit a trade now and then, in all lanes."""
+    stopping = threading.Event()
+
+    def submit() -> None:
+        for trade in valid_submissions(TRAFFIC_TRADES, TRAFFIC_PARTITIONS, seed, _today()):
+            if stopping.wait(TRAFFIC_SECONDS):
+                break
+            client.accept([trade])
+
+    thread = threading.Thread(target=submit)
+    thread.start()
+    try:
+        yield
+    finally:
+        stopping.set()
+        thread.join()
+
+
+def _today() -> date:
+    return datetime.now(UTC).date()

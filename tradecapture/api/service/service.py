@@ -1,0 +1,77 @@
+"""The service: what one API process holds for all its requests."""
+
+from collections.abc import Sequence
+from threading import Lock
+from typing import Any, cast
+
+from litestar import Request
+
+from tradecapture.api.service.batch_jobs import BatchJobs
+from tradecapture.api.service.batching import BatchQueue, Gathering
+from tradecapture.api.service.outcome_watch import OutcomeWatch
+from tradecapture.client import Client
+from tradecapture.operations.operators import Operators
+from tradecapture.trades.receipt import Answer
+from tradecapture.trades.submission import Invalid, Submission
+
+
+class Service:
+    """The client, and what lets many requests share it."""
+
+    def __init__(self, client: Client) -> None:
+        """Prepare to serve; nothing is connected yet.
+
+        Raises:
+            SettingsError: the database is not one that the ledger can use.
+        """
+        self.client = client
+        self.gathering = Gathering(self.accept)
+        self.outcomes = OutcomeWatch(client.ledger.ended)
+        self.batches = BatchQueue()
+        self.batch_jobs = BatchJobs(client.redis, client.settings.idempotency_seconds)
+        self._lanes_checked = False
+        self._operators: Operators | None = None
+        self._operators_lock = Lock()
+
+    @property
+    def operators(self) -> Operators:
+        """What operators use; made when the first of them comes, in whichever thread."""
+        with self._operators_lock:
+            if self._operators is None:
+                self._operators = Operators(self.client)
+            return self._operators
+
+    def check_lanes(self) -> None:
+        """Make sure that this process and Redis agree on the lanes, before the first submission.
+
+        Raises:
+            LaneCountError: they do not.
+            redis.exceptions.RedisError: Redis is out of reach.
+        """
+        self.client.inbox.check_lanes()
+        self._lanes_checked = True
+
+    def accept(self, submissions: Sequence[Submission | Invalid]) -> list[Answer]:
+        """Submit trades; blocks.
+
+        Raises:
+            LaneCountError, redis.exceptions.RedisError: as `check_lanes`, which runs first if
+                Redis was out of reach when this process started.
+        """
+        if not self._lanes_checked:
+            self.check_lanes()
+        return self.client.accept(submissions)
+
+    def close(self) -> None:
+        """Close everything."""
+        self.gathering.close()
+        self.batches.close()
+        with self._operators_lock:
+            if self._operators is not None:
+                self._operators.close()
+        self.client.close()
+
+
+def service_of(request: Request[Any, Any, Any]) -> Service:
+    """Return the service of the process that answers a request."""
+    return cast(Service, request.app.state["service"])

@@ -1,0 +1,164 @@
+"""`tradecapture db`: the ledger's tables."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+from sqlalchemy import Engine
+
+from tradecapture.cli.errors import FOUND, CommandError
+from tradecapture.cli.options import data_option, locate
+from tradecapture.cli.output import epilog, output
+from tradecapture.doctor.workers import PATIENT_SECONDS, ask_workers, releases_of
+from tradecapture.ledger import check_schema
+from tradecapture.ledger.dialects import DIALECTS
+from tradecapture.ledger.engine import create_database, make_engine
+from tradecapture.ledger.schema.phases import BASE, Migration
+from tradecapture.ledger.schema.upgrades import contract as contract_schema
+from tradecapture.ledger.schema.upgrades import (
+    contract_sql,
+    contractions,
+    newest_revision,
+    revision_of,
+    upgrade_sql,
+)
+from tradecapture.ledger.schema.upgrades import upgrade as upgrade_schema
+from tradecapture.settings import DATABASE, Settings
+from tradecapture.version import RELEASE
+
+sql_option = click.option(
+    "--sql",
+    "dialect",
+    type=click.Choice(sorted(DIALECTS)),
+    metavar="DIALECT",
+    help="Print the statements for this database instead: sqlite, postgresql or mssql.",
+)
+
+
+@click.group("db")
+def database() -> None:
+    """Look after the ledger's tables."""
+
+
+@database.command(
+    epilog=epilog(
+        "TRADECAPTURE_DATABASE_URL=postgresql://desk@db/ledger tradecapture db upgrade",
+        "tradecapture db upgrade --create",
+        "tradecapture db upgrade --sql mssql > ledger.sql",
+        "tradecapture db upgrade --sql postgresql --since 0002 > since-0.1.0.sql",
+    )
+)
+@sql_option
+@click.option(
+    "--since",
+    default="",
+    metavar="REVISION",
+    help="With --sql: only what comes after the newest revision that the database has.",
+)
+@click.option(
+    "--create", is_flag=True, help="First create the database, if its server has none of the name."
+)
+@data_option
+def upgrade(dialect: str | None, since: str, create: bool, data: Path) -> None:
+    """Add to the tables of TRADECAPTURE_DATABASE_URL what this release needs.
+
+    Run it before the first process of this release starts. It only adds, so that processes of the
+    release before work on; what they still use is taken away by `tradecapture db contract`.
+    Harmless when run twice, or by two at once.
+    """
+    if dialect:
+        upgrade_sql(dialect, since)
+        return
+    settings = locate(data, DATABASE)
+    if create and create_database(settings.database_url, settings.connect_seconds):
+        output().print("The database was created.")
+    with _connected(settings) as engine:
+        before = str(revision_of(engine))
+        upgrade_schema(engine)
+        now = str(revision_of(engine))
+    output().print(
+        f"The tables were at revision {now} already."
+        if before == now
+        else f"The tables are now at revision {now} (before: {before})."
+    )
+
+
+@database.command(
+    epilog=epilog(
+        "tradecapture db contract",
+        "tradecapture db contract --yes",
+        "tradecapture db contract --sql mssql --since 0002",
+        codes="0 done, or nothing to do; 1 not all processes are of this release, or --yes is "
+        "missing; 2 wrong use; 3 no answer",
+    )
+)
+@sql_option
+@click.option(
+    "--since",
+    default=BASE,
+    show_default=True,
+    metavar="REVISION",
+    help="With --sql: only what comes after the contraction that the database had last.",
+)
+@click.option("--yes", is_flag=True, help="No process of an older release runs any more: do it.")
+@data_option
+def contract(dialect: str | None, since: str, yes: bool, data: Path) -> None:
+    """Take away from the tables what only older releases need. There is no way back.
+
+    Run it when the last process of an older release has ended and none will be started again:
+    such a process is refused from then on. Without --yes it only says what would be done.
+    """
+    if dialect:
+        contract_sql(dialect, since)
+        return
+    settings = locate(data, DATABASE)
+    with _connected(settings) as engine:
+        check_schema(engine)
+        steps = contractions(engine)
+        if not steps:
+            output().print(
+                f"Nothing to contract: release {RELEASE} still needs all that is in the tables "
+                f"(revision {newest_revision()})."
+            )
+            return
+        _check_releases(settings)
+        if not yes:
+            raise CommandError(
+                f"{_shown(steps)}\nNothing was done. All workers that answer are of release "
+                f"{RELEASE}; APIs and workers that are stopped cannot be seen from here. When none "
+                "of an older release runs, and none will be started again, give --yes",
+                FOUND,
+            )
+        contract_schema(engine)
+    output().print(f"{_shown(steps)}\nDone: releases older than {RELEASE} can no longer be used.")
+
+
+@contextmanager
+def _connected(settings: Settings) -> Iterator[Engine]:
+    engine, _dialect = make_engine(
+        settings.database_url, pool_size=1, timeout_seconds=settings.connect_seconds
+    )
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+
+
+def _check_releases(settings: Settings) -> None:
+    others = {
+        release: names
+        for release, names in releases_of(ask_workers(settings, PATIENT_SECONDS)).items()
+        if release != RELEASE
+    }
+    if others:
+        shown = "; ".join(f"{release}: {', '.join(names)}" for release, names in others.items())
+        raise CommandError(
+            f"workers of other releases run ({shown}), and would fail: replace them by release "
+            f"{RELEASE} first. Nothing was changed",
+            FOUND,
+        )
+
+
+def _shown(steps: Sequence[Migration]) -> str:
+    return "\n".join(f"{step.revision}: {step.what}" for step in steps)

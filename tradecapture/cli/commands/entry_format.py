@@ -1,0 +1,57 @@
+"""`tradecapture format`: in which format accepted trades are written into the inboxes."""
+
+from pathlib import Path
+
+import click
+
+from tradecapture.cli.errors import FOUND, USAGE, CommandError
+from tradecapture.cli.options import data_option, locate
+from tradecapture.cli.output import epilog, output
+from tradecapture.doctor.workers import PATIENT_SECONDS, ask_workers, formats_of
+from tradecapture.inbox import Inbox, connect_inboxes
+from tradecapture.inbox.entry import EntryFormatError, newest_format
+from tradecapture.settings import REDIS
+from tradecapture.version import RELEASE
+
+
+@click.command(
+    "format",
+    epilog=epilog(
+        "tradecapture format",
+        "tradecapture format --write 1",
+        codes="0 done; 1 a worker cannot read that format; 2 wrong use; 3 a server out of reach",
+    ),
+)
+@click.option("--write", "wanted", type=int, metavar="N", help="Let all processes write format N.")
+@data_option
+def entry_format(wanted: int | None, data: Path) -> None:
+    """Show, or change, the format of trades in the inboxes.
+
+    Every release reads the formats up to its newest, and writes the one that is recorded in Redis.
+    It is raised when all workers are of a release that reads it, and set back before workers of an
+    older one are started again.
+    """
+    settings = locate(data, REDIS)
+    workers = formats_of(ask_workers(settings, PATIENT_SECONDS))
+    redis = connect_inboxes(settings)
+    try:
+        inbox = Inbox(redis, settings)
+        inbox.check_lanes()
+        recorded = inbox.entry_format.recorded()
+        if wanted is not None:
+            if unable := sorted(name for name, newest in workers.items() if newest < wanted):
+                raise CommandError(
+                    f"these workers cannot read format {wanted}: {', '.join(unable)}. Replace them "
+                    "by workers of a newer release first. Nothing was changed",
+                    FOUND,
+                )
+            inbox.entry_format.record(wanted)
+    except EntryFormatError as error:
+        raise CommandError(str(error), USAGE) from error
+    finally:
+        redis.close()
+    read = f"release {RELEASE} reads formats up to {newest_format()}"
+    if wanted is None or wanted == recorded:
+        output().print(f"Trades are written in format {recorded}; {read}.")
+    else:
+        output().print(f"Trades are written in format {wanted} (before: {recorded}); {read}.")

@@ -1,0 +1,40 @@
+"""`tradecapture partitions audit`: what operators did."""
+
+from pathlib import Path
+
+import click
+
+from tradecapture.cli.commands.partitions.show import audit_table
+from tradecapture.cli.options import data_option, json_option, locate, partition_argument
+from tradecapture.cli.output import epilog, output, show_json
+from tradecapture.ledger.queries.operator_reader import open_ledger
+from tradecapture.operations.views import audit_facts
+from tradecapture.settings import DATABASE
+
+
+@click.command(
+    epilog=epilog(
+        "tradecapture partitions audit",
+        "tradecapture partitions audit PB00042_EQSWAP-NY_US0378331005 --limit 100 --json",
+    )
+)
+@partition_argument(required=False)
+@click.option(
+    "--limit",
+    type=click.IntRange(1, 10_000),
+    default=20,
+    show_default=True,
+    metavar="N",
+    help="Show the newest N, at most.",
+)
+@json_option
+@data_option
+def audit(key: str | None, limit: int, as_json: bool, data: Path) -> None:
+    """Show what operators did, to all partitions or to KEY: who, when, what, why; newest first."""
+    with open_ledger(locate(data, DATABASE)) as ledger:
+        rows = ledger.audit(partition=key, limit=limit)
+    if as_json:
+        show_json([audit_facts(row) for row in rows])
+    else:
+        title = f"What operators did: the newest {len(rows):,}"
+        output().print(audit_table(title, rows, partitions=key is None))

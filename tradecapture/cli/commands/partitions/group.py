@@ -1,0 +1,122 @@
+"""`tradecapture partitions`: how each partition stands; with a subcommand, what is done to one."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+from click.core import ParameterSource
+
+from tradecapture.cli.commands.partitions.actions import DEEDS
+from tradecapture.cli.commands.partitions.audit import audit
+from tradecapture.cli.commands.partitions.gaps import gaps
+from tradecapture.cli.commands.partitions.show import show
+from tradecapture.cli.errors import UNREACHABLE
+from tradecapture.cli.options import data_option, json_option, locate
+from tradecapture.cli.output import age, epilog, output, remarks, show_json, table
+from tradecapture.inbox import InboxPartition, OutOfReach
+from tradecapture.inbox.reader import open_inbox
+from tradecapture.operations.views import inbox_facts
+from tradecapture.settings import REDIS
+from tradecapture.trades.partition import is_partition_key
+
+
+class PartitionGroup(click.Group):
+    """A group that knows a partition key when it is given one in place of a subcommand."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the subcommand.
+
+        Raises:
+            click.UsageError: there is none of this name.
+        """
+        if self.get_command(ctx, args[0]) is None and is_partition_key(args[0]):
+            ctx.fail(f"{args[0]!r} is a partition: `{ctx.command_path} show {args[0]}` shows it")
+        return super().resolve_command(ctx, args)
+
+
+@click.group(
+    cls=PartitionGroup,
+    invoke_without_command=True,
+    epilog=epilog(
+        "tradecapture partitions",
+        "tradecapture partitions show PB00042_EQSWAP-NY_US0378331005",
+        "tradecapture partitions pause PB00042_EQSWAP-NY_US0378331005 --why 'wrong prices'",
+        "tradecapture partitions gaps",
+        codes="0 done; 2 wrong use; 3 a server out of reach, or one of a cluster's nodes: shown "
+        "are the partitions of the others",
+    ),
+)
+@json_option
+@data_option
+@click.pass_context
+def partitions(context: click.Context, as_json: bool, data: Path) -> None:
+    """Show how all partitions stand; or show, pause, resume, retry, skip or release one.
+
+    A KEY is account_book_security, with ~1 for an underscore and ~0 for a tilde inside an id.
+
+    While lanes of a Redis Cluster are out of reach, the partitions of the others are shown; which
+    are missing and why stands on standard error, and --json gives an object instead of a list.
+    """
+    if context.invoked_subcommand is not None:
+        _check_no_options(context)
+        return
+    with open_inbox(locate(data, REDIS)) as inbox:
+        out_of_reach = OutOfReach(inbox.lanes)
+        rows, now_ms = inbox.partitions(out_of_reach), inbox.now_ms()
+    if as_json:
+        _show_json([inbox_facts(row, now_ms) for row in rows], out_of_reach)
+    else:
+        _show(rows, now_ms)
+    if out_of_reach.lanes:
+        remarks().print(f"{out_of_reach}; their partitions are not listed", soft_wrap=True)
+        raise SystemExit(UNREACHABLE)
+
+
+def _show_json(rows: Sequence[dict[str, Any]], out_of_reach: OutOfReach) -> None:
+    # A list is the whole. What takes it for that must not be able to read a part of it so.
+    show_json(
+        {
+            "lanesOutOfReach": out_of_reach.lanes,
+            "why": str(out_of_reach),
+            "partitions": rows,
+        }
+        if out_of_reach.lanes
+        else rows
+    )
+
+
+def _show(rows: Sequence[InboxPartition], now_ms: int) -> None:
+    columns = ("partition", "lane #", "accepted #", "waiting #", "oldest", "owner", "lease", "held")
+    shown = [
+        (
+            row.partition,
+            row.lane,
+            row.accepted,
+            row.waiting,
+            None if row.oldest_accepted_ms is None else age(now_ms - row.oldest_accepted_ms),
+            row.owner,
+            age(row.lease_ms) if row.owner else None,
+            str(row.held) if row.held else None,
+        )
+        for row in rows
+    ]
+    output().print(table(f"Partitions: {len(rows):,}", columns, shown))
+
+
+for command in (show, *DEEDS, gaps, audit):
+    partitions.add_command(command)
+
+
+def _check_no_options(context: click.Context) -> None:
+    """Refuse options of the list before a subcommand, which has its own: they would say nothing."""
+    given = [
+        parameter.opts[0]
+        for parameter in context.command.params
+        if parameter.name is not None
+        and context.get_parameter_source(parameter.name) is ParameterSource.COMMANDLINE
+    ]
+    if given:
+        context.fail(f"put {' and '.join(given)} behind {context.invoked_subcommand}")

@@ -1,0 +1,55 @@
+"""Redis behind Sentinel as the broker: kombu's transport, which looks for the master as inboxes do.
+
+Kombu's own tries a lost master again at its old address, asks a dead sentinel for seconds, and says
+in thousands of characters that it found none.
+"""
+
+from typing import Any
+
+from kombu.transport import TRANSPORT_ALIASES, redis
+
+from tradecapture.connections.sentinel import (
+    ASKING,
+    MasterConnection,
+    TlsMasterConnection,
+    access_options,
+    show_reasons,
+)
+from tradecapture.connections.urls import PLAIN, SentinelAccess
+
+
+class SentinelChannel(redis.SentinelChannel):
+    """A channel to whichever Redis is the master."""
+
+    connection_class = MasterConnection
+    connection_class_ssl: Any = TlsMasterConnection
+    sentinel_kwargs = ASKING
+
+    def _sentinel_managed_pool(self, asynchronous: bool = False) -> Any:
+        # The configuration has the login and TLS. It cannot have this: workers tell of it in JSON.
+        self.sentinel_kwargs = {**self.sentinel_kwargs, **ASKING}
+        pool = super()._sentinel_managed_pool(asynchronous)
+        show_reasons(pool.sentinel_manager)
+        return pool
+
+
+class SentinelTransport(redis.SentinelTransport):
+    """Redis behind Sentinel."""
+
+    Channel = SentinelChannel
+
+
+def sentinel_options(broker_url: str, access: SentinelAccess) -> dict[str, Any]:
+    """Return what Celery's `broker_transport_options` need more for sentinels.
+
+    Args:
+        broker_url: sentinel:// or sentinels://.
+        access: what they are asked for.
+    """
+    return {"master_name": access.master, "sentinel_kwargs": access_options(broker_url, access)}
+
+
+def use_sentinel() -> None:
+    """Let brokers behind sentinels be reached through this transport; workers keep their own."""
+    if TRANSPORT_ALIASES[PLAIN].startswith("kombu."):
+        TRANSPORT_ALIASES[PLAIN] = f"{__name__}:{SentinelTransport.__name__}"

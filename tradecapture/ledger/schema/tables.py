@@ -1,0 +1,147 @@
+"""The tables of the ledger."""
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Identity,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Unicode,
+)
+
+from tradecapture.ledger.schema.column_types import DAY, LONG_TEXT, ExactDecimal, UtcTimestamp, key
+from tradecapture.trades.partition import PARTITION_KEY_LENGTH
+from tradecapture.trades.submission import CALLBACK_URL_LENGTH, CORRELATION_ID_LENGTH
+from tradecapture.trades.trade import PARTITION_ID_LENGTH, TRADE_ID_LENGTH
+
+OUTCOME_LENGTH = 10  # characters; the longest outcome is DUPLICATE
+ACTION_LENGTH = 10  # characters; the longest action of an operator is release
+WHO_LENGTH = 100  # characters of an operator's name
+DIGEST_LENGTH = 32  # hexadecimal digits
+TASK_ID_LENGTH = 64  # characters; Celery's are UUIDs of 36
+
+metadata = MetaData()
+
+
+def _event_id() -> "Column[int]":
+    # SQLite gives numbers by itself to an INTEGER primary key only.
+    kind = BigInteger().with_variant(Integer, "sqlite")
+    return Column("event_id", kind, Identity(), primary_key=True)
+
+
+# A partition's row is the lock on the partition and the sum of what was captured in it.
+partitions = Table(
+    "partitions",
+    metadata,
+    Column("partition_key", key(PARTITION_KEY_LENGTH), primary_key=True),
+    Column("account_id", key(PARTITION_ID_LENGTH), nullable=False),
+    Column("book_id", key(PARTITION_ID_LENGTH), nullable=False),
+    Column("security_id", key(PARTITION_ID_LENGTH), nullable=False),
+    Column("fence", BigInteger, nullable=False),  # of the newest claim that wrote; Redis time, us
+    Column("last_sequence", BigInteger, nullable=False),  # trades captured, without gaps
+    Column("epoch", BigInteger, nullable=False),  # of the last captured trade
+    Column("last_position", BigInteger, nullable=False),  # of the last captured trade
+    Column("inversions", BigInteger, nullable=False),  # trades captured after a later one; 0
+    Column("net_quantity", ExactDecimal, nullable=False),
+    Column("quantities", LONG_TEXT, nullable=False),  # JSON: unit -> sum of quantities
+    Column("notionals", LONG_TEXT, nullable=False),  # JSON: currency -> sum of notionals
+    Column("last_trade_date", DAY, nullable=True),
+    Column("halted_epoch", BigInteger, nullable=True),  # of the parked trade that halted it
+    Column("halted_position", BigInteger, nullable=True),
+    Column("halted_reason", LONG_TEXT, nullable=True),
+    Column("updated_at", UtcTimestamp, nullable=False),
+    Column("paused_reason", LONG_TEXT, nullable=True),  # by which operator, and why
+    # Upstream's number that is captured or passed; the next one is due.
+    Column("upstream", BigInteger, nullable=False, server_default="0"),
+    Column("buffered", BigInteger, nullable=False, server_default="0"),  # trades ahead of it
+    # Searches for a book or a security, in the order of the pages. Written with a new partition,
+    # never again: no cost a trade.
+    Index("partitions_book", "book_id", "partition_key"),
+    Index("partitions_security", "security_id", "partition_key"),
+)
+
+# Captured trades. The primary key is what makes a trade have one effect.
+trades = Table(
+    "trades",
+    metadata,
+    Column("trade_id", key(TRADE_ID_LENGTH), primary_key=True),
+    Column("partition_key", key(PARTITION_KEY_LENGTH), nullable=False),
+    Column("ledger_sequence", BigInteger, nullable=False),
+    Column("epoch", BigInteger, nullable=False),
+    Column("position", BigInteger, nullable=False),
+    Column("digest", String(DIGEST_LENGTH), nullable=False),
+    Column("outcome", String(OUTCOME_LENGTH), nullable=False),
+    Column("trade_date", DAY, nullable=False),
+    Column("accepted_at", UtcTimestamp, nullable=False),
+    Column("captured_at", UtcTimestamp, nullable=False),
+    Column("task_id", String(TASK_ID_LENGTH), nullable=False),
+    Column("correlation_id", Unicode(CORRELATION_ID_LENGTH), nullable=False),
+    Column("document", LONG_TEXT, nullable=False),
+    # Upstream's number with which it had its turn; null: it had none, or was replayed too late.
+    Column("sequence_number", BigInteger, nullable=True),
+    Column("buffered_at", UtcTimestamp, nullable=True),  # null: it did not wait for its turn
+    # One partition's trades in order; also refuses a sequence number given twice.
+    Index("trades_partition_sequence", "partition_key", "ledger_sequence", unique=True),
+    # Searches for a day, which would otherwise read all trades.
+    Index("trades_date", "trade_date", "partition_key", "ledger_sequence"),
+)
+
+# Accepted trades that were not captured, each with its reason: duplicate, rejected or parked; and
+# those that are buffered until upstream's lower numbers have come, which leave for trades then.
+# Every accepted position has one row, either here or in trades.
+exceptions = Table(
+    "exceptions",
+    metadata,
+    Column("partition_key", key(PARTITION_KEY_LENGTH), primary_key=True),
+    Column("epoch", BigInteger, primary_key=True, autoincrement=False),
+    Column("position", BigInteger, primary_key=True, autoincrement=False),
+    Column("trade_id", key(TRADE_ID_LENGTH), primary_key=True),
+    Column("digest", String(DIGEST_LENGTH), nullable=False),
+    Column("outcome", String(OUTCOME_LENGTH), nullable=False),
+    Column("reason", LONG_TEXT, nullable=False),
+    Column("accepted_at", UtcTimestamp, nullable=False),
+    Column("recorded_at", UtcTimestamp, nullable=False),
+    Column("task_id", String(TASK_ID_LENGTH), nullable=False),
+    Column("correlation_id", Unicode(CORRELATION_ID_LENGTH), nullable=False),
+    Column("document", LONG_TEXT, nullable=False),
+    Column("sequence_number", BigInteger, nullable=True),
+    Column("callback_url", Unicode(CALLBACK_URL_LENGTH), nullable=False, server_default=""),
+    Index("exceptions_trade", "trade_id"),
+    Index("exceptions_outcome", "outcome", "recorded_at"),
+    # Searches for an outcome, in the order of the pages.
+    Index("exceptions_outcome_place", "outcome", "partition_key", "epoch", "position", "trade_id"),
+)
+
+# Events to deliver: one for each trade whose submitter asked to be told of its outcome.
+outbox = Table(
+    "outbox",
+    metadata,
+    _event_id(),
+    Column("trade_id", key(TRADE_ID_LENGTH), nullable=False),
+    Column("partition_key", key(PARTITION_KEY_LENGTH), nullable=False),
+    Column("outcome", String(OUTCOME_LENGTH), nullable=False),
+    Column("callback_url", Unicode(CALLBACK_URL_LENGTH), nullable=False),
+    Column("correlation_id", Unicode(CORRELATION_ID_LENGTH), nullable=False),
+    Column("created_at", UtcTimestamp, nullable=False),
+)
+
+# What operators did: who, when, what, why, and what came of it. Written with the deed, in one
+# transaction; never changed.
+audit = Table(
+    "audit",
+    metadata,
+    _event_id(),
+    Column("done_at", UtcTimestamp, nullable=False),
+    Column("who", Unicode(WHO_LENGTH), nullable=False),
+    Column("action", String(ACTION_LENGTH), nullable=False),
+    Column("partition_key", key(PARTITION_KEY_LENGTH), nullable=False),
+    Column("trade_id", key(TRADE_ID_LENGTH), nullable=True),
+    Column("epoch", BigInteger, nullable=True),
+    Column("position", BigInteger, nullable=True),
+    Column("why", LONG_TEXT, nullable=False),
+    Column("result", LONG_TEXT, nullable=False),
+    Index("audit_partition", "partition_key"),
+)

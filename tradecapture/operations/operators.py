@@ -1,0 +1,82 @@
+"""The operators' side of a service: what looks at partitions, and what acts on them."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from tradecapture.capture.bell import Bell
+from tradecapture.client import Client
+from tradecapture.connections.brokers.app import submitting_app
+from tradecapture.inbox import Inbox, InboxReader, connect_inboxes
+from tradecapture.ledger import check_schema
+from tradecapture.ledger.queries.operator_reader import PartitionPages
+from tradecapture.operations import Operations, Replay, Standings
+from tradecapture.operations.transactions import OperatorLedger
+from tradecapture.settings import Settings
+
+
+class Operator(NamedTuple):
+    """What an operator's commands work with."""
+
+    operations: Operations
+    replay: Replay
+    standings: Standings
+    inbox: InboxReader
+    ledger: PartitionPages
+
+
+@contextmanager
+def open_operator(settings: Settings) -> Iterator[Operator]:
+    """Open everything that an operator works with.
+
+    Raises:
+        LaneCountError: Redis was first used with another lane count.
+        SchemaError: the database does not have this release's tables.
+        SettingsError: the URL is of no database that the ledger can use.
+        redis.exceptions.RedisError, sqlalchemy.exc.SQLAlchemyError: a server does not answer.
+    """
+    ledger = OperatorLedger(settings)
+    try:
+        with connect_inboxes(settings) as redis:
+            inbox = Inbox(redis, settings)
+            inbox.check_lanes()
+            check_schema(ledger.engine)
+            bell = Bell(submitting_app(settings.broker, settings.sentinels), inbox)
+            inbox_reader = InboxReader(redis, settings.lanes)
+            reader = PartitionPages(ledger.engine, ledger.dialect)
+            patience = settings.lease_seconds
+            yield Operator(
+                Operations(inbox, inbox_reader, ledger, bell, patience_seconds=patience),
+                Replay(inbox, reader, ledger, bell),
+                Standings(inbox_reader, reader),
+                inbox_reader,
+                reader,
+            )
+    finally:
+        ledger.dispose()
+
+
+class Operators:
+    """The hands and the eyes of operators, on a ledger that can be written."""
+
+    def __init__(self, client: Client) -> None:
+        """Prepare; nothing is connected yet.
+
+        Raises:
+            SettingsError: the database is not one that the ledger can use.
+        """
+        settings = client.settings
+        self._ledger = OperatorLedger(settings)
+        reader = PartitionPages(self._ledger.engine, self._ledger.dialect)
+        self.standings = Standings(client.inbox_reader, reader)
+        self.operations = Operations(
+            client.inbox,
+            client.inbox_reader,
+            self._ledger,
+            client.bell,
+            patience_seconds=settings.lease_seconds,
+        )
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._ledger.dispose()

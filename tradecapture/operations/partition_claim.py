@@ -1,0 +1,77 @@
+"""Hands: an operator's side of Redis: take a partition, give it back, let it go."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from tradecapture.capture.bell import Bell
+from tradecapture.capture.lease_renewal import Renewal
+from tradecapture.inbox import Claim, HoldKind, Inbox, Settlement
+from tradecapture.operations.action import Deed
+
+# Trades that a take reads: those that a dead worker captured and did not settle stand before the
+# halting one, and no claim has more.
+TAKEN_TRADES = 10_000
+TAKE_WAIT_SECONDS = 0.05  # between two attempts to take a partition that a worker has in hand
+
+
+class Hands:
+    """What an operator does in Redis, with the lock, the lease and the fence of a worker."""
+
+    def __init__(self, inbox: Inbox, bell: Bell, patience_seconds: float) -> None:
+        """Prepare.
+
+        Args:
+            inbox: to take and to release in.
+            bell: to ring for what moves again.
+            patience_seconds: how long to wait for a partition that a worker has in hand.
+        """
+        self._inbox, self._bell, self._patience_seconds = inbox, bell, patience_seconds
+
+    def take(self, partition: str, who: str, trades: int = TAKEN_TRADES) -> Claim | None:
+        """Lock a partition and read its oldest trades; None: a worker has it for too long.
+
+        Args:
+            partition: its key.
+            who: the operator.
+            trades: how many to read, at most.
+        """
+        deadline = time.monotonic() + self._patience_seconds
+        while True:
+            claim = self._inbox.take(partition, f"operator-{who}", trades)
+            if claim is not None or time.monotonic() >= deadline:
+                return claim
+            time.sleep(TAKE_WAIT_SECONDS)
+
+    def busy(self, partition: str) -> Deed:
+        """Return what to answer where a partition could not be taken."""
+        return Deed(
+            False,
+            f"a worker has {partition} in hand for more than {self._patience_seconds:g} s: look "
+            "who (`tradecapture partitions show`), and try again",
+        )
+
+    @contextmanager
+    def keeping(self, claim: Claim) -> Iterator[None]:
+        """Keep a taken partition's lease alive for the length of a with block, as a worker does."""
+        renewal = Renewal(self._inbox)
+        renewal.start()
+        try:
+            with renewal.of(claim):
+                yield
+        finally:
+            renewal.stop()
+
+    def give_back(self, claim: Claim, written: int = 0, upstream: int = 0) -> bool:
+        """Unlock a taken partition, less the trades that the ledger has.
+
+        False: its lease was lost, because this host stood still; nothing was changed.
+        """
+        (claimed,) = claim.partitions
+        settlement = Settlement(claimed.partition, written, upstream=upstream)
+        (kept,) = self._inbox.settle(claim.lane, claim.token, [settlement])
+        return kept
+
+    def release(self, partition: str, kind: HoldKind | None) -> None:
+        """Let a partition be claimed again, if its hold is of this kind (None: of any); ring."""
+        self._bell.ring(self._inbox.release(partition, kind))
