@@ -45,7 +45,7 @@ MINUTES ?= 5
 SEED ?=
 
 soak: $(STAMP)  ## random faults under traffic, then the account: make soak MINUTES=30 SEED=1
-	$(BIN)/python -m tests.faults.soak --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
+	$(BIN)/python -m tests.support.faults.soak --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
 
 $(STAMP): setup.cfg pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "make: no Python 3.11 or newer: install it, or name it: make PYTHON=/path/to/python3.11 ..." >&2; exit 1; }

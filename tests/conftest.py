@@ -13,8 +13,8 @@ from hypothesis import settings as hypothesis_settings
 from redis import Redis
 from sqlalchemy import create_engine, make_url, text
 
-from tests.cluster.servers import ClusterServers
-from tests.tds import TdsServer
+from tests.support.servers.cluster_servers import ClusterServers
+from tests.support.tds import TdsServer
 from tradecapture.inbox import Inbox, connect_redis
 from tradecapture.ledger import upgrade
 from tradecapture.ledger.engine import make_engine
@@ -28,7 +28,7 @@ MSSQL_VARIABLE = "TRADECAPTURE_TEST_MSSQL_URL"
 CONNECT_SECONDS = 3.0
 
 # Where SQL Server's stand-in runs the tests too. A server that the environment names runs them all.
-STAND_IN_RUNS = ("tests/ledger/", "tests/capture/")
+STAND_IN_RUNS = tuple(f"tests/integration/{name}/" for name in ("ledger", "capture", "operations"))
 
 # Examples share one flushed Redis or emptied database on purpose: each uses ids of its own.
 # The machine is shared, so a slow example is no failure.

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.deployment import POSTGRESQL, SQLITE, Deployment
-from tests.faults.scene import Scene
-from tests.history.history import History
+from tests.support.deployment.deployment import POSTGRESQL, SQLITE, Deployment
+from tests.support.faults.scenario import Scene
+from tests.support.history.history import History
 
 
 @pytest.fixture(params=[SQLITE, POSTGRESQL])

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.schedule import FaultKind, schedule
+from tests.support.faults.schedule import FaultKind, schedule
 
 SEED, MINUTES = 11, 0.55  # half a minute with six kinds of fault, at Redis, database and workers
 ROOT = Path(__file__).parents[2]
@@ -22,7 +22,7 @@ def test_a_short_soak_keeps_every_promise(tmp_path: Path, figure: Callable[[str]
     """Steady HTTP traffic, faults of a fixed seed: all captured once, in order, exit code 0."""
     ended = subprocess.run(
         [
-            *(sys.executable, "-m", "tests.faults.soak", "--json"),
+            *(sys.executable, "-m", "tests.support.faults.soak", "--json"),
             *("--minutes", str(MINUTES), "--seed", str(SEED)),
         ],
         cwd=ROOT,

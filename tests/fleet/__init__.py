@@ -1,1 +1,1 @@
-"""The fleet as it runs: real worker processes, real kills."""
+"""Real worker processes and APIs."""

@@ -1,1 +1,0 @@
-"""The scaling table: its model, its page, and one tiny cell of each way."""

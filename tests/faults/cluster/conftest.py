@@ -1,0 +1,32 @@
+"""Deployments whose inboxes are on a cluster of a test's own."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.faults.conftest import pytest_runtest_makereport
+from tests.support.deployment.cluster_deployment import ClusterDeployment
+from tests.support.history.history import History
+
+__all__ = ["pytest_runtest_makereport"]  # shows the logs of a deployment whose test failed
+
+
+@pytest.fixture
+def deployment(tmp_path: Path) -> Iterator[ClusterDeployment]:
+    """Three nodes."""
+    with ClusterDeployment(tmp_path / "deployment") as deployment:
+        yield deployment
+
+
+@pytest.fixture
+def replicated_deployment(tmp_path: Path) -> Iterator[ClusterDeployment]:
+    """Three nodes, each of which has a replica."""
+    with ClusterDeployment(tmp_path / "deployment", replicas=3) as deployment:
+        yield deployment
+
+
+@pytest.fixture
+def history(tmp_path: Path) -> History:
+    """An empty history."""
+    return History(tmp_path / "history")

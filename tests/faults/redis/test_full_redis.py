@@ -1,0 +1,132 @@
+"""Redis is full, or is emptied, under load."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from tests.support.api.servers import environment_of
+from tests.support.deployment.completion import unevenness, wait_for, wait_until_nothing_waits
+from tests.support.deployment.deployment import Deployment
+from tests.support.deployment.invariants import assert_all_is_well
+from tests.support.deployment.mixed_load import (
+    MORE,
+    assert_clean,
+    captured,
+    mixed_load,
+    refusals,
+    start_two_workers,
+    stopped,
+    wait_for_backlog,
+    wait_for_more,
+)
+from tests.support.history.history import History
+from tradecapture import Client
+from tradecapture.cli import cli
+from tradecapture.inbox.entry import Entry, decode_entry
+from tradecapture.inbox.keys import LANES_KEY
+from tradecapture.trades.lifecycle import Outcome
+from tradecapture.trades.receipt import Receipt
+
+pytestmark = pytest.mark.fleet
+
+# Reads what waits and who has it in hand, and empties Redis, at one moment.
+EMPTY = """
+local held = {}
+for _, key in ipairs(redis.call('KEYS', 'tc:*inbox:*')) do
+  local lock = string.gsub(key, 'inbox:', 'lock:', 1)
+  held[#held + 1] = {key, redis.call('EXISTS', lock), redis.call('LRANGE', key, 0, -1)}
+end
+redis.call('FLUSHALL')
+return held
+"""
+
+
+def test_a_full_redis_refuses_and_is_emptied_by_capture(
+    deployment: Deployment, history: History, figure: Callable[[str], None]
+) -> None:
+    """Not a byte is left: 503 with Retry-After, nothing half-kept, and what waits is captured."""
+    workers, client = start_two_workers(deployment), deployment.client()
+    with mixed_load(deployment, history) as traffics:
+        with stopped(workers):
+            wait_for_backlog(client)
+            client.redis.config_set("maxmemory", "1")
+            wait_for("trades are refused", lambda: _is_refused_both_ways(history))
+        drained_in = wait_until_nothing_waits(client)
+        accepted = sum(len(traffic.accepted) for traffic in traffics)
+        assert captured(client) == accepted, "while it is full"
+        assert unevenness(client) == []
+        workers.append(deployment.start_worker("late").wait_ready())
+        client.redis.config_set("maxmemory", "0")
+        raised_at = time.monotonic()
+        wait_for_more(client)
+        more_after = time.monotonic() - raised_at
+    assert_clean(traffics)
+    assert_all_is_well(deployment, history)
+    assert all(worker.process.poll() is None for worker in workers)
+    figure(
+        f"Redis full: what waited was captured in {drained_in:.2f} s; {MORE} more trades "
+        f"{more_after:.2f} s after it had memory again, {deployment.database}"
+    )
+
+
+def test_an_emptied_redis_takes_new_trades_at_once(
+    deployment: Deployment, history: History, figure: Callable[[str], None]
+) -> None:
+    """FLUSHALL: the same workers and APIs go on; lost is what waited, and reconcile says so."""
+    workers, client = start_two_workers(deployment), deployment.client()
+    with mixed_load(deployment, history) as traffics:
+        wait_for_more(client)
+        with stopped(workers):
+            wait_for_backlog(client)
+            waited = _empty(client)
+            emptied_at = time.monotonic()
+        wait_for_more(client)
+        went_on_after = time.monotonic() - emptied_at
+    assert_clean(traffics)
+    wait_until_nothing_waits(client)
+    # A worker that had some in hand writes them when it wakes, unless newer ones stand there.
+    ended = client.ledger.ended([entry.submission.trade_id for entry, _in_hand in waited])
+    lost = [entry for entry, _in_hand in waited if entry.submission.trade_id not in ended]
+    assert [entry for entry, in_hand in waited if not in_hand] != []
+    assert all(entry in lost for entry, in_hand in waited if not in_hand)
+    ids = {entry.submission.trade_id for entry in lost} & set(history.accepted())
+    assert_all_is_well(deployment, history, lost=ids)
+    said = _reconcile(deployment)
+    assert "Redis was emptied or replaced" in said
+    assert "must be sent again" in said
+    assert "Clean: every accepted trade is accounted for." in said
+    answers = client.accept([entry.submission for entry in lost])
+    assert all(isinstance(answer, Receipt) and not answer.duplicate for answer in answers)
+    wait_until_nothing_waits(client)
+    assert set(client.ledger.ended(list(ids)).values()) == {Outcome.CAPTURED}
+    assert unevenness(client) == []
+    figure(
+        f"Redis emptied: {len(ids)} trades that waited were lost, and sent again; {MORE} new ones "
+        f"captured after {went_on_after:.2f} s, {deployment.database}"
+    )
+
+
+def _is_refused_both_ways(history: History) -> bool:
+    return all(refusals(history, over_http=over_http) for over_http in (True, False))
+
+
+def _empty(client: Client) -> list[tuple[Entry, bool]]:
+    """Empty Redis; return each trade that waited, and whether a worker had it in hand."""
+    found: Any = client.redis.eval(EMPTY, 0)
+    assert client.redis.get(LANES_KEY) is None
+    return [
+        (decode_entry(key.decode().split("inbox:", 1)[1], raw), bool(in_hand))
+        for key, in_hand, entries in found
+        for raw in entries
+    ]
+
+
+def _reconcile(deployment: Deployment) -> str:
+    settings = deployment.settings
+    environment = environment_of(redis_url=settings.redis_url, database_url=settings.database_url)
+    result = CliRunner().invoke(cli, ["reconcile"], env=environment)
+    assert result.exit_code == 0, result.output
+    return " ".join(result.output.split())

@@ -1,0 +1,106 @@
+"""Redis dies, or is out of reach, under load."""
+
+import re
+import time
+from collections.abc import Callable, Sequence
+from random import Random
+
+import pytest
+
+from tests.support.deployment.deployment import Deployment
+from tests.support.deployment.invariants import assert_all_is_well
+from tests.support.deployment.mixed_load import (
+    assert_clean,
+    mixed_load,
+    refusals,
+    start_two_workers,
+    wait_for_more,
+)
+from tests.support.faults.fault_injector import MENDED
+from tests.support.faults.recovery import recoveries
+from tests.support.faults.schedule import FaultKind
+from tests.support.history.history import History
+from tradecapture.local.servers.worker import LocalWorker
+from workers.consumer import RECONNECT_SECONDS
+
+pytestmark = pytest.mark.fleet
+
+KILLS = 5
+LONGEST_LIFE_SECONDS = 2.0  # of Redis, before it is killed
+LONGEST_DEATH_SECONDS = 1.0
+UNREACHABLE_SECONDS = 10.0  # refused, and again as a black hole
+SOON_SECONDS = 1.0  # for one answer, so that clients learn of a black hole within it
+
+
+def test_a_redis_that_is_killed_keeps_every_trade(
+    deployment: Deployment, history: History, figure: Callable[[str], None]
+) -> None:
+    """SIGKILL, restart from its append-only file, again and again: what was answered is there."""
+    start_two_workers(deployment)
+    random, log = Random(7), history.log("killer")
+    with mixed_load(deployment, history) as traffics:
+        for _ in range(KILLS):
+            time.sleep(random.uniform(0.5, LONGEST_LIFE_SECONDS))
+            deployment.redis_server.kill()
+            log.fault(FaultKind.KILL_REDIS, "redis")
+            time.sleep(random.uniform(0, LONGEST_DEATH_SECONDS))
+            deployment.redis_server.start()
+            log.fault(MENDED, "redis")
+        wait_for_more(deployment.client())
+    assert_clean(traffics)
+    assert_all_is_well(deployment, history)
+    assert refusals(history, over_http=True), "no request fell into a kill"
+    figure(f"{KILLS} Redis kills: {_recovered(deployment, history)}")
+
+
+def test_a_redis_out_of_reach_refuses_and_loses_nothing(
+    deployment: Deployment, history: History, figure: Callable[[str], None]
+) -> None:
+    """Twenty seconds of refused and then of silent connections: 503, a refusal; then all goes in.
+
+    What the network swallowed arrives late, after it was sent again: once all the same.
+    """
+    proxy, client = deployment.proxy_redis(), deployment.client(connect_seconds=SOON_SECONDS)
+    workers = start_two_workers(deployment, connect_seconds=SOON_SECONDS)
+    log = history.log("operator")
+    with mixed_load(deployment, history, connect_seconds=SOON_SECONDS) as traffics:
+        wait_for_more(client)
+        log.fault(FaultKind.FREEZE_REDIS, "redis")
+        for break_it in (proxy.refuse, proxy.black_hole):
+            break_it()
+            before = [len(refusals(history, over_http=over_http)) for over_http in (True, False)]
+            time.sleep(UNREACHABLE_SECONDS)
+            after = [len(refusals(history, over_http=over_http)) for over_http in (True, False)]
+            assert all(more > less for more, less in zip(after, before, strict=True))
+        proxy.pass_on()
+        log.fault(MENDED, "redis")
+        wait_for_more(client)
+    assert_clean(traffics)
+    assert_all_is_well(deployment, history)
+    _assert_looked_often(workers)
+    figure(
+        f"Redis out of reach for {2 * UNREACHABLE_SECONDS:g} s: {_recovered(deployment, history)}"
+    )
+
+
+def _assert_looked_often(workers: Sequence[LocalWorker]) -> None:
+    """The main processes live, and never waited for long before they looked for Redis again."""
+    for worker in workers:
+        assert worker.process.poll() is None
+        waits = re.findall(r"Trying again in ([\d.]+) second", worker.log.read_text())
+        assert waits
+        assert max(map(float, waits)) <= RECONNECT_SECONDS
+
+
+def _recovered(deployment: Deployment, history: History) -> str:
+    """Say how soon the fleet captured again each time."""
+    ahead = time.time() - time.monotonic()  # one machine: its two clocks can be compared
+    ledger = deployment.client().ledger
+    captures = {trade_id: at.timestamp() - ahead for trade_id, at in ledger.captures()}
+    found = recoveries(history.events(), captures)
+    first = [recovery.next_capture for recovery in found if recovery.next_capture is not None]
+    whole = [recovery.caught_up for recovery in found if recovery.caught_up is not None]
+    return (
+        f"next capture {max(first):.2f} s after it was back at most, all accepted before "
+        f"{max(whole):.2f} s, {deployment.database}"
+    )

@@ -1,0 +1,169 @@
+"""Redis behind Sentinel: the master dies or is cut off, and a replica takes its place."""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.faults.guards.test_acceptance_guards import mutate
+from tests.support.deployment.completion import wait_for
+from tests.support.deployment.deployment import POSTGRESQL, SQLITE
+from tests.support.deployment.invariants import assert_all_is_well
+from tests.support.deployment.mixed_load import (
+    assert_clean,
+    mixed_load,
+    refusals,
+    start_two_workers,
+    wait_for_more,
+)
+from tests.support.deployment.sentinel_deployment import SentinelDeployment, freeze, thaw
+from tests.support.faults.fault_injector import MENDED
+from tests.support.faults.recovery import recoveries
+from tests.support.faults.scenario import Scene
+from tests.support.faults.schedule import FaultKind
+from tests.support.history.history import History
+from tradecapture.doctor.finding import Level
+from tradecapture.doctor.redis import examine_redis
+
+SOON_SECONDS = 1.0  # for one answer, so that clients learn of a silent server within it
+
+pytestmark = pytest.mark.fleet
+
+
+@pytest.fixture(params=[SQLITE])
+def deployment(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SentinelDeployment]:
+    """A deployment behind sentinels, on SQLite where the database has no part in it."""
+    with SentinelDeployment(tmp_path / "deployment", request.param) as deployment:
+        deployment.settings = replace(deployment.settings, connect_seconds=SOON_SECONDS)
+        yield deployment
+
+
+@pytest.fixture
+def scene(deployment: SentinelDeployment, history: History) -> Scene:
+    """A scene behind sentinels."""
+    return Scene(deployment, history)
+
+
+@pytest.mark.parametrize("deployment", [POSTGRESQL], indirect=True)
+def test_a_master_that_is_killed_loses_nothing_that_was_answered_202(
+    deployment: SentinelDeployment, history: History, figure: Callable[[str], None]
+) -> None:
+    """Under load, with one acknowledged replica; the fleet goes on by itself."""
+    deployment.settings = replace(deployment.settings, safe_replicas=1)
+    workers = start_two_workers(deployment)
+    log = history.log("killer")
+    with mixed_load(deployment, history) as traffics:
+        wait_for_more(deployment.client())
+        killed = time.monotonic()
+        deployment.redis_server.kill()
+        log.fault(FaultKind.KILL_REDIS, "redis")
+        log.fault(MENDED, "redis")  # nobody mends it: what follows counts from the kill
+        deployment.wait_for_failover()
+        replaced = time.monotonic() - killed
+        wait_for_more(deployment.client())
+    assert_clean(traffics)
+    assert_all_is_well(deployment, history)
+    assert refusals(history, over_http=True), "no request fell into the kill"
+    assert all(worker.process.poll() is None for worker in workers)
+    ahead = time.time() - time.monotonic()
+    captures = {
+        trade_id: at.timestamp() - ahead for trade_id, at in deployment.client().ledger.captures()
+    }
+    (found,) = recoveries(history.events(), captures)
+    assert found.next_capture is not None
+    assert found.caught_up is not None
+    figure(
+        f"Sentinel, master killed: another after {replaced:.1f} s, next capture after "
+        f"{found.next_capture:.1f} s, all accepted before after {found.caught_up:.1f} s"
+    )
+
+
+@pytest.mark.parametrize("safe_replicas", [0, 1])
+def test_a_202_survives_the_master_only_where_a_replica_has_acknowledged_it(
+    scene: Scene, deployment: SentinelDeployment, safe_replicas: int
+) -> None:
+    """Replication is broken when the trade comes, and the master dies. The account names it."""
+    scene.client = deployment.client(safe_replicas=safe_replicas)
+    worker = scene.cast("worker")
+    scene.begin()
+    scene.send("BEFORE", 1)
+    deployment.cut_replication()
+    accepted = scene.try_to_send("LATE", 1)
+    deployment.redis_server.kill()
+    deployment.wait_for_failover()
+    worker.go()
+    scene.until_nothing_waits()
+    if safe_replicas:
+        assert accepted == [False]
+        assert scene.problems() == []
+    else:
+        assert accepted == [True]
+        assert any(problem.startswith("lost: LATE-1, accepted") for problem in scene.problems())
+
+
+@pytest.mark.parametrize("with_epoch", [True, False])
+def test_places_that_the_old_master_gave_are_not_given_again(
+    scene: Scene,
+    deployment: SentinelDeployment,
+    monkeypatch: pytest.MonkeyPatch,
+    with_epoch: bool,
+) -> None:
+    """Trades were captured that no replica knew. Without a new epoch others get their places."""
+    if not with_epoch:
+        mutate(monkeypatch, "accept", "local promoted = before and", "local promoted = false and")
+    worker = scene.cast("worker")
+    scene.begin()
+    worker.go()
+    scene.send("BOOK", 1)
+    wait_for("it is captured", lambda: scene.captured("BOOK") == 1)
+    deployment.cut_replication()
+    scene.send("BOOK", 2)
+    wait_for("they are captured too", lambda: scene.captured("BOOK") == 3)
+    deployment.redis_server.kill()
+    deployment.wait_for_failover()
+    scene.send("BOOK", 1)
+    wait_for("the next one is captured", lambda: scene.captured("BOOK") == 4)
+    scene.until_nothing_waits()
+    found = scene.problems()
+    if with_epoch:
+        assert found == []
+    else:
+        assert any(problem.startswith("reused: BOOK-4") for problem in found), found
+        assert "1 inversions" in found
+
+
+def test_an_old_master_that_comes_back_accepts_nothing(
+    scene: Scene, deployment: SentinelDeployment, figure: Callable[[str], None]
+) -> None:
+    """It was cut off and still takes itself for the master, but no replica acknowledges."""
+    old = deployment.redis_server
+    cut_off = deployment.client(redis_url=old.url, broker_url=old.url, safe_replicas=1)
+    examined = examine_redis(replace(deployment.settings, safe_replicas=1))
+    # It finds the master, three sentinels and two replicas, and what this master is not told.
+    assert [finding.subject for finding in examined if finding.level is not Level.OK] == [
+        "Redis min-replicas-to-write"
+    ]
+    worker = scene.cast("worker")
+    scene.begin()
+    freeze(old)
+    deployment.wait_for_failover()
+    scene.send("NEW", 3)
+    scene.client, current = cut_off, scene.client
+    thaw(old)
+    woke, refused = time.monotonic(), 0
+    while deployment.role(old) == "master":
+        assert scene.try_to_send("OLD", 1) == [False]
+        refused += 1
+    wait_for("it follows the new master", lambda: deployment.role(old) == "slave")
+    figure(
+        f"Sentinel, old master back: {refused} trades refused until it was a replica, "
+        f"{time.monotonic() - woke:.1f} s"
+    )
+    assert refused, "it was never asked"
+    scene.client = current
+    worker.go()
+    scene.send("NEW", 3)
+    scene.until_nothing_waits()
+    assert scene.problems() == []

@@ -1,0 +1,141 @@
+"""APIs die, and bells are lost or doubled."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from random import Random
+
+import pytest
+
+from tests.support.deployment.completion import wait_for, wait_until_nothing_waits
+from tests.support.deployment.deployment import Deployment
+from tests.support.deployment.invariants import assert_all_is_well
+from tests.support.deployment.traffic import Traffic, of_apis, of_client
+from tests.support.history.event import Answered, Said
+from tests.support.history.history import History
+from tradecapture import Client
+from tradecapture.capture.messages import queue_of
+
+pytestmark = pytest.mark.fleet
+
+DYING_API = "tests.support.faults.programs.dying_api:create_app"
+KILLS = 6
+LONGEST_LIFE_SECONDS = 1.5  # of an API, before it is killed
+BELL_SECONDS = 1.0  # a lost bell is rung again after it
+RINGS = 100
+STOLEN_BELLS = 50
+LOOK_SECONDS = 0.002  # between two looks of the thief of bells; workers are about as quick
+
+
+def test_an_api_killed_between_append_and_bell_leaves_its_trade_to_the_sweep(
+    deployment: Deployment, history: History
+) -> None:
+    """SIGKILL at that very place: the trade is there, unrung; a resend gets its receipt."""
+    dying = deployment.start_api("dying", app=DYING_API)
+    other = deployment.start_api("other")
+    with Traffic(history, of_apis(dying.url, other.url), submitters=1, trades=1) as traffic:
+        traffic.wait(30)
+    traffic.assert_clean()
+    assert dying.process.wait(10) < 0
+    answers = [event.said for event in history.events() if isinstance(event, Answered)]
+    assert answers == [Said.UNKNOWN, Said.ACCEPTED]
+    client = deployment.client()
+    assert [row.waiting for row in client.inbox_reader.partitions()] == [1]
+    assert _bells(client) == 0
+    deployment.start_worker("w").wait_ready()
+    assert_all_is_well(deployment, history)
+
+
+def test_apis_killed_under_load_lose_and_double_nothing(
+    deployment: Deployment, history: History, figure: Callable[[str], None]
+) -> None:
+    """SIGKILL at random moments: clients that send again, elsewhere, get each trade in once."""
+    deployment.start_worker("w").wait_ready()
+    apis = [deployment.start_api(f"api{number}") for number in range(2)]
+    random, log, restarts = Random(7), history.log("killer"), []
+    with Traffic(history, of_apis(*(api.url for api in apis)), submitters=6) as traffic:
+        for number in range(KILLS):
+            time.sleep(random.uniform(0, LONGEST_LIFE_SECONDS))
+            api = apis[number % 2]
+            api.kill()
+            log.fault("kill", api.name)
+            killed_at = time.monotonic()
+            api.start()
+            restarts.append(time.monotonic() - killed_at)
+    stopped_at = time.monotonic()
+    traffic.assert_clean()
+    wait_until_nothing_waits(deployment.client())
+    drained_in = time.monotonic() - stopped_at
+    assert_all_is_well(deployment, history)
+    answers = [event.said for event in history.events() if isinstance(event, Answered)]
+    assert Said.UNKNOWN in answers, "no request was under way at any kill"
+    figure(
+        f"{KILLS} API kills, {len(traffic.accepted):,} trades, {answers.count(Said.UNKNOWN)} sent "
+        f"again; API back in {max(restarts):.1f} s at most, all captured {drained_in:.2f} s after "
+        f"the last trade, {deployment.database}"
+    )
+
+
+def test_stolen_bells_are_rung_again(
+    deployment: Deployment, history: History, figure: Callable[[str], None]
+) -> None:
+    """Celery messages vanish before a worker gets them: the sweep rings, nothing waits for ever."""
+    client = deployment.client(bell_seconds=BELL_SECONDS)
+    sender = of_client(client)
+    with _thief(client) as stolen:
+        with Traffic(history, sender, trades_a_call=10, trades_a_second=300) as traffic:
+            # Before it is ready no worker can be quicker than the thief.
+            deployment.start_worker("w", bell_seconds=BELL_SECONDS).wait_ready()
+            wait_for("bells are stolen", lambda: len(stolen) >= STOLEN_BELLS)
+        traffic.assert_clean()
+    stopped_at = time.monotonic()
+    wait_until_nothing_waits(client)
+    figure(
+        f"{len(stolen)} bells stolen: all captured {time.monotonic() - stopped_at:.2f} s after "
+        f"the last theft (a bell counts for {BELL_SECONDS:g} s), {deployment.database}"
+    )
+    assert_all_is_well(deployment, history)
+
+
+def test_bells_rung_a_hundred_times_capture_each_trade_once(
+    deployment: Deployment, history: History
+) -> None:
+    """A bell only says look: repeating it changes nothing."""
+    for number in range(2):
+        deployment.start_worker(f"w{number}", concurrency=2, batch_trades=10).wait_ready()
+    client = deployment.client()
+    with Traffic(history, of_client(client), trades_a_call=20, trades_a_second=500) as traffic:
+        for _ in range(RINGS):
+            client.ring(range(client.settings.lanes))
+    traffic.assert_clean()
+    assert_all_is_well(deployment, history)
+
+
+@contextmanager
+def _thief(client: Client) -> Iterator[list[int]]:
+    """Take bells off their queues; yield the lanes whose bells were taken so far."""
+    stolen: list[int] = []
+    stopping = threading.Event()
+
+    def steal() -> None:
+        lanes = range(client.settings.lanes)
+        while not stopping.wait(LOOK_SECONDS):
+            pipeline = client.redis.pipeline(transaction=False)
+            for lane in lanes:
+                pipeline.lpop(queue_of(lane))
+            taken = zip(lanes, pipeline.execute(), strict=True)
+            stolen.extend(lane for lane, bell in taken if bell is not None)
+
+    thread = threading.Thread(target=steal)
+    thread.start()
+    try:
+        yield stolen
+    finally:
+        stopping.set()
+        thread.join()
+
+
+def _bells(client: Client) -> int:
+    """Return how many bells wait in the queues of all lanes."""
+    return sum(client.redis.llen(queue_of(lane)) for lane in range(client.settings.lanes))

@@ -1,0 +1,154 @@
+"""Trades whose capture raises every time, amid load: found, parked, and nobody else is hurt."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.support.deployment.completion import wait_for
+from tests.support.deployment.deployment import Deployment
+from tests.support.deployment.invariants import assert_all_is_well
+from tests.support.deployment.traffic import Traffic, of_client
+from tests.support.faults.programs.poisoned_worker import FILE_VARIABLE, TASTED, poison
+from tests.support.history.history import History
+from tests.support.ledger.ledger_snapshot import all_rows
+from tradecapture import Client
+from tradecapture.ledger import ExceptionRow, TradeRow
+from tradecapture.ledger.schema.tables import exceptions, trades
+from tradecapture.local.servers.worker import LocalWorker
+from tradecapture.operations.action import Action, Request
+from tradecapture.operations.operators import open_operator
+from tradecapture.trades.lifecycle import Outcome
+
+pytestmark = pytest.mark.fleet
+
+PARTITIONS = 60
+SPAN = timedelta(seconds=4)  # without poison, and again with it
+AHEAD = 10  # trades of a partition that come before the poison: two seconds to make it known
+BEHIND = 3  # trades that wait behind each of them, at least, before it is cured
+# Of a claim of several partitions: as a whole, the partition alone, the trade alone.
+MOST_TASTES = 3
+# Beyond the longest wait without poison: a batch more, on a machine that does much else.
+LONGER_SECONDS = 3.0
+
+
+@pytest.mark.parametrize(("action", "poisons"), [(Action.RETRY, 1), (Action.SKIP, 4)])
+def test_a_poisoned_trade_halts_its_partition_and_no_other(
+    deployment: Deployment,
+    history: History,
+    tmp_path: Path,
+    figure: Callable[[str], None],
+    action: Action,
+    poisons: int,
+) -> None:
+    """Found within its batch and parked; what comes behind it waits, in order, for an operator.
+
+    No other partition is halted, or waits for longer than about a batch. Once the operator has
+    retried or skipped, the rest follows in its order.
+    """
+    file = tmp_path / "poison"
+    poison(file, {})
+    ill = [
+        deployment.start_worker(
+            f"ill{number}",
+            app="tests.support.faults.programs.poisoned_worker",
+            environment={FILE_VARIABLE: str(file)},
+        )
+        for number in range(2)
+    ]
+    for worker in ill:
+        worker.wait_ready()
+    client = deployment.client()
+    sender = of_client(deployment.client())
+    with Traffic(
+        history, sender, partitions=PARTITIONS, trades_a_call=10, trades_a_second=300
+    ) as traffic:
+        time.sleep(SPAN.total_seconds())
+        poisoned_at = datetime.now(UTC)
+        places = _next_places(client, poisons)
+        poison(file, places)
+        wait_for("the poison is found", lambda: _halted(client).keys() == places.keys())
+        time.sleep(SPAN.total_seconds())
+        wait_for("trades wait behind it", lambda: min(_halted(client).values()) >= BEHIND)
+        assert _halted(client).keys() == places.keys()
+        parked = [ExceptionRow._make(row) for row in all_rows(client.ledger.engine, exceptions)]
+        assert {row.partition_key: row.position for row in parked} == places
+        assert {row.outcome for row in parked} == {Outcome.PARKED}
+        _assert_order_is_kept(client, places)
+        _assert_found_within_its_batch(ill, parked)
+        for worker in ill:
+            worker.stop()
+        deployment.start_worker("well").wait_ready()
+        cured_at = time.monotonic()
+        with open_operator(deployment.settings) as operator:
+            for partition in places:
+                deed = operator.operations.do(Request(action, partition, "test", "cured"))
+                assert deed.done, deed.message
+        wait_for("its partitions go on", lambda: _moved_on(client, places))
+        went_on_after = time.monotonic() - cured_at
+    traffic.assert_clean()
+    ids = [row.trade_id for row in parked]
+    assert_all_is_well(deployment, history, parked=ids if action is Action.SKIP else ())
+    quiet = _longest_wait(client, poisoned_at - SPAN, poisoned_at, places)
+    with_poison = _longest_wait(client, poisoned_at, poisoned_at + SPAN, places)
+    found_after = max((row.recorded_at - row.accepted_at).total_seconds() for row in parked)
+    figure(
+        f"{poisons} poisoned: parked {found_after:.2f} s after acceptance at most; others waited "
+        f"{with_poison:.2f} s at most, {quiet:.2f} s without poison; after {action} the partition "
+        f"went on in {went_on_after:.2f} s, {deployment.database}"
+    )
+    assert with_poison < quiet + LONGER_SECONDS
+
+
+def _next_places(client: Client, poisons: int) -> dict[str, int]:
+    """Return places of trades to come: some in one lane and so in one claim, some in others."""
+    rows = sorted(client.inbox_reader.partitions(), key=lambda row: row.lane)
+    half = poisons // 2
+    chosen = rows[:half] + rows[half - poisons :]
+    return {row.partition: row.accepted + AHEAD for row in chosen}
+
+
+def _halted(client: Client) -> dict[str, int]:
+    """Return how many trades wait in each partition that is held."""
+    return {row.partition: row.waiting for row in client.inbox_reader.partitions() if row.held}
+
+
+def _assert_order_is_kept(client: Client, places: Mapping[str, int]) -> None:
+    """What came before a poisoned trade is captured; what came behind it waits, oldest first."""
+    rows = {row.partition_key: row for row in client.ledger.positions()}
+    for partition, position in places.items():
+        assert rows[partition].last_position == position - 1
+        waiting = [entry.position for entry in client.inbox_reader.head(partition, BEHIND)]
+        assert waiting == list(range(position + 1, position + 1 + BEHIND))
+
+
+def _assert_found_within_its_batch(
+    workers: Sequence[LocalWorker], parked: Sequence[ExceptionRow]
+) -> None:
+    lines = [line for worker in workers for line in worker.log.read_text().splitlines()]
+    for row in parked:
+        tastes = sum(TASTED in line and row.trade_id in line for line in lines)
+        assert 1 <= tastes <= MOST_TASTES, f"{row.trade_id} was tried {tastes} times"
+
+
+def _moved_on(client: Client, places: Mapping[str, int]) -> bool:
+    rows = {row.partition_key: row.last_position for row in client.ledger.positions()}
+    return all(rows[partition] > position for partition, position in places.items())
+
+
+def _longest_wait(
+    client: Client, since: datetime, until: datetime, poisoned: Mapping[str, int]
+) -> float:
+    """Return the longest time from acceptance to capture in partitions without poison, seconds.
+
+    Of the trades that were accepted in a span of time.
+    """
+    rows = [TradeRow._make(row) for row in all_rows(client.ledger.engine, trades)]
+    waits = [
+        row.captured_at - row.accepted_at
+        for row in rows
+        if row.partition_key not in poisoned and since <= row.accepted_at < until
+    ]
+    return max(waits).total_seconds()

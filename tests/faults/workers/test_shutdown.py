@@ -1,0 +1,121 @@
+"""Workers and APIs are asked to stop, and started again, while trades flow."""
+
+import signal
+import time
+from collections.abc import Callable, Sequence
+
+import psutil
+import pytest
+
+from tests.support.deployment.completion import wait_for
+from tests.support.deployment.deployment import Deployment
+from tests.support.deployment.invariants import assert_all_is_well
+from tests.support.deployment.traffic import Traffic, of_apis, of_client
+from tests.support.history.event import Answered, Said
+from tests.support.history.history import History
+from tradecapture import Client
+from tradecapture.local.servers.worker import LocalWorker
+
+pytestmark = pytest.mark.fleet
+
+# As Celery 5.7 documents them: SIGTERM lets tasks end; SIGQUIT gives them
+# worker_soft_shutdown_timeout; a second one cancels them, a third one ends the worker at once.
+WARM, SOFT = (signal.SIGTERM,), (signal.SIGTERM, signal.SIGQUIT)
+COLD = (signal.SIGQUIT, signal.SIGQUIT, signal.SIGQUIT)
+BETWEEN_SIGNALS_SECONDS = 0.05
+# For a worker to end. A soft shutdown takes 10 s; now and then a pool process then waits 30 s more
+# (billiard's limit) for the main process to read its last result. It holds no claim any more.
+END_SECONDS = 60.0
+SMALL_BATCH = 20  # trades, so that a worker always has something in hand
+
+
+def test_warm_soft_and_cold_shutdown_under_load(
+    deployment: Deployment, history: History, figure: Callable[[str], None]
+) -> None:
+    """However a worker is stopped, the others go on: all captured once, in order."""
+    ways = {"warm": WARM, "soft": SOFT, "cold": COLD}
+    workers = {
+        name: deployment.start_worker(
+            name, concurrency=2, batch_trades=SMALL_BATCH, lease_seconds=1
+        )
+        for name in (*ways, "other")
+    }
+    for worker in workers.values():
+        worker.wait_ready()
+    client, log = deployment.client(), history.log("operator")
+    sender = of_client(deployment.client())
+    took = {}
+    with Traffic(history, sender, trades_a_call=20, trades_a_second=1_500) as traffic:
+        for name, signals in ways.items():
+            _wait_for_more(client, 1_000)
+            log.fault(f"{name} shutdown", name)
+            took[name] = _stop(client, workers[name], signals)
+    traffic.assert_clean()
+    assert workers["warm"].process.returncode == 0
+    assert_all_is_well(deployment, history)
+    seconds = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in took.items())
+    figure(f"shutdown under load: {seconds}, {deployment.database}")
+
+
+def test_a_rolling_restart_shows_clients_nothing(
+    postgresql_deployment: Deployment, history: History, figure: Callable[[str], None]
+) -> None:
+    """Each worker and each API is restarted in turn: clients that send again see no error."""
+    deployment = postgresql_deployment
+    workers = [deployment.start_worker(f"w{number}") for number in range(2)]
+    apis = [deployment.start_api(f"api{number}") for number in range(2)]
+    for worker in workers:
+        worker.wait_ready()
+    log = history.log("operator")
+    sender = of_apis(*(api.url for api in apis))
+    with Traffic(history, sender, trades_a_second=200) as traffic:
+        for server in (*workers, *apis):
+            time.sleep(1)
+            log.fault("restart", server.name)
+            server.restart()
+        time.sleep(1)
+    traffic.assert_clean()
+    assert_all_is_well(deployment, history)
+    answers = [event for event in history.events() if isinstance(event, Answered)]
+    again = [event.detail for event in answers if event.said is Said.UNKNOWN]
+    assert not [detail for detail in again if not _is_retried(detail)]
+    figure(
+        f"rolling restart of 2 workers and 2 APIs: {len(answers):,} requests, {len(again)} "
+        "of them met a refused or closed connection or 503, and were sent again"
+    )
+
+
+def _wait_for_more(client: Client, trades: int) -> None:
+    """Wait until some more trades are captured."""
+    enough = _captured(client) + trades
+    wait_for("more trades are captured", lambda: _captured(client) >= enough)
+
+
+def _captured(client: Client) -> int:
+    return sum(row.last_sequence for row in client.ledger.positions())
+
+
+def _stop(client: Client, worker: LocalWorker, signals: Sequence[signal.Signals]) -> float:
+    """Send signals until the worker ends; return how long it took. A warm one leaves no lease."""
+    children = psutil.Process(worker.process.pid).children()
+    started = time.monotonic()
+    for number in signals:
+        worker.process.send_signal(number)
+        time.sleep(BETWEEN_SIGNALS_SECONDS)
+    worker.process.wait(END_SECONDS)
+    seconds = time.monotonic() - started
+    if signals == WARM:
+        owners = [row.owner or "" for row in client.inbox_reader.partitions()]
+        assert not [o for o in owners if any(f"-{child.pid}:" in o for child in children)]
+    wait_for("its pool ends", lambda: not any(child.is_running() for child in children))
+    return seconds
+
+
+def _is_retried(detail: str) -> bool:
+    """Return whether a client sends again after this answer.
+
+    503, a connection refused, or an idle one that the API closed just as the client used it again,
+    which HTTP/1.1 cannot rule out (RFC 9112, 9.5).
+    """
+    closed = ("ConnectError", "ReadError", "RemoteProtocolError: Server disconnected without")
+    return detail.startswith(closed) or '"status":503' in detail

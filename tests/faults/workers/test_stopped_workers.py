@@ -1,0 +1,131 @@
+"""Workers stand still for longer than their leases, and wake up in the middle of their work."""
+
+import os
+import re
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.support.deployment.completion import wait_for
+from tests.support.deployment.deployment import Deployment
+from tests.support.deployment.invariants import assert_all_is_well
+from tests.support.deployment.traffic import Traffic, of_client
+from tests.support.faults.programs.failpoint import FLAG_VARIABLE, PLACE_VARIABLE, Place
+from tests.support.history.history import History
+from tradecapture import Client
+from tradecapture.local.servers.worker import LocalWorker
+
+pytestmark = pytest.mark.fleet
+
+LEASE_SECONDS = 0.5
+# In a worker's log: partitions that the fence refused, and those whose token had gone.
+STALE, LEASE_LOST = re.compile(rb"stale=[1-9]"), re.compile(rb"lease lost before settle")
+
+
+@pytest.mark.parametrize("place", [Place.BEFORE_TRANSACTION, Place.BEFORE_SETTLE])
+def test_a_worker_that_wakes_after_its_lease_is_refused(
+    deployment: Deployment,
+    history: History,
+    tmp_path: Path,
+    figure: Callable[[str], None],
+    place: Place,
+) -> None:
+    """SIGSTOP with claims in hand, another works on, SIGCONT: late write and settle change nothing.
+
+    The fence refuses the late transaction, the token the late settle; the log says which.
+    """
+    said = STALE if place is Place.BEFORE_TRANSACTION else LEASE_LOST
+    stalling = _start_workers(deployment, tmp_path, place)
+    client = deployment.client()
+    with Traffic(history, of_client(client), partitions=40, trades_a_second=200) as traffic:
+        wait_for("it stops with claims in hand", lambda: _is_stopped(stalling))
+        stopped_at = time.monotonic()
+        stuck = _fences_of_claims(client, stalling)
+        assert stuck
+        wait_for("another worker has its partitions", lambda: _moved_on(client, stuck))
+        moved_after = time.monotonic() - stopped_at
+        more = len(traffic.accepted) + 100
+        wait_for("more trades come", lambda: len(traffic.accepted) > more)
+        assert not said.search(stalling.log.read_bytes())
+        os.killpg(stalling.process.pid, signal.SIGCONT)
+        wait_for("its late work is refused", lambda: bool(said.search(stalling.log.read_bytes())))
+    traffic.assert_clean()
+    assert_all_is_well(deployment, history)
+    figure(
+        f"worker stopped {place}: its partitions moved after {moved_after:.2f} s "
+        f"(lease {LEASE_SECONDS:g} s), its late work was refused, {deployment.database}"
+    )
+
+
+def test_a_worker_stopped_within_its_transaction_blocks_nobody_for_long(
+    postgresql_deployment: Deployment,
+    history: History,
+    tmp_path: Path,
+    figure: Callable[[str], None],
+) -> None:
+    """It holds row locks: the database ends its idle transaction, and others write the trades.
+
+    The same ends the transaction of a host that is gone without a word. After SIGCONT its commit
+    fails, and its token has gone. SQLite has one writer and no such rule.
+    """
+    deployment = postgresql_deployment
+    stalling = _start_workers(deployment, tmp_path, Place.BEFORE_COMMIT)
+    client = deployment.client()
+    with Traffic(history, of_client(client), partitions=40, trades_a_second=50) as traffic:
+        wait_for("it stops within its transaction", lambda: _is_stopped(stalling))
+        stopped_at = time.monotonic()
+        stuck = _fences_of_claims(client, stalling)
+        assert stuck
+        wait_for("another worker has its partitions", lambda: _moved_on(client, stuck))
+        moved_after = time.monotonic() - stopped_at
+        os.killpg(stalling.process.pid, signal.SIGCONT)
+        wait_for("it learns", lambda: b"idle-in-transaction" in stalling.log.read_bytes())
+    traffic.assert_clean()
+    assert_all_is_well(deployment, history)
+    figure(
+        f"worker stopped within its transaction: its partitions moved after {moved_after:.2f} s, "
+        f"its late work was refused, {deployment.database}"
+    )
+
+
+def _start_workers(deployment: Deployment, folder: Path, place: Place) -> LocalWorker:
+    """Start two workers; return the one that will stop at a place."""
+    stalling = deployment.start_worker(
+        "stalling",
+        app="tests.support.faults.programs.stalling_worker",
+        environment={PLACE_VARIABLE: place, FLAG_VARIABLE: str(folder / "stopped")},
+        lease_seconds=LEASE_SECONDS,
+    )
+    for worker in (stalling, deployment.start_worker("other", lease_seconds=LEASE_SECONDS)):
+        worker.wait_ready()
+    return stalling
+
+
+def _pool(worker: LocalWorker) -> list[psutil.Process]:
+    return psutil.Process(worker.process.pid).children()
+
+
+def _is_stopped(worker: LocalWorker) -> bool:
+    main = psutil.Process(worker.process.pid)
+    return all(process.status() == psutil.STATUS_STOPPED for process in (main, *_pool(worker)))
+
+
+def _fences_of_claims(client: Client, worker: LocalWorker) -> dict[str, int]:
+    """Return the partitions that a worker has claimed, and each claim's fence."""
+    (child,) = _pool(worker)
+    owners = {row.partition: row.owner or "" for row in client.inbox_reader.partitions()}
+    return {
+        partition: int(owner.rsplit(":", 1)[1])
+        for partition, owner in owners.items()
+        if f"-{child.pid}:" in owner
+    }
+
+
+def _moved_on(client: Client, fences: dict[str, int]) -> bool:
+    """Return whether newer claims have written each of the partitions."""
+    rows = {row.partition_key: row.fence for row in client.ledger.positions()}
+    return all(rows.get(partition, 0) > fence for partition, fence in fences.items())

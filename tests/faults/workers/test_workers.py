@@ -1,0 +1,128 @@
+"""Workers die in the middle of their work."""
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from enum import StrEnum
+from itertools import cycle
+from random import Random
+
+import psutil
+import pytest
+
+from tests.support.deployment.completion import wait_for
+from tests.support.deployment.deployment import Deployment
+from tests.support.deployment.invariants import assert_all_is_well
+from tests.support.deployment.traffic import Traffic, of_client
+from tests.support.faults.dead_claims import DeadClaims
+from tests.support.history.history import History
+from tradecapture import Client
+from tradecapture.local.servers.worker import LocalWorker
+
+pytestmark = pytest.mark.fleet
+
+TRADES, KILLS = 50_000, 20
+SMALL_BATCH = 40  # trades, so that kills fall into the middle of transactions
+LEASE_SECONDS = 1.0  # so that twenty dead leases end within the run
+LARGEST_PAUSE_SECONDS = 0.05  # before a kill: some transactions
+RUN_SECONDS = 100.0  # for all trades to be captured, on a machine that does much else
+
+
+class KillKind(StrEnum):
+    """What gets the SIGKILL."""
+
+    CHILD = "child"  # a pool process; Celery replaces it
+    MAIN = "main"  # the main process alone: its pool is orphaned
+    MACHINE = "machine"  # both at once
+
+
+KINDS = (KillKind.CHILD, KillKind.MAIN, KillKind.CHILD, KillKind.MACHINE)  # in turn
+
+
+@pytest.mark.timeout(300)
+def test_twenty_kills_lose_double_and_reorder_nothing(
+    deployment: Deployment, history: History, figure: Callable[[str], None]
+) -> None:
+    """SIGKILL of main and pool processes at random moments: all captured once, in order."""
+    deployment.settings = replace(
+        deployment.settings,
+        batch_trades=SMALL_BATCH,
+        lease_seconds=LEASE_SECONDS,
+        bell_seconds=LEASE_SECONDS,  # a main process takes the bells that it has with it
+    )
+    workers = [deployment.start_worker(f"w{number}", concurrency=2) for number in range(3)]
+    for worker in workers:
+        worker.wait_ready()
+    random, client, log = Random(7), deployment.client(), history.log("killer")
+    claims, hits, orphans = DeadClaims(client), 0, []
+    moments = sorted(random.sample(range(TRADES // 50, TRADES * 9 // 10), KILLS))
+    sender = of_client(deployment.client())
+    with Traffic(history, sender, trades=TRADES, trades_a_call=50, partitions=400) as traffic:
+        for moment, kind in zip(moments, cycle(KINDS), strict=False):
+            _wait_for_captured(client, moment, claims)
+            time.sleep(random.uniform(0, LARGEST_PAUSE_SECONDS))
+            worker = random.choice(_with_pools(workers))
+            killed_at = time.monotonic()
+            dead, left = _kill(worker, kind, random)
+            log.fault(f"kill {kind}", worker.name)
+            hits += bool(claims.add(dead, killed_at))
+            orphans += left
+            if kind is not KillKind.CHILD:
+                worker.launch()
+        _wait_for_captured(client, TRADES, claims)
+        traffic.wait(RUN_SECONDS)
+    traffic.assert_clean()
+    assert len(traffic.accepted) == TRADES
+    assert_all_is_well(deployment, history)
+    assert hits, "no kill fell into a claim"
+    wait_for("orphans end", lambda: not any(orphan.is_running() for orphan in orphans))
+    figure(
+        f"{KILLS} kills in {TRADES:,} trades, {hits} of them in claims, whose partitions went on "
+        f"after {max(claims.seconds):.2f} s at most (lease {LEASE_SECONDS:g} s, then the "
+        f"backlog of a fleet that starts anew), {deployment.database}"
+    )
+
+
+def _kill(
+    worker: LocalWorker, kind: KillKind, random: Random
+) -> tuple[list[int], list[psutil.Process]]:
+    """Kill; return the pool processes that died, and those that have lost their main process."""
+    children = _pool(worker)
+    match kind:
+        case KillKind.CHILD:
+            child = random.choice(children)
+            child.kill()
+            return [child.pid], []
+        case KillKind.MAIN:
+            worker.process.kill()
+            worker.process.wait()
+            return [], children
+        case KillKind.MACHINE:
+            worker.kill()
+            return [child.pid for child in children], []
+
+
+def _with_pools(workers: list[LocalWorker]) -> list[LocalWorker]:
+    """Return the workers that have started; orphans may go on while none has, so wait for one."""
+    started = list[LocalWorker]()
+
+    def any_started() -> bool:
+        started[:] = [worker for worker in workers if _pool(worker)]
+        return bool(started)
+
+    wait_for("a worker has a pool", any_started)
+    return started
+
+
+def _pool(worker: LocalWorker) -> list[psutil.Process]:
+    """Return a worker's pool processes; none while it starts."""
+    return psutil.Process(worker.process.pid).children()
+
+
+def _wait_for_captured(client: Client, trades: int, claims: DeadClaims) -> None:
+    def reached() -> bool:
+        rows = client.ledger.positions()
+        claims.look({row.partition_key: row.fence for row in rows})
+        return sum(row.last_sequence for row in rows) >= trades
+
+    wait_for(f"{trades} trades are captured", reached, RUN_SECONDS)

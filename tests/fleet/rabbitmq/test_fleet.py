@@ -1,0 +1,119 @@
+"""The tests of the fleet once more, with the bells on RabbitMQ: what holds on Redis holds here."""
+
+import time
+
+import pytest
+from redis import Redis
+
+from tests.fleet.workers.conftest import StartWorker
+from tests.fleet.workers.test_flower import test_flower_shows_capture_tasks_and_the_workers  # noqa: F401 - they run here too
+from tests.fleet.workers.test_kill import test_a_killed_worker_loses_doubles_and_reorders_nothing  # noqa: F401
+from tests.fleet.workers.test_submit_task import (  # noqa: F401
+    test_a_mapping_with_decimals_is_exact_and_one_with_floats_is_refused,
+    test_a_trade_for_which_there_is_no_room_is_tried_again,
+    test_a_trade_sent_as_json_text_is_captured_as_it_is,
+)
+from tests.support.deployment.completion import (
+    assert_each_captured_once_in_order,
+    wait_until_nothing_waits,
+)
+from tests.support.deployment.load import submissions
+from tests.support.servers.rabbitmq_server import RabbitmqServer
+from tradecapture import Client
+from tradecapture.capture.messages import queue_of
+from tradecapture.doctor.finding import Level
+from tradecapture.doctor.workers import examine_workers
+from tradecapture.trades.receipt import Receipt
+
+pytestmark = [pytest.mark.fleet, pytest.mark.rabbitmq]
+
+TRADES = 2000
+ANSWER_SECONDS = 20.0  # for a submission whose bell cannot be sent; it needs 3, or 6
+
+
+def test_bells_and_nothing_else_of_celery_go_through_rabbitmq(
+    client: Client, start_worker: StartWorker, redis: "Redis", rabbitmq: RabbitmqServer
+) -> None:
+    """2,000 trades are captured in order; Redis holds inboxes only; `doctor` counts processes."""
+    for name in ("w1", "w2"):
+        start_worker(name, concurrency=2).wait_ready()
+    ids = _submit(client)
+    wait_until_nothing_waits(client)
+    assert_each_captured_once_in_order(client, ids)
+    assert [key for key in redis.scan_iter() if not key.startswith(b"tc:")] == []
+    (finding, *_others), processes = examine_workers(client.settings)
+    assert (finding.level, processes) == (Level.OK, 4), finding
+    # RabbitMQ 4.3 would refuse a queue that neither lasts nor belongs to one connection.
+    listed = rabbitmq.control("list_queues", "name", "durable", "exclusive").splitlines()
+    rows = [line.split("\t") for line in listed if "\t" in line]
+    assert len(rows) > client.settings.lanes
+    assert [row for row in rows if row[1:] == ["false", "false"]] == []
+
+
+def test_lost_bells_are_rung_again(
+    client: Client, start_worker: StartWorker, rabbitmq: RabbitmqServer
+) -> None:
+    """All bells are taken out of the queues; the sweep of a worker rings again."""
+    worker = start_worker("w").wait_ready()  # it declares the queues
+    worker.kill()
+    ids = _submit(client)
+    queues = [queue_of(lane) for lane in range(client.settings.lanes)]
+    assert sum(map(rabbitmq.waiting, queues)) > 0
+    rabbitmq.empty(*queues)
+    start_worker("w")
+    wait_until_nothing_waits(client)
+    assert_each_captured_once_in_order(client, ids)
+
+
+def test_workers_find_a_restarted_rabbitmq(
+    client: Client, start_worker: StartWorker, rabbitmq: RabbitmqServer
+) -> None:
+    """Killed under load and started again: trades are accepted meanwhile, and captured after."""
+    start_worker("w").wait_ready()
+    before = _submit(client)
+    rabbitmq.kill()
+    while_away = _submit(client, first=TRADES)
+    (finding,), _ = examine_workers(client.settings)
+    assert (finding.level, finding.subject) == (Level.FAIL, "broker")
+    rabbitmq.start()
+    wait_until_nothing_waits(client)
+    assert_each_captured_once_in_order(client, [*before, *while_away])
+
+
+def test_a_frozen_rabbitmq_delays_a_submission_by_seconds_only(
+    client: Client, start_worker: StartWorker, rabbitmq: RabbitmqServer
+) -> None:
+    """Its connections stay open and nothing answers: the trade is accepted all the same."""
+    start_worker("w").wait_ready()
+    before = _submit(client)
+    wait_until_nothing_waits(client)
+    rabbitmq.freeze()
+    try:
+        began = time.monotonic()
+        meanwhile = _submit(client, first=TRADES)
+        assert time.monotonic() - began < ANSWER_SECONDS
+    finally:
+        rabbitmq.thaw()
+    wait_until_nothing_waits(client)
+    assert_each_captured_once_in_order(client, [*before, *meanwhile])
+
+
+@pytest.mark.parametrize("wrong", ["user", "virtual host"])
+def test_a_rabbitmq_that_refuses_the_submitter_costs_no_trade(
+    client: Client, rabbitmq: RabbitmqServer, wrong: str
+) -> None:
+    """A wrong password or virtual host is a bell that is not rung, and no error of the trade's."""
+    old, new = (":guest@", ":wrong@") if wrong == "user" else ("//", "/none")
+    head, _, tail = rabbitmq.url.rpartition(old)
+    client.bell._app.conf.broker_url = f"{head}{new}{tail}"
+    (receipt,) = client.accept(submissions(1, partitions=1))
+    assert isinstance(receipt, Receipt)
+    lane = next(iter({row.lane for row in client.inbox_reader.partitions()}))
+    assert client.inbox.overdue([lane]) == [lane], "the right to ring was given back"
+
+
+def _submit(client: Client, first: int = 0) -> list[str]:
+    """Submit the next trades, each accepted."""
+    answers = client.accept(submissions(first + TRADES, partitions=100)[first:])
+    assert all(isinstance(answer, Receipt) for answer in answers)
+    return [answer.trade_id or "" for answer in answers]

@@ -1,0 +1,100 @@
+"""Trades that are submitted as Celery tasks: RabbitMQ, unlike Redis, does not lose one."""
+
+import os
+import signal
+
+import psutil
+import pytest
+from amqp.exceptions import ChannelError
+from celery import Celery
+from kombu.exceptions import OperationalError
+from redis import Redis
+
+from tests.fleet.workers.conftest import StartWorker
+from tests.support.deployment.completion import assert_each_captured_once_in_order, wait_for
+from tests.support.deployment.load import submissions
+from tests.support.servers.rabbitmq_server import RabbitmqServer
+from tradecapture import Client
+from tradecapture.capture.messages import SUBMIT_QUEUE, SUBMIT_TASK
+from tradecapture.local.servers.worker import LocalWorker
+
+pytestmark = [pytest.mark.fleet, pytest.mark.rabbitmq]
+
+TRADES = 30
+PAUSE_MILLISECONDS = 60_000  # longer than the test needs; it is ended then
+
+
+@pytest.fixture
+def trade_ids(client: Client, sender: Celery) -> list[str]:
+    """Trades that were sent as tasks, by a service that has gone since; nobody has taken them."""
+    trades = submissions(TRADES, partitions=10)
+    for trade in trades:
+        sender.send_task(SUBMIT_TASK, args=(trade.document.decode(),))
+    sender.close()
+    return [trade.trade_id for trade in trades]
+
+
+def test_submitted_trades_survive_a_kill_of_rabbitmq(
+    client: Client, trade_ids: list[str], start_worker: StartWorker, rabbitmq: RabbitmqServer
+) -> None:
+    """SIGKILL right after the last was sent: a message that is confirmed is on disk."""
+    rabbitmq.kill()
+    rabbitmq.start()
+    assert rabbitmq.waiting(SUBMIT_QUEUE) == TRADES
+    start_worker("w")
+    _wait_captured(client, trade_ids)
+
+
+@pytest.mark.parametrize("what", ["worker", "pool process"])
+def test_submitted_trades_survive_a_kill_of_what_holds_them(
+    client: Client,
+    trade_ids: list[str],
+    start_worker: StartWorker,
+    redis: "Redis",
+    rabbitmq: RabbitmqServer,
+    what: str,
+) -> None:
+    """SIGKILL while one is being submitted and others are fetched: RabbitMQ gives them again."""
+    redis.client_pause(PAUSE_MILLISECONDS, all=False)  # writes wait: the task cannot end
+    try:
+        # Its main process must not wait too, so it does not sweep.
+        victim = start_worker("victim", sweep_seconds=60).wait_ready()
+        wait_for("one is under way", lambda: _is_paused(redis))
+        assert rabbitmq.waiting(SUBMIT_QUEUE) < TRADES
+        _kill(victim, what)
+    finally:
+        redis.client_unpause()
+    if what == "worker":
+        start_worker("other")
+    _wait_captured(client, trade_ids)
+
+
+def test_a_sender_is_told_when_no_queue_takes_his_trade(
+    client: Client,
+    sender: Celery,
+    rabbitmq: RabbitmqServer,
+) -> None:
+    """The queue is removed after he first used it: RabbitMQ would drop what it cannot route."""
+    first, second = (trade.document.decode() for trade in submissions(2, partitions=1))
+    sender.send_task(SUBMIT_TASK, args=(first,))
+    rabbitmq.remove(SUBMIT_QUEUE)
+    with pytest.raises((OperationalError, ChannelError), match="NO_ROUTE"):
+        sender.send_task(SUBMIT_TASK, args=(second,))
+
+
+def _kill(victim: LocalWorker, what: str) -> None:
+    if what == "worker":
+        victim.kill()
+        return
+    (child,) = psutil.Process(victim.process.pid).children()
+    os.kill(child.pid, signal.SIGKILL)
+
+
+def _is_paused(redis: "Redis") -> bool:
+    """Return whether a script of a client waits for the end of the pause."""
+    return any("b" in each["flags"] for each in redis.client_list())
+
+
+def _wait_captured(client: Client, trade_ids: list[str]) -> None:
+    wait_for("all are captured", lambda: len(client.ledger.ended(trade_ids)) == TRADES)
+    assert_each_captured_once_in_order(client, trade_ids)

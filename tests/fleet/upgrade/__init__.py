@@ -1,0 +1,1 @@
+"""Tests of rolling upgrades: two releases side by side."""

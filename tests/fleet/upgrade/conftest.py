@@ -1,0 +1,48 @@
+"""Deployments whose schema is the previous release's, and its code."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+
+from tests.faults.conftest import deployment, history, pytest_runtest_makereport
+from tests.support.deployment.deployment import Deployment
+from tests.support.ledger.bare_database import RELEASED, migrate
+from tests.support.releases.mixed_fleet import MixedFleet
+from tests.support.releases.previous import unpack_previous
+from tradecapture.ledger.engine import make_engine
+
+__all__ = ["deployment", "history", "pytest_runtest_makereport"]
+
+
+@pytest.fixture(scope="session")
+def previous(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the previous release's code."""
+    return unpack_previous(tmp_path_factory.mktemp("previous"))
+
+
+@pytest.fixture
+def engine(deployment: Deployment) -> Iterator[Engine]:
+    """The ledger's database, to migrate it."""
+    engine, _dialect = make_engine(
+        deployment.settings.database_url, pool_size=2, timeout_seconds=10
+    )
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def old_schema(engine: Engine) -> Engine:
+    """It, with the schema of the previous release."""
+    migrate(engine, RELEASED)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("DROP TABLE schema_expansion")  # which it never had
+    return engine
+
+
+@pytest.fixture
+def fleet(deployment: Deployment, previous: Path) -> Iterator[MixedFleet]:
+    """A fleet of two releases."""
+    with MixedFleet(deployment, previous) as fleet:
+        yield fleet

@@ -1,0 +1,155 @@
+"""Messages and entries of a newer release, in a fleet of both: none is dropped."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import pytest
+from celery import Celery
+from click.testing import CliRunner, Result
+from kombu.entity import Queue
+from sqlalchemy import Engine
+
+from tests.support.builders import submission, trade
+from tests.support.deployment.completion import wait_for, wait_until_nothing_waits
+from tests.support.deployment.deployment import Deployment
+from tests.support.ledger.ledger_snapshot import all_rows
+from tests.support.releases.mixed_fleet import MixedFleet
+from tests.support.releases.next_release import (
+    NEXT_FORMAT,
+    NEXT_LINES,
+    NEXT_TASK,
+    read_next,
+    write_next,
+)
+from tradecapture import Client
+from tradecapture.capture.messages import (
+    CAPTURE_TASK,
+    SIGNATURE_HEADER,
+    SUBMIT_QUEUE,
+    SUBMIT_TASK,
+    queue_of,
+)
+from tradecapture.cli import cli
+from tradecapture.connections.brokers.app import submitting_app
+from tradecapture.inbox import entry
+from tradecapture.ledger.schema.tables import trades
+from tradecapture.ledger.schema.upgrades import upgrade
+from tradecapture.trades.document import encode
+
+pytestmark = [
+    pytest.mark.fleet,
+    pytest.mark.parametrize("deployment", ["sqlite"], indirect=True),
+]
+
+NEXT_WORKER = "tests.support.releases.next_worker"
+
+
+@pytest.fixture
+def client(deployment: Deployment) -> Client:
+    """A client of this release; what only newer workers can do is looked at again and again."""
+    deployment.settings = replace(deployment.settings, backoff_limit_seconds=0.5)
+    return deployment.client()
+
+
+@pytest.fixture
+def sender(client: Client) -> Celery:
+    """A service that has only Celery."""
+    return submitting_app(client.settings.broker)
+
+
+@pytest.fixture
+def next_format(client: Client) -> Iterator[None]:
+    """Let this process write entries of the next release, as its APIs do after the format rose."""
+    entry.READERS[NEXT_FORMAT], entry.WRITERS[NEXT_FORMAT] = read_next, write_next
+    client.inbox.entry_format.record(NEXT_FORMAT)
+    yield
+    del entry.READERS[NEXT_FORMAT], entry.WRITERS[NEXT_FORMAT]
+
+
+def ended(client: Client, *trade_ids: str) -> Callable[[], bool]:
+    """Return whether trades are captured."""
+    return lambda: len(client.ledger.ended(list(trade_ids))) == len(trade_ids)
+
+
+def is_in(log: Path, text: bytes) -> bool:
+    """Return whether a log says something."""
+    return text in log.read_bytes()
+
+
+def test_what_only_a_newer_worker_knows_waits_for_one(
+    fleet: MixedFleet, engine: Engine, client: Client, sender: Celery
+) -> None:
+    """A signature, an argument and a task that this release does not know: kept, then done."""
+    worker = fleet.worker("this").wait_ready()
+    text = {
+        name: encode(trade(tradeId=name)).decode() for name in ("SIGNED", "DESK", "NEXT", "NOW")
+    }
+    signed = {"headers": {SIGNATURE_HEADER: 2}}
+    sender.send_task(SUBMIT_TASK, args=(text["SIGNED"],), **signed)
+    sender.send_task(SUBMIT_TASK, args=(text["DESK"],), kwargs={"desk": "EQ"})
+    sender.send_task(NEXT_TASK, args=(text["NEXT"],), queue=Queue(SUBMIT_QUEUE))
+    for said in (b"signature 2", b"arguments ['desk']", NEXT_TASK.encode()):
+        wait_for(f"{said!r} is left", partial(is_in, worker.log, said))
+    sender.send_task(SUBMIT_TASK, args=(text["NOW"],))
+    wait_for("others go on", ended(client, "NOW"))
+    assert not client.ledger.ended(["SIGNED", "DESK", "NEXT"])
+    upgrade(engine, NEXT_LINES)
+    fleet.worker("next", app=NEXT_WORKER).wait_ready()
+    wait_for("a newer worker does it", ended(client, "SIGNED", "DESK", "NEXT"))
+    assert len(all_rows(client.ledger.engine, trades)) == 4
+
+
+def test_a_bell_of_a_newer_release_is_answered(
+    fleet: MixedFleet, client: Client, sender: Celery
+) -> None:
+    """Whatever else it says: to look is harmless."""
+    fleet.worker("this", TRADECAPTURE_SWEEP_SECONDS="60").wait_ready()
+    accepted = client.inbox.accept([submission("RUNG")])  # nobody rings
+    sender.send_task(
+        CAPTURE_TASK,
+        args=(accepted.ring[0], "more"),
+        kwargs={"hint": 7},
+        queue=Queue(queue_of(accepted.ring[0])),
+        headers={SIGNATURE_HEADER: 2},
+    )
+    wait_for("it is captured", ended(client, "RUNG"))
+
+
+def test_entries_of_a_newer_release_are_captured_by_its_workers(
+    fleet: MixedFleet, engine: Engine, client: Client, next_format: None
+) -> None:
+    """Beside a worker of this release, which halts nothing: all of them, in order."""
+    worker = fleet.worker("this").wait_ready()
+    client.accept([submission(f"T-{number}") for number in range(20)])
+    wait_for("it is left", partial(is_in, worker.log, b"left for workers of a newer release"))
+    assert not client.ledger.ended(["T-0"])
+    upgrade(engine, NEXT_LINES)
+    fleet.worker("next", app=NEXT_WORKER).wait_ready()
+    client.accept([submission(f"T-{number}") for number in range(20, 40)])
+    wait_until_nothing_waits(client)
+    rows = sorted(all_rows(client.ledger.engine, trades), key=lambda row: row.ledger_sequence)
+    assert [row.trade_id for row in rows] == [f"T-{number}" for number in range(40)]
+    assert not [row for row in client.inbox_reader.partitions() if row.held]
+
+
+def test_the_format_is_raised_when_all_workers_read_it(
+    deployment: Deployment, fleet: MixedFleet, engine: Engine, previous: Path
+) -> None:
+    """Not while a worker of an older release answers; set back at any time; unknown ones never."""
+    upgrade(engine, NEXT_LINES)
+    fleet.worker("older", previous).wait_ready()
+    next_worker = fleet.worker("next", app=NEXT_WORKER).wait_ready()
+    url = {"TRADECAPTURE_REDIS_URL": deployment.settings.redis_url}
+
+    def run(*words: str) -> Result:
+        return CliRunner().invoke(cli, ["format", *words], env=url)
+
+    assert "written in format 1" in run().stdout
+    refused = run("--write", "2")
+    assert refused.exit_code == 1
+    assert "cannot read format 2: older@" in refused.stderr
+    assert "next@" not in refused.stderr
+    assert run("--write", "1").exit_code == 0
+    assert next_worker.process.poll() is None

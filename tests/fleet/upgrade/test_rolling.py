@@ -1,0 +1,80 @@
+"""Rolling upgrades under load: the previous release is replaced, and comes back, one by one."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+
+from tests.support.api.servers import ROOT
+from tests.support.deployment.completion import wait_for
+from tests.support.deployment.deployment import Deployment
+from tests.support.deployment.invariants import assert_all_is_well
+from tests.support.deployment.mixed_load import captured
+from tests.support.deployment.traffic import Traffic, of_apis
+from tests.support.history.history import History
+from tests.support.releases.mixed_fleet import MixedFleet
+from tests.support.releases.previous import PREVIOUS_RELEASE, ReleaseApi
+from tradecapture.ledger import upgrade
+from tradecapture.version import RELEASE
+
+pytestmark = [pytest.mark.fleet, pytest.mark.timeout(300)]
+
+TRADES_A_SECOND = 100.0
+MORE = 50  # trades that are captured in each state of the fleet
+
+
+@pytest.mark.parametrize("deployment", ["postgresql"], indirect=True)
+def test_each_process_is_replaced_and_rolled_back_under_load(
+    deployment: Deployment,
+    old_schema: Engine,
+    fleet: MixedFleet,
+    history: History,
+    figure: Callable[[str], None],
+) -> None:
+    """Workers and APIs of both releases in every mixture: nothing lost, doubled or reordered."""
+    old, new = fleet.previous, ROOT
+    olds = [fleet.worker(f"old{number}", old) for number in range(2)]
+    apis = [fleet.api(f"api{number}", old) for number in range(2)]
+    for worker in olds:
+        worker.wait_ready()
+    client, started, log = deployment.client(), time.monotonic(), history.log("operator")
+
+    def goes_on(done: str, *releases: str) -> None:
+        log.fault(done, ", ".join(releases))
+        enough = captured(client) + MORE
+        wait_for(f"more is captured after: {done}", lambda: captured(client) >= enough)
+        fleet.wait_for_releases(*releases)
+
+    def change(api: ReleaseApi, code: Path) -> None:
+        api.stop()
+        api.run_code_of(code)
+
+    sender = of_apis(*(api.url for api in apis))
+    with Traffic(history, sender, trades_a_second=TRADES_A_SECOND, partitions=40) as traffic:
+        goes_on("all is old", PREVIOUS_RELEASE)
+        upgrade(old_schema)
+        goes_on("the schema is expanded", PREVIOUS_RELEASE)
+        change(apis[0], new)
+        goes_on("an API is new, all workers are old", PREVIOUS_RELEASE)
+        replacement = fleet.worker("new", new).wait_ready()
+        goes_on("workers and APIs are mixed", PREVIOUS_RELEASE, RELEASE)
+        for worker in olds:
+            worker.stop()
+        goes_on("all workers are new, an API is old", RELEASE)
+        change(apis[1], new)
+        goes_on("all is new", RELEASE)
+        for api in apis:
+            change(api, old)
+        goes_on("all APIs are old again, all workers are new", RELEASE)
+        returned = fleet.worker("returned", old).wait_ready()
+        replacement.stop()
+        goes_on("all is old again, but the schema", PREVIOUS_RELEASE)
+    traffic.assert_clean()
+    assert_all_is_well(deployment, history)
+    assert returned.process.poll() is None
+    figure(
+        f"{PREVIOUS_RELEASE} to {RELEASE} and back under load: {len(traffic.accepted):,} trades in "
+        f"{time.monotonic() - started:.0f} s, all captured once and in order, {deployment.database}"
+    )

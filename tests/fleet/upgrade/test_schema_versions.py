@@ -1,0 +1,190 @@
+"""Schema versions: which schemas a release accepts, and what it says of the others."""
+
+from collections.abc import Callable
+from functools import partial
+from importlib import import_module
+
+import pytest
+from click.testing import CliRunner, Result
+from sqlalchemy import Engine, inspect
+
+from tests.support.api.servers import ROOT
+from tests.support.builders import submissions
+from tests.support.capture.worker import ids
+from tests.support.deployment.completion import wait_for, wait_until_nothing_waits
+from tests.support.deployment.deployment import Deployment
+from tests.support.ledger.bare_database import RELEASED, migrate
+from tests.support.releases.mixed_fleet import MixedFleet
+from tests.support.releases.next_release import NEXT_LINES, NEXT_RELEASE
+from tests.support.releases.previous import PREVIOUS_RELEASE
+from tradecapture.cli import cli
+from tradecapture.ledger import SchemaError, check_schema, upgrade
+from tradecapture.ledger.schema.phases import BASE, LINES
+from tradecapture.ledger.schema.upgrades import (
+    SchemaVersion,
+    contract,
+    contract_sql,
+    contractions,
+    judge,
+    newest_revision,
+    revision_of,
+    upgrade_sql,
+)
+from tradecapture.version import RELEASE
+
+NEWEST = newest_revision()
+CONTRACTED = SchemaVersion("0005", "0004")  # by the next release
+REFUSAL = "contracted to revision 0005 by a newer release"
+
+RunDb = Callable[..., Result]
+
+sqlite_only = pytest.mark.parametrize("deployment", ["sqlite"], indirect=True)
+
+
+@pytest.fixture
+def run_db(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> RunDb:
+    """Run `tradecapture db` of the next release."""
+    database = import_module("tradecapture.cli.commands.db")  # the package's name is its group
+    for name in ("contractions", "contract_schema", "check_schema"):
+        monkeypatch.setattr(database, name, partial(getattr(database, name), lines=NEXT_LINES))
+    monkeypatch.setattr(database, "RELEASE", NEXT_RELEASE)
+    settings = deployment.settings
+
+    def run(*words: str) -> Result:
+        urls = {"DATABASE_URL": settings.database_url, "REDIS_URL": settings.redis_url}
+        variables = {f"TRADECAPTURE_{name}": url for name, url in urls.items()}
+        return CliRunner().invoke(cli, ["db", *words], env=variables)
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("found", "problem"),
+    [
+        (SchemaVersion(BASE, NEWEST), ""),
+        (SchemaVersion(BASE, "0004"), ""),  # more than it needs
+        (SchemaVersion(None, None), "at revision none, this release needs"),
+        (SchemaVersion("0001", None), "at revision 0001, this release needs"),
+        (RELEASED, "at revision 0002, this release needs"),
+        (CONTRACTED, REFUSAL),
+    ],
+)
+def test_a_release_accepts_more_than_it_needs_and_nothing_less(
+    found: SchemaVersion, problem: str
+) -> None:
+    """Where something is missing it says what to do, and that trades are safe."""
+    said = judge(found)
+    assert (problem in said) if problem else not said
+    if problem:
+        assert "accepted trades wait" in said
+        assert ("db upgrade" in said) == ("needs" in problem)
+
+
+def test_only_the_floor_is_what_the_first_release_compares_with(old_schema: Engine) -> None:
+    """An upgrade leaves `alembic_version` where 0.1.0 wants it, and can be taken back."""
+    assert revision_of(old_schema) == RELEASED
+    upgrade(old_schema)
+    assert revision_of(old_schema) == SchemaVersion(BASE, NEWEST)
+    with old_schema.connect() as connection:
+        found = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalars()
+        assert list(found) == [BASE]
+    migrate(old_schema, RELEASED)
+    with pytest.raises(SchemaError, match="Run `tradecapture db upgrade`"):
+        check_schema(old_schema)
+
+
+@pytest.mark.fleet
+@sqlite_only
+def test_a_new_worker_is_refused_by_an_old_schema(
+    deployment: Deployment, old_schema: Engine, fleet: MixedFleet
+) -> None:
+    """It ends and says what to do; the old one captures on, and after the upgrade both do."""
+    client = deployment.client()
+    fleet.worker("old", fleet.previous).wait_ready()
+    refused = fleet.worker("new", ROOT)
+    assert refused.process.wait(60) != 0
+    assert "Run `tradecapture db upgrade`" in refused.log.read_text()
+    client.accept(submissions(5, "B1"))
+    wait_until_nothing_waits(client)
+    upgrade(old_schema)
+    refused.launch().wait_ready()
+    fleet.wait_for_releases(PREVIOUS_RELEASE, RELEASE)
+
+
+@pytest.mark.fleet
+@sqlite_only
+def test_a_schema_is_expanded_for_two_releases_and_contracted_for_one(
+    deployment: Deployment,
+    engine: Engine,
+    fleet: MixedFleet,
+    run_db: RunDb,
+) -> None:
+    """Side by side until the contraction, which waits for the last older worker; then refused."""
+    upgrade(engine, NEXT_LINES)
+    older = fleet.worker("this", ROOT)
+    newer = fleet.worker("next", ROOT, "tests.support.releases.next_worker")
+    older.wait_ready()
+    newer.wait_ready()
+    client = deployment.client()
+    fleet.wait_for_releases(RELEASE, NEXT_RELEASE)
+    client.accept(submissions(20, "B1") + submissions(20, "B2"))
+    wait_until_nothing_waits(client)
+    for both in (LINES, NEXT_LINES):
+        check_schema(engine, both)
+
+    refused = run_db("contract", "--yes")
+    assert refused.exit_code == 1
+    assert f"workers of other releases run ({RELEASE}: this@" in refused.stderr
+    older.stop()
+    shown = run_db("contract")
+    assert shown.exit_code == 1
+    assert "0005: The outbox goes" in shown.stderr
+    assert "Nothing was done" in shown.stderr
+    assert "outbox" in inspect(engine).get_table_names()
+    done = run_db("contract", "--yes")
+    assert done.exit_code == 0, done.stderr
+    assert "outbox" not in inspect(engine).get_table_names()
+    assert "Nothing to contract" in run_db("contract", "--yes").stdout
+
+    older.launch()
+    assert older.process.wait(60) != 0
+    assert REFUSAL in older.log.read_text()
+    client.accept(submissions(5, "B1", 21))
+    wait_for("captured", lambda: len(client.ledger.ended(ids("B1", 25))) == 25)
+
+
+def test_an_expansion_is_needed_before_a_contraction(engine: Engine) -> None:
+    """Nothing is taken away from a schema that this release cannot work with yet."""
+    assert [step.revision for step in contractions(engine, NEXT_LINES)] == ["0005"]
+    with pytest.raises(SchemaError, match="at revision 0003, this release needs 0004"):
+        contract(engine, NEXT_LINES)
+    assert revision_of(engine).floor == BASE
+
+
+def test_a_release_that_is_rolled_back_to_leaves_what_was_added(engine: Engine) -> None:
+    """Its own migration job finds nothing to do; after a contraction it says that it is too old."""
+    upgrade(engine, NEXT_LINES)
+    upgrade(engine)
+    assert revision_of(engine) == SchemaVersion(BASE, "0004")
+    contract(engine, NEXT_LINES)
+    with pytest.raises(SchemaError, match=REFUSAL):
+        upgrade(engine)
+    assert revision_of(engine) == CONTRACTED
+
+
+def test_an_administrator_is_shown_what_is_missing_only(capsys: pytest.CaptureFixture[str]) -> None:
+    """`--since` leaves out what the database has; contractions are printed apart."""
+    upgrade_sql("postgresql", "0002", NEXT_LINES)
+    text = capsys.readouterr().out
+    assert "CREATE TABLE trades" not in text
+    assert "CREATE INDEX CONCURRENTLY partitions_book" in text
+    assert "ADD COLUMN desk" in text
+    assert "DROP TABLE" not in text
+    upgrade_sql("postgresql", "0003", NEXT_LINES)
+    text = capsys.readouterr().out
+    assert "CREATE INDEX" not in text
+    assert "ADD COLUMN desk" in text
+    upgrade_sql("postgresql", "0004", NEXT_LINES)
+    assert capsys.readouterr().out == ""
+    contract_sql("postgresql", lines=NEXT_LINES)
+    assert "DROP TABLE outbox" in capsys.readouterr().out

@@ -1,0 +1,65 @@
+"""Idle workers help in a lane that another one is at work in, without waiting for the sweep."""
+
+import pytest
+from redis import Redis
+from sqlalchemy import create_engine, text
+
+from tests.fleet.workers.conftest import StartWorker
+from tests.support.builders import partition_of, submissions
+from tests.support.deployment.completion import wait_for
+from tradecapture import Client, Settings
+from tradecapture.inbox import Inbox
+from tradecapture.local.servers.redis_server import RedisServer
+from tradecapture.trades.partition import lane_of
+
+pytestmark = pytest.mark.fleet
+
+LONGEST_SWEEP_SECONDS = 60.0  # the second look is after the test
+BOOKS = [f"B{number}" for number in range(1, 7)]
+
+
+@pytest.fixture
+def fleet_settings(redis: "Redis", redis_server: RedisServer, postgresql_url: str) -> Settings:
+    """Settings of one lane on PostgreSQL, whose rows can be locked one by one."""
+    return Settings(redis_url=redis_server.url, database_url=postgresql_url, lanes=1)
+
+
+def test_a_stuck_worker_keeps_one_partition_and_not_its_lane(
+    fleet_settings: Settings, client: Client, start_worker: StartWorker
+) -> None:
+    """While one waits for the lock of a partition's row, another captures the rest of the lane."""
+    stuck, *others = (partition_of(book) for book in BOOKS)
+    assert lane_of(stuck, fleet_settings.lanes) == 0
+    worker = start_worker(
+        "w",
+        concurrency=2,
+        lanes=1,
+        batch_partitions=1,
+        sweep_seconds=LONGEST_SWEEP_SECONDS,
+        bell_seconds=LONGEST_SWEEP_SECONDS,
+        # It waits for the lock as long as the test does, and gives nothing back meanwhile.
+        lease_seconds=LONGEST_SWEEP_SECONDS,
+        retry_attempts=100,
+    ).wait_ready()
+    engine = create_engine(fleet_settings.database_url)
+
+    def captured(keys: list[str]) -> int:
+        rows = [client.ledger.partition(key) for key in keys]
+        return sum(row.last_sequence for row in rows if row)
+
+    client.accept(submissions(1, BOOKS[0]))
+    wait_for("its row is there", lambda: captured([stuck]) == 1)
+    with engine.connect() as connection:
+        connection.execute(
+            text("SELECT 1 FROM partitions WHERE partition_key = :key FOR UPDATE"), {"key": stuck}
+        )
+        everything = submissions(1, BOOKS[0], first=2)
+        for book in BOOKS[1:]:
+            everything += submissions(1, book)
+        client.accept(everything)
+        wait_for("the others are captured", lambda: captured(others) == len(others))
+        assert captured([stuck]) == 1
+    engine.dispose()
+    wait_for("it goes on where it was", lambda: captured([stuck]) == 2)
+    assert worker.process.poll() is None
+    assert Inbox(client.redis, fleet_settings).overdue() == []

@@ -1,0 +1,1 @@
+"""One process with real Redis and real databases."""

@@ -1,0 +1,315 @@
+"""`POST /partitions/{key}/{action}`: what an operator does, and what comes of it."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from redis import Redis
+from sqlalchemy import create_engine, text
+
+from tests.integration.api.conftest import JSON
+from tests.integration.api.submission.test_capture import paths, problem_of
+from tests.integration.api.test_outages import check_unavailable
+from tests.support.api.api_in_process import ANSWER_SECONDS, PARTITIONS, Operated, operated, serving
+from tests.support.builders import broken, submission, submissions
+from tests.support.capture.worker import ONE, TWO, Worker, ids
+from tests.support.inbox.redis_snapshot import KEYS, claimed, everything
+from tests.support.ledger.ledger_snapshot import contents
+from tradecapture.inbox import Claim, Hold
+from tradecapture.ledger import Ledger, PartitionVerdict
+from tradecapture.ledger.queries.operator_reader import OperatingReader
+from tradecapture.ledger.transaction import Clock
+from tradecapture.local.servers.ports import free_port
+from tradecapture.local.servers.redis_server import RedisServer
+from tradecapture.settings import Settings
+
+ACTIONS = ("pause", "resume", "retry", "skip", "release")
+
+
+class OldRelease(Ledger):
+    """The ledger of workers that cannot capture trades with a certain id yet."""
+
+    def capture(self, claim: Claim, task_id: str, clock: Clock) -> list[PartitionVerdict]:
+        """Capture a claim, unless there is a trade in it that is new to this release."""
+        for claimed_partition in claim.partitions:
+            for entry in claimed_partition.entries:
+                if entry.submission.trade_id.startswith("new-"):
+                    raise ValueError("what kind of trade is this?")
+        return super().capture(claim, task_id, clock)
+
+
+def numbered(*numbers: int) -> list[Any]:
+    """Return submissions of one book with upstream's numbers."""
+    return [submission(f"N{number}", "B1", sequenceNumber=number) for number in numbers]
+
+
+def audited(desk: Operated) -> list[tuple[str, str, str]]:
+    """Return what operators did: the oldest first, as who, action and partition."""
+    ledger = desk.worker.ledger
+    rows = OperatingReader(ledger.engine, ledger.dialect).audit(partition=None, limit=100)
+    return [(row.who, row.action, row.partition_key) for row in reversed(rows)]
+
+
+def states(desk: Operated) -> list[Any]:
+    """Return all that must stay as it is when nothing is done."""
+    redis = desk.worker.inbox.redis
+    passing = (KEYS.fence.encode(), KEYS.bell.encode())
+    keys = {key: value for key, value in everything(redis).items() if key not in passing}
+    return [keys, contents(desk.worker.ledger), audited(desk)]
+
+
+def check_impossible(desk: Operated, partition: str, action: str, says: str) -> None:
+    """An action is refused with 409 and the reason, and changes nothing."""
+    before = states(desk)
+    problem = problem_of(desk.ask(partition, action), 409, "NOT_POSSIBLE")
+    assert says in problem["detail"]
+    assert states(desk) == before
+
+
+def test_a_paused_partition_accepts_on_and_captures_nothing(desk: Operated) -> None:
+    """Until it is resumed; then everything is captured, in order. Both are audited."""
+    desk.worker.accept(*submissions(1, "B1"), *submissions(1, "B2"))
+    paused = desk.do(ONE, "pause", by="Zoë", why="prices")
+    assert paused["done"] is True
+    assert paused["partition"]["held"] == {"kind": "PAUSED", "who": "Zoë", "why": "prices"}
+    desk.worker.accept(*submissions(2, "B1", 2))
+    desk.worker.drain()
+    assert desk.worker.captured() == {TWO: ids("B2", 1)}
+    assert desk.do(ONE, "resume", by="bob", why="")["partition"]["held"] is None
+    desk.worker.drain()
+    assert desk.worker.captured() == {ONE: ids("B1", 3), TWO: ids("B2", 1)}
+    assert audited(desk) == [("Zoë", "pause", ONE), ("bob", "resume", ONE)]
+    desk.worker.assert_all_is_accounted_for()
+
+
+def test_a_skipped_trade_stays_parked_and_the_rest_goes_on(desk: Operated) -> None:
+    """The answer names the trade; what waited behind it is captured, in order."""
+    worker = desk.worker
+    worker.accept(*submissions(1, "B1"), broken("poison", "B1"), *submissions(3, "B1", 2))
+    worker.drain()
+    assert desk.look(ONE)["held"]["kind"] == "HALTED"
+    deed = desk.do(ONE, "skip", why="it is nonsense")
+    assert (deed["tradeId"], deed["outcome"], deed["dryRun"]) == ("poison", "PARKED", False)
+    assert (deed["partition"]["held"], deed["partition"]["waiting"]) == (None, 3)
+    worker.drain()
+    assert worker.captured() == {ONE: ids("B1", 4)}
+    assert audited(desk) == [("ann", "skip", ONE)]
+    assert desk.look(ONE)["haltedBy"] is None
+    worker.assert_all_is_accounted_for()
+
+
+def test_a_trade_that_can_be_captured_now_is_captured_in_its_place(
+    desk: Operated, ledger_settings: Settings
+) -> None:
+    """A retry answers with what became of it; it stands before those that waited behind it."""
+    old = Worker(desk.worker.inbox.redis, ledger_settings, ledger=OldRelease(ledger_settings))
+    sent = [*submissions(2, "B1"), submission("new-1", "B1"), *submissions(2, "B1", 3)]
+    old.accept(*sent)
+    old.drain()
+    old.ledger.dispose()
+    assert desk.look(ONE)["haltedBy"]["tradeId"] == "new-1"
+    deed = desk.do(ONE, "retry", why="")
+    assert (deed["tradeId"], deed["outcome"], deed["captured"]) == ("new-1", "CAPTURED", 1)
+    assert deed["partition"]["lastSequence"] == 3
+    desk.worker.drain()
+    assert desk.worker.captured() == {ONE: [trade.trade_id for trade in sent]}
+    desk.worker.assert_all_is_accounted_for()
+
+
+def test_a_retry_that_fails_says_why_and_keeps_the_halt(desk: Operated) -> None:
+    """409 with the error; the attempt is audited, and nothing else has changed."""
+    desk.worker.accept(broken("poison", "B1"), *submissions(2, "B1"))
+    desk.worker.drain()
+    problem = problem_of(desk.ask(ONE, "retry"), 409, "NOT_POSSIBLE")
+    assert "still cannot be captured: DecodeError" in problem["detail"]
+    found = desk.look(ONE)
+    assert (found["held"]["kind"], found["waiting"]) == ("HALTED", 2)
+    assert found["haltedBy"]["tradeId"] == "poison"
+    assert audited(desk) == [("ann", "retry", ONE)]
+
+
+def test_a_gap_that_is_released_is_waited_for_no_more(desk: Operated) -> None:
+    """What was buffered is captured at once; the numbers below it count as passed."""
+    worker = desk.worker
+    worker.accept(*numbered(1, 2, 5, 6, 9))
+    worker.drain()
+    deed = desk.do(ONE, "release", why="3 and 4 were cancelled")
+    assert (deed["captured"], deed["partition"]["upstreamNumber"]) == (2, 6)
+    assert worker.captured() == {ONE: ["N1", "N2", "N5", "N6"]}
+    gap = desk.look(ONE)["gap"]
+    assert (gap["missingFrom"], gap["missingTo"], gap["buffered"]) == (7, 8, 1)
+    worker.accept(*numbered(3, 7, 8))
+    worker.drain()
+    assert worker.captured() == {ONE: ["N1", "N2", "N5", "N6", "N7", "N8", "N9"]}
+    assert audited(desk) == [("ann", "release", ONE)]
+    worker.assert_all_is_accounted_for()
+
+
+def test_after_a_release_new_numbers_are_answered_as_they_stand(desk: Operated) -> None:
+    """The next number is ACCEPTED, one that counts as passed is REJECTED."""
+    desk.worker.accept(*numbered(1, 2, 5))
+    desk.worker.drain()
+    desk.do(ONE, "release")
+    answers = {}
+    for trade in numbered(4, 6, 8):
+        answer = desk.http.post("/api/v1/trades/capture", content=trade.document, headers=JSON)
+        answers[trade.sequence_number] = answer.json()["status"]
+    assert answers == {4: "REJECTED", 6: "ACCEPTED", 8: "BUFFERED"}
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+@pytest.mark.parametrize("how", [{"dryRun": True}, "true"])
+def test_a_dry_run_says_what_would_come_of_it(desk: Operated, action: str, how: object) -> None:
+    """Asked for in the body or in the query, it changes nothing, and is not audited."""
+    worker = desk.worker
+    if action == "release":
+        worker.accept(*numbered(1, 5))
+    elif action in ("skip", "retry"):
+        worker.accept(broken("poison", "B1"), *submissions(1, "B1"))
+    worker.drain()
+    worker.accept(*submissions(3, "B1", 7))
+    if action == "resume":
+        desk.do(ONE, "pause")
+    before = states(desk)
+    body = {"by": "ann", "why": "to see", **(how if isinstance(how, dict) else {})}
+    query = {} if isinstance(how, dict) else {"dryRun": how}
+    response = desk.ask(ONE, action, body, **query)
+    if action == "retry":
+        assert "still cannot" in problem_of(response, 409, "NOT_POSSIBLE")["detail"]
+    else:
+        deed = response.json()
+        assert (deed["done"], deed["dryRun"]) == (True, True), deed
+        assert deed["message"].startswith("dry run, nothing was changed: ")
+        assert deed["captured"] == (1 if action == "release" else 0)
+    assert states(desk) == before
+
+
+def test_what_is_not_possible_is_a_conflict_that_says_why(desk: Operated) -> None:
+    """Whatever is asked of a partition for which there is no cause, nothing is changed."""
+    desk.worker.accept(*submissions(1, "B1"), broken("poison", "B2"))
+    desk.worker.drain()
+    check_impossible(desk, ONE, "resume", "not held")
+    check_impossible(desk, ONE, "retry", "not held")
+    check_impossible(desk, ONE, "skip", "pause it first")
+    check_impossible(desk, ONE, "release", "nothing to release")
+    check_impossible(desk, TWO, "resume", "retry or skip that")
+
+
+def test_a_partition_in_hand_is_waited_for_and_left_alone(
+    redis: "Redis", ledger_settings: Settings
+) -> None:
+    """Who has it keeps it: after the length of a lease the answer is 409."""
+    with operated(redis, replace(ledger_settings, lease_seconds=0.5)) as desk:
+        desk.worker.accept(*submissions(2, "B1"))
+        patient = Worker(redis, ledger_settings)
+        claim = claimed(patient.inbox)  # for 100 s
+        desk.do(ONE, "pause")
+        detail = problem_of(desk.ask(ONE, "skip"), 409, "NOT_POSSIBLE")["detail"]
+        assert f"has {ONE} in hand" in detail
+        found = desk.look(ONE)
+        assert (found["owner"], found["waiting"]) == (claim.token, 2)
+        patient.ledger.dispose()
+
+
+def test_everything_that_is_wrong_is_told_at_once(desk: Operated) -> None:
+    """Each with its path; a dry run that is misspelt is not done in earnest."""
+    desk.worker.accept(*submissions(1, "B1"))
+    before = states(desk)
+    wrong: list[tuple[object, dict[str, Any], list[str]]] = [
+        ({}, {}, ["$.by", "$.why"]),
+        ({"by": "a:b", "why": " "}, {}, ["$.by", "$.why"]),
+        ({"by": "", "why": "x\n"}, {}, ["$.by", "$.why"]),
+        ({"by": "a" * 101, "why": "x" * 501}, {}, ["$.by", "$.why"]),
+        ({"by": 7, "why": None, "dryRun": 1}, {}, ["$.by", "$.dryRun", "$.why"]),
+        ({"by": "ann", "why": "x", "dry_run": True}, {}, ["$.dry_run"]),
+        ({"by": "ann", "why": "x"}, {"dryRun": "yes"}, ["dryRun"]),
+        ({"by": "ann", "why": ""}, {"dryrun": "true"}, ["$.why", "dryrun"]),
+        ([], {}, ["$"]),
+        ("ann", {}, ["$"]),
+    ]
+    for body, query, expected in wrong:
+        problem = problem_of(desk.ask(ONE, "pause", body, **query), 400, "VALIDATION_ERROR")
+        assert sorted(paths(problem)) == expected, body
+        assert all(found["message"] for found in problem["problems"])
+    assert states(desk) == before
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[" * 5000, b'"\xff"'])
+def test_what_is_no_json_is_refused(desk: Operated, body: bytes) -> None:
+    """With where it breaks, and never as an error of the service."""
+    response = desk.http.post(f"{PARTITIONS}/{ONE}/pause", content=body, headers=JSON)
+    assert paths(problem_of(response, 400, "VALIDATION_ERROR")) == ["$"]
+
+
+def test_another_media_type_is_refused(desk: Operated) -> None:
+    """A form from some other site's page cannot act for an operator."""
+    response = desk.http.post(f"{PARTITIONS}/{ONE}/pause", data={"by": "ann", "why": "x"})
+    problem_of(response, 415, "UNSUPPORTED_MEDIA_TYPE")
+
+
+def test_a_reason_is_needed_only_where_something_is_taken(desk: Operated) -> None:
+    """To resume and to retry none is needed."""
+    desk.worker.accept(*submissions(1, "B1"))
+    desk.do(ONE, "pause")
+    for action in ("pause", "skip", "release"):
+        problem = problem_of(desk.ask(ONE, action, {"by": "ann"}), 400, "VALIDATION_ERROR")
+        assert paths(problem) == ["$.why"]
+    assert desk.ask(ONE, "retry", {"by": "ann"}).status_code == 409
+    assert desk.ask(ONE, "resume", {"by": "ann"}).status_code == 200
+
+
+def test_servers_that_are_away_are_unavailable(
+    tmp_path: Path, settings: Settings, sqlite_database: Path
+) -> None:
+    """Redis or the database: 503 with Retry-After; when they are back, it is done."""
+    server = RedisServer(tmp_path / "redis", free_port())
+    ledger = tmp_path / "later" / "ledger.db"
+    own = replace(settings, redis_url=server.url, database_url=f"sqlite:///{ledger}")
+    with serving(own) as url, httpx.Client(base_url=url, timeout=ANSWER_SECONDS) as http:
+
+        def answers() -> list[httpx.Response]:
+            body = {"by": "ann", "why": "x"}
+            looks = [http.get(PARTITIONS), http.get(f"{PARTITIONS}/{ONE}")]
+            return [*looks, http.post(f"{PARTITIONS}/{ONE}/pause", json=body)]
+
+        for response in answers():
+            check_unavailable(response)
+        with server:
+            for response in answers():
+                check_unavailable(response)
+            ledger.parent.mkdir()
+            ledger.write_bytes(sqlite_database.read_bytes())
+            trade = submission("T-1", "B1").document
+            assert http.post("/api/v1/trades/capture", content=trade, headers=JSON).is_success
+            assert [response.status_code for response in answers()] == [200, 200, 200]
+
+
+def test_a_ledger_that_cannot_be_written_is_unavailable(
+    redis: "Redis", settings: Settings, sqlite_database: Path, tmp_path: Path
+) -> None:
+    """503 with Retry-After, and the partition is not paused by half."""
+    file = tmp_path / "ledger.db"
+    file.write_bytes(sqlite_database.read_bytes())
+    url = f"sqlite:///{file}"
+    own = replace(settings, database_url=url, connect_seconds=0.2, retry_attempts=1)
+    with operated(redis, own) as desk:
+        desk.worker.accept(*submissions(1, "B1"))
+        engine = create_engine(url, isolation_level="AUTOCOMMIT")
+        with engine.connect() as somebody:
+            somebody.execute(text("BEGIN IMMEDIATE"))
+            check_unavailable(desk.ask(ONE, "pause"))
+            somebody.execute(text("ROLLBACK"))
+        engine.dispose()
+        assert desk.look(ONE)["held"] is None
+        desk.do(ONE, "pause")
+
+
+def test_a_hold_that_only_redis_knows_can_be_ended(desk: Operated) -> None:
+    """One whose trade could not even be parked: workers may try again."""
+    desk.worker.accept(*submissions(1, "B1"))
+    desk.worker.inbox.hold(ONE, Hold.halt("parking it failed too"))
+    assert desk.do(ONE, "retry")["partition"]["held"] is None
+    desk.worker.drain()
+    assert desk.worker.captured() == {ONE: ids("B1", 1)}

@@ -1,0 +1,148 @@
+"""Too many waiting trades: 429 or 503 with when to come again, and nothing of the trade is kept."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+from typing import Any
+
+import httpx
+import pytest
+from redis import Redis
+
+from tests.integration.api.conftest import BATCH, CAPTURE, JSON
+from tests.integration.api.submission.test_capture import problem_of
+from tests.support.api.api_in_process import Operated, operated
+from tests.support.builders import trade_json
+from tests.support.capture.worker import ONE, TWO, ids
+from tradecapture.settings import Settings
+
+Limited = Callable[..., Operated]
+
+
+@pytest.fixture
+def limited(redis: "Redis", ledger_settings: Settings) -> Iterator[Limited]:
+    """Make an API and a worker under limits of their own."""
+    with ExitStack() as running:
+        yield lambda **limits: running.enter_context(
+            operated(redis, replace(ledger_settings, **limits))
+        )
+
+
+def body_of(trade_id: str) -> bytes:
+    """Return the JSON of a trade; its book is what its id begins with."""
+    return trade_json(tradeId=trade_id, bookId=trade_id.partition("-")[0])
+
+
+def send(desk: Operated, trade_id: str) -> httpx.Response:
+    """Submit a trade."""
+    return desk.http.post(CAPTURE, content=body_of(trade_id), headers=JSON)
+
+
+def send_batch(desk: Operated, *trade_ids: str) -> httpx.Response:
+    """Submit trades together."""
+    body = b"[" + b",".join(map(body_of, trade_ids)) + b"]"
+    return desk.http.post(BATCH, content=body, headers=JSON)
+
+
+def check_full(response: httpx.Response, status: int, code: str) -> dict[str, Any]:
+    """Return the problem of a trade for which there was no room."""
+    problem = problem_of(response, status, code)
+    seconds = int(response.headers["retry-after"])
+    assert 1 <= seconds <= 60
+    return problem
+
+
+def test_a_full_partition_is_429_and_the_others_go_on(limited: Limited) -> None:
+    """Nothing of the trade is kept; when some have left, it is accepted in its order."""
+    desk = limited(limit_partition=3)
+    for trade_id in ids("B1", 3):
+        assert send(desk, trade_id).status_code == 202
+    problem = check_full(send(desk, "B1-4"), 429, "PARTITION_BACKLOG_FULL")
+    assert ONE in problem["detail"]
+    assert "nothing of this trade was kept" in problem["detail"]
+    assert desk.http.get(f"{CAPTURE}/B1-4").status_code == 404
+    again = send(desk, "B1-3")
+    assert (again.status_code, again.headers["idempotency-status"]) == (202, "duplicate")
+    assert send(desk, "B2-1").status_code == 202
+    desk.worker.drain()
+    assert send(desk, "B1-4").status_code == 202
+    desk.worker.drain()
+    assert desk.worker.captured() == {ONE: ids("B1", 4), TWO: ids("B2", 1)}
+    desk.worker.assert_all_is_accounted_for()
+
+
+@pytest.mark.parametrize("limit", ["limit_lane", "limit_total"])
+def test_a_full_backlog_is_503(limited: Limited, limit: str) -> None:
+    """In whatever partition the trade is; a resend of one that waits is still recognised."""
+    desk = limited(**{limit: 2})
+    assert send(desk, "B1-1").status_code == send(desk, "B2-1").status_code == 202
+    for trade_id in ("B1-2", "B3-1"):
+        check_full(send(desk, trade_id), 503, "BACKLOG_FULL")
+    assert send(desk, "B1-1").status_code == 202
+    desk.worker.drain()
+    deadline = time.monotonic() + 20
+    while send(desk, "B1-2").status_code != 202:  # a process counts all lanes four times a second
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_each_trade_of_a_batch_is_told_when_to_come_again(limited: Limited) -> None:
+    """Those with room are accepted, and none overtakes one that had none."""
+    desk = limited(limit_partition=2)
+    response = send_batch(desk, *ids("B1", 3), "B2-1", "B1-4")
+    assert response.status_code == 202
+    answer = response.json()
+    assert (answer["acceptedTrades"], answer["refusedTrades"]) == (3, 2)
+    statuses = [result["status"] for result in answer["results"]]
+    assert statuses == ["ACCEPTED", "ACCEPTED", "REFUSED", "ACCEPTED", "REFUSED"]
+    for place in (2, 4):
+        result = answer["results"][place]
+        assert result["code"] == "PARTITION_BACKLOG_FULL"
+        assert 1 <= result["retryAfterSeconds"] <= 60
+        assert "jobId" not in result
+    assert "retryAfterSeconds" not in answer["results"][0]
+
+
+def test_a_batch_without_room_is_answered_like_a_trade(limited: Limited) -> None:
+    """429 if its partitions are full, 503 if more than that is; with each trade's result."""
+    desk = limited(limit_partition=1, limit_lane=2)
+    assert send(desk, "B1-1").status_code == 202
+    problem = check_full(send_batch(desk, "B1-2", "B1-3"), 429, "PARTITION_BACKLOG_FULL")
+    assert [result["status"] for result in problem["results"]] == ["REFUSED"] * 2
+    assert send(desk, "B2-1").status_code == 202
+    problem = check_full(send_batch(desk, "B3-1", "B3-2"), 503, "BACKLOG_FULL")
+    assert [result["code"] for result in problem["results"]] == ["BACKLOG_FULL"] * 2
+
+
+def test_a_held_partition_that_is_full_says_so(limited: Limited) -> None:
+    """Nothing drains it until an operator acts: come again in a minute."""
+    desk = limited(limit_partition=1)
+    assert send(desk, "B1-1").status_code == 202
+    desk.do(ONE, "pause")
+    response = send(desk, "B1-2")
+    assert "which is held" in check_full(response, 429, "PARTITION_BACKLOG_FULL")["detail"]
+    assert response.headers["retry-after"] == "60"
+    desk.do(ONE, "resume")
+    desk.worker.drain()
+    assert send(desk, "B1-2").status_code == 202
+
+
+def test_retry_after_follows_the_measured_drain(limited: Limited) -> None:
+    """Soon while nothing is known, a minute where nothing moves, soon again once it drains."""
+    desk = limited(limit_total=20)
+
+    def retry_after() -> int:
+        response = send_batch(desk, "B9-1")
+        check_full(response, 503, "BACKLOG_FULL")
+        return int(response.headers["retry-after"])
+
+    assert send_batch(desk, *ids("B1", 20)).json()["acceptedTrades"] == 20
+    assert retry_after() == 2
+    time.sleep(1.3)  # longer than a rate needs to be known
+    assert retry_after() == 60
+    desk.worker.drain()
+    time.sleep(0.3)  # longer than a look at the lanes is old
+    assert send_batch(desk, *ids("B2", 20)).json()["acceptedTrades"] == 20
+    time.sleep(0.3)
+    assert retry_after() < 10

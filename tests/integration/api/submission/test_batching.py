@@ -1,0 +1,160 @@
+"""The gathering: many requests, few round trips, in the order of arrival."""
+
+import asyncio
+import threading
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from tests.integration.api.conftest import ANSWER_SECONDS, CAPTURE, Deployment, new_trade
+from tests.support.builders import partition_of, submissions
+from tradecapture.api.service.batching import Gathering, GatheringFullError
+from tradecapture.trades.receipt import Answer, Receipt
+from tradecapture.trades.submission import Submission
+
+REQUESTS = 200
+
+
+def receipts(trades: Sequence[Submission]) -> list[Answer]:
+    """Answer each trade with a receipt."""
+    now = datetime.now(UTC)
+    return [Receipt(trade.trade_id, trade.partition_key, 1, now, False) for trade in trades]
+
+
+def script_calls(deployment: Deployment) -> int:
+    """Return how many scripts a Redis has run."""
+    statistics: dict[str, Any] = deployment.redis.info("commandstats")
+    calls: int = statistics.get("cmdstat_evalsha", {}).get("calls", 0)
+    return calls
+
+
+def test_concurrent_requests_share_round_trips(quiet: Deployment) -> None:
+    """Concurrent requests need far fewer round trips to Redis than there are requests."""
+    bodies = [new_trade(bookId="GATHERED")[1] for _ in range(REQUESTS)]
+
+    async def submit_all() -> list[bytes]:
+        host, port = quiet.http.base_url.host, quiet.http.base_url.port
+        connections = [await asyncio.open_connection(host, port) for _ in bodies]
+        # All are sent before any answer is read. An HTTP client would be slower than the API.
+        for (_, writer), body in zip(connections, bodies, strict=True):
+            head = f"POST {CAPTURE} HTTP/1.1\r\nHost: {host}\r\nContent-Length: {len(body)}\r\n"
+            writer.write(head.encode() + b"Content-Type: application/json\r\n\r\n" + body)
+        answers = [await reader.readline() for reader, _ in connections]
+        for _, writer in connections:
+            writer.close()
+        return answers
+
+    before = script_calls(quiet)
+    assert asyncio.run(submit_all()) == [b"HTTP/1.1 202 Accepted\r\n"] * REQUESTS
+    # One partition is one lane, so one script is one round trip.
+    round_trips = script_calls(quiet) - before
+    print(f"{REQUESTS} requests, {round_trips} round trips")  # noqa: T201 - the figure is asked for
+    assert round_trips <= REQUESTS / 5
+    partition = quiet.inbox.partition(partition_of("GATHERED"))
+    assert partition is not None
+    assert partition.accepted == REQUESTS
+
+
+def test_order_of_arrival_is_kept() -> None:
+    """While a call is under way the others gather, and the next call takes them in order."""
+    calls: list[list[str]] = []
+    may_go_on = threading.Event()
+
+    def accept(trades: Sequence[Submission]) -> list[Answer]:
+        calls.append([trade.trade_id for trade in trades])
+        assert may_go_on.wait(ANSWER_SECONDS)
+        return receipts(trades)
+
+    async def story() -> list[Answer]:
+        gathering = Gathering(accept)
+        trades = submissions(20)
+        first = asyncio.create_task(gathering.accept(trades[0]))
+        while not calls:
+            await asyncio.sleep(0)
+        others = [asyncio.create_task(gathering.accept(trade)) for trade in trades[1:]]
+        await asyncio.sleep(0)
+        may_go_on.set()
+        answers = await asyncio.gather(first, *others)
+        gathering.close()
+        return answers
+
+    answers = asyncio.run(story())
+    ids = [trade.trade_id for trade in submissions(20)]
+    assert calls == [ids[:1], ids[1:]]
+    assert [answer.trade_id for answer in answers] == ids
+
+
+def test_too_many_waiting_are_refused() -> None:
+    """Beyond its limit the gathering refuses, and accepts again when those before are through."""
+    may_go_on, begun = threading.Event(), threading.Event()
+
+    def accept(trades: Sequence[Submission]) -> list[Answer]:
+        begun.set()
+        assert may_go_on.wait(ANSWER_SECONDS)
+        return receipts(trades)
+
+    async def story() -> None:
+        gathering = Gathering(accept, limit=2)
+        trades = submissions(5)
+        tasks = [asyncio.create_task(gathering.accept(trades[0]))]
+        while not begun.is_set():
+            await asyncio.sleep(0)
+        tasks += [asyncio.create_task(gathering.accept(trade)) for trade in trades[1:3]]
+        await asyncio.sleep(0)
+        with pytest.raises(GatheringFullError):
+            await gathering.accept(trades[3])
+        may_go_on.set()
+        await asyncio.gather(*tasks)
+        assert isinstance(await gathering.accept(trades[4]), Receipt)
+        gathering.close()
+
+    asyncio.run(story())
+
+
+def test_failed_call_fails_its_own_trades_only() -> None:
+    """What a call raises reaches each request of it; the next call goes on."""
+    failures = iter([ConnectionError("gone"), None])
+
+    def accept(trades: Sequence[Submission]) -> list[Answer]:
+        if failure := next(failures):
+            raise failure
+        return receipts(trades)
+
+    async def story() -> None:
+        gathering = Gathering(accept)
+        trades = submissions(3)
+        failed = await asyncio.gather(
+            *(gathering.accept(trade) for trade in trades[:2]), return_exceptions=True
+        )
+        assert [type(error) for error in failed] == [ConnectionError] * 2
+        assert isinstance(await gathering.accept(trades[2]), Receipt)
+        gathering.close()
+
+    asyncio.run(story())
+
+
+def test_request_that_went_away_disturbs_no_other() -> None:
+    """A cancelled request's trade is accepted all the same, and the others get their answers."""
+    may_go_on = threading.Event()
+    accepted: list[str] = []
+
+    def accept(trades: Sequence[Submission]) -> list[Answer]:
+        assert may_go_on.wait(ANSWER_SECONDS)
+        accepted.extend(trade.trade_id for trade in trades)
+        return receipts(trades)
+
+    async def story() -> None:
+        gathering = Gathering(accept)
+        trades = submissions(3)
+        tasks = [asyncio.create_task(gathering.accept(trade)) for trade in trades]
+        await asyncio.sleep(0)
+        tasks[1].cancel()
+        may_go_on.set()
+        answers = await asyncio.gather(*tasks, return_exceptions=True)
+        assert [type(answer) for answer in answers] == [Receipt, asyncio.CancelledError, Receipt]
+        gathering.close()
+
+    asyncio.run(story())
+    assert accepted == [trade.trade_id for trade in submissions(3)]

@@ -1,0 +1,313 @@
+"""`POST /trades/capture`: what existing clients send, and what they check."""
+
+import re
+import time
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+
+from tests.integration.api.conftest import CAPTURE, JSON, Deployment, new_trade, today
+from tests.support.builders import PARTITION, lot, trade_json
+from tests.support.strategies import exact_values, json_values, nearly_valid_trades
+from tradecapture.trades.document import encode
+
+# Every answer to junk is a 400 with a problem document, found in a millisecond or two.
+EXAMPLES = 80
+
+
+def problem_of(response: httpx.Response, status: int, code: str) -> dict[str, Any]:
+    """Return the problem document of an answer, after checking what every one must have."""
+    assert response.status_code == status, response.text
+    assert response.headers["content-type"] == "application/problem+json"
+    body: dict[str, Any] = response.json()
+    assert body["status"] == status
+    assert body["type"].startswith("urn:tradecapture:problem:")
+    assert body["title"] == httpx.codes.get_reason_phrase(status)
+    assert body["detail"]
+    assert body["instance"] == body["error"]["path"] == response.request.url.path
+    assert body["error"]["code"] == code
+    assert body["error"]["message"] == body["detail"]
+    assert body["error"]["details"] == body.get("problems", [])
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT.*Z", body["error"]["timestamp"])
+    assert response.headers["x-correlation-id"]
+    return body
+
+
+def paths(problem: dict[str, Any]) -> list[str]:
+    """Return where the problems of a problem document are."""
+    return [found["path"] for found in problem["problems"]]
+
+
+def test_accepted_trade_is_answered_as_the_contract_says(quiet: Deployment) -> None:
+    """A trade is answered 202 with exactly the fields of the contract."""
+    trade_id, body = new_trade()
+    response = quiet.submit(body)
+    assert response.status_code == 202
+    assert response.headers["content-type"] == "application/json"
+    assert "idempotency-status" not in response.headers
+    answer = response.json()
+    message = answer.pop("message")
+    assert message
+    job_id = answer["jobId"]
+    assert answer == {
+        "status": "ACCEPTED",
+        "tradeId": trade_id,
+        "jobId": job_id,
+        "partitionKey": PARTITION,
+        "statusUrl": f"/api/v1/trades/jobs/{job_id}/status",
+    }
+    assert quiet.http.get(answer["statusUrl"]).status_code == 200
+
+
+def test_accepted_trade_is_in_its_inbox_byte_for_byte(quiet: Deployment) -> None:
+    """What was sent waits in the inbox as it was sent, with what came beside it."""
+    body = b'{ "extra": [1.10, 1e2] ,' + new_trade()[1][1:]
+    answer = quiet.submit(body, X_Correlation_ID="abc 1", X_Callback_Url="http://h/x").json()
+    seen = quiet.inbox.seen(answer["tradeId"])
+    assert seen is not None
+    entry = quiet.inbox.entry(seen.partition, seen.position)
+    assert entry is not None
+    assert entry.submission.document == body
+    assert entry.submission.correlation_id == "abc 1"
+    assert entry.submission.callback_url == "http://h/x"
+
+
+def test_resend_is_answered_as_the_first_time(quiet: Deployment) -> None:
+    """A resend gets 202, ACCEPTED and the first job id again, and says so in a header."""
+    _, body = new_trade()
+    first = quiet.submit(body)
+    again = quiet.submit(body.replace(b":1000,", b":1000.0,"))
+    assert again.status_code == 202
+    assert again.headers["idempotency-status"] == "duplicate"
+    one, other = first.json(), again.json()
+    assert one.pop("message") != other.pop("message")
+    assert one == other
+
+
+def test_same_id_with_other_content_is_a_conflict(quiet: Deployment) -> None:
+    """The same id with other content is 409, and names the fields that differ."""
+    trade_id, body = new_trade()
+    quiet.submit(body)
+    other = trade_json(tradeId=trade_id, counterpartyIds=["CP2"], enteredBy="someone")
+    problem = problem_of(quiet.submit(other), 409, "DUPLICATE_TRADE_ID_DIFFERENT_PAYLOAD")
+    assert "counterpartyIds, enteredBy" in problem["detail"]
+
+
+def test_every_problem_is_told_at_once(quiet: Deployment) -> None:
+    """Headers and fields that are wrong are all named in one answer, each with its path."""
+    body = trade_json(
+        tradeId="",
+        source="FAX",
+        tradeDate="2026-02-30",
+        counterpartyIds="CP1",
+        tradeLots=[lot(value="0.123456789")],
+    )
+    response = quiet.submit(body, Idempotency_Key="k" * 101, X_Callback_Url="ftp://h/x")
+    problem = problem_of(response, 400, "VALIDATION_ERROR")
+    assert sorted(paths(problem)) == [
+        "$.counterpartyIds",
+        "$.source",
+        "$.tradeDate",
+        "$.tradeId",
+        "$.tradeLots[0].priceQuantity[0].quantity[0].value",
+        "Idempotency-Key",
+        "X-Callback-Url",
+    ]
+    assert all(found["message"] for found in problem["problems"])
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b" ",
+        b"{",
+        b"null",
+        b"[]",
+        b'"trade"',
+        b"{}",
+        b"\xff\xfe",
+        b'{"tradeId": "T", "tradeId"',
+        b"[" * 100_000,
+        b'{"a":' * 30_000,
+        b'{"tradeId": NaN}',
+        b'{"tradeId": "\\ud800"}',
+        b"1" * 5000,
+        b'{"sequenceNumber": 1e99999999999999999999}',
+    ],
+)
+def test_broken_json_is_refused(quiet: Deployment, body: bytes) -> None:
+    """Whatever is no trade at all is 400 with a problem, never 500."""
+    problem = problem_of(quiet.submit(body), 400, "VALIDATION_ERROR")
+    assert problem["problems"]
+
+
+@hypothesis_settings(max_examples=EXAMPLES)
+@given(document=nearly_valid_trades() | json_values)
+def test_junk_is_never_a_server_error(quiet: Deployment, document: Any) -> None:
+    """A trade with junk at any place is accepted or refused with its problems."""
+    response = quiet.submit(encode(document))
+    if response.status_code not in (202, 409):
+        assert problem_of(response, 400, "VALIDATION_ERROR")["problems"]
+
+
+def test_tomorrow_is_a_trade_date_and_the_day_after_is_not(quiet: Deployment) -> None:
+    """A client east of UTC may be a day ahead, not two."""
+    for days, status in ((1, 202), (3, 400)):
+        _, body = new_trade(tradeDate=(today() + timedelta(days)).date().isoformat())
+        assert quiet.submit(body).status_code == status
+
+
+def test_compact_lot_is_accepted(quiet: Deployment) -> None:
+    """The compact lot of some clients is accepted and waits in the full form."""
+    compact = {
+        "lotIdentifier": "LOT-9",
+        "priceQuantity": {"quantity": Decimal("1000.50"), "unitOfAmount": {"currency": "USD"}},
+    }
+    trade_id, body = new_trade(tradeLots=[compact])
+    assert quiet.submit(body).status_code == 202
+    seen = quiet.inbox.seen(trade_id)
+    assert seen is not None
+    entry = quiet.inbox.entry(seen.partition, seen.position)
+    assert entry is not None
+    assert b'"quantity":[{"value":1000.50,' in entry.submission.document
+
+
+def test_trade_over_the_size_limit_is_refused(quiet: Deployment) -> None:
+    """A body over the limit is 413 and names it; the connection can be used again."""
+    _, body = new_trade(metadata={"text": "x" * 300_000})
+    problem = problem_of(quiet.submit(body), 413, "REQUEST_ENTITY_TOO_LARGE")
+    assert "262144 bytes" in problem["detail"]
+    assert quiet.submit(new_trade()[1]).status_code == 202
+
+
+@pytest.mark.parametrize(
+    ("content_type", "status"),
+    [
+        ("application/json", 202),
+        ("application/JSON; charset=utf-8", 202),
+        ("application/x-ndjson", 415),
+        ("text/plain", 415),
+        ("application/x-www-form-urlencoded", 415),
+        ("", 415),
+    ],
+)
+def test_media_type_must_be_json(quiet: Deployment, content_type: str, status: int) -> None:
+    """Only JSON is read; anything else is 415 and says what to send."""
+    response = quiet.submit(new_trade()[1], Content_Type=content_type)
+    if status == 202:
+        assert response.status_code == 202
+    else:
+        problem = problem_of(response, 415, "UNSUPPORTED_MEDIA_TYPE")
+        assert "application/json" in problem["detail"]
+
+
+@pytest.mark.parametrize("key", ["", "k" * 101, "tab\there", "caf\xe9"])
+def test_unsound_idempotency_key_is_refused(quiet: Deployment, key: str) -> None:
+    """An idempotency key has 1 to 100 printable characters."""
+    response = quiet.http.post(
+        CAPTURE,
+        content=new_trade()[1],
+        headers=[
+            (b"Content-Type", b"application/json"),
+            (b"Idempotency-Key", key.encode("latin-1")),
+        ],
+    )
+    assert paths(problem_of(response, 400, "VALIDATION_ERROR")) == ["Idempotency-Key"]
+
+
+@pytest.mark.parametrize(
+    ("own", "expected"), [({}, b'"key-1"'), ({"idempotencyKey": "own"}, b'"own"')]
+)
+def test_idempotency_key_is_kept_with_the_trade(
+    quiet: Deployment, own: dict[str, str], expected: bytes
+) -> None:
+    """The header's key is the trade's, unless the trade names one itself."""
+    trade_id, body = new_trade(**own)
+    assert quiet.submit(body, Idempotency_Key="key-1").status_code == 202
+    seen = quiet.inbox.seen(trade_id)
+    assert seen is not None
+    entry = quiet.inbox.entry(seen.partition, seen.position)
+    assert entry is not None
+    assert b'"idempotencyKey":' + expected in entry.submission.document
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "ftp://host/x",
+        "host/x",
+        "http://",
+        "http:///x",
+        "http://host:99999/",
+        "http://[::1/",
+        "http://a b/",
+        "javascript:alert(1)",
+        "http://host/" + "x" * 2000,
+    ],
+)
+def test_unsound_callback_url_is_refused(quiet: Deployment, url: str) -> None:
+    """A callback URL is http or https, well formed and at most 2,000 characters long."""
+    response = quiet.submit(new_trade()[1], X_Callback_Url=url)
+    assert paths(problem_of(response, 400, "VALIDATION_ERROR")) == ["X-Callback-Url"]
+
+
+def test_preferred_wait_runs_out(quiet: Deployment) -> None:
+    """With `Prefer: wait=1` and no worker, 202 comes after a second and says what was done."""
+    begin = time.monotonic()
+    response = quiet.submit(new_trade()[1], Prefer="respond-async, wait=1")
+    assert response.status_code == 202
+    assert response.headers["preference-applied"] == "wait=1"
+    assert time.monotonic() - begin >= 1
+
+
+@pytest.mark.parametrize("preference", ["wait", "wait=", "wait=-1", "wait=x", "wait=0", "a=1"])
+def test_preference_that_means_nothing_is_ignored(quiet: Deployment, preference: str) -> None:
+    """A preference that cannot be understood changes nothing (RFC 7240)."""
+    response = quiet.submit(new_trade()[1], Prefer=preference)
+    assert response.status_code == 202
+    assert "preference-applied" not in response.headers
+
+
+@pytest.mark.fleet
+def test_preferred_wait_is_answered_when_captured(fleet: Deployment) -> None:
+    """With `Prefer: wait=N` a trade that is captured in time is answered 200, as GET would."""
+    trade_id, body = new_trade()
+    response = fleet.submit(body, Prefer="wait=30")
+    assert response.status_code == 200
+    assert response.headers["preference-applied"] == "wait=30"
+    assert response.json()["status"] == "CAPTURED"
+    assert response.content == fleet.trade(trade_id).content
+    again = fleet.submit(body, Prefer="Wait=99")
+    assert again.headers["preference-applied"] == "wait=30"
+    assert again.headers["idempotency-status"] == "duplicate"
+    assert again.content == response.content
+
+
+@pytest.mark.fleet
+@hypothesis_settings(max_examples=20)
+@given(value=exact_values, price=exact_values)
+def test_decimals_come_back_digit_for_digit(
+    fleet: Deployment, value: Decimal, price: Decimal
+) -> None:
+    """What goes in over HTTP comes out of the ledger over HTTP, byte for byte."""
+    trade_id, body = new_trade(
+        tradeLots=[lot(value, str(price)), {"priceQuantity": [{"quantity": [{"value": value}]}]}],
+        metadata={"rate": value},
+    )
+    fleet.submit(body, Prefer="wait=30")
+    answer = fleet.trade(trade_id).content
+    assert answer.endswith(b',"trade":' + body + b"}")
+
+
+def test_refusal_echoes_the_correlation_id(quiet: Deployment) -> None:
+    """A request that is refused gets its own correlation id back too."""
+    headers = JSON | {"X-Correlation-ID": "mine"}
+    response = quiet.http.post(CAPTURE, content=b"{", headers=headers)
+    assert response.headers["x-correlation-id"] == "mine"

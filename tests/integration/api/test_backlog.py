@@ -1,0 +1,47 @@
+"""The backlog: what an autoscaler reads."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from tests.integration.api.conftest import LANES, Deployment, new_trade
+from tests.support.builders import partition_of
+from tradecapture.inbox import Hold, Inbox
+from tradecapture.settings import Settings
+
+COUNTS = ("partitionsDue", "partitionsPostponed", "partitionsHeld", "waiting")
+
+
+def backlog_of(deployment: Deployment) -> dict[str, Any]:
+    """Return the backlog, after checking that its lanes make up its sums."""
+    response = deployment.http.get("/api/v1/backlog")
+    assert response.status_code == 200
+    body: dict[str, Any] = response.json()
+    assert [lane["lane"] for lane in body["lanes"]] == list(range(LANES))
+    for name in COUNTS:
+        assert body[name] == sum(lane[name] for lane in body["lanes"])
+    assert body["claimsDue"] == pytest.approx(sum(lane["claimsDue"] for lane in body["lanes"]))
+    assert body["dueForSeconds"] == max(lane["dueForSeconds"] for lane in body["lanes"]) >= 0
+    return body
+
+
+def more(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[int]:
+    """Return by how much each count has grown."""
+    return [after[name] - before[name] for name in COUNTS]
+
+
+def test_partitions_count_once_however_many_trades_wait(quiet: Deployment) -> None:
+    """Ten trades of one partition are one partition due; a held partition is none."""
+    before = backlog_of(quiet)
+    for book in ["BACKLOG1"] * 10 + ["BACKLOG2"]:
+        assert quiet.submit(new_trade(bookId=book)[1]).status_code == 202
+    waiting = backlog_of(quiet)
+    assert more(before, waiting) == [2, 0, 0, 11]
+    assert waiting["dueForSeconds"] > 0
+    assert waiting["claimsDue"] - before["claimsDue"] == pytest.approx(10 / 1000 + 1 / 500)
+
+    inbox = Inbox(quiet.redis, Settings(lanes=LANES))
+    inbox.hold(partition_of("BACKLOG1"), Hold.halt("a reason"))
+    assert more(waiting, backlog_of(quiet)) == [-1, 0, 1, 0]
+    inbox.release(partition_of("BACKLOG1"))

@@ -1,0 +1,123 @@
+"""OpenAPI: the document describes what is served, and its page needs no other host."""
+
+import re
+from typing import Any
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from schemathesis import Case, GenerationMode
+from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
+
+from tests.integration.api.conftest import BATCH, CAPTURE, Deployment
+
+DOCUMENT = "/schema/openapi.json"
+EXAMPLES = {"POST": 3, "GET": 20}  # an operation and mode; each is a request or more
+OPERATIONS = [
+    ("POST", CAPTURE),
+    ("POST", BATCH),
+    ("GET", CAPTURE + "/{tradeId}"),
+    ("GET", "/api/v1/trades"),
+    ("GET", "/api/v1/trades/jobs/{jobId}/status"),
+    ("GET", "/api/v1/partitions"),
+    ("GET", "/api/v1/partitions/{key}"),
+    *(
+        ("POST", f"/api/v1/partitions/{{key}}/{action}")
+        for action in ("pause", "resume", "retry", "skip", "release")
+    ),
+    ("GET", "/api/v1/health"),
+    ("GET", "/api/v1/backlog"),
+    ("GET", "/actuator/health"),
+    ("GET", "/actuator/health/liveness"),
+    ("GET", "/actuator/health/readiness"),
+]
+
+
+@pytest.fixture(scope="session")
+def api_schema(quiet: Deployment) -> Any:
+    """The API as its own document describes it."""
+    document = quiet.http.get(DOCUMENT).json()
+    batch = document["paths"][BATCH]["post"]["requestBody"]["content"]["application/json"]
+    batch["schema"]["maxItems"] = 1  # to draw one trade takes half a second
+    return schemathesis.openapi.from_dict(document)
+
+
+@pytest.mark.parametrize("mode", GenerationMode, ids=lambda mode: mode.value)
+@pytest.mark.parametrize(("method", "path"), OPERATIONS)
+def test_answers_are_as_documented(
+    api_schema: Any, quiet: Deployment, method: str, path: str, mode: GenerationMode
+) -> None:
+    """Whatever is sent, an answer has a status, a type, headers and a body as documented."""
+    # The schema cannot say all rules (a date not after tomorrow, a sound ISIN), so data that fit
+    # it may still be refused; and a batch is accepted for its valid trades.
+    excluded: list[Any] = [positive_data_acceptance]
+    if path == BATCH:
+        excluded.append(negative_data_rejection)
+
+    @hypothesis_settings(max_examples=EXAMPLES[method], suppress_health_check=list(HealthCheck))
+    @given(case=api_schema[path][method].as_strategy(generation_mode=mode))
+    def check(case: Case[Any]) -> None:
+        case.call_and_validate(base_url=str(quiet.http.base_url), excluded_checks=excluded)
+
+    check()
+
+
+def test_document_describes_every_operation(quiet: Deployment) -> None:
+    """Each operation has its body, its headers and a problem document for what goes wrong."""
+    document = quiet.http.get(DOCUMENT).json()
+    assert document["openapi"].startswith("3.1")
+    operations = {
+        (method.upper(), path): operation
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+    }
+    assert set(operations) == set(OPERATIONS)
+    for operation in operations.values():
+        assert operation["summary"]
+        assert "X-Correlation-ID" in {given["name"] for given in operation["parameters"]}
+        for status, answer in operation["responses"].items():
+            assert "X-Correlation-ID" in answer["headers"]
+            if status.startswith("4"):
+                assert list(answer["content"]) == ["application/problem+json"]
+    capture = operations["POST", CAPTURE]
+    assert {given["name"] for given in capture["parameters"]} >= {
+        "Idempotency-Key",
+        "X-Callback-Url",
+        "Prefer",
+    }
+    body = capture["requestBody"]["content"]["application/json"]["schema"]
+    assert body == {"$ref": "#/components/schemas/Trade"}
+    assert set(capture["responses"]) == {
+        *("200", "202", "400", "409", "413", "415", "429", "503"),
+        "default",
+    }
+    batch = operations["POST", BATCH]["requestBody"]["content"]
+    assert set(batch) == {"application/json", "application/x-ndjson"}
+    assert batch["application/json"]["schema"]["maxItems"] == 10_000
+    trade = document["components"]["schemas"]["Trade"]
+    assert set(trade["required"]) == {
+        *("tradeId", "accountId", "bookId", "securityId", "source"),
+        *("tradeDate", "counterpartyIds", "tradeLots"),
+    }
+
+
+def test_documented_example_is_accepted(quiet: Deployment) -> None:
+    """The trade that the document shows is a valid one."""
+    document = quiet.http.get(DOCUMENT).json()
+    example = document["components"]["schemas"]["Trade"]["examples"][0]
+    assert quiet.http.post(CAPTURE, json=example).status_code == 202
+
+
+def test_page_works_offline(quiet: Deployment) -> None:
+    """The page loads its scripts and styles from the service itself, and they are there."""
+    page = quiet.http.get("/schema")
+    assert page.status_code == 200
+    assert page.headers["content-type"].startswith("text/html")
+    loaded = re.findall(r"""(?:src|href)=['"]([^'"]+)['"]""", page.text)
+    assert len(loaded) == 4
+    for address in loaded:
+        assert address.startswith("/schema/assets/")
+        asset = quiet.http.get(address)
+        assert asset.status_code == 200
+        assert asset.content

@@ -1,0 +1,1 @@
+"""Tests: integration, api, trades."""

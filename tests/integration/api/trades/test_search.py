@@ -1,0 +1,136 @@
+"""`GET /trades`: what fits is found, page by page; what cannot be asked for is refused by name."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.integration.api.conftest import Deployment
+from tests.integration.api.submission.test_capture import paths, problem_of
+from tests.support.api.api_in_process import Operated
+from tests.support.builders import ISIN, broken, partition_of, submission
+from tradecapture.api.trades.cursor import encode_cursor
+from tradecapture.ledger.queries.trade_filter import Mark, Section, TradeFilter
+from tradecapture.trades.lifecycle import Outcome
+
+TRADES = "/api/v1/trades"
+DAY, NEXT_DAY = "2025-01-15", "2025-01-16"
+
+
+def pages(desk: Operated, **query: Any) -> Iterator[dict[str, Any]]:
+    """Turn the pages, and yield each."""
+    for _ in range(50):
+        response = desk.http.get(TRADES, params=query)
+        assert response.status_code == 200, response.text
+        page = response.json()
+        yield page
+        if page["nextCursor"] is None:
+            return
+        query["cursor"] = page["nextCursor"]
+    raise AssertionError("the pages do not end")
+
+
+def found(desk: Operated, **query: Any) -> list[str]:
+    """Return the ids of all trades that are found."""
+    return [trade["tradeId"] for page in pages(desk, **query) for trade in page["trades"]]
+
+
+@pytest.fixture
+def traded(desk: Operated) -> Operated:
+    """Six captured trades, one rejected, one parked and one buffered; and one that waits."""
+    worker = desk.worker
+    worker.accept(*(submission(f"A-{n}", "B1") for n in (1, 2, 3)))
+    worker.accept(submission("A-4", "B2", tradeDate=NEXT_DAY))
+    worker.accept(
+        submission("C-1", "B1", accountId="ACC_2"), submission("C-2", "B2", accountId="ACC_2")
+    )
+    worker.accept(
+        submission("far", "B1", sequenceNumber=5000), submission("next", "B1", sequenceNumber=2)
+    )
+    worker.accept(broken("poison", "B3"))
+    worker.drain()
+    worker.accept(submission("waits", "B1"))
+    return desk
+
+
+def test_each_filter_finds_what_fits(traded: Operated) -> None:
+    """By partition, account, book, security, day and outcome, and by several of them at once."""
+    captured = ["A-1", "A-2", "A-3", "A-4", "C-1", "C-2"]
+    assert found(traded) == ["far", "next", "poison", *captured]
+    assert found(traded, outcome="CAPTURED") == captured
+    assert found(traded, outcome="PARKED,BUFFERED") == ["next", "poison"]
+    assert found(traded, partitionKey=partition_of("B2")) == ["A-4"]
+    assert found(traded, accountId="ACC_2") == ["C-1", "C-2"]
+    assert found(traded, bookId="B2", securityId=ISIN) == ["A-4", "C-2"]
+    assert found(traded, securityId="US5949181045") == []
+    assert found(traded, tradeDate=DAY) == ["far", "next", "A-1", "A-2", "A-3", "C-1", "C-2"]
+    assert found(traded, tradeDateFrom=NEXT_DAY) == ["A-4"]
+    assert (
+        found(traded, accountId="ACC1", tradeDateTo=DAY, outcome="CAPTURED", bookId="")
+        == captured[:3]
+    )
+    assert found(traded, partitionKey=partition_of("B2"), bookId="B1") == []
+
+
+@pytest.mark.parametrize("limit", [1, 2, 1000])
+def test_pages_together_are_the_whole(traded: Operated, limit: int) -> None:
+    """Whatever their size, and though trades come in between."""
+    whole = found(traded)
+    turned = []
+    for number, page in enumerate(pages(traded, limit=limit)):
+        assert len(page["trades"]) <= limit
+        turned += [trade["tradeId"] for trade in page["trades"]]
+        traded.worker.accept(submission(f"between-{number}", accountId=f"A{90 - number}"))
+        traded.worker.drain()
+    assert [trade_id for trade_id in turned if trade_id in whole] == whole
+
+
+def test_a_trade_is_shown_as_its_status_is(traded: Operated) -> None:
+    """As `GET /trades/capture/{tradeId}` says it, under the same names, without its document."""
+    for trade in next(pages(traded))["trades"]:
+        status = traded.http.get(f"{TRADES}/capture/{trade['tradeId']}").json()
+        assert {name: trade[name] for name in status if name != "trade"} == {
+            name: value for name, value in status.items() if name != "trade"
+        }
+
+
+@pytest.mark.parametrize(
+    ("query", "named"),
+    [
+        ({"partitionKey": "ACC1-B1"}, ["partitionKey"]),
+        ({"accountId": "A" * 51}, ["accountId"]),
+        ({"bookId": "💶" * 26}, ["bookId"]),
+        ({"securityId": "a\nb"}, ["securityId"]),
+        ({"tradeDate": "2025-02-30"}, ["tradeDate"]),
+        ({"tradeDate": DAY, "tradeDateTo": DAY}, ["tradeDate"]),
+        ({"tradeDateFrom": NEXT_DAY, "tradeDateTo": DAY}, ["tradeDateTo"]),
+        ({"outcome": "ACCEPTED"}, ["outcome"]),
+        ({"limit": "0"}, ["limit"]),
+        ({"limit": "1001", "outcome": "captured"}, ["limit", "outcome"]),
+        ({"cursor": "%%%"}, ["cursor"]),
+        ({"cursor": "WyJh"}, ["cursor"]),
+        ({"account": "ACC1"}, ["account"]),
+    ],
+)
+def test_what_cannot_be_asked_for_is_refused(
+    quiet: Deployment, query: dict[str, str], named: list[str]
+) -> None:
+    """400, and each parameter at fault is named."""
+    response = quiet.http.get(TRADES, params=query)
+    assert sorted(paths(problem_of(response, 400, "VALIDATION_ERROR"))) == named
+
+
+def test_a_made_up_cursor_is_refused(quiet: Deployment) -> None:
+    """Also one whose check is right, such as an older release may have given."""
+    wanted = TradeFilter(outcomes=(Outcome.CAPTURED,))
+    for key in ((7, "x"), ("P", "x")):
+        cursor = encode_cursor(Mark(Section.CAPTURED, key), wanted)
+        response = quiet.http.get(TRADES, params={"cursor": cursor, "outcome": "CAPTURED"})
+        assert paths(problem_of(response, 400, "VALIDATION_ERROR")) == ["cursor"]
+
+
+def test_a_cursor_goes_on_with_its_own_filters_only(traded: Operated) -> None:
+    """With others it would begin somewhere that nobody meant."""
+    page = next(pages(traded, limit=1))
+    response = traded.http.get(TRADES, params={"cursor": page["nextCursor"], "outcome": "CAPTURED"})
+    assert paths(problem_of(response, 400, "VALIDATION_ERROR")) == ["cursor"]

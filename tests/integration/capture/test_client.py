@@ -1,0 +1,229 @@
+"""The client: typed answers in order, status from the inbox and then from the ledger."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from kombu import transport
+from redis import Redis
+
+from tests.support.builders import PARTITION, broken, trade, trade_json
+from tests.support.capture.worker import Worker
+from tests.support.inbox.redis_snapshot import KEYS
+from tradecapture import Client, Receipt, Refusal, RefusalCode, Settings, TradeState
+from tradecapture.capture.messages import queue_of
+from tradecapture.inbox import LaneCountError
+from tradecapture.local.servers.ports import free_port
+from tradecapture.local.servers.redis_server import RedisServer
+from tradecapture.trades.receipt import job_id_of
+
+
+@pytest.fixture
+def client(redis: "Redis", ledger_settings: Settings) -> Iterator[Client]:
+    """A client of a deployment on this Redis and each database in turn."""
+    client = Client(ledger_settings)
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def worker(redis: "Redis", ledger_settings: Settings) -> Iterator[Worker]:
+    """A worker of the same deployment."""
+    worker = Worker(redis, ledger_settings)
+    yield worker
+    worker.ledger.dispose()
+
+
+def bells(redis: "Redis", lane: int = 0) -> int:
+    """Return how many capture tasks wait for a lane."""
+    return redis.llen(queue_of(lane))
+
+
+def test_a_trade_is_submitted_as_a_mapping_or_as_json(client: Client) -> None:
+    """Both are the same trade: the second is a resend of the first."""
+    first = client.submit(trade())
+    assert isinstance(first, Receipt)
+    assert (first.trade_id, first.partition_key, first.position) == ("T-1", PARTITION, 1)
+    again = client.submit(trade_json())
+    assert isinstance(again, Receipt)
+    assert (again.duplicate, again.job_id) == (True, first.job_id)
+    assert first.job_id == job_id_of("T-1")
+
+
+def test_many_are_answered_in_their_order(client: Client) -> None:
+    """Receipts, refusals and resends stand where their trades stood."""
+    answers = client.submit_many(
+        [
+            trade(tradeId="T-1"),
+            trade(tradeId="T-2", source="FAX"),
+            b"not json",
+            trade(tradeId="T-1"),
+            trade(tradeId="T-1", enteredBy="somebody"),
+            trade_json(tradeId="T-3"),
+        ]
+    )
+    assert [
+        answer.code if isinstance(answer, Refusal) else answer.position for answer in answers
+    ] == [1, RefusalCode.INVALID, RefusalCode.INVALID, 1, RefusalCode.CONFLICT, 2]
+    assert [answer.trade_id for answer in answers] == ["T-1", "T-2", None, "T-1", "T-1", "T-3"]
+
+
+def test_an_invalid_trade_is_refused_with_every_problem(client: Client) -> None:
+    """As values and as a sentence; nothing of it is kept."""
+    answer = client.submit(trade(source="FAX", tradeDate="soon"))
+    assert isinstance(answer, Refusal)
+    assert sorted(problem.path for problem in answer.problems) == ["$.source", "$.tradeDate"]
+    assert answer.message.startswith("the trade is not valid: 2 problems; $.")
+    assert client.status("T-1") is None
+
+
+def test_exact_decimals_go_in_as_python_has_them(client: Client, worker: Worker) -> None:
+    """A Decimal is stored digit for digit."""
+    lots = trade()["tradeLots"]
+    lots[0]["priceQuantity"][0]["quantity"][0]["value"] = Decimal("12345678901234567890.12345678")
+    client.submit(trade(tradeLots=lots))
+    worker.drain()
+    (row,) = worker.reader.positions()
+    assert str(row.net_quantity) == "12345678901234567890.12345678"
+
+
+def test_one_bell_rings_for_many_submissions(client: Client, redis: "Redis") -> None:
+    """The first submission sends a capture task, those behind it none."""
+    for number in range(5):
+        client.submit(trade(tradeId=f"T-{number}"))
+    assert bells(redis) == 1
+
+
+def test_a_trade_is_accepted_and_then_captured(client: Client, worker: Worker) -> None:
+    """Its status is read from the inbox, then from the ledger."""
+    client.submit_many([trade(tradeId="T-1"), trade(tradeId="T-2")], correlation_id="c-1")
+    waiting = client.status("T-2")
+    assert waiting is not None
+    assert (waiting.status, waiting.position, waiting.partition_key) == (
+        TradeState.ACCEPTED,
+        2,
+        PARTITION,
+    )
+    worker.drain()
+    captured = client.status("T-2")
+    assert captured is not None
+    assert (captured.status, captured.ledger_sequence) == (TradeState.CAPTURED, 2)
+    assert (captured.task_id, captured.correlation_id) == ("task-1", "c-1")
+    assert captured.document == trade_json(tradeId="T-2")
+    assert captured.captured_at is not None
+    assert captured.captured_at >= captured.accepted_at == waiting.accepted_at
+
+
+def test_an_unknown_trade_has_no_status(client: Client) -> None:
+    """Nothing was accepted under this id."""
+    assert client.status("T-unknown") is None
+
+
+def test_a_parked_trade_says_why(client: Client, worker: Worker) -> None:
+    """Its status is PARKED, with the reason that operators see."""
+    client.inbox.accept([broken("T-1", "BOOK1")])
+    worker.drain()
+    parked = client.status("T-1")
+    assert parked is not None
+    assert parked.status is TradeState.PARKED
+    assert (parked.reason or "").startswith("DecodeError")
+
+
+@pytest.mark.parametrize("is_captured", [False, True], ids=["waiting", "captured"])
+def test_a_conflict_names_the_fields_that_differ(
+    client: Client, worker: Worker, is_captured: bool
+) -> None:
+    """Whether the first trade still waits or is in the ledger already."""
+    client.submit(trade())
+    if is_captured:
+        worker.drain()
+    answer = client.submit(trade(source="MANUAL", enteredBy="somebody"))
+    assert isinstance(answer, Refusal)
+    assert answer.code is RefusalCode.CONFLICT
+    assert answer.message.endswith("these fields differ: enteredBy, source")
+
+
+def test_a_conflict_in_another_partition_names_its_fields(client: Client) -> None:
+    """The book is what differs."""
+    client.submit(trade())
+    answer = client.submit(trade(bookId="OTHER"))
+    assert isinstance(answer, Refusal)
+    assert answer.message.endswith("these fields differ: bookId")
+
+
+def test_a_conflict_behind_an_unreadable_entry_is_still_a_conflict(
+    client: Client, redis: "Redis"
+) -> None:
+    """The fields cannot be named then; the answer is right without them."""
+    client.submit(trade())
+    redis.lset(KEYS.inbox(PARTITION), 0, "2 an entry of a newer release")
+    answer = client.submit(trade(source="MANUAL"))
+    assert isinstance(answer, Refusal)
+    assert answer.code is RefusalCode.CONFLICT
+
+
+def test_another_lane_count_is_refused_at_once(client: Client) -> None:
+    """Before a single trade could go where no worker looks for it."""
+    with pytest.raises(LaneCountError, match="Set TRADECAPTURE_LANES=1"):
+        Client(replace(client.settings, lanes=2))
+
+
+def test_an_unreachable_redis_refuses_every_trade(settings: Settings, tmp_path: Path) -> None:
+    """Valid trades are refused as unavailable, invalid ones for what is wrong with them."""
+    with RedisServer(tmp_path / "redis") as server:
+        client = Client(replace(settings, redis_url=server.url, connect_seconds=0.2))
+        server.kill()
+        answers = client.submit_many([trade(), trade(tradeId=7)])
+    codes = [answer.code for answer in answers if isinstance(answer, Refusal)]
+    assert codes == [RefusalCode.UNAVAILABLE, RefusalCode.INVALID]
+
+
+def test_an_accepted_trade_survives_a_crash_of_redis(settings: Settings, tmp_path: Path) -> None:
+    """A receipt means on disk: killed right after it, Redis has the trade when it is back."""
+    with RedisServer(tmp_path / "redis") as server:
+        client = Client(replace(settings, redis_url=server.url))
+        answers = client.submit_many([trade(tradeId=f"T-{number}") for number in range(100)])
+        assert all(isinstance(answer, Receipt) for answer in answers)
+        server.kill()
+        server.start()
+        seen = [client.inbox_reader.seen(f"T-{number}") for number in range(100)]
+        assert [found.position for found in seen if found] == list(range(1, 101))
+        client.close()
+
+
+def test_without_a_broker_trades_are_accepted_and_the_sweep_rings(
+    settings: Settings, redis: "Redis"
+) -> None:
+    """The trade is safe, and its bell is not counted as waiting."""
+    nowhere = f"redis://127.0.0.1:{free_port()}/0"
+    client = Client(replace(settings, broker_url=nowhere))
+    assert isinstance(client.submit(trade()), Receipt)
+    assert client.inbox.overdue() == [0]
+    client.close()
+
+
+def test_a_bell_that_cannot_be_rung_takes_nobodys_receipt(
+    settings: Settings, redis: "Redis", tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Redis is full, or gone, when the trade is safe already: ringing only leaves it to others."""
+    # A test before may have made this process a worker, whose bells get through a full Redis.
+    monkeypatch.setitem(transport.TRANSPORT_ALIASES, "redis", "kombu.transport.redis:Transport")
+    monkeypatch.setattr(transport, "_transport_cache", {})
+    # A database of its own: connections of such tests are still in the pool of the usual one.
+    client = Client(replace(settings, broker_url=settings.redis_url.removesuffix("/0") + "/1"))
+    assert isinstance(client.submit(trade()), Receipt)
+    client.inbox.clear_bell(0)
+    redis.config_set("maxmemory", "1")
+    try:
+        client.ring(client.inbox.overdue())
+        assert client.inbox.overdue() == [0], "the right to ring was given back"
+    finally:
+        redis.config_set("maxmemory", "0")
+    client.close()
+    with RedisServer(tmp_path / "redis") as server:
+        client = Client(replace(settings, redis_url=server.url))
+        server.kill()
+        client.ring([0])
+        client.close()

@@ -1,0 +1,212 @@
+"""Errors of SQL Server, injected under load: every trade goes in, each retry in a new transaction.
+
+The driver is the real one. What the server says comes from its stand-in, over the wire; what only
+a network can do to the driver is raised where it would raise it, in its own shape.
+"""
+
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from random import Random
+from typing import Any
+
+import pymssql
+import pytest
+from redis import Redis
+from sqlalchemy import Engine, event, make_url
+from sqlalchemy.engine import ExceptionContext
+
+from tests.conftest import MSSQL_VARIABLE
+from tests.support.builders import partition_of, submissions
+from tests.support.capture.worker import Worker, ids
+from tests.support.ledger.retrying_inside import RetryingInside
+from tests.support.tds import TdsServer
+from tests.support.tds.faults import Fault, InTurn, Moment, nothing
+from tests.support.tds.journal import Journal
+from tradecapture.ledger import Ledger
+from tradecapture.ledger.dialects.mssql.errors import error_numbers
+from tradecapture.local.servers.postgresql_server import PostgresqlServer
+from tradecapture.settings import Settings
+
+pytestmark = [
+    pytest.mark.mssql,
+    pytest.mark.parametrize("ledger_url", ["mssql"], indirect=True),
+    pytest.mark.skipif(
+        MSSQL_VARIABLE in os.environ, reason="a real server lets no errors be injected"
+    ),
+]
+
+BOOKS, TRADES = [f"B{number}" for number in range(10)], 60  # trades a book
+BATCH = 10  # trades a transaction, one book each after the first
+SHARE = 0.5  # of the moments that fit; so that not every attempt of a capture fails
+DRIVER_SHARE = 0.1  # of the driver's calls, of which a capture needs some eight
+
+DEADLOCK, LOCK_TIMEOUT, SNAPSHOT_CONFLICT = 1205, 1222, 3960
+DISCONNECTS = (20002, 20003, 20004, 20006, 20047)
+# The statements of a capture.
+WORDS = ("FROM partitions", "FROM trades", "INTO trades", "UPDATE p")
+
+
+@pytest.fixture(scope="module")
+def stand_in(postgresql_server: PostgresqlServer) -> Iterator[TdsServer]:
+    """A stand-in of this module's own, before the same databases as the other tests' one."""
+    with TdsServer(postgresql_server.url) as server:
+        yield server
+
+
+@pytest.fixture(params=[Ledger])
+def worker(
+    request: pytest.FixtureRequest,
+    redis: "Redis",
+    stand_in: TdsServer,
+    ledger_settings: Settings,
+) -> Iterator[Worker]:
+    """A worker on the stand-in, with all the trades waiting; with another ledger if asked for."""
+    database = make_url(ledger_settings.database_url).database
+    assert database is not None
+    settings = replace(ledger_settings, database_url=stand_in.url_of(database), batch_trades=BATCH)
+    worker = Worker(redis, settings, ledger=request.param(settings))
+    for first in range(0, TRADES, BATCH):
+        for book in BOOKS:
+            worker.accept(*submissions(BATCH, book, first + 1))
+    worker.reader.ping()  # what SQLAlchemy asks at its first connect is no part of a capture
+    stand_in.journal.clear()
+    yield worker
+    stand_in.faults = nothing
+    worker.ledger.dispose()
+
+
+def server_faults() -> Iterator[Fault]:
+    """Yield each error at each moment; a connection is only made anew after a cut."""
+    for number in (DEADLOCK, LOCK_TIMEOUT, SNAPSHOT_CONFLICT):
+        yield from (Fault(Moment.EXECUTE, number, matching=words) for words in WORDS)
+        yield Fault(Moment.BEGIN, number)
+        yield Fault(Moment.COMMIT, number)
+        yield Fault(Moment.COMMIT, number, done=True)
+    for reset in (False, True):
+        for words in WORDS:
+            yield Fault(Moment.EXECUTE, reset=reset, matching=words)
+            yield Fault(Moment.EXECUTE, reset=reset, matching=words, done=True)
+        yield Fault(Moment.BEGIN, reset=reset)
+        yield Fault(Moment.CONNECT, reset=reset)
+        yield Fault(Moment.COMMIT, reset=reset)
+        yield Fault(Moment.COMMIT, reset=reset, done=True)
+
+
+def test_errors_of_the_server_at_every_moment_cost_no_trade(
+    worker: Worker, stand_in: TdsServer, figure: Callable[[str], None]
+) -> None:
+    """Deadlock, lock time-out, snapshot conflict, and connections cut: all captured, in order."""
+    seen = _numbers_seen(worker.ledger.engine)
+    planned = list(server_faults())
+    faults, random = InTurn(*planned), Random(7)
+    stand_in.faults = lambda moment, text: faults(moment, text) if random.random() < SHARE else None
+    worker.drain_until(lambda: worker.waiting() == {})
+    stand_in.faults = nothing
+    assert faults.left == 0
+    assert seen.keys() >= {DEADLOCK, LOCK_TIMEOUT, SNAPSHOT_CONFLICT}
+    assert_each_retry_is_a_new_transaction(stand_in.journal)
+    assert_all_are_captured(worker)
+    figure(
+        f"{len(planned)} errors of SQL Server injected in {len(BOOKS) * TRADES:,} trades, seen as "
+        f"{', '.join(map(str, sorted(seen)))}: all are captured"
+    )
+
+
+@pytest.mark.parametrize("number", [DEADLOCK, LOCK_TIMEOUT, SNAPSHOT_CONFLICT, *DISCONNECTS])
+def test_errors_of_the_driver_at_every_moment_cost_no_trade(
+    worker: Worker, stand_in: TdsServer, figure: Callable[[str], None], number: int
+) -> None:
+    """In pymssql's own shape at connect, at begin, at a statement, and around a commit."""
+    with _failing(worker.ledger.engine, number) as raised:
+        worker.drain_until(lambda: worker.waiting() == {})
+    moments = {"do_begin", "do_execute", "before do_commit", "after do_commit"}
+    if number in DISCONNECTS:
+        moments.add("connect")  # after the others nothing need connect anew
+    assert raised.keys() >= moments
+    assert_each_retry_is_a_new_transaction(stand_in.journal)
+    assert_all_are_captured(worker)
+    figure(
+        f"pymssql's {number}, {raised.total()} times in {len(BOOKS) * TRADES:,} trades: "
+        "all are captured"
+    )
+
+
+@pytest.mark.parametrize("worker", [RetryingInside], indirect=True)
+def test_a_retry_within_the_doomed_transaction_is_seen(worker: Worker, stand_in: TdsServer) -> None:
+    """The server has rolled it back: what follows is in no transaction, and there in part."""
+    stand_in.faults = InTurn(Fault(Moment.EXECUTE, DEADLOCK, matching="INTO trades"))
+    worker.drain(budget_seconds=0)
+    stand_in.faults = nothing
+    with pytest.raises(AssertionError):
+        assert_each_retry_is_a_new_transaction(stand_in.journal)
+    assert stand_in.journal.count("alone")
+
+
+def assert_each_retry_is_a_new_transaction(journal: Journal) -> None:
+    """After an error its session does nothing before it begins anew, and nothing without."""
+    assert not journal.refusals
+    assert journal.count("alone") == 0
+    last: dict[int, str] = {}
+    for entry in list(journal.entries):
+        if entry.what in {"statement", "commit"}:
+            # A session that began before the journal was emptied has its begin there.
+            before = last.get(entry.session, "begin")
+            assert before in {"begin", "statement"}, f"{entry} after {before}"
+        last[entry.session] = entry.what
+
+
+def assert_all_are_captured(worker: Worker) -> None:
+    """Nothing is parked, nothing doubled, and every book's trades stand in order."""
+    assert worker.held() == {}
+    assert worker.captured() == {partition_of(book): ids(book, TRADES) for book in BOOKS}
+    worker.assert_all_is_accounted_for()
+
+
+def _numbers_seen(engine: Engine) -> Counter[int]:
+    """Count the numbers of the errors that the driver raises."""
+    seen: Counter[int] = Counter()
+
+    @event.listens_for(engine, "handle_error")
+    def _note(context: ExceptionContext) -> None:
+        seen.update(error_numbers(context.original_exception))
+
+    return seen
+
+
+@contextmanager
+def _failing(engine: Engine, number: int) -> Iterator[Counter[str]]:
+    """Let the driver fail at random with an error; yield how often it did, by the moment."""
+    random, raised = Random(number), Counter[str]()
+    text = f"({number}, b'text')"
+    shapes: dict[str, tuple[Any, ...]] = {
+        "connect": ((number, b"text"),),
+        "do_begin": (f"Cannot begin transaction: {text}",),
+        "do_execute": (number, b"text"),
+        "do_commit": (f"Cannot commit transaction: {text}",),
+    }
+
+    def failing(name: str) -> Callable[..., Any]:
+        whole = getattr(engine.dialect, name)
+
+        def maybe_fail(when: str) -> None:
+            if random.random() < DRIVER_SHARE:
+                raised[when] += 1
+                raise pymssql.OperationalError(*shapes[name])
+
+        def run(*arguments: Any, **options: Any) -> Any:
+            commits = name == "do_commit"
+            maybe_fail(f"before {name}" if commits else name)
+            result = whole(*arguments, **options)
+            if commits:
+                maybe_fail(f"after {name}")
+            return result
+
+        return run
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name in shapes:
+            patch.setattr(engine.dialect, name, failing(name))
+        yield raised

@@ -1,0 +1,144 @@
+"""Newer releases beside this one: what only they can read or write waits for them, in order."""
+
+from collections.abc import Iterator
+
+import msgspec
+import pytest
+
+from tests.support.builders import broken, submission, submissions
+from tests.support.capture.fixtures import MakeWorker
+from tests.support.capture.operator import Operator, parked
+from tests.support.capture.worker import ONE, TWO, Worker, ids
+from tests.support.inbox.redis_snapshot import KEYS
+from tests.support.ledger.ledger_snapshot import partition_row
+from tests.support.releases.next_release import NEXT_FORMAT, read_next, write_next
+from tradecapture.inbox import entry
+from tradecapture.inbox.entry import EntryFormatError
+from tradecapture.inbox.keys import FORMAT_KEY
+from tradecapture.ledger.schema.phases import BASE
+from tradecapture.operations.action import Action
+from tradecapture.trades.lifecycle import Outcome
+from tradecapture.trades.submission import Submission
+
+
+class NextRelease:
+    """Makes this process read and write as the next release does, while it is asked to."""
+
+    def __enter__(self) -> None:
+        """Begin."""
+        entry.READERS[NEXT_FORMAT], entry.WRITERS[NEXT_FORMAT] = read_next, write_next
+
+    def __exit__(self, *_error: object) -> None:
+        """Be this release again."""
+        del entry.READERS[NEXT_FORMAT], entry.WRITERS[NEXT_FORMAT]
+
+
+next_release = NextRelease()
+
+
+def written(worker: Worker, place: int) -> int:
+    """Return the format of an entry in its inbox."""
+    raw = worker.inbox.redis.lindex(KEYS.inbox(ONE), place)
+    assert isinstance(raw, bytes)
+    return int(raw.split(b" ")[0])
+
+
+def accept_newer(worker: Worker, *trades: Submission) -> None:
+    """Let an API of the next release accept trades, after the format was raised."""
+    with next_release:
+        worker.inbox.entry_format.record(NEXT_FORMAT)
+        worker.inbox.entry_format._looked_at = float("-inf")
+        worker.accept(*trades)
+    assert written(worker, -1) == NEXT_FORMAT
+
+
+def test_newer_entries_wait_for_a_newer_worker_and_halt_nothing(
+    make_worker: MakeWorker, logged: pytest.LogCaptureFixture
+) -> None:
+    """What stands before them is captured; they and what is behind them, later and in order."""
+    worker = make_worker(backoff_seconds=0.001, backoff_limit_seconds=0.002)
+    worker.accept(*submissions(2, "B1"))
+    accept_newer(worker, *submissions(2, "B1", 3))
+    worker.inbox.redis.delete(FORMAT_KEY)
+    worker.accept(*submissions(1, "B1", 5), *submissions(2, "B2"))
+    for _bell in range(2):
+        worker.drain(budget_seconds=0.05)
+    assert worker.captured() == {ONE: ids("B1", 2), TWO: ids("B2", 2)}
+    assert (worker.held(), worker.waiting()) == ({}, {ONE: 3})
+    assert worker.inbox_reader.newer_heads(10) == [ONE]  # as `doctor` shows
+    said = {line for line in logged.messages if "left for workers of a newer release" in line}
+    assert said == {f"event='left for workers of a newer release' lane=0 partitions={[ONE]}"}
+    with next_release:
+        worker.drain_until(lambda: not worker.waiting())
+    assert worker.captured() == {ONE: ids("B1", 5), TWO: ids("B2", 2)}
+    worker.assert_all_is_accounted_for()
+
+
+def test_a_partition_that_waits_for_a_newer_worker_keeps_nobody_busy(
+    make_worker: MakeWorker,
+) -> None:
+    """It is looked at ever more rarely, up to the longest backoff."""
+    worker = make_worker(backoff_seconds=10, backoff_limit_seconds=1000)
+    accept_newer(worker, *submissions(1, "B1"))
+    assert worker.drain().postponed == 1
+    assert worker.drain() == (0, {}, 0, 0, 0, False)
+    assert worker.inbox.redis.hget(KEYS.tries, ONE) == b"1"
+    assert worker.inbox.overdue() == []
+
+
+def test_an_operator_of_an_older_release_cannot_skip_a_newer_trade(
+    worker: Worker, operator: Operator
+) -> None:
+    """It is told which release can; the trade stays where it is."""
+    accept_newer(worker, *submissions(1, "B1"))
+    operator.do(Action.PAUSE)
+    deed = operator.do(Action.SKIP)
+    assert not deed.done
+    assert "newer release" in deed.message
+    assert worker.waiting() == {ONE: 1}
+    assert partition_row(worker.ledger, ONE).paused_reason is not None
+
+
+def test_the_recorded_format_is_what_is_written(worker: Worker) -> None:
+    """The oldest until an operator raises it; never one that this release does not know."""
+    format_of = worker.inbox.entry_format
+    assert (format_of.look(), format_of.recorded()) == (1, 1)
+    with pytest.raises(EntryFormatError, match="formats 1 to 1, and 2 is none of them"):
+        format_of.record(NEXT_FORMAT)
+    with next_release:
+        assert format_of.look() == 1
+        format_of.record(NEXT_FORMAT)
+        format_of._looked_at = float("-inf")
+        assert format_of.look() == NEXT_FORMAT
+    # This release again, after the format was raised: it writes what it knows, which all read.
+    worker.accept(*submissions(1, "B1"))
+    assert written(worker, 0) == 1
+    assert worker.drain().outcomes == {Outcome.CAPTURED: 1}
+
+
+def test_fields_that_a_newer_release_adds_at_the_end_are_read_past(worker: Worker) -> None:
+    """They are no new format: an entry of the first one may have more than this release knows."""
+    sent = submission("B1-1", "B1")
+    body = msgspec.msgpack.encode(
+        [*msgspec.msgpack.decode(entry.encode_body(sent)), "a field of a newer release", 7]
+    )
+    assert entry.decode_entry(ONE, b"1 1 2 3 " + body).submission == sent
+
+
+@pytest.fixture
+def contracted(worker: Worker) -> Iterator[Worker]:
+    """A worker whose schema a newer release has contracted since it began."""
+    set_floor = "UPDATE alembic_version SET version_num = '{}'"
+    with worker.ledger.engine.begin() as connection:
+        connection.exec_driver_sql(set_floor.format("0005"))
+    yield worker
+    with worker.ledger.engine.begin() as connection:
+        connection.exec_driver_sql(set_floor.format(BASE))
+
+
+def test_a_schema_that_is_contracted_under_a_worker_parks_nothing(contracted: Worker) -> None:
+    """What it cannot capture any more is no trade's fault: it waits for a newer worker."""
+    contracted.accept(broken("poison", "B1"), *submissions(2, "B1"))
+    assert contracted.drain(budget_seconds=0.0).postponed == 1
+    found = (parked(contracted), contracted.held(), contracted.waiting())
+    assert found == ([], {}, {ONE: 3})

@@ -1,0 +1,116 @@
+"""Outages: while the database or Redis is away trades wait, and then come in order."""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from itertools import count
+
+import pytest
+from redis import Redis
+from redis.exceptions import RedisError
+from sqlalchemy import text
+
+from tests.support.builders import broken, submissions
+from tests.support.capture.fixtures import MakeWorker
+from tests.support.capture.worker import ONE, TWO, Paused, Worker, ids, with_short_leases
+from tests.support.inbox.redis_snapshot import KEYS, until_gone
+from tradecapture.inbox import Claim
+from tradecapture.ledger import Ledger, PartitionVerdict
+from tradecapture.ledger.transaction import Clock
+from tradecapture.local.servers.postgresql_server import PostgresqlServer
+from tradecapture.settings import Settings
+from tradecapture.trades.lifecycle import Outcome
+
+
+@pytest.fixture
+def outage(
+    request: pytest.FixtureRequest, ledger_settings: Settings
+) -> AbstractContextManager[None]:
+    """While it is entered, the database cannot be written to."""
+    if ledger_settings.database_url.startswith("postgresql"):
+        return _stopped(request.getfixturevalue("postgresql_server"))
+    return _locked(ledger_settings)
+
+
+@contextmanager
+def _stopped(server: PostgresqlServer) -> Iterator[None]:
+    server.stop()
+    try:
+        yield
+    finally:
+        server.start()
+
+
+@contextmanager
+def _locked(settings: Settings) -> Iterator[None]:
+    other = Ledger(settings)
+    with other.engine.begin() as connection:
+        if other.dialect.name == "mssql":  # on SQLite a transaction is a lock by itself
+            connection.execute(text("SELECT 1 FROM partitions WITH (TABLOCKX, HOLDLOCK)"))
+        yield
+    other.dispose()
+
+
+def test_while_the_database_is_away_trades_wait_and_then_come_in_order(
+    make_worker: MakeWorker, outage: AbstractContextManager[None]
+) -> None:
+    """Nothing is parked; after the outage everything is captured, without anyone's help."""
+    worker = make_worker(
+        connect_seconds=0.05, retry_attempts=2, backoff_seconds=0.2, backoff_limit_seconds=0.4
+    )
+    worker.accept(*submissions(2, "B1"), *submissions(2, "B2"))
+    with outage:
+        summary = worker.drain(budget_seconds=0)
+        assert (summary.postponed, summary.outcomes, summary.halted) == (2, {}, 0)
+        worker.accept(*submissions(4, "B1"))
+        assert worker.drain(budget_seconds=0).batches == 0  # not due before the backoff has passed
+        assert worker.waiting() == {ONE: 4, TWO: 2}
+    outcomes = worker.drain_until(lambda: worker.waiting() == {})
+    assert outcomes == {Outcome.CAPTURED: 6}
+    assert worker.captured() == {ONE: ids("B1", 4), TWO: ids("B2", 2)}
+    assert worker.held() == {}
+    worker.assert_all_is_accounted_for()
+
+
+def test_an_outage_between_two_trades_of_a_split_batch_loses_nothing(
+    make_worker: MakeWorker, outage: AbstractContextManager[None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was written is settled, the rest is due again, the poisoned trade is still found."""
+    worker = make_worker(connect_seconds=0.05, retry_attempts=2)
+    worker.accept(*submissions(2, "B1"), broken("poison", "B1"), *submissions(1, "B1", 3))
+    capture, calls = worker.ledger.capture, count(1)
+
+    def goes_away(claim: Claim, task_id: str, clock: Clock) -> list[PartitionVerdict]:
+        # The batch, the first trade by itself, and now the second.
+        with outage if next(calls) == 3 else nullcontext():
+            return capture(claim, task_id, clock)
+
+    monkeypatch.setattr(worker.ledger, "capture", goes_away)
+    assert worker.drain(budget_seconds=0).outcomes == {Outcome.CAPTURED: 1}
+    worker.drain_until(lambda: ONE in worker.held())
+    assert worker.captured() == {ONE: ids("B1", 2)}
+    assert worker.waiting() == {ONE: 1}
+    worker.assert_all_is_accounted_for()
+
+
+def test_an_unreachable_redis_raises_and_the_lease_ends(
+    make_worker: MakeWorker, ledger_settings: Settings, redis: "Redis"
+) -> None:
+    """Redis goes away between write and settle: the next owner finds the trades written."""
+    paused = Paused(with_short_leases(ledger_settings))
+    first = Worker(redis, with_short_leases(ledger_settings), "first", paused)
+    first.accept(*submissions(3, "B1"))
+
+    def refuse_the_settle() -> None:
+        redis.rename(KEYS.due, "away")
+        redis.set(KEYS.due, "not a sorted set")
+
+    paused.after.append(refuse_the_settle)
+    with pytest.raises(RedisError):
+        first.drain()
+    redis.rename("away", KEYS.due)
+    until_gone(redis, KEYS.lock(ONE))
+    second = make_worker("second")
+    second.drain_until(lambda: second.waiting() == {})
+    assert second.captured() == {ONE: ids("B1", 3)}
+    second.assert_all_is_accounted_for()
+    paused.dispose()

@@ -1,0 +1,103 @@
+"""`trade`, `positions`, `partitions` and `reconcile` on a real Redis and a real ledger."""
+
+import json
+
+from redis import Redis
+
+from tests.support.api.shell import Capture, Run, submit, table_row
+from tests.support.builders import PARTITION, lot, trade_json
+from tradecapture.inbox import Hold, Inbox
+from tradecapture.ledger.engine import make_engine
+from tradecapture.ledger.schema.tables import trades
+from tradecapture.settings import Settings
+
+
+def test_a_trade_is_followed(run: Run, capture: Capture) -> None:
+    """Accepted while it waits, then captured, with the trade as received."""
+    body = trade_json(tradeLots=[lot("0.10000000")])
+    submit(run, body)
+    assert json.loads(run("trade", "T-1", "--json").stdout)["status"] == "ACCEPTED"
+    capture()
+    shown = json.loads(run("trade", "T-1", "--json").stdout)
+    assert (shown["status"], shown["partitionKey"], shown["position"]) == ("CAPTURED", PARTITION, 1)
+    assert shown["trade"] == json.loads(body)
+    assert '"0.10000000"' in run("trade", "T-1").stdout
+
+
+def test_an_unknown_trade_is_exit_code_1(run: Run) -> None:
+    """With what to do."""
+    result = run("trade", "T-9")
+    assert result.exit_code == 1
+    assert "no trade T-9 was accepted" in result.stderr
+
+
+def test_positions_are_exact(run: Run, capture: Capture) -> None:
+    """Sums of decimals as text, without rounding; of one account if asked."""
+    submit(
+        run,
+        trade_json(tradeId="A", tradeLots=[lot("0.1", "3")]),
+        trade_json(tradeId="B", tradeLots=[lot("0.2", "3")]),
+        trade_json(tradeId="C", accountId="ACC2"),
+    )
+    capture()
+    (shown,) = json.loads(run("positions", "--account", "ACC1", "--json").stdout)
+    assert (shown["trades"], shown["netQuantity"]) == (2, "0.3")
+    assert (shown["quantities"], shown["notionals"]) == ({"Shares": "0.3"}, {"USD": "0.9"})
+    assert table_row(run("positions").stdout, PARTITION)[1:3] == ["2", "0.3"]
+    assert len(json.loads(run("positions", "--json").stdout)) == 2
+
+
+def test_partitions_show_what_waits_and_why(run: Run, inbox: Inbox) -> None:
+    """How many wait, since when, who has them, why they are held; one partition if asked."""
+    submit(run, trade_json(tradeId="A"), trade_json(tradeId="B", bookId="BOOK2"))
+    inbox.hold("ACC1_BOOK2_US0378331005", Hold.pause("ann", "a reason"))
+    claim = inbox.claim(0, "worker1", 0.0)
+    assert claim is not None
+    claimed, held = json.loads(run("partitions", "--json").stdout)
+    assert (claimed["accepted"], claimed["waiting"], claimed["owner"]) == (1, 1, claim.token)
+    assert claimed["leaseMs"] > 0
+    assert claimed["oldestAgeMs"] >= 0
+    assert (held["held"], held["owner"]) == ("PAUSED ann: a reason", None)
+    assert "paused by ann" in run("partitions", "show", "ACC1_BOOK2_US0378331005").stdout
+    assert run("partitions", "show", "ACC1_BOOK3_US0378331005").exit_code == 1
+
+
+def test_reconcile_is_clean_and_counts_what_waits(run: Run, capture: Capture) -> None:
+    """Exit code 0; by default only what waits or is parked is shown besides the total."""
+    submit(run, trade_json(tradeId="A"))
+    capture()
+    submit(run, trade_json(tradeId="B"), trade_json(tradeId="C", bookId="BOOK2"))
+    result = run("reconcile", "--json")
+    shown = json.loads(result.stdout)
+    assert (result.exit_code, shown["clean"]) == (0, True)
+    assert shown["total"]["accepted"] == 3
+    assert (shown["total"]["captured"], shown["total"]["waiting"]) == (1, 2)
+    capture()
+    assert json.loads(run("reconcile", "--json").stdout)["partitions"] == []
+    assert len(json.loads(run("reconcile", "--all", "--json").stdout)["partitions"]) == 2
+    assert "Clean" in run("reconcile").stdout
+
+
+def test_reconcile_finds_a_lost_trade(run: Run, capture: Capture, deployment: Settings) -> None:
+    """A row deleted from the ledger is a difference: exit code 1, and the partition is shown."""
+    submit(run, trade_json(tradeId="A"), trade_json(tradeId="B"))
+    capture()
+    engine, _dialect = make_engine(deployment.database_url, pool_size=1, timeout_seconds=3)
+    with engine.begin() as connection:
+        connection.execute(trades.delete().where(trades.c.trade_id == "A"))
+    engine.dispose()
+    result = run("reconcile")
+    assert result.exit_code == 1
+    assert table_row(result.stdout, PARTITION)[-1] == "1"
+
+
+def test_reconcile_tells_of_an_epoch_that_redis_lost(
+    run: Run, capture: Capture, redis: "Redis"
+) -> None:
+    """Its rows come from the ledger alone, and that is said."""
+    submit(run, trade_json())
+    capture()
+    redis.flushall()
+    result = run("reconcile")
+    assert result.exit_code == 0
+    assert "not in Redis any more" in result.stdout

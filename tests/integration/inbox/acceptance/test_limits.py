@@ -1,0 +1,179 @@
+"""Limits: too many waiting trades are refused, in order, and a resend is still recognised."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from redis import Redis
+
+from tests.support.builders import partition_of, submission, submissions
+from tests.support.inbox.redis_snapshot import KEYS, claimed, everything, waiting
+from tradecapture.inbox import Hold, Inbox, InboxReader, Settlement, acceptance
+from tradecapture.inbox.acceptance import ACCEPT_TRADES
+from tradecapture.inbox.scripts import Call, Safety, run_all
+from tradecapture.settings import Settings
+from tradecapture.trades.partition import lane_of
+from tradecapture.trades.receipt import Receipt, Refusal, RefusalCode
+from tradecapture.trades.submission import Submission
+
+ONE, TWO = partition_of("B1"), partition_of("B2")
+LANES = 4
+
+
+def limited(inbox: Inbox, settings: Settings, **limits: int) -> Inbox:
+    """Return the same inboxes under other limits."""
+    return Inbox(inbox.redis, replace(settings, **limits))  # type: ignore[arg-type]
+
+
+def answered(inbox: Inbox, batch: list[Submission]) -> str:
+    """Accept trades and return a letter each: accepted, duplicate, or the scope that is full."""
+    letters = ""
+    for answer in inbox.accept(batch).answers:
+        if isinstance(answer, Receipt):
+            letters += "d" if answer.duplicate else "a"
+        else:
+            letters += "P" if answer.code is RefusalCode.PARTITION_FULL else "B"
+    return letters
+
+
+def refusals(inbox: Inbox, batch: list[Submission]) -> list[Refusal]:
+    """Accept trades that must all be refused because too many wait."""
+    found = [answer for answer in inbox.accept(batch).answers if isinstance(answer, Refusal)]
+    assert len(found) == len(batch)
+    assert all(refusal.code.is_full for refusal in found)
+    return found
+
+
+def capture_one(inbox: Inbox) -> None:
+    """Let the first trade that waits leave."""
+    claim = claimed(inbox)
+    rest = [Settlement(name, 0) for name in claim.keys[1:]]
+    inbox.settle(claim.lane, claim.token, [Settlement(claim.keys[0], 1), *rest])
+
+
+def counted(inbox: Inbox) -> int:
+    """Return how many trades wait by the lanes' counters."""
+    return sum(lane.waiting for lane in InboxReader(inbox.redis, inbox.lanes).backlog())
+
+
+def test_a_partition_takes_as_many_as_it_may(inbox: Inbox, settings: Settings) -> None:
+    """Exactly; the others of its lane go on, and one leaves before one more is taken."""
+    small = limited(inbox, settings, limit_partition=3)
+    assert answered(small, submissions(5, "B1")) == "aaaPP"
+    assert answered(small, [*submissions(5, "B1"), *submissions(2, "B2")]) == "dddPPaa"
+    assert (waiting(inbox.redis, ONE), counted(inbox)) == (3, 5)
+    inbox.redis.zadd(KEYS.due, {ONE: 0})
+    capture_one(inbox)
+    assert answered(small, submissions(5, "B1")) == "dddaP"
+
+
+def test_a_lane_takes_as_many_as_it_may(inbox: Inbox, settings: Settings) -> None:
+    """Exactly, in all its partitions together."""
+    small = limited(inbox, settings, limit_lane=4)
+    batch = [*submissions(2, "B1"), *submissions(3, "B2"), *submissions(1, "B3")]
+    assert answered(small, batch) == "aaaaBB"
+    capture_one(inbox)
+    assert answered(small, batch) == "ddddaB"
+    assert counted(inbox) == 4
+
+
+def test_all_lanes_take_as_many_as_they_may(inbox: Inbox, settings: Settings) -> None:
+    """One process's own trades are counted at once, those of others within a quarter second."""
+    small = limited(inbox, settings, limit_total=6, lanes=LANES)
+    batch = [submission(f"T-{n}", f"B{n}") for n in range(8)]
+    assert len({lane_of(trade.partition_key, LANES) for trade in batch}) == LANES
+    letters = answered(small, batch)
+    assert (letters.count("a"), letters.count("B")) == (6, 2)
+    assert answered(small, batch) == letters.replace("a", "d")
+    other = limited(inbox, settings, limit_total=6, lanes=LANES)
+    assert answered(other, [submission("more", "B1")]) == "B"
+    assert counted(other) == 6
+
+
+def test_nothing_overtakes_a_refused_trade(inbox: Inbox, settings: Settings) -> None:
+    """Not within a call of the script, and not in the calls of one batch that follow it."""
+    small = limited(inbox, settings, limit_partition=2)
+    number = 2 * ACCEPT_TRADES
+    batch = [*submissions(number, "B1"), *submissions(1, "B2"), *submissions(3, "B1")]
+    assert answered(small, batch) == "aa" + "P" * (number - 2) + "a" + "ddP"
+    assert small.accept(batch).ring == []
+
+
+def test_a_closed_partition_stays_closed_though_trades_leave(
+    inbox: Inbox, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Room that is made between two calls of one batch is not for those behind a refused one."""
+    small = limited(inbox, settings, limit_lane=ACCEPT_TRADES - 1)
+    batch = [*submissions(ACCEPT_TRADES, "B1"), *submissions(2, "B1", first=9000)]
+    calls = 0
+
+    def with_a_worker(redis: "Redis", calls_of_trip: Sequence[Call], asked: Safety) -> list[Any]:
+        nonlocal calls
+        calls += 1
+        if calls == 2:
+            capture_one(inbox)
+        return run_all(redis, calls_of_trip, asked)
+
+    monkeypatch.setattr(acceptance, "run_all", with_a_worker)
+    resent = [*batch, submission("other", "B2"), batch[0]]
+    assert answered(small, resent) == "a" * (ACCEPT_TRADES - 1) + "BBB" + "ad"
+    assert calls == 2
+
+
+def test_a_resend_is_recognised_when_all_is_full(inbox: Inbox, settings: Settings) -> None:
+    """And it changes nothing."""
+    batch = submissions(3, "B1")
+    first = inbox.accept(batch).answers
+    full = limited(inbox, settings, limit_total=1, limit_lane=1, limit_partition=1)
+    before = everything(inbox.redis)
+    again = full.accept(batch).answers
+    assert [a.position for a in again if isinstance(a, Receipt)] == [1, 2, 3]
+    assert len(first) == len(again) == 3
+    assert everything(inbox.redis) == before
+
+
+def test_a_refused_trade_leaves_nothing_behind(inbox: Inbox, settings: Settings) -> None:
+    """No position, no entry, no identity: later it is accepted as if it were new."""
+    inbox.accept(submissions(2, "B1"))
+    before = everything(inbox.redis)
+    small = limited(inbox, settings, limit_partition=2)
+    refusals(small, submissions(2, "B1", first=3))
+    assert everything(inbox.redis) == before
+    assert answered(inbox, submissions(1, "B1", first=3)) == "a"
+
+
+def test_a_refusal_says_how_full_and_when_to_come_back(inbox: Inbox, settings: Settings) -> None:
+    """The scope, its figures, and seconds to wait: few while the drain rate is not known."""
+    small = limited(inbox, settings, limit_partition=2, limit_lane=3)
+    inbox.accept(submissions(2, "B1"))
+    (full,) = refusals(small, [submission("T-1", "B1")])
+    assert full.message == (
+        f"2 trades wait in partition {ONE}, and 2 may; nothing of this trade was kept. "
+        "Send it again in 2 s"
+    )
+    inbox.accept([submission("T-2", "B2")])
+    (full,) = refusals(small, [submission("T-3", "B2")])
+    assert full.message.startswith("3 trades wait in lane 0, and 3 may")
+    assert (full.code, full.retry_after_seconds) == (RefusalCode.BACKLOG_FULL, 2)
+
+
+def test_a_full_held_partition_does_not_drain(inbox: Inbox, settings: Settings) -> None:
+    """Only an operator can help: the longest wait, and the message says that it is held."""
+    small = limited(inbox, settings, limit_partition=1)
+    inbox.accept(submissions(1, "B1"))
+    inbox.hold(ONE, Hold.pause("ann", "corporate action"))
+    (full,) = refusals(small, [submission("T-1", "B1")])
+    assert "which is held" in full.message
+    assert full.retry_after_seconds == 60
+
+
+def test_lanes_that_were_never_counted_are_counted(inbox: Inbox, settings: Settings) -> None:
+    """As after an upgrade, or when an operator deletes the counters to have them counted anew."""
+    inbox.accept([*submissions(3, "B1"), *submissions(2, "B2")])
+    capture_one(inbox)
+    inbox.redis.delete(KEYS.backlog)
+    assert counted(inbox) == 0
+    small = limited(inbox, settings, limit_lane=5)
+    assert answered(small, submissions(2, "B3")) == "aB"
+    assert counted(inbox) == 5

@@ -1,0 +1,182 @@
+"""Claims: due partitions are locked for one owner, their oldest trades read in order."""
+
+from dataclasses import replace
+
+import pytest
+from msgspec import structs
+
+from tests.support.builders import partition_of, submission, submissions
+from tests.support.inbox.redis_snapshot import (
+    KEYS,
+    claimed,
+    claimed_soon,
+    due_in_ms,
+    trade_ids,
+    until_gone,
+)
+from tradecapture.inbox import Hold, Inbox
+from tradecapture.settings import Settings
+
+ONE, TWO, THREE = partition_of("B1"), partition_of("B2"), partition_of("B3")
+
+
+def limited(inbox: Inbox, settings: Settings, **limits: float) -> Inbox:
+    """Return the same inboxes under other limits."""
+    return Inbox(inbox.redis, replace(settings, **limits))  # type: ignore[arg-type]
+
+
+def test_trades_come_out_as_they_went_in(inbox: Inbox) -> None:
+    """In the order of acceptance, each with its position, its bytes and what came beside it."""
+    beside = {"correlation_id": "c-1", "callback_url": "https://desk.example/done"}
+    sent = [structs.replace(submission(f"T-{n}", note="ä✓\n"), **beside) for n in range(1, 4)]
+    inbox.accept(sent)
+    (partition,) = claimed(inbox).partitions
+    assert [entry.submission for entry in partition.entries] == sent
+    assert [entry.position for entry in partition.entries] == [1, 2, 3]
+    assert partition.unreadable == ""
+
+
+def test_nothing_due_is_no_claim(inbox: Inbox) -> None:
+    """An empty lane gives None and writes nothing."""
+    assert inbox.claim(0, "owner", 0.0) is None
+    assert inbox.redis.keys() == []
+
+
+def test_a_claimed_partition_has_one_owner(inbox: Inbox) -> None:
+    """Another owner gets what is accepted elsewhere meanwhile, not what is claimed."""
+    inbox.accept(submissions(2, "B1"))
+    first = claimed(inbox, "first")
+    inbox.accept([*submissions(4, "B1"), *submissions(1, "B2")])
+    second = claimed(inbox, "second")
+    assert (first.keys, second.keys) == ([ONE], [TWO])
+    assert inbox.claim(0, "third", 0.0) is None
+    assert inbox.redis.get(KEYS.lock(ONE)) == first.token.encode()
+
+
+def test_the_token_names_the_owner_and_no_other_claim(inbox: Inbox) -> None:
+    """Operators see who holds a partition; two claims of one owner are told apart."""
+    inbox.accept(submissions(1, "B1"))
+    first = claimed(inbox, "host-7")
+    inbox.accept(submissions(1, "B2"))
+    second = claimed(inbox, "host-7")
+    assert first.token.startswith("host-7:")
+    assert second.token.startswith("host-7:")
+    assert first.token != second.token
+
+
+def test_a_forgotten_lease_ends(inbox: Inbox, settings: Settings) -> None:
+    """A dead worker's partition is due again after its lease, with every trade still there."""
+    short = limited(inbox, settings, lease_seconds=0.03)
+    short.accept(submissions(3))
+    first = claimed(short, "dies")
+    second = claimed_soon(short, "lives")
+    assert trade_ids(second) == trade_ids(first)
+    assert second.fence > first.fence
+
+
+def test_a_lease_is_as_long_as_it_says(inbox: Inbox) -> None:
+    """The lock expires, and the partition is due again, one lease after the claim."""
+    inbox.accept(submissions(1, "B1"))
+    claimed(inbox)
+    assert 99_000 < inbox.redis.pttl(KEYS.lock(ONE)) <= 100_000
+    assert 99_000 < (due_in_ms(inbox.redis, ONE) or 0) <= 100_000
+
+
+def test_the_fence_grows_with_the_clock_and_without_it(inbox: Inbox) -> None:
+    """It is Redis time in microseconds, and one more than the last if the clock was set back."""
+    inbox.accept(submissions(1, "B1"))
+    seconds, microseconds = inbox.redis.time()
+    first = claimed(inbox)
+    assert 0 <= first.fence - (seconds * 1_000_000 + microseconds) < 5_000_000
+    assert first.now_us == first.fence
+    future = first.fence + 3_600_000_000
+    inbox.redis.set(KEYS.fence, future)
+    inbox.accept(submissions(1, "B2"))
+    assert claimed(inbox).fence == future + 1
+
+
+def test_partitions_of_a_claim_are_limited(inbox: Inbox, settings: Settings) -> None:
+    """What is beyond the limit is left to the next claim, unlocked."""
+    inbox.accept([s for book in ("B1", "B2", "B3") for s in submissions(1, book)])
+    two = limited(inbox, settings, batch_partitions=2)
+    assert len(claimed(two).keys) == 2
+    assert len(claimed(two).keys) == 1
+
+
+def test_trades_of_a_claim_are_limited(inbox: Inbox, settings: Settings) -> None:
+    """The oldest are taken, and a partition that does not fit is not locked."""
+    inbox.accept([*submissions(3, "B1"), *submissions(3, "B2"), *submissions(3, "B3")])
+    claim = claimed(limited(inbox, settings, batch_trades=4))
+    assert trade_ids(claim) == [["B1-1", "B1-2", "B1-3"], ["B2-1"]]
+    assert inbox.redis.exists(KEYS.lock(THREE)) == 0
+    assert due_in_ms(inbox.redis, THREE) is not None
+
+
+@pytest.mark.parametrize(("limit", "taken"), [(50_000, 64), (100_000, 128), (10_000_000, 200)])
+def test_bytes_of_a_claim_are_limited(
+    inbox: Inbox, settings: Settings, limit: int, taken: int
+) -> None:
+    """Reading stops within 64 trades of the limit; a trade above it still goes alone."""
+    inbox.accept([submission(f"T-{n}", note="x" * 700) for n in range(200)])
+    claim = claimed(limited(inbox, settings, batch_bytes=limit))
+    assert claim.trades == taken
+
+
+def test_the_longest_due_comes_first(inbox: Inbox, settings: Settings) -> None:
+    """A partition that waits is not overtaken for ever by busier ones."""
+    inbox.accept([*submissions(1, "B1"), *submissions(1, "B2")])
+    inbox.redis.zincrby(KEYS.due, -60_000, TWO)
+    assert claimed(limited(inbox, settings, batch_partitions=1)).keys == [TWO]
+
+
+def test_a_partition_found_locked_waits_longer_each_time(inbox: Inbox, settings: Settings) -> None:
+    """It is due, but locked (its lock outlived its score): backoff grows up to its limit."""
+    slow = limited(inbox, settings, backoff_seconds=10, backoff_limit_seconds=60)
+    slow.accept(submissions(1, "B1"))
+    inbox.redis.set(KEYS.lock(ONE), "another's")
+    delays = []
+    for _ in range(5):
+        inbox.redis.zadd(KEYS.due, {ONE: 0})
+        assert slow.claim(0, "owner", 1.0) is None
+        delays.append(round((due_in_ms(inbox.redis, ONE) or 0) / 1000))
+    assert delays == [10, 20, 40, 60, 60]
+    assert inbox.redis.get(KEYS.lock(ONE)) == b"another's"
+
+
+def test_a_held_partition_is_not_claimed(inbox: Inbox) -> None:
+    """Not even if something made it due."""
+    inbox.accept([*submissions(1, "B1"), *submissions(1, "B2")])
+    inbox.hold(ONE, Hold.halt("a reason"))
+    inbox.redis.zadd(KEYS.due, {ONE: 0})
+    assert claimed(inbox).keys == [TWO]
+    assert due_in_ms(inbox.redis, ONE) is None
+
+
+def test_a_partition_without_trades_is_forgotten(inbox: Inbox) -> None:
+    """A stray entry in the due set costs one look."""
+    inbox.redis.zadd(KEYS.due, {ONE: 0})
+    assert inbox.claim(0, "owner", 0.0) is None
+    assert due_in_ms(inbox.redis, ONE) is None
+
+
+def test_a_claim_whose_reply_was_lost_does_no_harm(inbox: Inbox, settings: Settings) -> None:
+    """The second call finds nothing due; after the lease everything is claimed in order."""
+    short = limited(inbox, settings, lease_seconds=0.03)
+    short.accept(submissions(2, "B1"))
+    claimed(short)  # the reply that nobody reads
+    assert short.claim(0, "owner", 0.0) is None
+    until_gone(inbox.redis, KEYS.lock(ONE))
+    assert trade_ids(claimed_soon(short)) == [["B1-1", "B1-2"]]
+
+
+def test_a_claim_says_what_it_leaves_that_no_bell_calls_for(
+    inbox: Inbox, settings: Settings
+) -> None:
+    """So that whoever claims rings for help; a bell that waits brings it already."""
+    small = limited(inbox, settings, batch_partitions=1)
+    for book in ("B1", "B2", "B3"):
+        inbox.accept(submissions(1, book))
+    assert claimed(small).uncalled == 0
+    inbox.clear_bell(0)
+    assert claimed(small).uncalled == 1
+    assert claimed(small).uncalled == 0

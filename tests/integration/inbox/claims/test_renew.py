@@ -1,0 +1,88 @@
+"""Renewing: a lease is lengthened by its owner while the transaction runs, and by nobody else."""
+
+import time
+from dataclasses import replace
+
+from tests.support.builders import partition_of, submissions
+from tests.support.inbox.redis_snapshot import (
+    KEYS,
+    PATIENCE_SECONDS,
+    claimed,
+    claimed_soon,
+    due_in_ms,
+)
+from tradecapture.capture.lease_renewal import LONGEST_LEASES, Renewal
+from tradecapture.inbox import Inbox
+from tradecapture.local.servers.server import wait_until
+from tradecapture.settings import Settings
+
+ONE, TWO = partition_of("B1"), partition_of("B2")
+
+
+def test_a_renewed_lease_lasts_one_lease_more(inbox: Inbox) -> None:
+    """Lock and due time move together, so that the partition is looked at when it ends."""
+    inbox.accept(submissions(1, "B1"))
+    claim = claimed(inbox)
+    inbox.redis.pexpire(KEYS.lock(ONE), 500)
+    inbox.redis.zadd(KEYS.due, {ONE: 0})
+    assert inbox.renew(0, claim.token, [ONE]) == [True]
+    assert inbox.redis.pttl(KEYS.lock(ONE)) > 99_000
+    assert (due_in_ms(inbox.redis, ONE) or 0) > 99_000
+    assert inbox.claim(0, "another", 0.0) is None
+
+
+def test_a_lost_lease_is_not_renewed(inbox: Inbox) -> None:
+    """Neither one that ended nor one that is another's; the owner is told which."""
+    inbox.accept([*submissions(1, "B1"), *submissions(1, "B2")])
+    claim = claimed(inbox)
+    inbox.redis.delete(KEYS.lock(ONE))
+    inbox.redis.set(KEYS.lock(TWO), "another's", px=5_000)
+    assert inbox.renew(0, claim.token, [ONE, TWO]) == [False, False]
+    assert inbox.redis.exists(KEYS.lock(ONE)) == 0
+    assert inbox.redis.pttl(KEYS.lock(TWO)) <= 5_000
+
+
+def test_the_renewal_keeps_a_claim_alive_for_many_leases(inbox: Inbox, settings: Settings) -> None:
+    """The thread renews the claim in hand; when the claim is done, its lease ends."""
+    short = Inbox(inbox.redis, replace(settings, lease_seconds=0.2))
+    short.accept(submissions(1, "B1"))
+    renewal = Renewal(short)
+    renewal.start()
+    claim = claimed(short, "busy")
+    with renewal.of(claim):
+        outlived = wait_until(lambda: short.claim(0, "another", 0.0) is not None, 0.7)
+    assert not outlived
+    assert claimed_soon(short, "another").keys == [ONE]
+    renewal.stop()
+
+
+def test_a_capture_that_hangs_does_not_keep_its_partitions(
+    inbox: Inbox, settings: Settings
+) -> None:
+    """After twelve leases its claim is renewed no more, and another gets the partition."""
+    lease_seconds = 0.05
+    short = Inbox(inbox.redis, replace(settings, lease_seconds=lease_seconds))
+    short.accept(submissions(1, "B1"))
+    renewal = Renewal(short)
+    renewal.start()
+    with renewal.of(claimed(short, "hanging")):
+        began = time.monotonic()
+        assert claimed_soon(short, "another").keys == [ONE]
+        assert time.monotonic() - began > LONGEST_LEASES * lease_seconds * 0.9
+    renewal.stop()
+
+
+def test_the_renewal_survives_an_unreachable_redis(inbox: Inbox, settings: Settings) -> None:
+    """A failed renewal is tried again; the thread does not end."""
+    inbox.accept(submissions(1, "B1"))
+    claim = claimed(inbox)
+    inbox.lease_seconds = 0.09  # for the thread, which is to look often
+    renewal = Renewal(inbox)
+    renewal.start()
+    inbox.redis.set(KEYS.due, "not a sorted set")  # the script fails
+    with renewal.of(claim):
+        inbox.redis.pexpire(KEYS.lock(ONE), 50_000)
+        assert wait_until(lambda: inbox.redis.pttl(KEYS.lock(ONE)) > 99_000, PATIENCE_SECONDS)
+        inbox.redis.delete(KEYS.due)
+        assert wait_until(lambda: inbox.redis.exists(KEYS.due) == 1, PATIENCE_SECONDS)
+    renewal.stop()

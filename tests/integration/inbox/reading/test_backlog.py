@@ -1,0 +1,124 @@
+"""The backlog: what waits in all lanes, how fast it drains, and how long to stay away."""
+
+from dataclasses import dataclass
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.support.builders import submissions
+from tests.support.inbox.redis_snapshot import claimed
+from tradecapture.inbox import Inbox, InboxReader, LaneBacklog, Settlement
+from tradecapture.inbox.backlog import Backlog, retry_after
+from tradecapture.settings import Settings
+
+
+@dataclass
+class Clock:
+    """A monotonic clock that a test sets."""
+
+    seconds: float = 0.0
+
+    def __call__(self) -> float:
+        """Return the time."""
+        return self.seconds
+
+
+def capture(inbox: Inbox, trades: int) -> None:
+    """Let the oldest trades leave."""
+    claim = claimed(inbox)
+    inbox.settle(0, claim.token, [Settlement(claim.keys[0], trades)])
+
+
+@pytest.mark.parametrize(
+    ("waiting", "rate", "seconds"),
+    [
+        (1000, None, 2),  # not known yet: soon it is
+        (1000, 0.0, 60),  # nothing leaves
+        (1000, 10.0, 10),  # down to 900
+        (1000, 30.0, 4),  # whole seconds, upwards
+        (1000, 1e9, 1),
+        (1000, 0.001, 60),
+        (100, 10.0, 1),  # there is room already
+    ],
+)
+def test_a_client_stays_away_until_a_tenth_is_free(
+    waiting: int, rate: float | None, seconds: int
+) -> None:
+    """At the measured rate, at least 1 s and at most 60 s."""
+    assert retry_after(waiting, 1000, rate) == seconds
+
+
+@given(st.integers(0, 10**9), st.integers(1, 10**9), st.none() | st.floats(0, 1e9))
+def test_every_wait_is_one_to_sixty_seconds(waiting: int, limit: int, rate: float | None) -> None:
+    """Whatever the figures."""
+    assert 1 <= retry_after(waiting, limit, rate) <= 60
+
+
+def test_the_lanes_are_counted(inbox: Inbox, settings: Settings) -> None:
+    """What waits, and what has left; a settlement sent twice counts once."""
+    reader = InboxReader(inbox.redis, settings.lanes)
+    assert reader.backlog() == [LaneBacklog(0, waiting=0, settled=0)]
+    inbox.accept([*submissions(3, "B1"), *submissions(3, "B1")])
+    claim = claimed(inbox)
+    for _ in range(2):
+        inbox.settle(0, claim.token, [Settlement(claim.keys[0], 2)])
+    assert reader.backlog() == [LaneBacklog(0, waiting=1, settled=2)]
+
+
+def test_only_trades_that_were_there_are_counted_as_left(inbox: Inbox, settings: Settings) -> None:
+    """A settlement of more than waits, as nobody should send, does not make the count wrong."""
+    inbox.accept(submissions(2, "B1"))
+    capture(inbox, trades=7)
+    backlog = InboxReader(inbox.redis, settings.lanes).backlog()
+    assert backlog == [LaneBacklog(0, waiting=0, settled=2)]
+
+
+def test_a_look_serves_for_a_quarter_of_a_second(inbox: Inbox) -> None:
+    """What this process accepts is counted meanwhile, what others do is seen at the next look."""
+    clock = Clock()
+    backlog = Backlog(inbox.redis, 1, clock)
+    assert backlog.total == 0
+    backlog.look()
+    inbox.accept(submissions(5, "B1"))
+    clock.seconds = 0.2
+    backlog.look()
+    assert backlog.total == 0
+    backlog.note_accepted(2)
+    assert backlog.total == 2
+    clock.seconds = 0.25
+    backlog.look()
+    assert backlog.total == 5
+
+
+def test_the_drain_rate_is_that_of_the_last_seconds(inbox: Inbox) -> None:
+    """Unknown at first; what was before the window no longer counts."""
+    clock = Clock()
+    backlog = Backlog(inbox.redis, 1, clock)
+    inbox.accept(submissions(100, "B1"))
+    assert backlog.rate() is None
+    backlog.look()
+    assert backlog.rate() is None
+    capture(inbox, trades=50)
+    clock.seconds = 0.5
+    backlog.look()
+    assert backlog.rate() is None
+    clock.seconds = 5.0
+    backlog.look()
+    assert backlog.rate() == backlog.rate(0) == 10.0
+    clock.seconds = 14.0
+    backlog.look()
+    assert backlog.rate() == 0.0
+
+
+def test_an_emptied_redis_begins_a_new_measurement(inbox: Inbox) -> None:
+    """What has left is fewer than before: nothing can be said of the rate."""
+    clock = Clock()
+    backlog = Backlog(inbox.redis, 1, clock)
+    inbox.accept(submissions(10, "B1"))
+    capture(inbox, trades=10)
+    backlog.look()
+    inbox.redis.flushall()
+    clock.seconds = 5.0
+    backlog.look()
+    assert (backlog.total, backlog.rate()) == (0, None)

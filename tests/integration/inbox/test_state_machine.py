@@ -1,0 +1,109 @@
+"""Whatever a fleet does, nothing is lost, doubled or reordered; and this test would notice."""
+
+import pytest
+from hypothesis import Phase
+from hypothesis import settings as hypothesis_settings
+from hypothesis.stateful import run_state_machine_as_test
+from redis import Redis
+
+from tests.support.inbox.mutation import mutated
+from tests.support.inbox.state_machine import InboxMachine
+from tradecapture.inbox import scripts
+
+STEPS = 40  # of one story; each mutation below shows within so many
+
+# script, what is right, what a mistake would make of it
+MUTATIONS = [
+    ("accept", "'RPUSH'", "'LPUSH'"),
+    ("accept", "if seen then", "if false then"),
+    ("accept", "HINCRBY', positions, partition, 1", "HINCRBY', positions, partition, 2"),
+    ("accept", "redis.call('ZADD', due, 'NX', now, partition)", ""),
+    ("accept", "local same = first_digest == digest", "local same = true"),
+    ("accept", "HINCRBY', backlog, 'accepted', appended", "HINCRBY', backlog, 'accepted', 1"),
+    ("accept", "if length[partition] >= partition_limit", "if false"),
+    ("accept", "return waiting >= lane_limit and", "return false and"),
+    ("accept", "counted[1] + redis.call('LLEN', prefix .. 'inbox:' .. partition)", "counted[1]"),
+    ("accept", "wanted <= last or", ""),
+    ("accept", "wanted > last + window", "false"),
+    ("accept", "number, number) == 1 and", "number, number) and"),
+    ("accept", "while redis.call('ZREM', ahead, text(last + 1)) == 1", "while false"),
+    ("accept", "stamp .. standing .. ' '", "stamp .. ' '"),
+    ("claim", "'NX', 'PX', lease", "'PX', lease"),
+    ("claim", "redis.call('HEXISTS', held, partition) == 1 or", ""),
+    ("claim", "'ZADD', due, text(now + lease), partition", "'ZREM', due, partition"),
+    ("claim", "claimed, from = {partition}, 0", "claimed, from = {partition}, 1"),
+    ("claim", "fence = math.max(now_us,", "fence = math.min(7,"),
+    ("take", "if redis.call('EXISTS', lock) == 1 then return {} end", ""),
+    ("take", "redis.call('SET', lock, token, 'PX', lease)", "redis.call('SET', lock, token)"),
+    ("take", "redis.call('HEXISTS', held, partition) == 0 and", ""),
+    ("take", "'ZADD', due, text(math.floor(now_us / 1000) + lease),", "'ZREM', due,"),
+    ("take", "fence = math.max(now_us,", "fence = math.min(7,"),
+    ("settle", "redis.call('GET', lock) == token", "true"),
+    ("settle", "'settled', removed)", "'settled', removed + 1)"),
+    ("settle", "'HSETNX'", "'HSET'"),
+    ("settle", "and redis.call('HEXISTS', held, partition) == 0", ""),
+    ("settle", "waiting == 0 or tonumber(reached) > predicted", "tonumber(reached) > predicted"),
+    ("settle", "waiting == 0 or tonumber(reached) > predicted", "true"),
+    ("settle", "redis.call('ZREMRANGEBYSCORE', ahead, '-inf', reached)", ""),
+    ("settle", "while waiting > 0 and", "while false and"),
+    ("settle", "redis.call('DEL', lock)", ""),
+    ("settle", "'LTRIM', inbox, written,", "'LTRIM', inbox, written + 1,"),
+    ("settle", "redis.call('ZADD', due, now, partition)", "redis.call('ZREM', due, partition)"),
+    ("postpone", "redis.call('GET', lock) == token", "true"),
+    ("postpone", "redis.call('ZADD', due,", "redis.call('ZREM', due,"),
+    ("renew", "redis.call('GET', lock) == token", "true"),
+    ("hold", "redis.call('HSET', KEYS[2], ARGV[i], ARGV[2])", "1"),
+    ("release", "(kind == 'PAUSED') == (", "('PAUSED' == 'PAUSED') == ("),
+    ("release", "redis.call('ZADD', KEYS[1], 'NX', now, ARGV[i])", ""),
+    ("ring", "if redis.call('ZCOUNT', KEYS[1], '-inf', now) == 0", "if false"),
+]  # fmt: skip
+
+
+@pytest.fixture
+def machine(redis: "Redis") -> type[InboxMachine]:
+    """The machine on this test's Redis."""
+
+    class Machine(InboxMachine):
+        pass
+
+    Machine.redis = redis
+    return Machine
+
+
+def test_no_interleaving_loses_doubles_or_reorders_a_trade(machine: type[InboxMachine]) -> None:
+    """Claims, expiries, retries, holds and doubled calls, in any order, by several workers."""
+    run_state_machine_as_test(
+        machine,
+        # Twice what the shyest mistake below needs to show, or what the profile asks for.
+        settings=hypothesis_settings(
+            max_examples=max(100, hypothesis_settings().max_examples), stateful_step_count=STEPS
+        ),
+    )
+
+
+@pytest.mark.parametrize(("script", "right", "wrong"), MUTATIONS)
+def test_a_mutated_script_is_caught(
+    machine: type[InboxMachine],
+    monkeypatch: pytest.MonkeyPatch,
+    script: str,
+    right: str,
+    wrong: str,
+) -> None:
+    """The machine fails if a script has one of the mistakes that it is there to find."""
+    _use(monkeypatch, script, right, wrong)
+    with pytest.raises(AssertionError):
+        run_state_machine_as_test(
+            machine,
+            settings=hypothesis_settings(
+                max_examples=400,
+                stateful_step_count=STEPS,
+                phases=[Phase.generate],  # the first failure will do, however long
+                report_multiple_bugs=False,
+            ),
+        )
+
+
+def _use(monkeypatch: pytest.MonkeyPatch, script: str, right: str, wrong: str) -> None:
+    sources, named_by = mutated(script, right, wrong)
+    monkeypatch.setattr(scripts, "_SOURCES", sources)
+    monkeypatch.setattr(scripts, "_NAMED_BY", named_by)

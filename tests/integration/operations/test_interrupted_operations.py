@@ -1,0 +1,91 @@
+"""Interrupted operations: a command that died between ledger and Redis is finished by the next."""
+
+import pytest
+from redis.exceptions import ConnectionError as RedisConnectionError
+
+from tests.support.builders import submissions
+from tests.support.capture.operator import POISON, WHY, Operator, halt, parked
+from tests.support.capture.worker import ONE, Worker, ids
+from tests.support.inbox.redis_snapshot import KEYS, until_gone
+from tradecapture.operations.action import Action
+
+PAUSE, RESUME, RETRY, SKIP = Action.PAUSE, Action.RESUME, Action.RETRY, Action.SKIP
+IN_ORDER = ["B1-1", POISON, "B1-2", "B1-3"]
+
+
+@pytest.mark.parametrize("meanwhile", ["nothing", "a worker looks"])
+@pytest.mark.parametrize(
+    ("action", "call", "captured"),
+    [
+        (RETRY, "settle", IN_ORDER),
+        (RETRY, "release", IN_ORDER),
+        (SKIP, "settle", ids("B1", 3)),
+        (SKIP, "release", ids("B1", 3)),
+    ],
+)
+def test_the_same_command_again_does_the_rest(
+    ill: Worker,
+    worker: Worker,
+    operator: Operator,
+    action: Action,
+    call: str,
+    captured: list[str],
+    meanwhile: str,
+) -> None:
+    """It died after the ledger's commit: no second trade is skipped, none captured twice."""
+    halt(ill)
+    operator.die_at(call)
+    with pytest.raises(RedisConnectionError):
+        operator.do(action)
+    if meanwhile == "a worker looks":
+        worker.drain()
+    assert operator.do(action).done
+    worker.drain_until(lambda: worker.waiting() == {})
+    assert worker.captured() == {ONE: captured}
+    assert parked(worker) == ([POISON] if action is SKIP else [])
+    assert worker.held() == {}
+    worker.assert_all_is_accounted_for()
+
+
+@pytest.mark.parametrize("call", ["settle", "release"])
+def test_a_resume_that_died_is_finished_by_the_next(
+    worker: Worker, operator: Operator, call: str
+) -> None:
+    """Redis still holds what the ledger has let go."""
+    worker.accept(*submissions(2, "B1"))
+    operator.do(PAUSE)
+    operator.die_at(call)
+    with pytest.raises(RedisConnectionError):
+        operator.do(RESUME)
+    assert worker.drain().outcomes == {}
+    assert operator.do(RESUME).done
+    worker.drain()
+    assert worker.captured() == {ONE: ids("B1", 2)}
+    assert worker.held() == {}
+
+
+def test_a_pause_that_died_binds_all_the_same(worker: Worker, operator: Operator) -> None:
+    """A worker finds it in the ledger, writes nothing and puts the hold into Redis."""
+    worker.accept(*submissions(2, "B1"))
+    operator.die_at("hold")
+    with pytest.raises(RedisConnectionError):
+        operator.do(PAUSE)
+    assert worker.held() == {}
+    assert worker.drain().outcomes == {}
+    assert worker.held() == {ONE: WHY}
+    assert operator.do(RESUME).done
+    worker.drain()
+    assert worker.captured() == {ONE: ids("B1", 2)}
+
+
+def test_an_operators_lease_ends(worker: Worker, operator: Operator) -> None:
+    """One who died with a partition in hand holds it up for a lease."""
+    worker.accept(*submissions(1, "B1"))
+    operator.do(PAUSE)
+    operator.die_at("settle")
+    with pytest.raises(RedisConnectionError):
+        operator.do(SKIP)
+    until_gone(worker.inbox.redis, KEYS.lock(ONE))
+    assert operator.do(SKIP).trade_id == "B1-1"
+    assert parked(worker) == ["B1-1"]
+    worker.assert_all_is_accounted_for()

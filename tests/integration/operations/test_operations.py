@@ -1,0 +1,193 @@
+"""Operations: an operator's deed, in the ledger and in Redis, and what the fleet does then."""
+
+import pytest
+
+from tests.support.builders import numbered, submissions
+from tests.support.capture.operator import POISON, WHO, WHY, Operator, accept_foreign, halt, parked
+from tests.support.capture.worker import ONE, Worker, ids
+from tests.support.inbox.redis_snapshot import KEYS, everything
+from tests.support.ledger.ledger_snapshot import exception_rows, partition_row
+from tests.support.ledger.operators import tables
+from tradecapture.inbox import HoldKind
+from tradecapture.operations.action import Action
+from tradecapture.trades.lifecycle import Outcome, Standing
+from tradecapture.trades.receipt import Receipt
+
+PAUSE, RESUME, RETRY, SKIP = Action.PAUSE, Action.RESUME, Action.RETRY, Action.SKIP
+IN_ORDER = ["B1-1", POISON, "B1-2", "B1-3"]
+
+
+def test_a_pause_holds_and_accepting_goes_on(worker: Worker, operator: Operator) -> None:
+    """In the ledger and in Redis, with who and why; what comes meanwhile waits in order."""
+    worker.accept(*submissions(2, "B1"))
+    worker.drain()
+    assert operator.do(PAUSE).done
+    worker.accept(*submissions(2, "B1", 3))
+    assert worker.drain().outcomes == {}
+    standing = operator.operations.standing(ONE)
+    assert standing.row is not None
+    assert standing.row.paused_reason == f"{WHO}: {WHY}"
+    assert standing.hold == (HoldKind.PAUSED, WHY, WHO)
+    assert worker.waiting() == {ONE: 2}
+    worker.assert_all_is_accounted_for()
+
+
+def test_a_resume_releases_and_rings(worker: Worker, operator: Operator) -> None:
+    """Everything that came meanwhile is captured, in the order in which it was accepted."""
+    worker.accept(*submissions(2, "B1"))
+    operator.do(PAUSE)
+    worker.accept(*submissions(2, "B1", 3))
+    worker.inbox.clear_bell(0)
+    assert operator.do(RESUME).done
+    assert operator.bells() == 1
+    assert worker.drain().outcomes == {Outcome.CAPTURED: 4}
+    assert worker.captured() == {ONE: ids("B1", 4)}
+    assert [row.action for row in operator.audited()] == ["pause", "resume"]
+    assert operator.do(RESUME).message == f"{ONE} is not held: nothing to resume"
+
+
+def test_retry_captures_the_head_and_then_the_rest(
+    ill: Worker, worker: Worker, operator: Operator
+) -> None:
+    """When the cause is mended: the halting trade in its own place, what waited behind it."""
+    halt(ill)
+    deed = operator.do(RETRY)
+    assert (deed.done, deed.trade_id, deed.outcome) == (True, POISON, Outcome.CAPTURED)
+    assert operator.bells() == 1
+    worker.drain()
+    assert worker.captured() == {ONE: IN_ORDER}
+    assert (worker.held(), parked(worker)) == ({}, [])
+    worker.assert_all_is_accounted_for()
+
+
+def test_skip_goes_on_behind_the_trade(ill: Worker, worker: Worker, operator: Operator) -> None:
+    """It stays parked, with who skipped it and why; the rest is captured in order."""
+    halt(ill)
+    assert operator.do(SKIP).done
+    assert operator.bells() == 1
+    worker.drain()
+    assert worker.captured() == {ONE: ids("B1", 3)}
+    (row,) = exception_rows(worker.ledger)
+    assert row.reason.endswith(f"; skipped by {WHO}: {WHY}")
+    assert worker.held() == {}
+    worker.assert_all_is_accounted_for()
+
+
+def test_a_retry_that_fails_leaves_the_partition_halted(
+    ill: Worker, worker: Worker, operator: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For the newest reason, in both; nothing is captured behind it."""
+    halt(ill)
+    with monkeypatch.context() as patch:
+        patch.setattr("tradecapture.ledger.rules.partition.date_of", int)
+        deed = operator.do(RETRY)
+    assert (deed.done, "it still cannot be captured" in deed.message) == (False, True)
+    assert worker.drain().outcomes == {}
+    reason = partition_row(worker.ledger, ONE).halted_reason
+    assert reason is not None
+    assert reason in deed.message
+    assert worker.held() == {ONE: reason}
+    assert operator.do(RETRY).done
+    worker.drain()
+    assert worker.captured() == {ONE: IN_ORDER}
+
+
+def test_a_skip_passes_over_the_head_of_a_paused_partition(
+    worker: Worker, operator: Operator
+) -> None:
+    """Only of a paused one, so that the operator knows which trade that is."""
+    worker.accept(*submissions(3, "B1"))
+    assert operator.do(SKIP).message == f"{ONE} is not held: pause it first"
+    operator.do(PAUSE)
+    assert operator.do(SKIP).trade_id == "B1-1"
+    assert worker.held() == {ONE: WHY}
+    operator.do(RESUME)
+    worker.drain()
+    assert worker.captured() == {ONE: ["B1-2", "B1-3"]}
+    worker.assert_all_is_accounted_for()
+
+
+def test_a_retry_leaves_a_pause_alone(ill: Worker, worker: Worker, operator: Operator) -> None:
+    """What an operator did is undone by an operator who says so."""
+    halt(ill)
+    operator.do(PAUSE)
+    assert operator.do(RETRY).done
+    assert worker.drain().outcomes == {}
+    assert worker.held() == {ONE: WHY}
+    operator.do(RESUME)
+    worker.drain()
+    assert worker.captured() == {ONE: IN_ORDER}
+
+
+@pytest.mark.parametrize("action", [RETRY, SKIP])
+def test_what_halts_is_mended_after_redis_was_emptied(
+    ill: Worker, worker: Worker, operator: Operator, action: Action
+) -> None:
+    """The parked trade is in the ledger; what waited behind it is lost with Redis, and said so."""
+    halt(ill)
+    worker.inbox.redis.flushall()
+    worker.accept(*submissions(1, "B1", 7))
+    assert worker.drain().outcomes == {}
+    assert operator.do(action).done
+    worker.drain()
+    kept = [POISON] if action is RETRY else []
+    assert worker.captured() == {ONE: ["B1-1", *kept, "B1-7"]}
+    assert (worker.held(), worker.waiting()) == ({}, {})
+
+
+def test_a_pause_survives_an_emptied_redis(worker: Worker, operator: Operator) -> None:
+    """It stands in the ledger."""
+    worker.accept(*submissions(1, "B1"))
+    operator.do(PAUSE)
+    worker.inbox.redis.flushall()
+    worker.accept(*submissions(1, "B1"))
+    assert worker.drain().outcomes == {}
+    assert operator.do(RESUME).done
+    worker.drain()
+    assert worker.captured() == {ONE: ids("B1", 1)}
+
+
+def test_a_released_gap_is_foretold_from_then_on(worker: Worker, operator: Operator) -> None:
+    """Followers are captured in the ledger, and Redis learns where it is."""
+    worker.accept(*(numbered(n, f"N-{n}", "B1") for n in (1, 4, 5)))
+    worker.drain()
+    assert operator.do(Action.RELEASE).captured == 2
+    assert worker.captured() == {ONE: ["N-1", "N-4", "N-5"]}
+    (six, three) = worker.inbox.accept([numbered(6, "N-6", "B1"), numbered(3, "N-3", "B1")]).answers
+    assert isinstance(six, Receipt)
+    assert isinstance(three, Receipt)
+    assert (six.standing, three.standing) == (Standing.ACCEPTED, Standing.REJECTED)
+    assert worker.drain().outcomes == {Outcome.CAPTURED: 1, Outcome.REJECTED: 1}
+    worker.assert_all_is_accounted_for()
+
+
+@pytest.mark.parametrize("action", [PAUSE, RESUME, RETRY, SKIP, Action.RELEASE])
+@pytest.mark.parametrize("state", ["flowing", "paused", "halted", "unreadable", "gap"])
+def test_a_dry_run_changes_nothing_anywhere(
+    ill: Worker, worker: Worker, operator: Operator, state: str, action: Action
+) -> None:
+    """Neither a table nor a key; only the fence, which must never be given twice, has moved on."""
+    if state == "halted":
+        halt(ill)
+    else:
+        worker.accept(*(numbered(n, f"N-{n}", "B1") for n in (1, 3)))
+        worker.drain()
+        worker.accept(*submissions(1, "B1"))
+    if state == "paused":
+        operator.do(PAUSE)
+    if state == "unreadable":
+        accept_foreign(worker)
+        worker.drain()
+    before = everything(worker.inbox.redis), tables(worker.ledger)
+    operator.do(action, dry_run=True)
+    after = everything(worker.inbox.redis), tables(worker.ledger)
+    for keys, _tables in (before, after):
+        keys.pop(KEYS.fence.encode(), None)
+    assert after == before
+
+
+def test_what_was_never_accepted_is_not_operated_on(worker: Worker, operator: Operator) -> None:
+    """A key with a typing error makes no partition."""
+    deed = operator.do(PAUSE)
+    assert (deed.done, "was ever accepted" in deed.message) == (False, True)
+    assert (tables(worker.ledger)["partitions"], operator.audited()) == ([], [])

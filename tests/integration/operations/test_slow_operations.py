@@ -1,0 +1,71 @@
+"""Slow operations: a deed that takes longer than a lease, and one whose lease was lost."""
+
+import time
+from typing import Any
+
+import pytest
+from redis import Redis
+
+from tests.support.builders import submissions
+from tests.support.capture.operator import Operator, accept_foreign
+from tests.support.capture.worker import ONE, Worker, ids
+from tests.support.inbox.redis_snapshot import KEYS
+from tradecapture.operations.action import Action, Deed
+from tradecapture.operations.transactions import OperatorLedger
+from tradecapture.settings import Settings
+
+LEASE_SECONDS = 1.0  # renewed each third of it; a stall of two thirds would end it
+
+PAUSE, RESUME, SKIP = Action.PAUSE, Action.RESUME, Action.SKIP
+
+
+class SlowLedger(OperatorLedger):
+    """A ledger that answers an operator after more than a lease."""
+
+    def operate(self, *arguments: Any, **named: Any) -> Deed:
+        """Do it, late."""
+        time.sleep(1.5 * LEASE_SECONDS)
+        return super().operate(*arguments, **named)
+
+
+def test_a_skip_keeps_its_lease_while_the_ledger_is_slow(
+    worker: Worker, redis: "Redis", ledger_settings: Settings
+) -> None:
+    """What it skipped leaves the inbox, so that workers do not halt at it once more."""
+    worker.accept(*submissions(2, "B1"))
+    accept_foreign(worker)
+    worker.accept(*submissions(2, "B1", 3))
+    worker.drain()
+    slow = SlowLedger(ledger_settings)
+    operator = Operator(redis, ledger_settings, lease_seconds=LEASE_SECONDS, ledger=slow)
+    assert operator.do(SKIP).done
+    slow.dispose()
+    worker.drain()
+    assert worker.captured() == {ONE: ids("B1", 4)}
+    assert worker.held() == {}
+    worker.assert_all_is_accounted_for()
+
+
+@pytest.mark.parametrize("hold", ["halted", "paused"])
+def test_a_skip_that_lost_its_lease_says_so_and_the_same_again_does_the_rest(
+    worker: Worker, operator: Operator, hold: str
+) -> None:
+    """Its host stood still: the ledger has it, the partition stays held, no second is skipped."""
+    if hold == "halted":
+        accept_foreign(worker)
+    else:
+        worker.accept(*submissions(1, "B1"))
+        operator.do(PAUSE)
+    worker.accept(*submissions(2, "B1", 2))
+    worker.drain()
+    operator.before("settle", lambda: operator.redis.delete(KEYS.lock(ONE)))
+    deed = operator.do(SKIP)
+    assert (deed.done, "the same command again" in deed.message) == (True, True)
+    assert ONE in worker.held()
+    assert "the same command again" not in operator.do(SKIP).message
+    if hold == "paused":
+        operator.do(RESUME)
+    worker.drain()
+    assert worker.captured() == {ONE: ids("B1", 3)[1:]}
+    assert worker.held() == {}
+    worker.assert_all_is_accounted_for()

@@ -1,0 +1,179 @@
+"""Reads with a replica: spared by it, never misled by it, and not stopped when it is away."""
+
+import socket
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from itertools import pairwise
+
+import pytest
+
+from tests.support.builders import submission, submissions
+from tests.support.capture.worker import Worker
+from tests.support.servers.standby import Standby
+from tradecapture.capture.status import read_status
+from tradecapture.client import Client
+from tradecapture.ledger.queries.replica import REST_SECONDS, Readers, make_readers
+from tradecapture.ledger.queries.trade_filter import TradeFilter
+from tradecapture.local.servers.ports import LOOPBACK
+from tradecapture.local.servers.postgresql_server import PostgresqlServer
+from tradecapture.settings import Settings
+from tradecapture.trades.lifecycle import Outcome, TradeState
+
+QUICK_SECONDS = 1.0  # far below the 2 s that psycopg waits for a connect at least
+
+
+def found(client: Client) -> list[str]:
+    """Return the ids of the trades that a search finds."""
+    return [trade.trade_id for trade in client.search(TradeFilter(), None, 100).trades]
+
+
+def state(client: Client, trade_id: str) -> TradeState | None:
+    """Return the status of a trade."""
+    status = client.status(trade_id)
+    return None if status is None else status.status
+
+
+def test_the_replica_answers_for_captured_trades(
+    worker: Worker, client: Client, standby: Standby, primary: PostgresqlServer
+) -> None:
+    """Their status, a batch's outcomes and a search, also while the ledger itself is away."""
+    worker.accept(*submissions(3))
+    worker.drain()
+    standby.catch_up()
+    ids = ["BOOK1-1", "BOOK1-2", "BOOK1-3"]
+    worker.ledger.dispose()
+    primary.stop()
+    try:
+        assert [state(client, trade_id) for trade_id in ids] == [TradeState.CAPTURED] * 3
+        assert client.readers.ended(ids) == dict.fromkeys(ids, Outcome.CAPTURED)
+        assert found(client) == ids
+    finally:
+        primary.start()
+
+
+def test_a_status_is_right_however_far_the_replica_is_behind(
+    worker: Worker, client: Client, standby: Standby
+) -> None:
+    """A trade that left its inbox and is not on the replica yet is neither unknown nor waiting."""
+    standby.hold_back()
+    worker.accept(submission("T-1"))
+    assert state(client, "T-1") is TradeState.ACCEPTED
+    worker.drain()
+    assert found(client) == []  # so it is the replica that is asked, and it is behind
+    assert state(client, "T-1") is TradeState.CAPTURED
+    assert client.readers.ended(["T-1", "T-2"]) == {"T-1": Outcome.CAPTURED}
+    assert state(client, "T-2") is None
+    standby.go_on()
+    assert found(client) == ["T-1"]
+
+
+def test_states_never_go_back(worker: Worker, client: Client, standby: Standby) -> None:
+    """Read at every moment of a trade's way, with the replica behind, level, or left alone.
+
+    Once it has the trade as buffered, which is no more true.
+    """
+    order = [None, TradeState.ACCEPTED, TradeState.BUFFERED, TradeState.CAPTURED]
+    seen: list[int] = []
+
+    def look() -> None:
+        seen.append(order.index(state(client, "N-2")))
+
+    def twice(step: Callable[[], object]) -> None:
+        step()
+        look()
+        look()
+
+    twice(standby.hold_back)
+    twice(lambda: worker.accept(submission("N-2", sequenceNumber=2)))
+    twice(worker.drain)
+    twice(standby.go_on)
+    twice(standby.hold_back)
+    twice(lambda: worker.accept(submission("N-1", sequenceNumber=1)))
+    twice(worker.drain)
+    twice(standby.kill)
+    twice(standby.start)
+    twice(standby.catch_up)
+    assert all(before <= after for before, after in pairwise(seen))
+    assert set(seen) == {0, 1, 2, 3}
+
+
+def test_a_replica_that_is_away_stops_no_read(
+    worker: Worker,
+    client: Client,
+    replicated: Settings,
+    standby: Standby,
+    logged: pytest.LogCaptureFixture,
+) -> None:
+    """It is killed: reads go on at once and say so once; it is back: it is used again."""
+    clock = [0.0]
+    readers = make_readers(replicated, pool_size=2)
+    readers._now = lambda: clock[0]
+    worker.accept(submission("T-1"))
+    worker.drain()
+    standby.catch_up()
+
+    def status() -> TradeState | None:
+        status = read_status(readers, client.inbox_reader, "T-1")
+        return None if status is None else status.status
+
+    assert status() is TradeState.CAPTURED
+    standby.kill()
+    try:
+        logged.clear()
+        began = time.monotonic()
+        assert [status() for _ in range(20)] == [TradeState.CAPTURED] * 20
+        assert time.monotonic() - began < 20 * QUICK_SECONDS
+        clock[0] += REST_SECONDS
+        assert status() is TradeState.CAPTURED  # the one that looks whether it is back
+        (said,) = logged.messages
+        assert said.startswith("event='the replica fails; reading from the ledger itself'")
+    finally:
+        standby.start()
+    worker.accept(submission("T-2"))
+    standby.hold_back()
+    worker.drain()
+    search = readers.lagging(lambda ledger: ledger.search(TradeFilter(), None, 10))
+    assert len(search.trades) == 2  # the ledger's own, until it is asked again
+    clock[0] += REST_SECONDS
+    search = readers.lagging(lambda ledger: ledger.search(TradeFilter(), None, 10))
+    assert len(search.trades) == 1
+    standby.go_on()
+    readers.close()
+
+
+def test_a_silent_replica_is_waited_for_once(worker: Worker, replicated: Settings) -> None:
+    """A host that takes connections and says nothing: one read in five seconds tries it."""
+    worker.accept(submission("T-1"))
+    worker.drain()
+    with socket.create_server((LOOPBACK, 0)) as silent:
+        port = silent.getsockname()[1]
+        url = f"postgresql://desk@{LOOPBACK}:{port}/ledger"
+        readers = make_readers(replace(replicated, replica_url=url, connect_seconds=2), pool_size=4)
+        clock = [0.0]
+        readers._now = lambda: clock[0]
+        assert readers.trade("T-1") is not None
+        clock[0] += REST_SECONDS
+        with ThreadPoolExecutor(4) as threads:
+            began = time.monotonic()
+            ends = sorted(threads.map(lambda _: _end_of(readers), range(20)))
+        assert ends[-2] - began < QUICK_SECONDS
+        readers.close()
+        assert _waiting_connections(silent) == 2
+
+
+def _end_of(readers: Readers) -> float:
+    assert readers.trade("T-1") is not None
+    return time.monotonic()
+
+
+def _waiting_connections(server: socket.socket) -> int:
+    server.setblocking(False)
+    number = 0
+    while True:
+        try:
+            server.accept()[0].close()
+        except BlockingIOError:
+            return number
+        number += 1

@@ -1,0 +1,152 @@
+"""The broker: JSON only, known tasks only, real lanes only; whatever comes, the worker lives on."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from kombu.connection import Connection
+from kombu.messaging import Producer
+from redis import Redis
+
+from tests.fleet.workers.conftest import StartWorker
+from tests.support.builders import submission
+from tests.support.deployment.completion import wait_for, wait_until_nothing_waits
+from tradecapture import Client
+from tradecapture.capture.messages import CAPTURE_TASK, SUBMIT_QUEUE, SUBMIT_TASK, queue_of
+from tradecapture.connections.brokers.app import submitting_app
+from tradecapture.inbox.keys import LANES_KEY, lane_keys
+from tradecapture.local.servers.worker import LocalWorker
+
+pytestmark = pytest.mark.fleet
+
+QUEUE = queue_of(0)
+REFUSED_TASK = b"Received invalid task message: Refusing to deserialize"
+REFUSED_COMMAND = b"Can't decode message body: ContentDisallowed"
+HUGE = "9" * 3_000_000  # characters; some hundred times what any message of the fleet has
+
+NO_LANES: list[object] = [
+    -1,
+    16,
+    99,
+    "0",
+    None,
+    True,
+    0.0,
+    [],
+    {"lane": 0},
+    2**70,
+    "}:inbox:x",
+    HUGE,
+]
+NO_TRADES: list[object] = [
+    123,
+    None,
+    [],
+    "",
+    "{",
+    "\ud800",
+    {},
+    {"tradeId": None},
+    {"tradeId": "\ud800"},
+    HUGE,
+]
+
+
+class Creates:
+    """An object whose pickle, when it is read, makes a file."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[str, str]]:
+        """Tell pickle what to call."""
+        return open, (str(self._file), "w")
+
+
+@pytest.fixture
+def worker(start_worker: StartWorker) -> LocalWorker:
+    """A worker that consumes."""
+    return start_worker("w").wait_ready()
+
+
+def test_a_pickled_message_is_refused_and_never_read(
+    client: Client, worker: LocalWorker, tmp_path: Path
+) -> None:
+    """Its content type is not accepted, for a task and for a control message alike."""
+    trap = tmp_path / "pickle was run"
+    with Connection(client.settings.broker) as connection:
+        producer = Producer(connection)
+        headers = {"task": CAPTURE_TASK, "id": str(uuid4()), "lang": "py"}
+        body: Any = ((Creates(trap),), {}, {})
+        producer.publish(body, routing_key=QUEUE, serializer="pickle", headers=headers)
+        control = submitting_app(client.settings.broker).control.mailbox
+        producer.publish(
+            {"method": "ping", "arguments": {"trap": Creates(trap)}, "destination": None},
+            exchange=control.exchange,
+            declare=[control.exchange],
+            serializer="pickle",
+        )
+
+    wait_for("the task is refused", lambda: REFUSED_TASK in worker.log.read_bytes())
+    wait_for("the command is refused", lambda: REFUSED_COMMAND in worker.log.read_bytes())
+    _assert_it_works(client, worker)
+    assert not trap.exists()
+
+
+@pytest.mark.parametrize("content_type", ["application/x-yaml", "application/x-msgpack", "text/x"])
+def test_other_content_is_refused(
+    content_type: str, client: Client, worker: LocalWorker, tmp_path: Path
+) -> None:
+    """YAML can run code where it is read carelessly; none is read at all."""
+    trap = tmp_path / "made"
+    body = f"!!python/object/apply:os.mkdir ['{trap}']".encode()
+    headers = {"task": CAPTURE_TASK, "id": str(uuid4()), "lang": "py"}
+    with Connection(client.settings.broker) as connection:
+        Producer(connection).publish(
+            body,
+            routing_key=QUEUE,
+            content_type=content_type,
+            content_encoding="utf-8",
+            headers=headers,
+        )
+
+    wait_for("it is refused", lambda: REFUSED_TASK in worker.log.read_bytes())
+    _assert_it_works(client, worker)
+    assert not trap.exists()
+
+
+def test_odd_messages_are_refused_and_nothing_is_touched(
+    client: Client, worker: LocalWorker, redis: "Redis"
+) -> None:
+    """Unknown tasks, wrong arguments, lanes that there are none of, what is no trade."""
+    app = submitting_app(client.settings.broker)
+    app.send_task("tradecapture.nothing", args=(1,), queue=SUBMIT_QUEUE)
+    for lane in NO_LANES:
+        app.send_task(CAPTURE_TASK, args=(lane,), queue=QUEUE)
+    app.send_task(CAPTURE_TASK, args=(), queue=QUEUE)
+    app.send_task(CAPTURE_TASK, args=(0, 1), queue=QUEUE)
+    app.send_task(CAPTURE_TASK, kwargs={"lane": 0, "budget": 1}, queue=QUEUE)
+    for trade in NO_TRADES:
+        app.send_task(SUBMIT_TASK, args=(trade,), queue=SUBMIT_QUEUE)
+    app.send_task(SUBMIT_TASK, args=("{}",), kwargs={"callback_url": 5}, queue=SUBMIT_QUEUE)
+    app.send_task(SUBMIT_TASK, args=("{}", "\ud800", "\n", "\0"), queue=SUBMIT_QUEUE)
+
+    queues = (QUEUE, SUBMIT_QUEUE)
+    wait_for("all are taken", lambda: not any(redis.llen(queue) for queue in queues))
+    _assert_it_works(client, worker)
+    log = worker.log.read_text(errors="replace")
+    assert log.count("is no lane of this deployment") == len(NO_LANES)
+    assert "tradecapture.nothing" in log
+    known = tuple(lane_keys(lane).prefix for lane in range(client.settings.lanes))
+    ours = [key.decode() for key in redis.keys("tc:*")]  # type: ignore[union-attr]
+    assert [key for key in ours if not key.startswith(known) and key != LANES_KEY] == []
+
+
+def _assert_it_works(client: Client, worker: LocalWorker) -> None:
+    """Check that the worker is the one that was started, and captures the next trade."""
+    client.accept([submission("NEXT")])
+    wait_until_nothing_waits(client)
+    assert client.ledger.ended(["NEXT"]) == {"NEXT": "CAPTURED"}
+    assert worker.process.poll() is None

@@ -1,1 +1,0 @@
-"""What `deploy/kubernetes` says, and how the fleet scales by it."""

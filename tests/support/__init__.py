@@ -1,0 +1,1 @@
+"""What tests use: builders, snapshots, servers, deployments. Imports no test."""

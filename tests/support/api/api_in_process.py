@@ -1,0 +1,78 @@
+"""A deployment in this process: an API and a worker, on one Redis and one database."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Thread
+from typing import Any, NamedTuple
+from urllib.parse import quote
+
+import httpx
+import uvicorn
+from redis import Redis
+
+from tests.support.capture.worker import Worker
+from tradecapture.api.app import create_app
+from tradecapture.local.servers.ports import LOOPBACK, free_port
+from tradecapture.local.servers.server import wait_until
+from tradecapture.settings import Settings
+
+START_SECONDS = 20.0
+ANSWER_SECONDS = 20.0  # for one answer, on a machine that is busy with other tests
+PARTITIONS = "/api/v1/partitions"
+PATIENT = {"by": "ann", "why": "a test"}
+
+
+class Operated(NamedTuple):
+    """What an operator has before them."""
+
+    http: httpx.Client
+    worker: Worker
+
+    def page(self, **query: Any) -> dict[str, Any]:
+        """Return a page of partitions."""
+        return _ok(self.http.get(PARTITIONS, params=query))
+
+    def look(self, partition: str, **query: Any) -> dict[str, Any]:
+        """Return a partition from close by."""
+        return _ok(self.http.get(f"{PARTITIONS}/{quote(partition, safe='')}", params=query))
+
+    def ask(self, partition: str, action: str, body: object = None, **query: Any) -> httpx.Response:
+        """Ask for an action, by default as somebody who says who they are and why."""
+        address = f"{PARTITIONS}/{quote(partition, safe='')}/{action}"
+        return self.http.post(address, json=PATIENT if body is None else body, params=query)
+
+    def do(self, partition: str, action: str, **more: Any) -> dict[str, Any]:
+        """Return the deed that an action was answered with."""
+        return _ok(self.ask(partition, action, PATIENT | more))
+
+
+@contextmanager
+def operated(redis: "Redis", settings: Settings) -> Iterator[Operated]:
+    """Run an API and a worker in this process."""
+    worker = Worker(redis, settings)
+    with serving(settings) as url, httpx.Client(base_url=url, timeout=ANSWER_SECONDS) as http:
+        yield Operated(http, worker)
+    worker.ledger.dispose()
+
+
+@contextmanager
+def serving(settings: Settings) -> Iterator[str]:
+    """Serve an API in a thread; yield where it answers."""
+    port = free_port()
+    config = uvicorn.Config(create_app(settings), LOOPBACK, port, log_config=None, access_log=False)
+    server = uvicorn.Server(config)
+    thread = Thread(target=server.run)
+    thread.start()
+    try:
+        assert wait_until(lambda: server.started, START_SECONDS)
+        yield f"http://{LOOPBACK}:{port}"
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+def _ok(response: httpx.Response) -> dict[str, Any]:
+    assert response.status_code == 200, response.text
+    assert response.headers["content-type"] == "application/json"
+    body: dict[str, Any] = response.json()
+    return body

@@ -1,0 +1,85 @@
+"""The processes that the API's tests run: the API itself, and a worker of the fleet."""
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import httpx
+
+from tradecapture.local.servers.ports import LOOPBACK, free_port
+from tradecapture.local.servers.server import LocalServer
+
+ROOT = Path(__file__).parents[3]
+API = "tradecapture.api.app:create_app"  # the product's ASGI factory
+
+
+def environment_of(**settings: str) -> dict[str, str]:
+    """Return the environment of a process with some settings and no others."""
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith("TRADECAPTURE_")}
+    given = {f"TRADECAPTURE_{name.upper()}": value for name, value in settings.items()}
+    return {**inherited, "PYTHONPATH": str(ROOT), **given}
+
+
+class ApiServer(LocalServer):
+    """The API on uvicorn."""
+
+    name = "api"
+    root = ROOT  # of the code that it runs
+
+    def __init__(self, folder: Path, environment: Mapping[str, str], app: str = API) -> None:
+        """Prepare to serve an ASGI factory on a free port."""
+        folder.mkdir(parents=True, exist_ok=True)
+        self.log = folder / "api.log"
+        super().__init__(self.log)
+        self._environment, self._app = environment, app
+        self._port = free_port()
+
+    @property
+    def url(self) -> str:
+        """Where it answers."""
+        return f"http://{LOOPBACK}:{self._port}"
+
+    def start(self) -> None:
+        """Start it and wait until it answers.
+
+        Raises:
+            LocalServerError: it did not.
+        """
+        options = ["--port", str(self._port), "--no-access-log"]
+        self._run(
+            [sys.executable, "-m", "uvicorn", "--factory", self._app, *options],
+            env=self._environment,
+            cwd=self.root,
+        )
+        if not self._becomes_ready():
+            raise self._failure()
+
+    def _answers(self) -> bool:
+        try:
+            httpx.get(f"{self.url}/schema/openapi.json", timeout=2)
+        except httpx.HTTPError:
+            return False
+        return True
+
+
+class WorkerServer(LocalServer):
+    """One Celery worker of the fleet. What is accepted before it is ready waits for it."""
+
+    name = "worker"
+
+    def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
+        super().__init__(folder / "worker.log")
+        self._environment = environment
+
+    def start(self) -> None:
+        """Start it."""
+        command = ["-m", "celery", "-A", "workers", "worker", "--concurrency", "1"]
+        self._run(
+            [sys.executable, *command, "--without-gossip", "--without-mingle"],
+            env=self._environment,
+            cwd=ROOT,
+        )
+
+    def _answers(self) -> bool:
+        return True

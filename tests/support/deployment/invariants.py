@@ -1,0 +1,118 @@
+"""The account after faults: the four promises, from the history, the ledger and the inboxes."""
+
+from collections.abc import Collection
+from datetime import date
+
+import msgspec
+
+from tests.support.deployment.completion import (
+    DEADLINE_SECONDS,
+    unevenness,
+    wait_until_nothing_waits,
+)
+from tests.support.deployment.deployment import Deployment
+from tests.support.history.checker import Kind, check
+from tests.support.history.history import History
+from tests.support.history.read_evidence import read_evidence
+from tests.support.ledger.ledger_snapshot import all_rows
+from tradecapture import Client
+from tradecapture.ledger import TradeRow
+from tradecapture.ledger.schema.tables import trades
+from tradecapture.trades.holding import Holding, Tally
+from tradecapture.trades.lifecycle import Outcome
+from tradecapture.trades.trade import TradeLot
+
+SHOWN = 5  # problems in a message; the first ones tell
+
+
+class _Economics(msgspec.Struct, rename="camel"):
+    trade_date: date
+    trade_lots: tuple[TradeLot, ...]
+
+
+_read_economics = msgspec.json.Decoder(_Economics).decode
+
+
+def assert_all_is_well(
+    deployment: Deployment,
+    history: History,
+    *,
+    parked: Collection[str] = (),
+    lost: Collection[str] = (),
+    seconds: float = DEADLINE_SECONDS,
+) -> None:
+    """Wait until nothing waits; then check that every promise was kept.
+
+    Args:
+        deployment: with its servers running, and at least one worker.
+        history: of all its traffic.
+        parked: ids of the trades that must be parked instead of captured.
+        lost: ids of the trades that must be found to be lost, because Redis was emptied.
+        seconds: how long trades may wait.
+    """
+    client = deployment.client()
+    wait_until_nothing_waits(client, seconds)
+    found = problems(client, history, parked, lost)
+    assert not found, f"{len(found)} problems:\n" + "\n".join(found[:SHOWN])
+
+
+def problems(
+    client: Client,
+    history: History,
+    parked: Collection[str] = (),
+    lost: Collection[str] = (),
+) -> list[str]:
+    """Return what is wrong once nothing waits; nothing means that every promise was kept.
+
+    Every accepted trade is captured once, nothing is lost, doubled, reordered, invented or changed,
+    the accounts are even, inversions and gaps 0, and every partition's sums right.
+    """
+    accepted = history.accepted()
+    if not accepted:
+        return ["no trade was accepted: nothing was tested"]
+    findings = check(history.events(), read_evidence(client))
+    ended = client.ledger.ended(accepted)
+    expected = dict.fromkeys(accepted, Outcome.CAPTURED) | dict.fromkeys(parked, Outcome.PARKED)
+    missed = {finding.subject for finding in findings if finding.kind is Kind.LOST}
+    for trade_id in lost:
+        del expected[trade_id]
+    return [
+        *(f"{trade_id} should be found to be lost" for trade_id in set(lost) - missed),
+        *(
+            f"{finding.kind}: {finding.subject}, {finding.detail}"
+            for finding in findings
+            if finding.kind is not Kind.LOST or finding.subject not in lost
+        ),
+        *(
+            f"{trade_id} should be {outcome}, is {ended.get(trade_id)}"
+            for trade_id, outcome in expected.items()
+            if ended.get(trade_id) != outcome
+        ),
+        *unevenness(client),
+        *_wrong_positions(client),
+    ]
+
+
+def success_rate(client: Client, history: History) -> str:
+    """Return in words which share of the accepted trades is captured."""
+    accepted = history.accepted()
+    ended = client.ledger.ended(accepted)
+    captured = sum(ended.get(trade_id) == Outcome.CAPTURED for trade_id in accepted)
+    return f"success rate {captured / len(accepted):.1%}"
+
+
+def _wrong_positions(client: Client) -> list[str]:
+    """Work out every partition's sums anew from its captured documents, in ledger order."""
+    rows = [TradeRow._make(row) for row in all_rows(client.ledger.engine, trades)]
+    tallies: dict[str, Tally] = {}
+    for row in sorted(rows, key=lambda row: (row.partition_key, row.ledger_sequence)):
+        economics = _read_economics(row.document)
+        tally = tallies.setdefault(row.partition_key, Tally(Holding()))
+        tally.add(economics.trade_lots, economics.trade_date)
+    positions = {row.partition_key: row.holding for row in client.ledger.positions()}
+    return [
+        f"{partition} has {positions.get(partition)}, its trades give {expected}"
+        for partition in sorted(positions.keys() | tallies.keys())
+        for expected in [tallies.get(partition, Tally(Holding())).holding()]
+        if positions.get(partition) != expected
+    ]

@@ -1,0 +1,79 @@
+"""The manifests as they are applied: what kustomize makes of each folder that is applied."""
+
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+FOLDER = Path(__file__).parents[3] / "deploy" / "kubernetes"
+# What is applied, by the name of what it renders to.
+FOLDERS = {
+    "production": FOLDER / "overlays" / "production",
+    "no-keda": FOLDER / "overlays" / "no-keda",
+    "migration": FOLDER / "migration",
+}
+FLEETS = ("production", "no-keda")  # those with API and workers
+
+Manifest = dict[str, Any]
+
+
+def rendered_file(name: str) -> Path:
+    """Return the file that keeps what kustomize makes of a folder."""
+    return FOLDER / "rendered" / f"{name}.yaml"
+
+
+@cache
+def manifests(name: str) -> tuple[Manifest, ...]:
+    """Return the manifests of a folder."""
+    return tuple(yaml.safe_load_all(rendered_file(name).read_text(encoding="utf-8")))
+
+
+def of_kind(name: str, *kinds: str) -> dict[str, Manifest]:
+    """Return the manifests of some kinds, by name."""
+    return {m["metadata"]["name"]: m for m in manifests(name) if m["kind"] in kinds}
+
+
+def pods(name: str) -> dict[str, Manifest]:
+    """Return the pod templates, by the name of what makes them."""
+    made = of_kind(name, "Deployment", "Job")
+    return {who: manifest["spec"]["template"] for who, manifest in made.items()}
+
+
+def containers(name: str) -> Iterator[tuple[str, Manifest]]:
+    """Yield each container with the name of what makes its pod."""
+    for who, template in pods(name).items():
+        for container in template["spec"]["containers"]:
+            yield who, container
+
+
+def settings_of(name: str, who: str) -> dict[str, str]:
+    """Return the environment of a container as its pod gets it."""
+    sources = {
+        **{f"configMapRef:{k}": v["data"] for k, v in of_kind(name, "ConfigMap").items()},
+        **{f"secretRef:{k}": v["data"] for k, v in of_kind(name, "Secret").items()},
+    }
+    (container,) = pods(name)[who]["spec"]["containers"]
+    environment: dict[str, str] = {}
+    for source in container.get("envFrom", []):
+        ((kind, reference),) = source.items()
+        environment |= sources[f"{kind}:{reference['name']}"]
+    for variable in container.get("env", []):
+        environment[variable["name"]] = variable.get("value", "(secret)")
+    return environment
+
+
+def matching(name: str, selector: Manifest) -> set[str]:
+    """Return whose pods a label selector selects."""
+    return {who for who, template in pods(name).items() if _matches(template, selector)}
+
+
+def _matches(template: Manifest, selector: Manifest) -> bool:
+    labels = template["metadata"]["labels"]
+    wanted = selector.get("matchLabels", {}).items()
+    among = selector.get("matchExpressions", [])
+    assert all(expression["operator"] == "In" for expression in among)
+    return all(labels.get(key) == value for key, value in wanted) and all(
+        labels.get(expression["key"]) in expression["values"] for expression in among
+    )

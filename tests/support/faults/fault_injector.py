@@ -1,0 +1,117 @@
+"""The saboteur: carries out planned faults on a running deployment, and notes them."""
+
+import os
+import signal
+import time
+from collections.abc import Callable, Sequence
+
+import psutil
+from sqlalchemy import create_engine, text
+
+from tests.support.api.servers import ApiServer
+from tests.support.deployment.deployment import Deployment
+from tests.support.faults.schedule import FaultKind, PlannedFault
+from tests.support.history.history import HistoryLog
+from tests.support.servers.proxy import Proxy
+from tradecapture.local.servers.server import LocalServer
+from tradecapture.local.servers.worker import LocalWorker
+
+MENDED = "mended"  # the name of the event that ends a fault
+COMMIT = b"COMMIT\0"  # as psycopg sends it
+LOST_COMMITS = 3  # answers a fault; one a worker, if all are busy
+
+_CUT_ALL = text(
+    "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
+    " WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'"
+)
+
+
+class Saboteur:
+    """Knows a deployment's parts, and breaks one at a time."""
+
+    def __init__(
+        self,
+        deployment: Deployment,
+        workers: Sequence[LocalWorker],
+        apis: Sequence[ApiServer],
+        database_proxy: Proxy,
+        log: HistoryLog,
+    ) -> None:
+        """Prepare; everything must have been started through the proxy."""
+        assert deployment.postgresql_server is not None
+        self._redis, self._database = deployment.redis_server, deployment.postgresql_server
+        self._workers, self._apis = workers, apis
+        self._database_proxy, self._log = database_proxy, log
+        self._ways: dict[FaultKind, Callable[[PlannedFault], None]] = {
+            FaultKind.KILL_WORKER: lambda fault: self._kill(fault, self._worker(fault)),
+            FaultKind.KILL_CHILD: self._kill_child,
+            FaultKind.FREEZE_WORKER: lambda fault: self._freeze(fault, self._worker(fault)),
+            FaultKind.RESTART_WORKER: lambda fault: self._restart(fault, self._worker(fault)),
+            FaultKind.KILL_API: lambda fault: self._kill(fault, self._api(fault)),
+            FaultKind.RESTART_API: lambda fault: self._restart(fault, self._api(fault)),
+            FaultKind.KILL_REDIS: lambda fault: self._kill(fault, self._redis),
+            FaultKind.FREEZE_REDIS: lambda fault: self._freeze(fault, self._redis),
+            FaultKind.KILL_DATABASE: lambda fault: self._kill(fault, self._database),
+            FaultKind.CUT_OFF_DATABASE: self._cut_off_database,
+            FaultKind.CUT_CONNECTIONS: self._cut_connections,
+            FaultKind.LOSE_COMMITS: self._lose_commits,
+        }
+
+    def commit(self, fault: PlannedFault) -> None:
+        """Break something for as long as the plan says, and mend it."""
+        self._ways[fault.kind](fault)
+
+    def _kill(self, fault: PlannedFault, server: LocalServer) -> None:
+        server.kill()
+        self._note(fault, server.name)
+        time.sleep(fault.lasts_seconds)
+        server.start()
+        self._log.fault(MENDED, server.name)
+
+    def _restart(self, fault: PlannedFault, server: LocalServer) -> None:
+        self._note(fault, server.name)
+        server.restart()
+        self._log.fault(MENDED, server.name)
+
+    def _kill_child(self, fault: PlannedFault) -> None:
+        worker = self._worker(fault)
+        children = psutil.Process(worker.process.pid).children()
+        if children:  # none: the last one died just now, and is not replaced yet
+            child = children[fault.victim % len(children)]
+            child.kill()
+            self._note(fault, f"{worker.name}, process {child.pid}")
+
+    def _freeze(self, fault: PlannedFault, server: LocalServer) -> None:
+        # A local server leads a session, and so a process group, of its own.
+        os.killpg(server.process.pid, signal.SIGSTOP)
+        self._note(fault, server.name)
+        time.sleep(fault.lasts_seconds)
+        os.killpg(server.process.pid, signal.SIGCONT)
+        self._log.fault(MENDED, server.name)
+
+    def _cut_off_database(self, fault: PlannedFault) -> None:
+        self._database_proxy.black_hole()
+        self._note(fault, self._database.name)
+        time.sleep(fault.lasts_seconds)
+        self._database_proxy.pass_on()
+        self._log.fault(MENDED, self._database.name)
+
+    def _cut_connections(self, fault: PlannedFault) -> None:
+        engine = create_engine(self._database.url)
+        with engine.connect() as connection:
+            number = connection.execute(_CUT_ALL).scalar_one()
+        engine.dispose()
+        self._note(fault, f"{number} connections")
+
+    def _lose_commits(self, fault: PlannedFault) -> None:
+        self._database_proxy.lose_answers(COMMIT, LOST_COMMITS)
+        self._note(fault, f"{LOST_COMMITS} commits")
+
+    def _worker(self, fault: PlannedFault) -> LocalWorker:
+        return self._workers[fault.victim % len(self._workers)]
+
+    def _api(self, fault: PlannedFault) -> ApiServer:
+        return self._apis[fault.victim % len(self._apis)]
+
+    def _note(self, fault: PlannedFault, target: str) -> None:
+        self._log.fault(fault.kind, target)

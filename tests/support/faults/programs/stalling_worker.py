@@ -1,0 +1,67 @@
+"""A worker that stops itself, its whole process group, once, at an exact place of a capture.
+
+Celery app of `celery -A tests.support.faults.programs.stalling_worker worker`; the fleet's own but
+for that.
+"""
+
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+from tests.support.faults.programs.failpoint import FLAG_VARIABLE, PLACE_VARIABLE, Place
+from tradecapture.inbox import Claim, Entry
+from tradecapture.ledger import PartitionVerdict
+from tradecapture.ledger.ledger import Ledger
+from tradecapture.ledger.rules.state import Known
+from tradecapture.ledger.transaction import Clock, LedgerTransaction
+from workers import app, process
+
+__all__ = ["app"]
+
+
+def _will_stall_at(place: Place) -> bool:
+    return place == os.environ[PLACE_VARIABLE] and not Path(os.environ[FLAG_VARIABLE]).exists()
+
+
+def _stall_at(place: Place) -> None:
+    if _will_stall_at(place):
+        Path(os.environ[FLAG_VARIABLE]).touch()
+        os.killpg(0, signal.SIGSTOP)
+
+
+class StallingLedger(Ledger):
+    """Stops before or after its transaction, or before it parks."""
+
+    def capture(self, claim: Claim, task_id: str, clock: Clock) -> list[PartitionVerdict]:
+        """Capture."""
+        if _will_stall_at(Place.BEFORE_PARK):
+            raise MemoryError("this host has none left; others have")
+        _stall_at(Place.BEFORE_TRANSACTION)
+        verdicts = super().capture(claim, task_id, clock)
+        _stall_at(Place.BEFORE_SETTLE)
+        return verdicts
+
+    def park(
+        self, claim: Claim, entry: Entry, reason: str, task_id: str, clock: Clock
+    ) -> PartitionVerdict:
+        """Park."""
+        _stall_at(Place.BEFORE_PARK)
+        return super().park(claim, entry, reason, task_id, clock)
+
+
+def _stall_and_read(self: LedgerTransaction, *arguments: Any) -> Known:
+    _stall_at(Place.BEFORE_READS)
+    return _read(self, *arguments)
+
+
+def _write_and_stall(self: LedgerTransaction, *arguments: Any) -> None:
+    _write(self, *arguments)
+    _stall_at(Place.BEFORE_COMMIT)
+
+
+_read, _write = LedgerTransaction.known, LedgerTransaction.write
+# That is its point:
+LedgerTransaction.known = _stall_and_read  # type: ignore[assignment, method-assign]
+LedgerTransaction.write = _write_and_stall  # type: ignore[assignment, method-assign]
+process.Ledger = StallingLedger  # type: ignore[attr-defined]

@@ -1,0 +1,89 @@
+"""A worker without one of its safety devices, which may also stall; see `device.py`, `place.py`.
+
+Celery app of `celery -A tests.support.faults.programs.unguarded_worker worker`; the fleet's own
+but for that.
+"""
+
+import os
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from sqlalchemy import Engine, event
+
+from tests.support.faults.programs.guard import DEVICE_VARIABLE, Device
+from tests.support.faults.programs.stalling_worker import StallingLedger, app
+from tests.support.inbox.mutation import mutated
+from tradecapture.capture.lease_renewal import Renewal
+from tradecapture.inbox import Claim, Settlement, scripts
+from tradecapture.ledger import PartitionVerdict
+from tradecapture.ledger.rows import PartitionRow
+from tradecapture.ledger.rules.state import Known
+from tradecapture.ledger.transaction import Clock, LedgerTransaction
+from workers import process
+from workers.sweep import Sweep
+
+__all__ = ["app"]
+
+
+class TrimmingLedger(StallingLedger):
+    """Lets trades leave their inboxes before they are written."""
+
+    def capture(self, claim: Claim, task_id: str, clock: Clock) -> list[PartitionVerdict]:
+        """Settle, then capture."""
+        settlements = [Settlement(each.partition, len(each.entries)) for each in claim.partitions]
+        process.current().inbox.settle(claim.lane, claim.token, settlements)
+        return super().capture(claim, task_id, clock)
+
+
+def _no_fence() -> None:
+    locked = LedgerTransaction.locked
+
+    def lock_and_forget(self: LedgerTransaction, *arguments: Any) -> Mapping[str, PartitionRow]:
+        rows = locked(self, *arguments)
+        return {key: row._replace(fence=0) for key, row in rows.items()}
+
+    LedgerTransaction.locked = lock_and_forget  # type: ignore[assignment, method-assign]
+
+
+def _no_row_lock() -> None:
+    @event.listens_for(Engine, "before_cursor_execute", retval=True)
+    def _unlock(_connection: Any, _cursor: Any, sent: str, values: Any, *_rest: Any) -> Any:
+        return sent.replace(" FOR UPDATE", "").replace("BEGIN IMMEDIATE", "BEGIN"), values
+
+
+def _no_dedupe() -> None:
+    LedgerTransaction.known = lambda *_arguments: Known({}, ())  # type: ignore[method-assign]
+
+
+def _trim_first() -> None:
+    process.Ledger = TrimmingLedger  # type: ignore[attr-defined]
+
+
+def _without(script: str, right: str, wrong: str) -> None:
+    scripts._SOURCES, scripts._NAMED_BY = mutated(script, right, wrong)
+
+
+def _no_renewal() -> None:
+    Renewal._renew = lambda *_arguments: None  # type: ignore[method-assign]
+
+
+def _no_sweep() -> None:
+    def look_away(self: Sweep) -> None:
+        """Ring nothing."""
+
+    Sweep.look = look_away  # type: ignore[method-assign]
+
+
+DISARM: Mapping[Device, Callable[[], None]] = {
+    Device.NONE: lambda: None,
+    Device.FENCE: _no_fence,
+    Device.TOKEN: lambda: _without("settle", "redis.call('GET', lock) == token", "true"),
+    Device.ROW_LOCK: _no_row_lock,
+    Device.DEDUPE: _no_dedupe,
+    Device.COMMIT_FIRST: _trim_first,
+    Device.LOCK: lambda: _without("claim", "'NX', 'PX', lease", "'PX', lease"),
+    Device.RENEWAL: _no_renewal,
+    Device.SWEEP: _no_sweep,
+}
+
+DISARM[Device(os.environ[DEVICE_VARIABLE])]()

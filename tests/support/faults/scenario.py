@@ -1,0 +1,128 @@
+"""A scene: workers that act one at a time, trades of one partition, each step at its moment."""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from tests.support.builders import partition_of, submissions
+from tests.support.deployment.completion import wait_until_nothing_waits
+from tests.support.deployment.deployment import Deployment
+from tests.support.deployment.invariants import problems
+from tests.support.faults.programs.failpoint import FLAG_VARIABLE, PLACE_VARIABLE, Place
+from tests.support.faults.programs.guard import DEVICE_VARIABLE, Device
+from tests.support.faults.stepped_worker import Actor
+from tests.support.history.event import Said
+from tests.support.history.history import History
+from tradecapture import Client
+from tradecapture.trades.receipt import Receipt
+
+LEASE_SECONDS = 0.5
+APP = "tests.support.faults.programs.unguarded_worker"
+
+Story = Callable[[Actor, str], None]  # of a worker, in the partition of a book
+
+
+class Scene:
+    """A deployment with one lane and short leases; what is sent is noted in the history."""
+
+    def __init__(self, deployment: Deployment, history: History) -> None:
+        """Prepare the stage."""
+        self.deployment, self._history = deployment, history
+        deployment.settings = replace(
+            deployment.settings,
+            lanes=1,
+            lease_seconds=LEASE_SECONDS,
+            bell_seconds=LEASE_SECONDS,
+            backoff_limit_seconds=LEASE_SECONDS,
+        )
+        self.client: Client = deployment.client()
+        self._log = history.log("submitter")
+        self._sent: Counter[str] = Counter()
+        self._actors: list[Actor] = []
+
+    def cast(
+        self,
+        name: str,
+        place: Place = Place.NOWHERE,
+        without: Device = Device.NONE,
+        **settings: Any,
+    ) -> Actor:
+        """Start a worker that may stall at a place, or lack a device; it rests from `begin` on."""
+        flag = self.deployment.folder / f"{name}.stalled"
+        worker = self.deployment.start_worker(
+            name,
+            app=APP,
+            environment={PLACE_VARIABLE: place, FLAG_VARIABLE: str(flag), DEVICE_VARIABLE: without},
+            **settings,
+        )
+        actor = Actor(worker, flag)
+        self._actors.append(actor)
+        return actor
+
+    def begin(self) -> None:
+        """Wait until all workers are ready, and let them rest."""
+        for actor in self._actors:
+            actor.until_ready()
+            actor.rest()
+
+    def twice(self, armed: Actor, disarmed: Actor, story: Story) -> list[str]:
+        """Tell a story with a worker that has all devices, then with one that lacks one.
+
+        Each in a partition of its own. After the first the account must be clean; returns what is
+        wrong with it after the second.
+        """
+        story(armed, "ARMED")
+        assert self.problems() == []
+        story(disarmed, "DISARMED")
+        return self.problems()
+
+    def send(
+        self, book: str, number: int, *, answers_lost: bool = False, bell_lost: bool = False
+    ) -> None:
+        """Send trades of one partition in one call, so that whoever claims one claims all.
+
+        Args:
+            book: of the partition.
+            number: of trades; all of them are accepted.
+            answers_lost: the submitter never learns it.
+            bell_lost: nobody rings.
+        """
+        is_accepted = self.try_to_send(book, number, answers_lost=answers_lost, bell_lost=bell_lost)
+        assert all(is_accepted), is_accepted
+
+    def try_to_send(
+        self, book: str, number: int, *, answers_lost: bool = False, bell_lost: bool = False
+    ) -> list[bool]:
+        """Send trades as `send` does; return of each whether it was accepted."""
+        batch = submissions(number, book, self._sent[book] + 1)
+        self._sent[book] += number
+        for sent in batch:
+            self._log.invoked(sent.trade_id, sent.partition_key, sent.digest)
+        answers = (
+            self.client.inbox.accept(batch).answers if bell_lost else self.client.accept(batch)
+        )
+        for sent, answer in zip(batch, answers, strict=True):
+            if isinstance(answer, Receipt) and not answers_lost:
+                self._log.answered(sent.trade_id, Said.ACCEPTED, answer.position)
+            else:
+                self._log.answered(sent.trade_id, Said.UNKNOWN)
+        return [isinstance(answer, Receipt) for answer in answers]
+
+    def until_nothing_waits(self) -> None:
+        """Wait until every inbox is empty and no lease is held."""
+        wait_until_nothing_waits(self.client)
+
+    def waiting(self, book: str) -> int:
+        """Return how many trades of a book wait, claimed or not, and are not held."""
+        found = self.client.inbox_reader.partition(partition_of(book))
+        return 0 if found is None or found.held else found.waiting
+
+    def captured(self, book: str) -> int:
+        """Return how many trades of a book the ledger says it has captured."""
+        rows = {row.partition_key: row.last_sequence for row in self.client.ledger.positions()}
+        return rows.get(partition_of(book), 0)
+
+    def problems(self) -> list[str]:
+        """Return what the account finds wrong."""
+        return problems(self.client, self._history)

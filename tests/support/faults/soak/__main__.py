@@ -1,0 +1,138 @@
+"""The soak: steady traffic and random faults from a seed, then the account of all promises.
+
+Run it with `make soak MINUTES=5`, or
+`python -m tests.support.faults.soak --minutes 5 --seed 1 --json`.
+"""
+
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from random import SystemRandom
+
+import click
+
+from tests.support.deployment.completion import wait_until_nothing_waits
+from tests.support.deployment.deployment import POSTGRESQL, Deployment
+from tests.support.deployment.invariants import problems
+from tests.support.deployment.traffic import Traffic, of_apis
+from tests.support.faults.fault_injector import Saboteur
+from tests.support.faults.recovery import recoveries
+from tests.support.faults.recovery_times import capture_times
+from tests.support.faults.schedule import schedule
+from tests.support.faults.soak.report import SoakReport, show_report, show_schedule
+from tests.support.history.event import Invoked
+from tests.support.history.history import History
+from tradecapture import Client
+from tradecapture.cli.options import json_option
+from tradecapture.cli.output import bar, output, remarks, show_json
+
+WORKERS, APIS = 3, 2
+CONCURRENCY = 2  # pool processes a worker, so that one can be killed beside another
+SUBMITTERS, PARTITIONS = 8, 200
+TRADES_A_SECOND = 200.0  # what two cores carry beside the restarts of whole processes
+LOOK_SECONDS = 0.2  # between two steps of the bar
+DRAIN_SECONDS = 120.0  # for what waits after the last fault
+
+
+def soak(folder: Path, seconds: float, seed: int, progress: Callable[[float], None]) -> SoakReport:
+    """Run a deployment under traffic and faults, and return what came of it.
+
+    Args:
+        folder: of all data, logs and the history.
+        seconds: of traffic.
+        seed: of the faults.
+        progress: told of the seconds that have passed.
+    """
+    planned, history = schedule(seed, seconds), History(folder / "history")
+    with Deployment(folder / "deployment", POSTGRESQL) as deployment:
+        database_proxy = deployment.proxy_postgresql()
+        workers = [
+            deployment.start_worker(f"worker{number}", CONCURRENCY)
+            for number in range(1, WORKERS + 1)
+        ]
+        apis = [deployment.start_api(f"api{number}") for number in range(1, APIS + 1)]
+        for worker in workers:
+            worker.wait_ready()
+        log = history.log("saboteur")
+        saboteur = Saboteur(deployment, workers, apis, database_proxy, log)
+        with Traffic(
+            history,
+            of_apis(*(api.url for api in apis)),
+            submitters=SUBMITTERS,
+            partitions=PARTITIONS,
+            trades_a_second=TRADES_A_SECOND,
+        ) as traffic:
+            started = time.monotonic()
+            for fault in planned:
+                _pass_time(started, fault.at_seconds, progress)
+                saboteur.commit(fault)
+            _pass_time(started, seconds, progress)
+        client = deployment.client()
+        wrong = [*_wait(client), *traffic.problems(), *problems(client, history)]
+        return _report(seed, seconds, history, client, wrong)
+
+
+def _pass_time(started: float, until: float, progress: Callable[[float], None]) -> None:
+    while (passed := time.monotonic() - started) < until:
+        progress(passed)
+        time.sleep(min(LOOK_SECONDS, until - passed))
+
+
+def _wait(client: Client) -> list[str]:
+    try:
+        wait_until_nothing_waits(client, DRAIN_SECONDS)
+    except AssertionError as error:
+        return [str(error)]
+    return []
+
+
+def _report(
+    seed: int, seconds: float, history: History, client: Client, wrong: list[str]
+) -> SoakReport:
+    events = history.events()
+    sent = [event.trade_id for event in events if isinstance(event, Invoked)]
+    different = len(set(sent))
+    captures = capture_times(client)
+    return SoakReport(
+        seed=seed,
+        minutes=seconds / 60,
+        schedule=schedule(seed, seconds),
+        sent=different,
+        resent=len(sent) - different,
+        accepted=len(history.accepted()),
+        captured=len(captures),
+        recoveries=recoveries(events, captures),
+        problems=wrong,
+    )
+
+
+@click.command()
+@click.option("--minutes", type=float, default=5.0, show_default=True, help="How long to go on.")
+@click.option("--seed", type=int, help="The seed of the faults; none: a new one, which is shown.")
+@json_option
+def main(minutes: float, seed: int | None, *, as_json: bool) -> None:
+    """Break a deployment at random under traffic; exit code 0: every promise was kept."""
+    chosen = SystemRandom().randrange(10_000) if seed is None else seed
+    seconds = minutes * 60
+    show_schedule(remarks(), chosen, schedule(chosen, seconds))
+    folder = Path(tempfile.mkdtemp(prefix="soak-"))
+    with bar() as progress:
+        task = progress.add_task("soak, s", total=seconds, note="")
+        report = soak(
+            folder, seconds, chosen, lambda passed: progress.update(task, completed=passed)
+        )
+    if as_json:
+        show_json(report.facts())
+    else:
+        show_report(output(), report)
+    if report.problems:
+        remarks().print(f"The logs, the ledger and the history are in {folder}")
+        sys.exit(1)
+    shutil.rmtree(folder)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,91 @@
+"""The report of a soak: what was sent, what was broken, how soon it went on, what is wrong."""
+
+import statistics
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+from msgspec import Struct, structs
+from rich.console import Console
+
+from tests.support.faults.recovery import Recovery
+from tests.support.faults.schedule import FaultKind, PlannedFault
+from tradecapture.cli.output import table
+
+SHOWN = 10  # problems on the screen; JSON has all
+
+
+class SoakReport(Struct, frozen=True):
+    """What came of a soak."""
+
+    seed: int
+    minutes: float
+    schedule: Sequence[PlannedFault]
+    sent: int  # trades
+    resent: int  # sendings of a trade after its first
+    accepted: int  # trades
+    captured: int  # trades
+    recoveries: Sequence[Recovery]
+    problems: Sequence[str]
+
+    def facts(self) -> dict[str, Any]:
+        """Return it for JSON, each fault and each recovery with the names of its facts."""
+        return {
+            **structs.asdict(self),
+            "schedule": [fault._asdict() for fault in self.schedule],
+            "recoveries": [recovery._asdict() for recovery in self.recoveries],
+        }
+
+    @property
+    def repeat(self) -> str:
+        """The command that does it again."""
+        return f"make soak MINUTES={self.minutes:g} SEED={self.seed}"
+
+
+def show_schedule(screen: Console, seed: int, planned: Sequence[PlannedFault]) -> None:
+    """Print what will be broken, before it is."""
+    rows = [
+        (f"{fault.at_seconds:.1f}", fault.kind, f"{fault.lasts_seconds:.1f}", fault.victim)
+        for fault in planned
+    ]
+    title = f"{len(planned)} faults of seed {seed}"
+    screen.print(table(title, ("at s #", "fault", "lasts s #", "victim #"), rows))
+
+
+def show_report(screen: Console, report: SoakReport) -> None:
+    """Print what came of it."""
+    counts = [(name, getattr(report, name)) for name in ("sent", "resent", "accepted", "captured")]
+    screen.print(table("Trades", ("", "trades #"), counts))
+    by_kind: dict[FaultKind, list[Recovery]] = defaultdict(list)
+    for recovery in report.recoveries:
+        by_kind[recovery.kind].append(recovery)
+    columns = ("fault", "times #", "next capture s #", "worst #", "caught up s #", "worst #")
+    rows = [
+        (
+            kind,
+            len(of_kind),
+            *_middle_and_worst([recovery.next_capture for recovery in of_kind]),
+            *_middle_and_worst([recovery.caught_up for recovery in of_kind]),
+        )
+        for kind, of_kind in sorted(by_kind.items())
+    ]
+    screen.print(
+        table("Recovery", columns, rows),
+        "Seconds, the median and the worst: until any trade was captured, and until every trade\n"
+        "accepted before was. They count from the fault, and from its end where Redis or the\n"
+        "database was away; a trade's time of capture is just before its transaction's commit.",
+    )
+    if report.problems:
+        screen.print(f"NOT WELL: {len(report.problems)} problems, found by the checker and others:")
+        for problem in report.problems[:SHOWN]:
+            screen.print(f"  {problem}")
+    else:
+        screen.print("Well: nothing lost, doubled, reordered, invented or changed; sums are right.")
+    screen.print(f"Again: {report.repeat}")
+
+
+def _middle_and_worst(seconds: Sequence[float | None]) -> tuple[str, str]:
+    known = [number for number in seconds if number is not None]
+    if not known:
+        return "-", "-"
+    return f"{statistics.median(known):.2f}", f"{max(known):.2f}"

@@ -1,0 +1,52 @@
+"""Reading the evidence: the whole ledger and all inboxes, for the checker."""
+
+from tests.support.history.evidence import CapturedTrade, Evidence, RecordedTrade
+from tests.support.ledger.ledger_snapshot import all_rows
+from tradecapture import Client
+from tradecapture.ledger import ExceptionRow, TradeRow
+from tradecapture.ledger.schema.tables import audit, exceptions, trades
+from tradecapture.operations.action import Action
+from tradecapture.trades.document import decode, digest_of
+from tradecapture.trades.lifecycle import Outcome
+
+
+def read_evidence(client: Client) -> Evidence:
+    """Read what a deployment holds; digests are worked out anew from the documents."""
+    engine, inboxes = client.ledger.engine, client.inbox_reader
+    waiting = {
+        entry.submission.trade_id: entry.position
+        for row in inboxes.partitions()
+        if row.waiting
+        for entry in inboxes.head(row.partition, row.waiting)
+    }
+    captured = [
+        CapturedTrade(
+            row.trade_id,
+            row.partition_key,
+            row.ledger_sequence,
+            row.epoch,
+            row.position,
+            _digest(row.document),
+        )
+        for row in map(TradeRow._make, all_rows(engine, trades))
+    ]
+    recorded = [
+        RecordedTrade(
+            row.trade_id,
+            row.partition_key,
+            row.epoch,
+            row.position,
+            _digest(row.document),
+            Outcome(row.outcome),
+        )
+        for row in map(ExceptionRow._make, all_rows(engine, exceptions))
+    ]
+    counted = {row.partition_key: row.last_sequence for row in client.ledger.positions()}
+    replayed = {
+        row.trade_id for row in all_rows(engine, audit) if row.action == Action.REPLAY.value
+    }
+    return Evidence(captured, recorded, waiting, counted, replayed)
+
+
+def _digest(document: str) -> str:
+    return digest_of(decode(document.encode()))

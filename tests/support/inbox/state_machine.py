@@ -1,0 +1,391 @@
+"""The state machine: workers that crash, stall and repeat themselves, on a real Redis."""
+
+from itertools import count
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from redis import Redis
+
+from tests.support.builders import LEFT_OUT, partition_of, submission
+from tests.support.inbox.model import Hand, ModelPartition
+from tests.support.inbox.virtual_redis import advance, look
+from tradecapture.inbox import Claim, Hold, HoldKind, Inbox, LaneBacklog, Settlement
+from tradecapture.inbox.backlog import read_backlog
+from tradecapture.inbox.keys import lane_keys
+from tradecapture.settings import Settings
+from tradecapture.trades.lifecycle import Standing
+from tradecapture.trades.partition import lane_of
+from tradecapture.trades.receipt import Receipt, Refusal, RefusalCode
+from tradecapture.trades.submission import Submission
+
+LANES = 2
+BOOKS = ("B1", "B2", "B3", "B4", "B5")
+OWNERS = ("ann", "bob", "cem")
+HOLDS = (Hold.pause("ann", "a reason"), Hold.halt("a reason"))
+
+# Real milliseconds pass while virtual seconds do: every length is a multiple of 5 s, so that
+# nothing ends within seconds of a moment at which the model looks.
+LEASE_SECONDS = 100
+BACKOFF_SECONDS = 10
+BACKOFF_LIMIT_SECONDS = 40
+BELL_SECONDS = 50
+STEPS_SECONDS = (5, 10, 20, 50, 100)
+BATCH_TRADES = 5
+
+SETTINGS = Settings(
+    lanes=LANES,
+    batch_partitions=2,
+    batch_trades=BATCH_TRADES,
+    lease_seconds=LEASE_SECONDS,
+    bell_seconds=BELL_SECONDS,
+    backoff_seconds=BACKOFF_SECONDS,
+    backoff_limit_seconds=BACKOFF_LIMIT_SECONDS,
+    limit_partition=8,
+    limit_lane=16,
+    sequence_window=3,
+)
+
+LANE_OF = {partition_of(book): lane_of(partition_of(book), LANES) for book in BOOKS}
+
+# Much of what can go wrong needs several steps with one partition: one of each lane has most.
+books = st.sampled_from(("B1", "B1", "B1", "B2", "B2", "B2", *BOOKS))
+lanes = st.integers(0, LANES - 1)
+jitters = st.sampled_from((0.0, 1.0))
+picks = st.integers(0, 1000)
+# Of a trade: its book, and one trade in two has a number of upstream's.
+trades = st.tuples(books, st.integers(-7, 7))
+numbers = st.integers(0, 7)
+
+
+class InboxMachine(RuleBasedStateMachine):
+    """Does what a fleet can do to the inboxes, in any order, and compares with the model."""
+
+    redis: "Redis"  # given by the test
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.redis.flushall()
+        self.inbox = Inbox(self.redis, SETTINGS)
+        self.now = 0.0  # virtual seconds
+        self.sent: list[Submission] = []  # and accepted
+        self.numbers = count()  # of trades; also of those that were refused
+        self.receipts: dict[str, Receipt] = {}
+        self.left = dict.fromkeys(range(LANES), 0)  # trades, since they were counted first
+        self.fences = dict.fromkeys(range(LANES), 0)
+        self.model = {name: ModelPartition(name) for name in LANE_OF}
+
+    @property
+    def hands(self) -> list[Hand]:
+        """Everything that any worker ever claimed: also what it lost, gave back or forgot."""
+        return [hand for partition in self.model.values() for hand in partition.hands]
+
+    def pick(self, pick: int) -> tuple[Hand, ModelPartition, int]:
+        """Return one of the hands, its partition and its lane."""
+        hand = self.hands[pick % len(self.hands)]
+        return hand, self.model[hand.partition], hand.claim.lane
+
+    # ------------------------------------------------------------------ ways in
+
+    @initialize(new=st.lists(trades, min_size=1, max_size=6))
+    def begin_with_work(self, new: list[tuple[str, int]]) -> None:
+        """Every story begins with some trades."""
+        self.accept(new)
+
+    @rule(new=st.lists(trades, min_size=1, max_size=6))
+    def accept(self, new: list[tuple[str, int]]) -> None:
+        """New trades get the next positions of their partitions, in order, while there is room."""
+        batch = [
+            submission(
+                f"T-{next(self.numbers)}", book, sequenceNumber=number if number > 0 else LEFT_OUT
+            )
+            for book, number in new
+        ]
+        acceptance = self.inbox.accept(batch)
+        for sent, answer in zip(batch, acceptance.answers, strict=True):
+            partition = self.model[sent.partition_key]
+            if isinstance(answer, Refusal):
+                assert answer.code is self._full(partition)
+                continue
+            assert self._full(partition) is None
+            partition.accepted.append(sent.trade_id)
+            assert (answer.position, answer.duplicate) == (len(partition.accepted), False)
+            assert answer.standing is (
+                Standing.ACCEPTED
+                if sent.sequence_number is None
+                else partition.stand(sent.sequence_number, SETTINGS.sequence_window)
+            )
+            self.receipts[sent.trade_id] = answer
+            self.sent.append(sent)
+
+    @rule(book=books)
+    def count_anew(self, book: str) -> None:
+        """An operator deletes a lane's counters; the next trade that arrives counts what waits."""
+        lane = LANE_OF[partition_of(book)]
+        self.redis.delete(lane_keys(lane).backlog)
+        self.left[lane] = 0
+        self.accept([(book, 0)])
+
+    @rule(pick=picks)
+    def resend(self, pick: int) -> None:
+        """A resend gets the first receipt again."""
+        sent = self.sent[pick % len(self.sent)]
+        (answer,) = self.inbox.accept([sent]).answers
+        assert isinstance(answer, Receipt)
+        first = self.receipts[sent.trade_id]
+        assert (answer.position, answer.duplicate) == (first.position, True)
+        assert answer.standing is first.standing
+
+    @rule(pick=picks, forget=st.booleans())
+    def conflict(self, pick: int, forget: bool) -> None:
+        """The same id with other content is refused, also if its identity was not written."""
+        sent = self.sent[pick % len(self.sent)]
+        if forget:
+            keys = lane_keys(lane_of(sent.trade_id, LANES))
+            self.redis.delete(keys.identity(sent.trade_id))
+        book = sent.partition_key.split("_")[1]
+        # Without its identity, as for two that race: the accept script must tell by itself.
+        identities = [*self.inbox.redis.scan_iter(match=f"*:identity:{sent.trade_id}")]
+        if identities:
+            self.inbox.redis.delete(*identities)
+        (answer,) = self.inbox.accept([submission(sent.trade_id, book, source="MANUAL")]).answers
+        assert isinstance(answer, Refusal)
+
+    # ------------------------------------------------------------------ workers
+
+    @rule(lane=lanes, owner=st.sampled_from(OWNERS), jitter=jitters)
+    def claim(self, lane: int, owner: str, jitter: float) -> None:
+        """What is due, free and not held is claimed, and nothing else; oldest trades first."""
+        due = self._due_now(lane)
+        free = {name for name in due if self._is_claimable(self.model[name])}
+        claim = self.inbox.claim(lane, owner, jitter)
+        claimed = set(claim.keys) if claim else set()
+        assert claimed <= free, "claimed what is held, owned or not due"
+        trades = claim.trades if claim else 0
+        if len(due) <= SETTINGS.batch_partitions and trades < SETTINGS.batch_trades:
+            assert claimed == free, "left out what is due"
+        if claim:
+            left = 0 if look(self.redis, LANE_OF)[due[0]].bell else len(self._due_now(lane))
+            assert claim.uncalled == left, "what is left due, and no bell calls for"
+            assert all(each.entries for each in claim.partitions), "claimed without a trade"
+            self._take(claim)
+
+    @rule(lane=lanes, owner=st.sampled_from(OWNERS))
+    def claim_twice(self, lane: int, owner: str) -> None:
+        """The reply is lost and the command sent again: what the first took, no one works on."""
+        self.claim(lane, owner, 1.0)
+        self.claim(lane, owner, 1.0)
+
+    @rule(book=books, owner=st.sampled_from(OWNERS), number=st.integers(0, 3))
+    def take(self, book: str, owner: str, number: int) -> None:
+        """An operator gets the partition that nobody has: held or not, due or not, empty or not."""
+        partition = self.model[partition_of(book)]
+        free = partition.owner(self.now) is None
+        was_due = look(self.redis, LANE_OF)[partition.name].due_in_seconds is not None
+        claim = self.inbox.take(partition.name, owner, number)
+        assert (claim is not None) == free
+        if claim:
+            assert claim.trades == min(number, len(partition.waiting))
+            self._take(claim)
+            if partition.hold:
+                is_due = look(self.redis, LANE_OF)[partition.name].due_in_seconds is not None
+                assert is_due <= was_due, "what is held became due"
+
+    @precondition(lambda self: self.hands)
+    @rule(pick=picks, number=st.integers(1, 5))
+    def write(self, pick: int, number: int) -> None:
+        """A worker writes to the ledger, in time or long after its lease."""
+        hand, partition, _lane = self.pick(pick)
+        partition.write(hand, min(number, len(hand.positions)))
+
+    @precondition(lambda self: self.hands)
+    @rule(pick=picks, halts=st.booleans(), upstream=numbers, times=st.integers(1, 2))
+    def settle(self, pick: int, halts: bool, upstream: int, times: int) -> None:
+        """A worker settles what it has written: once, twice, or long after it lost its lease."""
+        hand, partition, lane = self.pick(pick)
+        if hand.stale:
+            return
+        for _ in range(times):
+            owns = hand.is_owner(self.now)
+            why = "halted" if halts else ""
+            settlement = Settlement(hand.partition, hand.written, why, upstream)
+            assert self.inbox.settle(lane, hand.claim.token, [settlement]) == [owns]
+            if owns:
+                hand.given_back = True
+                self.left[lane] += hand.written
+                partition.settle(hand.written, upstream, Hold.halt(why) if halts else None)
+                if partition.hold:
+                    seen = look(self.redis, LANE_OF)[partition.name]
+                    assert seen.due_in_seconds is None, "what is held became due"
+
+    @precondition(lambda self: self.hands)
+    @rule(pick=picks, upstream=numbers)
+    def finish(self, pick: int, upstream: int) -> None:
+        """A worker writes and settles all that it has, as most do."""
+        self.write(pick, BATCH_TRADES)
+        self.settle(pick, False, upstream, 1)
+
+    @rule(book=books, owner=st.sampled_from(OWNERS), hold=st.sampled_from(HOLDS))
+    def die_holding(self, book: str, owner: str, hold: Hold) -> None:
+        """A worker dies, an operator holds what it had, and another looks after its lease."""
+        lane = LANE_OF[partition_of(book)]
+        self.claim(lane, owner, 0.0)
+        self.hold(book, hold)
+        self.advance_time(LEASE_SECONDS)
+        self.claim(lane, "another", 0.0)
+
+    @precondition(lambda self: self.hands)
+    @rule(pick=picks, jitter=jitters)
+    def postpone(self, pick: int, jitter: float) -> None:
+        """A worker gives a partition back, if it is still its own."""
+        hand, _partition, lane = self.pick(pick)
+        (delay,) = self.inbox.postpone(lane, hand.claim.token, [hand.partition], jitter)
+        assert (delay is not None) == hand.is_owner(self.now)
+        if delay is not None:
+            assert BACKOFF_SECONDS * 500 <= delay <= BACKOFF_LIMIT_SECONDS * 1000
+            hand.given_back = True
+
+    @precondition(lambda self: self.hands)
+    @rule(pick=picks)
+    def renew(self, pick: int) -> None:
+        """A worker lengthens its lease, if it still has it."""
+        hand, _partition, lane = self.pick(pick)
+        renewed = self.inbox.renew(lane, hand.claim.token, [hand.partition])
+        assert renewed == [hand.is_owner(self.now)]
+        if renewed == [True]:
+            hand.lease_end = self.now + LEASE_SECONDS
+
+    # ------------------------------------------------------------------ operators, clocks, bells
+
+    @rule(book=books, hold=st.sampled_from(HOLDS))
+    def hold(self, book: str, hold: Hold) -> None:
+        """A partition is held; a hold that stands is replaced."""
+        partition = self.model[partition_of(book)]
+        assert self.inbox.hold(partition.name, hold) == (partition.hold is None)
+        partition.hold = hold
+
+    @rule(book=books, kind=st.none() | st.sampled_from(HoldKind))
+    def release(self, book: str, kind: HoldKind | None) -> None:
+        """A partition is released, if it is held in this way."""
+        partition = self.model[partition_of(book)]
+        self.inbox.release(partition.name, kind)
+        if partition.hold and kind in (None, partition.hold.kind):
+            partition.hold = None
+
+    @rule(seconds=st.sampled_from(STEPS_SECONDS))
+    def advance_time(self, seconds: int) -> None:
+        """Time passes: leases end, backoffs pass, bells no longer count."""
+        self.now += seconds
+        for lane in range(LANES):
+            advance(self.redis, lane, list(self.model), seconds)
+
+    @rule(book=books)
+    def rush(self, book: str) -> None:
+        """A partition becomes due while it is locked, as when clocks disagree after a failover."""
+        partition = partition_of(book)
+        self.redis.zadd(lane_keys(LANE_OF[partition]).due, {partition: 0}, xx=True)
+
+    @rule(lane=lanes)
+    def answer_bell(self, lane: int) -> None:
+        """A worker hears the bell."""
+        self.inbox.clear_bell(lane)
+
+    @rule()
+    def sweep(self) -> None:
+        """Every lane with something due and no bell is rung, and no other."""
+        looks = look(self.redis, LANE_OF)
+        silent = {LANE_OF[name] for name, seen in looks.items() if seen.is_due and not seen.bell}
+        assert self.inbox.overdue() == sorted(silent)
+        assert all(look(self.redis, LANE_OF)[name].bell for name in LANE_OF if looks[name].is_due)
+
+    # ------------------------------------------------------------------ what always holds
+
+    @invariant()
+    def all_is_well(self) -> None:
+        """Nothing is lost, doubled or reordered, one owner each, and what waits is looked at."""
+        looks = look(self.redis, LANE_OF)
+        for name, partition in self.model.items():
+            captured = len(partition.ledger)
+            assert partition.ledger == list(range(1, captured + 1)), "the ledger must have 1, 2, 3"
+            assert partition.settled <= captured, "a trade left its inbox unwritten"
+            waiting = list(enumerate(partition.waiting, partition.settled + 1))
+            assert looks[name].entries == waiting, "what waits must wait in order"
+            owner = partition.owner(self.now)
+            token = owner.claim.token.encode() if owner else None
+            assert looks[name].lock == token, "the lock must be that of the one valid lease"
+            assert looks[name].hold == partition.hold
+            assert looks[name].reached == partition.reached, "upstream's number in order last"
+            assert looks[name].ahead == partition.ahead, "upstream's numbers before their turn"
+            if waiting and not partition.hold:
+                left = looks[name].due_in_seconds
+                assert left is not None, "what waits must be due at some time"
+                lease_left = owner.lease_end - self.now if owner else 0
+                assert left <= max(BACKOFF_LIMIT_SECONDS, lease_left) + 1, "and not too late"
+
+    @invariant()
+    def all_is_counted(self) -> None:
+        """Each lane's counters are those of its inboxes."""
+        waiting = dict.fromkeys(range(LANES), 0)
+        for name, partition in self.model.items():
+            waiting[LANE_OF[name]] += len(partition.waiting)
+        assert read_backlog(self.redis, LANES) == [
+            LaneBacklog(lane, waiting[lane], self.left[lane]) for lane in range(LANES)
+        ]
+
+    def teardown(self) -> None:
+        """In the end, when all is released, a fleet that works captures everything, in order."""
+        for book in BOOKS:
+            self.release(book, None)
+        for _ in range(200):
+            if not any(partition.waiting for partition in self.model.values()):
+                break
+            self.advance_time(LEASE_SECONDS)
+            for lane in range(LANES):
+                known = len(self.hands)
+                self.claim(lane, "last", 0.0)
+                if len(self.hands) > known:
+                    self._finish(lane)
+        self.all_is_well()
+        for partition in self.model.values():
+            assert len(partition.ledger) == len(partition.accepted)
+
+    # ------------------------------------------------------------------ means
+
+    def _finish(self, lane: int) -> None:
+        for hand in self.hands:
+            if hand.claim.lane == lane and hand.is_owner(self.now):
+                partition = self.model[hand.partition]
+                partition.write(hand, len(hand.positions))
+                settlement = Settlement(hand.partition, hand.written)
+                assert self.inbox.settle(lane, hand.claim.token, [settlement]) == [True]
+                hand.given_back = True
+                self.left[lane] += hand.written
+                partition.settle(hand.written, 0, None)
+
+    def _take(self, claim: Claim) -> None:
+        assert claim.fence > self.fences[claim.lane], "the fence must grow"
+        self.fences[claim.lane] = claim.fence
+        assert claim.trades <= SETTINGS.batch_trades
+        assert len(claim.partitions) <= SETTINGS.batch_partitions
+        for claimed in claim.partitions:
+            assert claimed.unreadable == ""
+            partition = self.model[claimed.partition]
+            ids = [entry.submission.trade_id for entry in claimed.entries]
+            assert ids == partition.waiting[: len(ids)], "not the oldest, in order"
+            positions = [entry.position for entry in claimed.entries]
+            lease_end = self.now + LEASE_SECONDS
+            partition.hands.append(Hand(claim, claimed.partition, positions, lease_end))
+
+    def _is_claimable(self, partition: ModelPartition) -> bool:
+        return bool(partition.waiting) and not partition.hold and not partition.owner(self.now)
+
+    def _full(self, partition: ModelPartition) -> RefusalCode | None:
+        """Return why a trade of a partition is refused now; None: there is room."""
+        if len(partition.waiting) >= SETTINGS.limit_partition:
+            return RefusalCode.PARTITION_FULL
+        lane = LANE_OF[partition.name]
+        waiting = [len(each.waiting) for each in self.model.values() if LANE_OF[each.name] == lane]
+        return RefusalCode.BACKLOG_FULL if sum(waiting) >= SETTINGS.limit_lane else None
+
+    def _due_now(self, lane: int) -> list[str]:
+        looks = look(self.redis, LANE_OF)
+        return [name for name, seen in looks.items() if LANE_OF[name] == lane and seen.is_due]

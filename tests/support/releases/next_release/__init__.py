@@ -1,0 +1,56 @@
+"""A synthetic next release: this one's code with a schema, an entry format and tasks of its own.
+
+`install` turns the process that calls it into one of that release.
+"""
+
+import zlib
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from tradecapture.inbox import entry
+from tradecapture.ledger import check_schema
+from tradecapture.ledger.schema.phases import LINES, Lines
+from workers import process, sweep, tasks
+
+NEXT_RELEASE = "0.3.0"
+NEXT_FORMAT = 2
+NEXT_SIGNATURE = 2  # with the argument `desk`
+NEXT_TASK = "tradecapture.next"
+
+_HERE = Path(__file__).parent
+NEXT_LINES = Lines(
+    LINES.floor._replace(folders=(*LINES.floor.folders, _HERE / "contractions")),
+    LINES.expansions._replace(folders=(*LINES.expansions.folders, _HERE / "expansions")),
+)
+
+
+def read_next(text: bytes) -> Any:
+    """Read the body of an entry of the next format: the first one, compressed."""
+    return entry.READERS[1](zlib.decompress(text))
+
+
+def write_next(body: object) -> bytes:
+    """Write one."""
+    return zlib.compress(entry.WRITERS[1](body))
+
+
+def install() -> None:
+    """Turn this process into one of the next release."""
+    entry.READERS[NEXT_FORMAT] = read_next
+    entry.WRITERS[NEXT_FORMAT] = write_next
+    needs_newer = tasks._needs_newer
+    changed: dict[Any, dict[str, object]] = {
+        process: {"check_schema": partial(check_schema, lines=NEXT_LINES)},
+        sweep: {"RELEASE": NEXT_RELEASE},
+        tasks: {
+            "SIGNATURE": NEXT_SIGNATURE,
+            "_needs_newer": lambda task, given: needs_newer(
+                task, {name: value for name, value in given.items() if name != "desk"}
+            ),
+        },
+    }
+    for module, values in changed.items():
+        for name, value in values.items():
+            assert hasattr(module, name), f"{module.__name__} has no {name} any more"
+            setattr(module, name, value)

@@ -1,0 +1,61 @@
+"""Flower of a test: `celery -A workers flower`, as the fleet runs it."""
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from tests.support.api.servers import ROOT
+from tradecapture.local.servers.ports import LOOPBACK, free_port
+from tradecapture.local.servers.server import LocalServer
+
+ANSWER_SECONDS = 10.0  # on a machine that is busy with other tests
+
+
+class Flower(LocalServer):
+    """One Flower, on a free port."""
+
+    name = "flower"
+
+    def __init__(self, log: Path, environment: Mapping[str, str]) -> None:
+        super().__init__(log)
+        self._environment = {**environment, "FLOWER_UNAUTHENTICATED_API": "true"}
+        self._port = free_port()
+
+    @property
+    def url(self) -> str:
+        """Where it answers."""
+        return f"http://{LOOPBACK}:{self._port}"
+
+    def start(self) -> None:
+        """Start it and wait until it answers.
+
+        Raises:
+            LocalServerError: it did not.
+        """
+        options = [f"--address={LOOPBACK}", f"--port={self._port}", "--logging=debug"]
+        self._run(
+            [sys.executable, "-m", "celery", "-A", "workers", "flower", *options],
+            env=self._environment,
+            cwd=ROOT,
+        )
+        if not self._becomes_ready():
+            raise self._failure()
+
+    def page(self, path: str) -> str:
+        """Return one of its pages."""
+        return httpx.get(self.url + path, timeout=ANSWER_SECONDS).text
+
+    def queues(self) -> Any:
+        """Return the queues as its API shows them, which it asks the broker for."""
+        answer = httpx.get(f"{self.url}/api/queues/length", timeout=ANSWER_SECONDS)
+        return answer.json()["active_queues"]
+
+    def _answers(self) -> bool:
+        try:
+            httpx.get(f"{self.url}/healthcheck", timeout=2)
+        except httpx.HTTPError:
+            return False
+        return True

@@ -1,0 +1,169 @@
+"""The server: listens for clients of SQL Server, one thread a connection."""
+
+import socket
+import socketserver
+import struct
+import threading
+from itertools import count
+from types import TracebackType
+
+import psycopg
+
+from tests.support.tds.databases import MASTER, Databases
+from tests.support.tds.errors import CutError, injected
+from tests.support.tds.faults import Fault, Moment, Plan, nothing
+from tests.support.tds.journal import Journal
+from tests.support.tds.protocol import packets, tokens
+from tests.support.tds.protocol.login import Login, prelogin_answer, read_login
+from tests.support.tds.session import Session
+
+USER, PASSWORD = "sa", "x"
+HOST = "127.0.0.1"
+
+
+class TdsServer:
+    """A stand-in for SQL Server before a PostgreSQL, as a context manager."""
+
+    def __init__(
+        self, postgresql_url: str, port: int = 0, host: str = HOST, password: str = PASSWORD
+    ) -> None:
+        """Prepare.
+
+        Args:
+            postgresql_url: SQLAlchemy URL of the PostgreSQL behind, of its superuser.
+            port: to listen at; 0: any that is free.
+            host: to listen at; empty: at every address, as in a container.
+            password: of its one user.
+        """
+        self.journal = Journal()
+        self.logins: list[Login] = []
+        self.faults: Plan = nothing
+        self._databases = Databases(postgresql_url)
+        self._numbers = count(51)  # SQL Server's own sessions have the numbers up to 50
+        self._ends: set[socket.socket] = set()
+        self._password = password
+        self._listener = _Listener((host, port), _Handler)
+        self._listener.owner = self
+
+    @property
+    def url(self) -> str:
+        """The URL of its master database, as TRADECAPTURE_TEST_MSSQL_URL takes it."""
+        return self.url_of(MASTER)
+
+    def url_of(self, database: str) -> str:
+        """Return the URL of a database."""
+        port = self._listener.server_address[1]
+        return f"mssql://{USER}:{self._password}@{HOST}:{port}/{database}"
+
+    def __enter__(self) -> "TdsServer":
+        """Begin to listen."""
+        self._databases.prepare()
+        threading.Thread(target=self._listener.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Listen no more, and end every connection."""
+        self._listener.shutdown()
+        self._listener.server_close()
+        for end in list(self._ends):
+            _cut(end, reset=False)
+
+    def serve(self, end: socket.socket) -> None:
+        """Serve one client until it leaves or is cut."""
+        self._ends.add(end)
+        end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        session: Session | None = None
+        try:
+            session = self._log_in(end)
+            while session and (message := packets.receive(end)):
+                end.sendall(packets.frame(_answer(session, message)))
+        except CutError as cut:
+            if cut.answer:
+                end.sendall(packets.frame(cut.answer)[: -len(cut.answer) // 2])
+            _cut(end, reset=cut.reset)
+        except OSError:
+            pass  # the client was quicker
+        finally:
+            self._ends.discard(end)
+            if session:
+                session.close()
+
+    def _log_in(self, end: socket.socket) -> Session | None:
+        number = next(self._numbers)
+        while message := packets.receive(end):
+            if message.kind == packets.PRELOGIN:
+                end.sendall(packets.frame(prelogin_answer()))
+                continue
+            login = read_login(message.body)
+            self.logins.append(login)
+            refused = self._refused(login)
+            if refused:
+                end.sendall(packets.frame(refused))
+                return None
+            database = login.database or MASTER
+            try:
+                session = Session(number, self._databases, database, self.journal, self._fault_at)
+            except psycopg.OperationalError:
+                end.sendall(packets.frame(_refusal(4060)))
+                return None
+            self.journal.note(number, "connect")
+            end.sendall(packets.frame(tokens.logged_in(database, packets.PACKET_SIZE)))
+            return session
+        return None
+
+    def _refused(self, login: Login) -> bytes:
+        if (login.user, login.password) != (USER, self._password):
+            return _refusal(18456)
+        fault = self._fault_at(Moment.CONNECT, login.database)
+        if fault is None:
+            return b""
+        if fault.number is None:
+            raise CutError(reset=fault.reset)
+        return _refusal(fault.number)
+
+    def _fault_at(self, moment: Moment, text: str) -> Fault | None:
+        return self.faults(moment, text)
+
+
+class _Listener(socketserver.ThreadingTCPServer):
+    allow_reuse_address = True
+    daemon_threads = True
+    block_on_close = False
+    request_queue_size = 128
+    owner: TdsServer
+
+
+class _Handler(socketserver.BaseRequestHandler):
+    server: _Listener
+
+    def handle(self) -> None:
+        self.server.owner.serve(self.request)
+
+
+def _answer(session: Session, message: packets.Message) -> bytes:
+    if message.kind == packets.ATTENTION:
+        return tokens.attention_done()
+    if message.kind != packets.SQL_BATCH:
+        raise CutError  # the driver sends no other kind
+    headers = struct.unpack_from("<I", message.body)[0]
+    return session.run(message.body[headers:].decode("utf-16-le"))
+
+
+def _refusal(number: int) -> bytes:
+    return tokens.error(injected(number)) + tokens.done(failed=True)
+
+
+def _cut(end: socket.socket, *, reset: bool) -> None:
+    try:
+        if reset:
+            end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        else:
+            end.shutdown(socket.SHUT_RDWR)
+        end.close()
+    except OSError:
+        return  # the client was quicker

@@ -1,0 +1,237 @@
+"""Findings: each right setting is OK, each wrong one WARN or FAIL with its cure."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+
+import pytest
+from redis.exceptions import AuthenticationError, RedisError
+from redis.exceptions import ConnectionError as RedisConnectionError
+
+from tests.support.builders import NOW, NOW_MS, PARTITION
+from tradecapture.doctor.database import judge_budget, judge_database
+from tradecapture.doctor.finding import Finding, Level
+from tradecapture.doctor.partitions import judge_backlog, judge_gaps, judge_held, judge_newer
+from tradecapture.doctor.redis import RedisFacts, judge_redis
+from tradecapture.doctor.sentinel import ReplicaFacts, judge_replicas, judge_sentinels
+from tradecapture.doctor.versions import examine_versions, judge_kombu
+from tradecapture.doctor.workers import formats_of, judge_releases, judge_workers, releases_of
+from tradecapture.inbox import InboxPartition, LaneBacklog
+from tradecapture.ledger.queries.operator_reader import SequenceGap
+from tradecapture.settings import Settings
+from tradecapture.version import RELEASE, SILENT_RELEASE
+
+CONFIG = {
+    "appendonly": "yes",
+    "appendfsync": "always",
+    "maxmemory-policy": "noeviction",
+    "maxmemory": "0",
+}
+FACTS = RedisFacts("6.2.14", CONFIG, last_write_ok=True, lanes=16, clock_seconds=0.01)
+
+
+def bad(findings: list[Finding]) -> dict[str, Level]:
+    """Return the findings that are not OK; each must have a cure, and no other."""
+    assert all(bool(finding.cure) == (finding.level is not Level.OK) for finding in findings)
+    return {f.subject: f.level for f in findings if f.level is not Level.OK}
+
+
+def test_a_right_redis_is_ok() -> None:
+    """Nothing to cure, used before or not."""
+    assert bad(judge_redis(FACTS, 16)) == {}
+    assert bad(judge_redis(FACTS._replace(lanes=None), 16)) == {}
+
+
+NAMED: dict[str, str | RedisError] = dict.fromkeys(("h1:26379", "h2:26379", "h3:26379"), "h4:6379")
+SILENT = {"h1:26379": RedisConnectionError("Timeout connecting to server")}
+REFUSING = {"h1:26379": AuthenticationError("invalid username-password pair")}
+PAIR = ReplicaFacts("master", online=2, needed=1, sentinels=NAMED)
+ALONE = ReplicaFacts("master", online=0, needed=0, sentinels={})
+
+
+@pytest.mark.parametrize(
+    ("facts", "safe", "found"),
+    [
+        (ALONE, 0, {}),
+        (PAIR, 1, {}),
+        (PAIR._replace(needed=None), 1, {}),
+        (PAIR._replace(role="slave"), 1, {"Redis role": Level.FAIL}),
+        (PAIR._replace(online=1), 1, {"Redis replicas": Level.WARN}),
+        (PAIR._replace(online=0), 1, {"Redis replicas": Level.FAIL}),
+        (PAIR, 0, {"Redis replicas": Level.WARN}),
+        (PAIR._replace(needed=0), 1, {"Redis min-replicas-to-write": Level.WARN}),
+        (PAIR._replace(online=3), 2, {"Redis min-replicas-to-write": Level.WARN}),
+        (ALONE._replace(needed=1), 1, {"Redis replicas": Level.FAIL}),
+        (PAIR._replace(sentinels=NAMED | SILENT), 1, {"Redis sentinels": Level.WARN}),
+        (PAIR._replace(sentinels={**NAMED, "h1:26379": ""}), 1, {"Redis sentinels": Level.WARN}),
+        (PAIR._replace(sentinels={**NAMED, "h1:26379": "x:1"}), 1, {"Redis sentinels": Level.WARN}),
+        (PAIR._replace(sentinels={"h1:26379": "h4:6379"}), 1, {"Redis sentinels": Level.WARN}),
+    ],
+)
+def test_replicas_and_sentinels_are_judged(
+    facts: ReplicaFacts, safe: int, found: dict[str, Level]
+) -> None:
+    """A Redis alone has nothing to judge; else its replicas agree with what is asked of them."""
+    assert bad(judge_replicas(facts, safe)) == found
+
+
+def test_sentinels_that_refuse_the_login_are_told_from_silent_ones() -> None:
+    """The cure names the setting; where no sentinel names a master, nothing works: FAIL."""
+    one = judge_sentinels(NAMED | REFUSING)
+    assert (one.level, "TRADECAPTURE_SENTINEL_PASSWORD" in one.cure) == (Level.WARN, True)
+    assert one.message == "3 named, 2 answer; h1:26379: invalid username-password pair"
+    for answers, named in ((REFUSING, True), (SILENT, False)):
+        none = judge_sentinels(answers)
+        assert none.level is Level.FAIL
+        assert ("TRADECAPTURE_SENTINEL_PASSWORD" in none.cure) is named
+
+
+@pytest.mark.parametrize(
+    ("facts", "found"),
+    [
+        (FACTS._replace(version="6.0.9"), {"Redis version": Level.FAIL}),
+        (FACTS._replace(config=None), {"Redis configuration": Level.WARN}),
+        (FACTS._replace(last_write_ok=False), {"Redis last write": Level.FAIL}),
+        (FACTS._replace(lanes=8), {"lanes": Level.FAIL}),
+        (FACTS._replace(clock_seconds=-3.0), {"clock": Level.WARN}),
+        (
+            FACTS._replace(config={"appendonly": "no", "maxmemory-policy": "allkeys-lru"}),
+            {
+                "Redis appendonly": Level.FAIL,
+                "Redis appendfsync": Level.FAIL,
+                "Redis maxmemory-policy": Level.FAIL,
+            },
+        ),
+        (
+            FACTS._replace(config={**CONFIG, "appendfsync": "everysec"}),
+            {"Redis appendfsync": Level.WARN},
+        ),
+    ],
+)
+def test_each_fault_of_redis_is_found(facts: RedisFacts, found: dict[str, Level]) -> None:
+    """By its subject, with a cure."""
+    assert bad(judge_redis(facts, 16)) == found
+
+
+@pytest.mark.parametrize(
+    ("facts", "found"),
+    [
+        (
+            {
+                "server_version": "18.0",
+                "default_transaction_isolation": "read committed",
+                "synchronous_commit": "on",
+                "max_connections": "100",
+            },
+            {},
+        ),
+        ({"sqlite_version": "3.40.1", "journal_mode": "wal", "synchronous": "2"}, {}),
+        ({"server_version": "16.0.1000", "read_committed_snapshot": "1"}, {}),
+        ({"synchronous_commit": "off"}, {"database synchronous_commit": Level.FAIL}),
+        ({"read_committed_snapshot": "0"}, {"database read_committed_snapshot": Level.WARN}),
+        (
+            {"default_transaction_isolation": "serializable"},
+            {"database default_transaction_isolation": Level.WARN},
+        ),
+    ],
+)
+def test_databases_are_judged(facts: Mapping[str, str], found: dict[str, Level]) -> None:
+    """A right one is OK, each wrong setting is found."""
+    assert bad(judge_database(facts)) == found
+
+
+@pytest.mark.parametrize(
+    ("limit", "processes", "level"),
+    [(None, 50, Level.OK), ("100", 40, Level.OK), ("100", 41, Level.WARN), ("100", 51, Level.FAIL)],
+)
+def test_budget_is_processes_times_pool(limit: str | None, processes: int, level: Level) -> None:
+    """Against the server's limit: above it fails, above four fifths warns."""
+    finding = judge_budget(limit, processes, 2)
+    assert finding.level is level
+    assert f"{processes} processes x 2 connections = {2 * processes}" in finding.message
+
+
+@pytest.mark.parametrize(
+    ("version", "level"),
+    [("5.7.0", Level.OK), ("5.10.1", Level.OK), ("5.6.9", Level.FAIL), ("5.7rc1", Level.FAIL)],
+)
+def test_kombu_must_be_new_enough(version: str, level: Level) -> None:
+    """Earlier ones stop taking messages after a reconnect."""
+    assert judge_kombu(version).level is level
+
+
+def test_what_is_installed_here_is_right() -> None:
+    """The suite itself runs with versions that doctor accepts."""
+    assert bad(examine_versions()) == {}
+
+
+def test_processes_of_all_workers_are_counted() -> None:
+    """From what they answer; none that answers is a warning, because trades only wait."""
+    answers = {f"worker{n}@host": {"pool": {"max-concurrency": 4}} for n in (1, 2)}
+    finding, processes = judge_workers(answers)
+    assert (finding.level, processes) == (Level.OK, 8)
+    assert judge_workers({})[0].level is Level.WARN
+
+
+def test_workers_of_several_releases_are_found() -> None:
+    """All of this release are OK; those that say nothing are of the first one; none is nothing."""
+    this = {"tradecapture": {"release": RELEASE, "inboxFormat": 7}}
+    assert judge_releases(releases_of({})) == []
+    assert bad(judge_releases(releases_of({"a": this, "b": this}))) == {}
+    answers = {"a": this, "b": {}}
+    (finding,) = judge_releases(releases_of(answers))
+    assert finding.message == f"{RELEASE}: a; {SILENT_RELEASE}: b"
+    assert bad([finding]) == {"worker releases": Level.WARN}
+    assert formats_of(answers) == {"a": 7, "b": 1}
+
+
+def test_partitions_that_wait_for_a_newer_release_are_named() -> None:
+    """A few of them, and how many there are."""
+    assert bad([judge_newer([])]) == {}
+    finding = judge_newer(["A_B_1"])
+    assert bad([finding]) == {"newer entries": Level.WARN}
+    assert finding.message == "1 partitions wait for workers of a newer release: A_B_1"
+
+
+def test_held_partitions_are_named() -> None:
+    """A few of them, and how many there are."""
+    assert bad([judge_held([])]) == {}
+    finding = judge_held(["A_B_1", "A_B_2", "A_B_3", "A_B_4"])
+    assert bad([finding]) == {"held partitions": Level.WARN}
+    assert finding.message.startswith("4, ")
+    assert finding.message.endswith("A_B_1, A_B_2, A_B_3, ...")
+
+
+def test_a_sequence_gap_is_found_when_it_is_over_its_time_out() -> None:
+    """A younger one closes by itself."""
+    young = SequenceGap("A_B_1", 3, 5, 1, NOW - timedelta(seconds=299))
+    old = SequenceGap("A_B_2", 3, 5, 1, NOW - timedelta(seconds=301))
+    assert bad([judge_gaps([], NOW_MS, 300), judge_gaps([young], NOW_MS, 300)]) == {}
+    finding = judge_gaps([old, young], NOW_MS, 300)
+    assert bad([finding]) == {"sequence gaps": Level.WARN}
+    assert finding.message == "2, of which 1 are older than 300 s: A_B_2"
+
+
+@pytest.mark.parametrize(
+    ("lanes", "deepest", "level"),
+    [
+        ((0, 0), None, Level.OK),
+        ((79, 79), None, Level.OK),
+        ((80, 0), None, Level.WARN),
+        ((100, 0), None, Level.FAIL),
+        ((79, 79, 2), None, Level.WARN),
+        ((79, 79, 42), None, Level.FAIL),
+        ((45, 0), 39, Level.OK),
+        ((45, 0), 40, Level.WARN),
+        ((55, 0), 50, Level.FAIL),
+    ],
+)
+def test_a_backlog_near_a_limit_is_found(
+    lanes: tuple[int, ...], deepest: int | None, level: Level
+) -> None:
+    """From four fifths of the limit of all lanes, of one, or of a partition; at it nothing goes."""
+    settings = Settings(limit_total=200, limit_lane=100, limit_partition=50)
+    backlogs = [LaneBacklog(lane, waiting, 0) for lane, waiting in enumerate(lanes)]
+    row = InboxPartition(PARTITION, 0, 1, 99, deepest or 0, None, None, 0, None)
+    finding = judge_backlog(backlogs, [] if deepest is None else [row], settings)
+    assert finding.level is level
+    assert (PARTITION in finding.message) == (deepest is not None and level is not Level.OK)

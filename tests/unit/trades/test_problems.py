@@ -1,0 +1,38 @@
+"""The shape: what is wrong with a value, in words that say what to give."""
+
+from typing import Any
+
+import pytest
+
+from tests.support.builders import trade
+from tradecapture.trades.problems import Problem, shape_problems
+from tradecapture.trades.trade import Trade
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("tradeId", 5, "must be text, not a whole number"),
+        ("tradeId", None, "must be text, not null"),
+        ("tradeId", "", "must not be empty"),
+        ("tradeId", "x" * 101, "must have at most 100 characters"),
+        ("source", "FAX", "must be AUTOMATED or MANUAL"),
+        ("source", 5, "must be AUTOMATED or MANUAL"),
+        ("sequenceNumber", 0, "must be at least 1"),
+        ("sequenceNumber", "1", "must be a whole number, not text"),
+        ("metadata", [], "must be an object, not an array"),
+        ("tradeLots", [], "must not be empty"),
+        ("tradeLots", {}, "must be an array, not an object"),
+    ],
+)
+def test_a_misfit_is_told_in_words(name: str, value: Any, message: str) -> None:
+    """Each kind of misfit says what to give, without the words of a programming language."""
+    assert list(shape_problems(trade(**{name: value}), Trade)) == [Problem(f"$.{name}", message)]
+
+
+@pytest.mark.parametrize("text", ["1_000", " 1", "1 ", "+1", ".5", "1.", "NaN", "Infinity", "abc"])
+def test_text_that_is_no_json_number_is_left_to_the_rules(text: str) -> None:
+    """What only Python's decimals would read, or nothing at all, is one problem, not two."""
+    document = trade()
+    document["tradeLots"][0]["priceQuantity"][0]["quantity"][0]["value"] = text
+    assert list(shape_problems(document, Trade)) == []
