@@ -11,12 +11,12 @@ from kombu.entity import Queue
 from tradecapture.capture.messages import SUBMIT_QUEUE, SUBMIT_TASK, queue_of
 from tradecapture.connections.brokers.rabbitmq import HEARTBEAT_SECONDS, amqp_options, is_amqp
 from tradecapture.connections.brokers.sentinel import sentinel_options
-from tradecapture.connections.urls import for_celery, is_sentinel, tls_options
+from tradecapture.connections.urls import celery_url, is_sentinel, tls_options
 from tradecapture.settings import Settings
 
 _settings = Settings.from_environment(os.environ)
 
-broker_url = for_celery(_settings.broker)
+broker_url = celery_url(_settings.broker)
 broker_use_ssl = tls_options(_settings.broker)
 broker_connection_retry_on_startup = True
 # However long the broker is away, a worker waits for it; Celery would end it after 100 tries.

@@ -20,7 +20,7 @@ from packaging.utils import canonicalize_name
 PROJECT = "tradecapture"
 SERVICE = "https://api.osv.dev/v1/query"
 # pip-audit asks for one package after the other; for some fifty on a slow line.
-LONGEST_SECONDS = 300
+MAX_SECONDS = 300
 
 
 def installed_requirements(project: str) -> dict[str, str]:
@@ -56,10 +56,10 @@ def audit(packages: Mapping[str, str], service: str) -> list[dict[str, Any]] | s
         command = [sys.executable, "-m", "pip_audit", *options, "--requirement", str(pinned)]
         try:
             ended = subprocess.run(  # noqa: S603 - the arguments are ours
-                command, capture_output=True, text=True, timeout=LONGEST_SECONDS, check=False
+                command, capture_output=True, text=True, timeout=MAX_SECONDS, check=False
             )
         except subprocess.TimeoutExpired:
-            return f"{service} did not answer within {LONGEST_SECONDS} s"
+            return f"{service} did not answer within {MAX_SECONDS} s"
     try:
         findings: list[dict[str, Any]] = json.loads(ended.stdout)["dependencies"]
     except json.JSONDecodeError:

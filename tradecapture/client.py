@@ -12,11 +12,11 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from tradecapture.capture.bell import Bell
 from tradecapture.capture.status import TradeStatus, read_status
-from tradecapture.connections.brokers.app import submitting_app
+from tradecapture.connections.brokers.app import sending_app
 from tradecapture.inbox import Inbox, InboxReader, connect_inboxes
-from tradecapture.ledger.queries.replica import Readers, make_readers
+from tradecapture.ledger.queries.replica import ReplicaReader, make_replica_reader
 from tradecapture.ledger.queries.search import TradeSearch
-from tradecapture.ledger.queries.trade_filter import FoundPage, Mark, TradeFilter
+from tradecapture.ledger.queries.trade_filter import PageKey, TradeFilter, TradePage
 from tradecapture.settings import Settings
 from tradecapture.trades.document import decode, differing_fields, encode
 from tradecapture.trades.problems import Problem
@@ -51,7 +51,7 @@ class Client:
         if check:
             self.inbox.check_lanes()
         self.inbox_reader = InboxReader(self.redis, settings.lanes)
-        self.bell = Bell(submitting_app(settings.broker, settings.sentinels), self.inbox)
+        self.bell = Bell(sending_app(settings.broker, settings.sentinels), self.inbox)
 
     @classmethod
     def from_environment(cls) -> "Client":
@@ -59,9 +59,9 @@ class Client:
         return cls(Settings.from_environment(os.environ))
 
     @cached_property
-    def readers(self) -> Readers:
+    def readers(self) -> ReplicaReader:
         """The ledger's reading side, and its replica's; connect when first asked something."""
-        return make_readers(self.settings, self.settings.pool_size)
+        return make_replica_reader(self.settings, self.settings.pool_size)
 
     @property
     def ledger(self) -> TradeSearch:
@@ -120,16 +120,18 @@ class Client:
     def search(
         self,
         wanted: TradeFilter,
-        after: Mark | None,
+        after: PageKey | None,
         limit: int,
         may_go_on: Callable[[], bool] = lambda: True,
-    ) -> FoundPage:
+    ) -> TradePage:
         """Find trades in the ledger, or in its replica; see `TradeSearch.search`.
 
         Raises:
             sqlalchemy.exc.SQLAlchemyError: neither answers.
         """
-        return self.readers.lagging(lambda ledger: ledger.search(wanted, after, limit, may_go_on))
+        return self.readers.may_be_stale(
+            lambda ledger: ledger.search(wanted, after, limit, may_go_on)
+        )
 
     def close(self) -> None:
         """Close all connections."""

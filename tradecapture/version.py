@@ -2,4 +2,4 @@
 
 RELEASE = "0.2.0"
 # Releases before 0.2.0 say nothing of themselves.
-SILENT_RELEASE = "0.1.0"
+FIRST_VERSION = "0.1.0"

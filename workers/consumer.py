@@ -8,7 +8,7 @@ import structlog
 from celery.utils.log import get_logger
 from celery.worker import consumer
 
-from tradecapture.capture.messages import OUR_TASKS
+from tradecapture.capture.messages import TASK_PREFIX
 from workers.heartbeat import beat
 
 RECONNECT_SECONDS = 1.0  # after a long outage Celery would wait half a minute for the next look
@@ -49,7 +49,7 @@ class Consumer(consumer.Consumer):
         Celery rejects what it does not know, and the message is gone; tasks of others still are.
         """
         name = str(message.headers.get("task"))
-        if not name.startswith(OUR_TASKS):
+        if not name.startswith(TASK_PREFIX):
             super().on_unknown_task(body, message, error)
             return
         log.warning("task left for workers of a newer release", task=name)

@@ -11,7 +11,7 @@ from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
 from tradecapture.capture.capture import Capture
-from tradecapture.capture.lease_renewal import Renewal
+from tradecapture.capture.lease_renewal import LeaseRenewer
 from tradecapture.client import Client
 from tradecapture.inbox import Inbox, LaneCountError, connect_inboxes
 from tradecapture.ledger import Ledger, SchemaError, check_schema
@@ -27,7 +27,7 @@ class WorkerProcess:
         self.settings = settings
         self.inbox = Inbox(connect_inboxes(settings), settings)
         self.ledger = Ledger(settings)
-        self.renewal = Renewal(self.inbox)
+        self.renewal = LeaseRenewer(self.inbox)
         self.capture = Capture(
             self.inbox, self.ledger, self.renewal, owner=f"{socket.gethostname()}-{os.getpid()}"
         )

@@ -40,7 +40,7 @@ class Sweep(bootsteps.StartStopStep):
 
     def start(self, consumer: Any) -> None:
         """Begin to look."""
-        self._timer_entry = consumer.timer.call_repeatedly(self._every_seconds, self.look)
+        self._timer_entry = consumer.timer.call_repeatedly(self._every_seconds, self.ring_overdue)
 
     def stop(self, consumer: Any) -> None:
         """Look no more."""
@@ -48,9 +48,9 @@ class Sweep(bootsteps.StartStopStep):
             self._timer_entry.cancel()
             self._timer_entry = None
 
-    def look(self) -> None:
+    def ring_overdue(self) -> None:
         """Ring every lane that has something overdue and no bell."""
         try:
-            self._bell.ring(self._inbox.overdue())
+            self._bell.ring(self._inbox.reserve_bells())
         except RedisError as error:
             log.warning("sweep could not look", error=str(error))

@@ -8,7 +8,12 @@ import structlog
 from celery import Task, shared_task
 
 from tradecapture.capture.bell import Bell
-from tradecapture.capture.messages import CAPTURE_TASK, SIGNATURE, SIGNATURE_HEADER, SUBMIT_TASK
+from tradecapture.capture.messages import (
+    CAPTURE_TASK,
+    MESSAGE_VERSION,
+    SIGNATURE_HEADER,
+    SUBMIT_TASK,
+)
 from tradecapture.trades.receipt import Refusal, RefusalCode
 from workers import process
 
@@ -113,9 +118,9 @@ def submit(
 
 def _needs_newer(task: Task, unknown: Mapping[str, object]) -> str:
     """Return what a message needs that this release does not know; empty: nothing."""
-    signature = (task.request.headers or {}).get(SIGNATURE_HEADER, SIGNATURE)
-    if not isinstance(signature, int) or signature > SIGNATURE:
-        return f"signature {signature!r}: this release knows {SIGNATURE}"
+    signature = (task.request.headers or {}).get(SIGNATURE_HEADER, MESSAGE_VERSION)
+    if not isinstance(signature, int) or signature > MESSAGE_VERSION:
+        return f"signature {signature!r}: this release knows {MESSAGE_VERSION}"
     return f"arguments {sorted(unknown)}" if unknown else ""
 
 

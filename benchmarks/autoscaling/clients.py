@@ -5,7 +5,7 @@ from random import Random
 from benchmarks.autoscaling.inboxes import Inboxes
 from benchmarks.autoscaling.lanes import Lanes
 from benchmarks.autoscaling.limits import Limits
-from benchmarks.autoscaling.line import LEAST_TRADES, Cohort, Line
+from benchmarks.autoscaling.line import MIN_TRADES, Cohort, Line
 from tradecapture.cli.commands.submit.sending import CHUNK_TRADES
 
 # Of a stream, with as many partitions each. Who comes first into what room there is, is chance; of
@@ -62,7 +62,7 @@ class Clients:
                 if taken:
                     self._inboxes.accept(client.kept.take(taken))
                     room -= taken
-                if there - taken > LEAST_TRADES:
+                if there - taken > MIN_TRADES:
                     self.refused += there - taken
                     refused.append(client)
                 elif client.kept.trades:

@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Iterator
 from typing import NamedTuple
 
-LEAST_TRADES = 1e-6  # trades are a fluid here: less than this is rounding, and nothing
+MIN_TRADES = 1e-6  # trades are a fluid here: less than this is rounding, and nothing
 
 
 class Cohort(NamedTuple):
@@ -35,13 +35,13 @@ class Line:
     def take(self, trades: float) -> list[Cohort]:
         """Take so many trades from the front, or all that there are."""
         taken = list[Cohort]()
-        if trades >= self.trades - LEAST_TRADES:
+        if trades >= self.trades - MIN_TRADES:
             taken += self._cohorts
             self._cohorts.clear()
             self.trades = 0.0
             return taken
         left = trades
-        while left > LEAST_TRADES and self._cohorts:
+        while left > MIN_TRADES and self._cohorts:
             second, there = self._cohorts.popleft()
             part = min(there, left)
             taken.append(Cohort(second, part))

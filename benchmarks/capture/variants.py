@@ -21,13 +21,13 @@ from benchmarks.capture.measurement import (
 )
 from benchmarks.capture.task_per_trade import QUEUE
 from tradecapture.capture.bell import Bell
-from tradecapture.connections.brokers.app import submitting_app
+from tradecapture.connections.brokers.app import sending_app
 from tradecapture.inbox import Claim, ClaimedPartition, Entry, Inbox, connect_inboxes
 from tradecapture.inbox.keys import lane_keys
 from tradecapture.ledger.rows import new_partition
-from tradecapture.ledger.rules.decision import Evidence, judge
-from tradecapture.ledger.rules.partition import Rules
-from tradecapture.ledger.rules.state import Known
+from tradecapture.ledger.rules.decision import LedgerState, decide
+from tradecapture.ledger.rules.partition import CaptureContext
+from tradecapture.ledger.rules.state import ExistingTrades
 from tradecapture.ledger.schema.tables import trades
 from tradecapture.local.samples.trades import valid_submissions
 from tradecapture.local.servers.worker import LocalWorker
@@ -66,7 +66,7 @@ def fleet(
         for keys in waiting:
             inbox.redis.rename(f"{keys.due}:aside", keys.due)
             inbox.redis.delete(keys.bell)
-        Bell(submitting_app(settings.broker, settings.sentinels), inbox).ring(inbox.overdue())
+        Bell(sending_app(settings.broker, settings.sentinels), inbox).ring(inbox.reserve_bells())
         ended, _ = wait_captured(settings, len(submissions))
         cpu = cpu_seconds(fleet_workers) - cpu
     return Measurement(name, what, len(submissions), ended - started, cpu, inversions(settings))
@@ -140,6 +140,6 @@ def _rows(submissions: Sequence[Submission]) -> Sequence[tuple[object, ...]]:
     claimed = tuple(ClaimedPartition(key, tuple(waiting)) for key, waiting in entries.items())
     claim = Claim(0, "benchmark", 1, 0, claimed)
     blank = {key: new_partition(key, now) for key in entries}
-    evidence = Evidence(blank, Known({}, ()), {})
-    rules = Rules(1, "3fa85f64-5717-4562-b3fc-2c963f66afa6", now)
-    return judge(claim, evidence, rules).written.trades
+    evidence = LedgerState(blank, ExistingTrades({}, ()), {})
+    rules = CaptureContext(1, "3fa85f64-5717-4562-b3fc-2c963f66afa6", now)
+    return decide(claim, evidence, rules).written.trades

@@ -13,7 +13,7 @@ from msgspec import UNSET, Struct, UnsetType
 from tradecapture.api.bodies import BatchResult
 from tradecapture.api.http.media_types import NDJSON
 from tradecapture.api.http.paths import BASE, CAPTURE
-from tradecapture.trades.lifecycle import Standing
+from tradecapture.trades.lifecycle import ExpectedOutcome
 from tradecapture.trades.receipt import RefusalCode
 
 ANSWER_SECONDS = 60.0  # for one answer; 10,000 trades take a second or two
@@ -137,7 +137,7 @@ def read_reply(status: int, body: bytes, trades: Sequence[bytes], wait_seconds: 
         return Reply(refused=len(trades), problem=problem)
     accepted, again, seconds = 0, [], 0.0
     for trade, result in zip(trades, answer.results, strict=True):
-        if result.status == Standing.ACCEPTED:
+        if result.status == ExpectedOutcome.ACCEPTED:
             accepted += 1
         elif result.code in PASSING:
             again.append(trade)

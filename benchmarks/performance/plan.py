@@ -8,7 +8,7 @@ from typing import NamedTuple
 import msgspec
 from msgspec import Struct
 
-from tradecapture.local.samples.trades import Mix, generate
+from tradecapture.local.samples.trades import SampleSpec, generate
 
 SEEDS_A_RUN = 1000  # one for each stream of trades in it, so that no two share a trade id
 
@@ -67,9 +67,9 @@ def plan(test: Scenario, seed: int, today: date) -> list[Planned]:
     ]
 
 
-def clean_mix(trades: int, seed: int, partitions: int, today: date) -> Mix:
+def clean_mix(trades: int, seed: int, partitions: int, today: date) -> SampleSpec:
     """Return a mix in which each trade is valid and is sent once."""
-    return Mix(trades, seed, partitions, resends=0, invalid=0, today=today)
+    return SampleSpec(trades, seed, partitions, resends=0, invalid=0, today=today)
 
 
 def _mixed(test: Scenario, seed: int, today: date) -> Iterator[bytes]:

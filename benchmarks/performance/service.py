@@ -10,7 +10,7 @@ from tradecapture.api.bodies import AcceptedBody, ManagementHealthBody, TradeBod
 from tradecapture.api.http.media_types import JSON
 from tradecapture.api.http.paths import BASE, CAPTURE
 from tradecapture.cli.errors import UNREACHABLE, CommandError
-from tradecapture.trades.lifecycle import Standing
+from tradecapture.trades.lifecycle import ExpectedOutcome
 
 HEALTH = "/actuator/health"
 # One that takes longer counts as not answered; twenty times the target.
@@ -32,7 +32,7 @@ class Service:
         if response.status != HTTPStatus.ACCEPTED:
             return f"answered {response.status}"
         standing = msgspec.json.decode(response.body, type=AcceptedBody).status
-        return "" if standing is Standing.ACCEPTED else f"answered {standing}"
+        return "" if standing is ExpectedOutcome.ACCEPTED else f"answered {standing}"
 
     async def trade(self, trade_id: str) -> TradeBody | None:
         """Ask what became of a trade; None: there was no answer that says it."""

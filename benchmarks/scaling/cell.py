@@ -14,7 +14,7 @@ DEFAULT_BATCH = 1000
 SINGLE = 1
 
 
-class Mix(NamedTuple):
+class SampleSpec(NamedTuple):
     """How trades are spread over partitions."""
 
     name: str
@@ -24,7 +24,12 @@ class Mix(NamedTuple):
 
 MIXES = {
     mix.name: mix
-    for mix in (Mix("many", 1000, 0), Mix("few", 8, 0), Mix("hot", 1, 0), Mix("skewed", 1000, 1.0))
+    for mix in (
+        SampleSpec("many", 1000, 0),
+        SampleSpec("few", 8, 0),
+        SampleSpec("hot", 1, 0),
+        SampleSpec("skewed", 1000, 1.0),
+    )
 }
 
 

@@ -10,12 +10,12 @@ from benchmarks.scaling.cell import FLEET
 from benchmarks.scaling.stage import BROKER_DATABASE, Stage
 from tradecapture.capture.bell import Bell
 from tradecapture.capture.messages import queue_of
-from tradecapture.connections.brokers.app import submitting_app
+from tradecapture.connections.brokers.app import sending_app
 from tradecapture.inbox import Inbox, connect_inboxes
 from tradecapture.local.servers.server import wait_until
 from tradecapture.local.servers.worker import LocalWorker
 
-LARGEST_POOL = 8  # pool processes of one main process, as one would run them in one container
+MAX_POOL = 8  # pool processes of one main process, as one would run them in one container
 REST_SECONDS = 60.0  # for what is in hand to be finished; a drain takes half a second
 
 
@@ -27,12 +27,12 @@ class Crew:
         self._broker = stage.redis_database(BROKER_DATABASE)
         settings = stage.settings
         inbox = Inbox(connect_inboxes(settings), settings)
-        self._inbox, self._bell = inbox, Bell(submitting_app(settings.broker), inbox)
+        self._inbox, self._bell = inbox, Bell(sending_app(settings.broker), inbox)
 
     def begin(self) -> None:
         """Let the workers begin with what waits: one bell a lane, as an acceptance would ring."""
         if self._way == FLEET:
-            self._bell.ring(self._inbox.overdue())
+            self._bell.ring(self._inbox.reserve_bells())
 
     def rest(self) -> None:
         """Wait until no worker has anything in hand; nothing may wait any more.
@@ -58,7 +58,7 @@ def crew(stage: Stage, way: str, processes: int, batch: int) -> Iterator[Crew]:
     if way != FLEET:  # it has one Redis for all
         environment["TRADECAPTURE_REDIS_URL"] = stage.settings.broker
     app = "workers" if way == FLEET else "benchmarks.capture.task_per_trade"
-    pools = [min(LARGEST_POOL, processes - first) for first in range(0, processes, LARGEST_POOL)]
+    pools = [min(MAX_POOL, processes - first) for first in range(0, processes, MAX_POOL)]
     workers = [
         LocalWorker(
             f"w{number}", stage.folder / f"w{number}.log", environment, concurrency=pool, app=app

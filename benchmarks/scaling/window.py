@@ -17,7 +17,7 @@ POLL_SECONDS = 0.02  # how often the ledger is asked how far it is
 SETTLING_SECONDS = 1.0
 CONNECT_ANSWERS = 15  # of PostgreSQL, until a worker's first transaction has begun
 FIRST_SECONDS = 60.0  # after which a crew that captures nothing has failed
-LONGEST_WINDOWS = 5  # as long as this, where a crew is so slow that nothing falls into one
+MAX_WINDOWS = 5  # as long as this, where a crew is so slow that nothing falls into one
 ENOUGH = 0.9  # of the backlog: the window ends before the backlog does
 
 # Bytes of the trades with their indexes, and of all that was ever written to the log.
@@ -74,11 +74,11 @@ def watch(
         if not first:
             raise TimeoutError(f"nothing was captured within {FIRST_SECONDS:.0f} s")
         time.sleep(SETTLING_SECONDS + CONNECT_ANSWERS * delay_seconds)
-        start, started = change(captured(), time.monotonic() + LONGEST_WINDOWS * seconds)
+        start, started = change(captured(), time.monotonic() + MAX_WINDOWS * seconds)
         before = _used(stage, crew, redis, connection) if with_costs else {}
         number, at = start, started
         while at < started + seconds and number < ENOUGH * backlog:
-            patience = seconds if number > start else LONGEST_WINDOWS * seconds
+            patience = seconds if number > start else MAX_WINDOWS * seconds
             following, then = change(number, started + patience)
             if following == number:
                 break

@@ -8,7 +8,7 @@ from litestar import Litestar, Request, Router
 from litestar.datastructures import State
 from redis.exceptions import RedisError
 
-from tradecapture.api.http.correlation import echo_correlation_id, names_unsound_id
+from tradecapture.api.http.correlation import echo_correlation_id, has_invalid_id
 from tradecapture.api.http.paths import BASE
 from tradecapture.api.http.problem import EXCEPTION_HANDLERS, ProblemError
 from tradecapture.api.management.backlog import backlog
@@ -91,7 +91,7 @@ def _app(service: Service) -> Litestar:
 
 
 async def _check_correlation_id(request: Request[Any, Any, Any]) -> None:
-    if names_unsound_id(request.scope):
+    if has_invalid_id(request.scope):
         raise ProblemError(
             400,
             "INVALID_HEADER",

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
 from tradecapture.trades.clock import Timestamp
-from tradecapture.trades.lifecycle import Outcome, Standing, TradeState
+from tradecapture.trades.lifecycle import ExpectedOutcome, Outcome, TradeState
 
 Percent = Annotated[int, Meta(ge=0, le=100)]
 PartitionsDue = Annotated[int, Meta(ge=0, description="a worker may claim them now, or is at them")]
@@ -50,7 +50,7 @@ class AcceptedBody(Struct, frozen=True, rename="camel"):
     By upstream's number it is in order (or not numbered), buffered until its turn, or rejected.
     """
 
-    status: Standing
+    status: ExpectedOutcome
     trade_id: str
     job_id: str
     partition_key: str
@@ -207,7 +207,7 @@ class ManagementHealthBody(Struct, frozen=True):
     status: HealthStatus
 
 
-class FoundBody(Struct, frozen=True, rename="camel"):
+class TradeSummaryBody(Struct, frozen=True, rename="camel"):
     """A trade that the ledger has, without its document; see `GET /trades/capture/{tradeId}`."""
 
     trade_id: str
@@ -230,5 +230,5 @@ class FoundBody(Struct, frozen=True, rename="camel"):
 class FoundPageBody(Struct, frozen=True, rename="camel"):
     """A page of trades that fit. While there is a `nextCursor`, more may follow."""
 
-    trades: Sequence[FoundBody]
+    trades: Sequence[TradeSummaryBody]
     next_cursor: Annotated[str | None, Meta(description="null: this was the last page")]

@@ -15,8 +15,12 @@ from tradecapture.api.bodies import (
     TradeBody,
 )
 from tradecapture.api.http.problem import ProblemBody
-from tradecapture.api.partitions.bodies import AskedBody, DeedBody, PartitionPageBody
-from tradecapture.operations.views import PartitionCloseBody
+from tradecapture.api.partitions.bodies import (
+    ActionRequestBody,
+    ActionResultBody,
+    PartitionPageBody,
+)
+from tradecapture.operations.views import PartitionDetailBody
 from tradecapture.trades.trade import Trade
 
 PREFIX = "#/components/schemas/"
@@ -29,9 +33,9 @@ _TYPES = (
     JobBody,
     FoundPageBody,
     PartitionPageBody,
-    PartitionCloseBody,
-    AskedBody,
-    DeedBody,
+    PartitionDetailBody,
+    ActionRequestBody,
+    ActionResultBody,
     BacklogBody,
     HealthBody,
     ManagementHealthBody,

@@ -9,7 +9,7 @@ from kombu.entity import Queue
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
-from tradecapture.capture.messages import CAPTURE_TASK, SIGNATURE, SIGNATURE_HEADER, queue_of
+from tradecapture.capture.messages import CAPTURE_TASK, MESSAGE_VERSION, SIGNATURE_HEADER, queue_of
 from tradecapture.inbox import Inbox
 
 # One try: the trades are safe already, and the sweep rings where this could not.
@@ -59,7 +59,7 @@ class Bell:
         Where Redis is out of reach the sweep will ring.
         """
         try:
-            self.ring(self._inbox.overdue([lane]))
+            self.ring(self._inbox.reserve_bells([lane]))
         except RedisError as error:
             log.warning("could not look; the sweep will ring", lane=lane, error=str(error))
 
@@ -72,7 +72,7 @@ class Bell:
             declare=[],  # workers have; to declare it here would be one more wait for the broker
             delivery_mode=TRANSIENT,
             retry=PUBLISH_RETRY,
-            headers={SIGNATURE_HEADER: SIGNATURE},
+            headers={SIGNATURE_HEADER: MESSAGE_VERSION},
             # Celery would otherwise spend half of the call on repr of the arguments.
             argsrepr=f"({lane},)",
             kwargsrepr="{}",

@@ -10,9 +10,9 @@ from typing import NamedTuple
 import structlog
 from redis.exceptions import RedisError
 
-from tradecapture.capture.lease_renewal import Renewal
-from tradecapture.inbox import Claim, ClaimedPartition, Inbox, Settlement
-from tradecapture.ledger import Ledger, LedgerUnavailableError, PartitionVerdict, reason_of
+from tradecapture.capture.lease_renewal import LeaseRenewer
+from tradecapture.inbox import Claim, ClaimedPartition, Completion, Inbox
+from tradecapture.ledger import Ledger, LedgerUnavailableError, PartitionResult, reason_of
 from tradecapture.ledger.ledger import REASON_LENGTH
 from tradecapture.trades.lifecycle import Outcome
 
@@ -37,7 +37,7 @@ class Capture:
         self,
         inbox: Inbox,
         ledger: Ledger,
-        renewal: Renewal,
+        renewal: LeaseRenewer,
         owner: str,
         monotonic: Callable[[], float] = time.monotonic,
         jitter: Callable[[], float] = random.random,
@@ -69,9 +69,9 @@ class Capture:
         batches = stale = postponed = halted = 0
         while claim := self._inbox.claim(lane, self._owner, self._jitter()):
             batches += 1
-            if claim.uncalled:
+            if claim.due_without_bell:
                 ring(lane)
-            with self._renewal.of(claim):
+            with self._renewal.keep(claim):
                 verdicts, untouched = self._write(claim, task_id)
             self._settle(claim, verdicts)
             self._postpone(claim, untouched)
@@ -84,7 +84,7 @@ class Capture:
                 return CaptureSummary(batches, outcomes, stale, postponed, halted, work_left=True)
         return CaptureSummary(batches, outcomes, stale, postponed, halted, work_left=False)
 
-    def _write(self, claim: Claim, task_id: str) -> tuple[list[PartitionVerdict], list[str]]:
+    def _write(self, claim: Claim, task_id: str) -> tuple[list[PartitionResult], list[str]]:
         """Return the verdicts, and the partitions to postpone.
 
         These are those that the ledger did not answer for, and those whose head only a worker of a
@@ -95,7 +95,7 @@ class Capture:
             partitions=tuple(claimed for claimed in claim.partitions if claimed.entries)
         )
         unreadable = [
-            PartitionVerdict(claimed.partition, 0, {}, hold=claimed.unreadable)
+            PartitionResult(claimed.partition, 0, {}, hold=claimed.unreadable)
             for claimed in claim.partitions
             if not claimed.entries and not claimed.is_newer
         ]
@@ -111,7 +111,7 @@ class Capture:
 
     def _write_or_split(
         self, claim: Claim, task_id: str, clock: Callable[[], datetime]
-    ) -> tuple[list[PartitionVerdict], list[str]]:
+    ) -> tuple[list[PartitionResult], list[str]]:
         """Write a claim; where something in it cannot be written, split it to find the trade."""
         if not claim.partitions:
             return [], []
@@ -123,7 +123,7 @@ class Capture:
         except Exception as error:  # whatever a trade can raise: it must stop no other trade
             if claim.trades == 1:
                 return self._park(claim, error, task_id, clock)
-        verdicts: list[PartitionVerdict] = []
+        verdicts: list[PartitionResult] = []
         untouched: list[str] = []
         if len(claim.partitions) > 1:
             for claimed in claim.partitions:
@@ -136,7 +136,7 @@ class Capture:
 
     def _write_one_by_one(
         self, claim: Claim, task_id: str, clock: Callable[[], datetime]
-    ) -> tuple[list[PartitionVerdict], list[str]]:
+    ) -> tuple[list[PartitionResult], list[str]]:
         """Write one partition's trades singly, up to the one that is parked."""
         (claimed,) = claim.partitions
         written, upstream, outcomes = 0, 0, Counter[Outcome]()
@@ -153,11 +153,11 @@ class Capture:
                 return [verdict._replace(written=written, outcomes=outcomes)], []
         if not written:
             return [], [claimed.partition]
-        return [PartitionVerdict(claimed.partition, written, outcomes, upstream=upstream)], []
+        return [PartitionResult(claimed.partition, written, outcomes, upstream=upstream)], []
 
     def _park(
         self, claim: Claim, error: Exception, task_id: str, clock: Callable[[], datetime]
-    ) -> tuple[list[PartitionVerdict], list[str]]:
+    ) -> tuple[list[PartitionResult], list[str]]:
         (claimed,) = claim.partitions
         (entry,) = claimed.entries
         reason = reason_of(error)
@@ -170,15 +170,15 @@ class Capture:
         except Exception as park_error:  # it cannot even be recorded: hold it where it is
             log.exception("trade not parked", partition=claimed.partition, trade_id=trade_id)
             why = f"{reason}; parking it failed too: {park_error}"[:REASON_LENGTH]
-            return [PartitionVerdict(claimed.partition, 0, {}, hold=why)], []
+            return [PartitionResult(claimed.partition, 0, {}, hold=why)], []
 
-    def _settle(self, claim: Claim, verdicts: list[PartitionVerdict]) -> None:
+    def _settle(self, claim: Claim, verdicts: list[PartitionResult]) -> None:
         unreadable = {
             claimed.partition: "" if claimed.is_newer else claimed.unreadable
             for claimed in claim.partitions
         }
-        settlements = [
-            Settlement(
+        completions = [
+            Completion(
                 verdict.partition,
                 verdict.written,
                 verdict.hold or unreadable[verdict.partition],
@@ -188,12 +188,12 @@ class Capture:
             for verdict in verdicts
             if not verdict.stale
         ]
-        if not settlements:
+        if not completions:
             return
-        settled = self._inbox.settle(claim.lane, claim.token, settlements)
-        for settlement, kept in zip(settlements, settled, strict=True):
+        settled = self._inbox.complete(claim.lane, claim.token, completions)
+        for completion, kept in zip(completions, settled, strict=True):
             if not kept:
-                log.warning("lease lost before settle", partition=settlement.partition)
+                log.warning("lease lost before settle", partition=completion.partition)
 
     def _postpone(self, claim: Claim, partitions: list[str]) -> None:
         if not partitions:

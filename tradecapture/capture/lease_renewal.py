@@ -13,18 +13,18 @@ from tradecapture.inbox import Claim, Inbox
 RENEWALS_A_LEASE = 3  # two may fail before the lease ends
 # A minute by default. What has not ended by then hangs, such as on a network that is cut without a
 # word; the fence sees to it that nothing comes of it once another has its partitions.
-LONGEST_LEASES = 12
+MAX_LEASES = 12
 
 log = structlog.get_logger(__name__)
 
 
 @dataclass(slots=True)
-class _InHand:
+class _Active:
     claim: Claim
     renewals: int = 0
 
 
-class Renewal:
+class LeaseRenewer:
     """Renews the claims in hand. One that is done within a third of its lease costs nothing.
 
     One that is not done after twelve leases is renewed no more: others may try.
@@ -33,7 +33,7 @@ class Renewal:
     def __init__(self, inbox: Inbox) -> None:
         self._inbox = inbox
         self._interval_seconds = inbox.lease_seconds / RENEWALS_A_LEASE
-        self._in_hand: dict[str, _InHand] = {}  # by token; one, but in a pool of threads
+        self._in_hand: dict[str, _Active] = {}  # by token; one, but in a pool of threads
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="lease renewal", daemon=True)
 
@@ -46,9 +46,9 @@ class Renewal:
         self._stopped.set()
 
     @contextmanager
-    def of(self, claim: Claim) -> Iterator[None]:
+    def keep(self, claim: Claim) -> Iterator[None]:
         """Keep a claim's lease alive for the length of a with block."""
-        self._in_hand[claim.token] = _InHand(claim)
+        self._in_hand[claim.token] = _Active(claim)
         try:
             yield
         finally:
@@ -58,9 +58,9 @@ class Renewal:
         while not self._stopped.wait(self._interval_seconds):
             for in_hand in tuple(self._in_hand.values()):
                 in_hand.renewals += 1
-                if in_hand.renewals < LONGEST_LEASES * RENEWALS_A_LEASE:
+                if in_hand.renewals < MAX_LEASES * RENEWALS_A_LEASE:
                     self._renew(in_hand.claim)
-                elif in_hand.renewals == LONGEST_LEASES * RENEWALS_A_LEASE:
+                elif in_hand.renewals == MAX_LEASES * RENEWALS_A_LEASE:
                     claim = in_hand.claim
                     log.error("capture hangs; its lease ends", lane=claim.lane, keys=claim.keys)
 

@@ -2,13 +2,13 @@
 
 CAPTURE_TASK = "tradecapture.capture"
 SUBMIT_TASK = "tradecapture.submit"
-OUR_TASKS = "tradecapture."  # how the names of the fleet's tasks begin, in every release
+TASK_PREFIX = "tradecapture."  # how the names of the fleet's tasks begin, in every release
 SUBMIT_QUEUE = "trades.submit"
 
 # Which arguments a message of ours has. In a header and not an argument, so that workers of release
 # 0.1.0, which know neither, run the task all the same; a message without it is of the first.
 SIGNATURE_HEADER = "tradecapture-signature"
-SIGNATURE = 1
+MESSAGE_VERSION = 1
 
 
 def queue_of(lane: int) -> str:

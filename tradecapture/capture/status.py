@@ -41,7 +41,7 @@ def await_outcomes(
         found: dict[str, Outcome] = {}
         for start in range(0, len(pending), ASKED_TRADES):
             asked = pending[start : start + ASKED_TRADES]
-            answer = ledger.ended(asked)
+            answer = ledger.outcomes(asked)
             found |= answer
             if not answer:
                 break  # trades end in about the order in which they were accepted

@@ -8,7 +8,7 @@ from kombu.exceptions import OperationalError as BrokerError
 from redis.exceptions import OutOfMemoryError, RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
-from tradecapture.inbox import LaneCountError, LanesOutOfReachError
+from tradecapture.inbox import LaneCountError, LanesUnreachableError
 from tradecapture.ledger import LedgerUnavailableError, SchemaError
 from tradecapture.ledger.engine import _text, database_cause
 from tradecapture.local.fleet.errors import LocalFleetError, LocalSetupError
@@ -109,7 +109,7 @@ _EXPLANATIONS: Mapping[type[Exception], tuple[Callable[[Exception], str], int]] 
     LocalServerError: (str, UNREACHABLE),
     SupervisorError: (str, UNREACHABLE),
     OutOfMemoryError: (_memory, UNREACHABLE),
-    LanesOutOfReachError: (_lanes, UNREACHABLE),
+    LanesUnreachableError: (_lanes, UNREACHABLE),
     RedisError: (_redis, UNREACHABLE),
     BrokerError: (_broker, UNREACHABLE),
     SQLAlchemyError: (_database, UNREACHABLE),

@@ -11,7 +11,7 @@ import click
 from tradecapture.cli.errors import UNREACHABLE, CommandError
 from tradecapture.cli.output import USUAL_DATA
 from tradecapture.local.fleet.data_folder import DataFolder
-from tradecapture.operations import problems_of
+from tradecapture.operations import reason_problems
 from tradecapture.operations.action import Action
 from tradecapture.settings import DATABASE, REDIS, Settings
 from tradecapture.trades.partition import is_partition_key
@@ -95,7 +95,7 @@ def check_words(by: str, why: str, action: Action) -> None:
     Raises:
         click.UsageError: they cannot; the message says what to give.
     """
-    if problems := problems_of(by, why, action):
+    if problems := reason_problems(by, why, action):
         raise click.UsageError("; ".join(f"--{field}: {what}" for field, what in problems))
 
 

@@ -24,20 +24,20 @@ def read_config(redis: "Redis", name: str) -> str | None:
         return None
 
 
-def pipelined(redis: "Redis", commands: Sequence[Sequence[Any]]) -> list[Any]:
+def open_pipeline(redis: "Redis", commands: Sequence[Sequence[Any]]) -> list[Any]:
     """Send commands in one round trip and return their replies.
 
     Raises:
         RedisError: Redis is out of reach, or a command failed.
     """
-    replies = each_answer(redis, commands)
+    replies = pipeline_replies(redis, commands)
     for reply in replies:
         if isinstance(reply, RedisError):
             raise reply
     return replies
 
 
-def each_answer(redis: "Redis", commands: Sequence[Sequence[Any]]) -> list[Any]:
+def pipeline_replies(redis: "Redis", commands: Sequence[Sequence[Any]]) -> list[Any]:
     """Send commands in one round trip and return their replies; of one that failed, its error.
 
     Raises:

@@ -16,7 +16,7 @@ from tradecapture.connections.urls import SentinelAccess, read_sentinel_url, tls
 # is asked, and the one that answered is asked first from then on.
 ASK_SECONDS = 1.0
 # How a sentinel is asked; redis-py would ask a dead one eleven times, for five seconds.
-ASKING: dict[str, Any] = {
+SENTINEL_OPTIONS: dict[str, Any] = {
     "socket_timeout": ASK_SECONDS,
     "socket_connect_timeout": ASK_SECONDS,
     "retry": Retry(NoBackoff(), 0),
@@ -77,7 +77,7 @@ class SentinelClient(Redis):
 
 
 def access_options(url: str, access: SentinelAccess) -> dict[str, Any]:
-    """Return what a connection to the sentinels of a URL needs, beside `ASKING`: TLS, a login."""
+    """Return the login and TLS of a connection to the sentinels; see `SENTINEL_OPTIONS`."""
     tls = tls_options(url)
     options: dict[str, Any] = {} if tls is None else {"ssl": True, **tls}
     if access.username or access.password:
@@ -85,7 +85,7 @@ def access_options(url: str, access: SentinelAccess) -> dict[str, Any]:
     return options
 
 
-def show_reasons(sentinels: Sentinel) -> None:
+def use_readable_errors(sentinels: Sentinel) -> None:
     """Let errors say which sentinel fails and why, in one line instead of thousands of characters.
 
     Args:
@@ -100,7 +100,7 @@ def ask_sentinels(url: str, access: SentinelAccess) -> dict[str, str | RedisErro
 
     A sentinel that does not know the name at all says nothing: empty.
     """
-    asking = ASKING | access_options(url, access)
+    asking = SENTINEL_OPTIONS | access_options(url, access)
     named: dict[str, str | RedisError] = {}
     for host, port in read_sentinel_url(url).sentinels:
         with Redis(host, port, **asking) as sentinel:
@@ -152,8 +152,10 @@ def connect_master(url: str, timeout_seconds: float, access: SentinelAccess) -> 
         access: what the sentinels are asked for.
     """
     address, tls = read_sentinel_url(url), tls_options(url)
-    sentinels = Sentinel(address.sentinels, sentinel_kwargs=ASKING | access_options(url, access))
-    show_reasons(sentinels)
+    sentinels = Sentinel(
+        address.sentinels, sentinel_kwargs=SENTINEL_OPTIONS | access_options(url, access)
+    )
+    use_readable_errors(sentinels)
     master: Redis = sentinels.master_for(
         access.master,
         connection_class=MasterConnection if tls is None else TlsMasterConnection,

@@ -6,8 +6,11 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
-PLAIN = "sentinel"  # the only scheme that Celery knows
-SENTINEL_SCHEMES = (PLAIN, "sentinels")  # sentinels: over TLS, to them and to the servers they name
+SENTINEL_SCHEME = "sentinel"  # the only scheme that Celery knows
+SENTINEL_SCHEMES = (
+    SENTINEL_SCHEME,
+    "sentinels",
+)  # sentinels: over TLS, to them and to the servers they name
 SENTINEL_PORT = 26379  # the default of a sentinel
 # Those of rediss://, in redis-py's words.
 TLS_OPTIONS = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile", "ssl_cert_reqs", "ssl_check_hostname")
@@ -53,7 +56,7 @@ def read_sentinel_url(url: str) -> SentinelUrl:
     )
 
 
-def for_celery(broker_url: str) -> str:
+def celery_url(broker_url: str) -> str:
     """Return a broker's URL as Celery needs it; it is told of TLS by `server_url.tls_options`.
 
     Celery goes to the next URL of a list when one fails, and then forgets what stood only in the
@@ -65,7 +68,7 @@ def for_celery(broker_url: str) -> str:
     login = next((part.netloc.rpartition("@")[0] for part in parts if "@" in part.netloc), "")
     database = read_sentinel_url(broker_url).database
     return ";".join(
-        f"{PLAIN}://{login and login + '@'}{part.netloc.rpartition('@')[2]}/{database}"
+        f"{SENTINEL_SCHEME}://{login and login + '@'}{part.netloc.rpartition('@')[2]}/{database}"
         for part in parts
     )
 
@@ -84,7 +87,7 @@ def check_sentinels(parts: Sequence[SplitResult]) -> None:
             "all of a list must begin alike: with sentinels:// for TLS, or with sentinel://"
         )
     named = {name for part in parts for name, _ in parse_qsl(part.query, keep_blank_values=True)}
-    if schemes == {PLAIN}:
+    if schemes == {SENTINEL_SCHEME}:
         if named.intersection(TLS_OPTIONS):
             raise ValueError("sentinel:// is without TLS: write sentinels://, or leave ssl_… out")
     elif not named.issubset(TLS_OPTIONS):

@@ -12,8 +12,8 @@ from redis.exceptions import RedisError
 from tradecapture.connections.cluster.client import ClusterRedis
 from tradecapture.connections.redis_client import read_config
 from tradecapture.connections.urls import without_password
-from tradecapture.doctor.finding import Finding, Level, judged
-from tradecapture.doctor.redis import ask_redis, judge_lanes, judge_server
+from tradecapture.doctor.finding import Finding, Level, finding
+from tradecapture.doctor.redis import ask_redis, assess_lanes, assess_server
 from tradecapture.inbox import Inbox
 from tradecapture.inbox.keys import lane_keys
 from tradecapture.settings import Settings
@@ -32,41 +32,41 @@ class ClusterFacts(NamedTuple):
     full_coverage: str | None  # cluster-require-full-coverage; None: not told
 
 
-def examine_cluster(settings: Settings) -> list[Finding]:
+def check_cluster(settings: Settings) -> list[Finding]:
     """Ask each node, and judge the answers; a FAIL for each that does not answer."""
     url = without_password(settings.redis_url)
     try:
         with ClusterRedis(settings.redis_url, settings.connect_seconds) as redis:
             nodes = redis.nodes()
             recorded = {count for count in Inbox(redis, settings).recorded_lanes() if count}
-            findings = judge_cluster(_ask(redis, settings.lanes))
-            findings.append(judge_lanes(min(recorded, default=None), settings.lanes))
+            findings = assess_cluster(_ask(redis, settings.lanes))
+            findings.append(assess_lanes(min(recorded, default=None), settings.lanes))
             return findings + [found for name in nodes for found in _examine(name, nodes[name])]
     except RedisError as error:
         cure = "start its nodes, or correct TRADECAPTURE_REDIS_URL; until then submissions get 503"
         return [Finding(Level.FAIL, "Redis Cluster", f"{url} does not answer: {error}", cure)]
 
 
-def judge_cluster(facts: ClusterFacts) -> list[Finding]:
+def assess_cluster(facts: ClusterFacts) -> list[Finding]:
     """Judge what a cluster says of itself. Pure."""
     whole = facts.state == "ok" and facts.slots_served == REDIS_CLUSTER_HASH_SLOTS
     alone = [name for name in facts.lanes_of if not facts.replicas_of.get(name)]
     spread = ", ".join(f"{facts.lanes_of[name]} on {name}" for name in sorted(facts.lanes_of))
     return [
-        judged(
+        finding(
             "Redis Cluster",
             f"state {facts.state}, {facts.slots_served} of {REDIS_CLUSTER_HASH_SLOTS} slots "
             f"are served; lanes: {spread}",
             None if whole else Level.FAIL,
             "see `redis-cli --cluster check` of any node",
         ),
-        judged(
+        finding(
             "Redis Cluster coverage",
             f"{COVERAGE} {facts.full_coverage or 'cannot be read'}",
             None if facts.full_coverage == "no" else Level.WARN,
             "one node that is away stops all lanes: set `cluster-require-full-coverage no`",
         ),
-        judged(
+        finding(
             "Redis Cluster replicas",
             f"{', '.join(alone)} without a replica" if alone else "each master has one",
             Level.WARN if alone else None,
@@ -79,7 +79,7 @@ def judge_cluster(facts: ClusterFacts) -> list[Finding]:
 def _examine(name: str, node: "Redis") -> list[Finding]:
     """Return one finding of a node that is right; of another, what is wrong with it."""
     try:
-        found = judge_server(ask_redis(node))
+        found = assess_server(ask_redis(node))
     except RedisError as error:
         return [Finding(Level.FAIL, f"node {name}", f"does not answer: {error}", START_IT)]
     bad = [

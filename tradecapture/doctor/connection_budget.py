@@ -8,7 +8,7 @@ from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
 from tradecapture.connections.redis_client import read_config
-from tradecapture.doctor.finding import BudgetLine, Finding, Level, judged
+from tradecapture.doctor.finding import BudgetLine, Finding, Level, finding
 from tradecapture.inbox import connect_inboxes
 from tradecapture.ledger import LedgerReader
 from tradecapture.ledger.engine import make_engine
@@ -121,7 +121,7 @@ CURES = {
 }
 
 
-def examine_budgets(settings: Settings, size: FleetSize) -> list[Finding]:
+def check_budgets(settings: Settings, size: FleetSize) -> list[Finding]:
     """Work out what a fleet holds of each server, and compare it with what the server allows.
 
     Raises:
@@ -133,10 +133,10 @@ def examine_budgets(settings: Settings, size: FleetSize) -> list[Finding]:
         replica = budget_of_replica(size, pool_size)
         asked.append((replica, _database_limit(settings, replica=True)))
     asked.append((budget_of_redis(size), _redis_limit(settings)))
-    return [judge_fleet(budget, limit, size) for budget, limit in asked]
+    return [assess_fleet(budget, limit, size) for budget, limit in asked]
 
 
-def judge_fleet(budget: Budget, limit: int | None, size: FleetSize) -> Finding:
+def assess_fleet(budget: Budget, limit: int | None, size: FleetSize) -> Finding:
     """Judge whether a fleet fits into a server's limit (None: it does not say). Pure."""
     subject = f"connections to {budget.server}"
     parts = [f"{line.number} {line.what} x {line.each}" for line in budget.lines]
@@ -147,7 +147,7 @@ def judge_fleet(budget: Budget, limit: int | None, size: FleetSize) -> Finding:
     message += (
         f" of the server's {limit}; at most {most} workers of {size.concurrency} processes fit"
     )
-    found = judged(subject, message, crowded(budget.wanted, limit), CURES[budget.server])
+    found = finding(subject, message, crowded(budget.wanted, limit), CURES[budget.server])
     return structs.replace(found, lines=budget.lines)
 
 

@@ -6,7 +6,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from tradecapture.connections.urls import without_password
 from tradecapture.doctor.connection_budget import crowded
-from tradecapture.doctor.finding import Finding, Level, judged
+from tradecapture.doctor.finding import Finding, Level, finding
 from tradecapture.ledger import LedgerReader
 from tradecapture.ledger.engine import database_cause, make_engine
 from tradecapture.ledger.schema.upgrades import judge, newest_revision, revision_of
@@ -36,7 +36,7 @@ RIGHT: Mapping[str, tuple[tuple[str, ...], Level, str]] = {
 }
 
 
-def examine_database(settings: Settings, processes: int | None) -> list[Finding]:
+def check_database(settings: Settings, processes: int | None) -> list[Finding]:
     """Ask the database, and judge the answers; one FAIL where it does not answer.
 
     Args:
@@ -64,21 +64,21 @@ def examine_database(settings: Settings, processes: int | None) -> list[Finding]
         engine.dispose()
     findings = [
         Finding(Level.OK, "database", f"{url} answers"),
-        judged(
+        finding(
             "schema",
             f"revision {revision}, this release needs {newest_revision()}",
             Level.FAIL if (problem := judge(revision)) else None,
             problem,
         ),
-        *judge_database(facts),
+        *assess_database(facts),
     ]
     if processes is not None:
         limit = facts.get("max_connections")
-        findings.append(judge_budget(limit, processes, settings.pool_size))
+        findings.append(assess_budget(limit, processes, settings.pool_size))
     return findings
 
 
-def judge_database(facts: Mapping[str, str]) -> list[Finding]:
+def assess_database(facts: Mapping[str, str]) -> list[Finding]:
     """Judge what the database says of itself. Pure."""
     findings = [
         Finding(Level.OK, "database version", facts[name])
@@ -88,18 +88,18 @@ def judge_database(facts: Mapping[str, str]) -> list[Finding]:
     for name, (right, bad, cure) in RIGHT.items():
         if name in facts:
             level = None if facts[name].lower() in right else bad
-            findings.append(judged(f"database {name}", facts[name], level, cure))
+            findings.append(finding(f"database {name}", facts[name], level, cure))
     return findings
 
 
-def judge_budget(limit: str | None, processes: int, pool_size: int) -> Finding:
+def assess_budget(limit: str | None, processes: int, pool_size: int) -> Finding:
     """Judge whether the processes' pools fit into the server's connections. Pure."""
     subject, wanted = "connection budget", processes * pool_size
     each = f"{processes} processes x {pool_size} connections = {wanted}"
     if limit is None:
         message = f"{each}; SQLite has no limit, but one writer at a time and one machine"
         return Finding(Level.OK, subject, message)
-    return judged(
+    return finding(
         subject,
         f"{each} of the server's {limit}",
         crowded(wanted, int(limit)),

@@ -37,7 +37,7 @@ class Finding(Struct, frozen=True):
     lines: Sequence[BudgetLine] | UnsetType = UNSET  # of a connection budget
 
 
-def judged(subject: str, message: str, bad: Level | None, cure: str) -> Finding:
+def finding(subject: str, message: str, bad: Level | None, cure: str) -> Finding:
     """Return a finding: OK without a cure, or the bad level with it."""
     if bad is None:
         return Finding(Level.OK, subject, message)

@@ -6,18 +6,24 @@ from msgspec import structs
 from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
-from tradecapture.doctor.finding import Finding, Level, judged
-from tradecapture.inbox import InboxPartition, InboxReader, LaneBacklog, OutOfReach, connect_inboxes
+from tradecapture.doctor.finding import Finding, Level, finding
+from tradecapture.inbox import (
+    InboxPartition,
+    InboxReader,
+    LaneBacklog,
+    UnreachableLanes,
+    connect_inboxes,
+)
 from tradecapture.ledger.engine import make_engine
 from tradecapture.ledger.queries.operator_reader import PartitionPages, SequenceGap
 from tradecapture.settings import Settings
 
 BACKLOG_WARN = 0.8  # of a limit; above it there is little time left to add workers
-MOST_HELD = 1000  # held partitions that are counted; more are "1,000 or more"
+MAX_HELD = 1000  # held partitions that are counted; more are "1,000 or more"
 NAMED = 3  # partitions that a finding names
 
 
-def examine_operating(settings: Settings) -> list[Finding]:
+def check_operating(settings: Settings) -> list[Finding]:
     """Look at partitions and backlogs; nothing where a server is away, which others find.
 
     Of a cluster they are those in reach; a finding says which lanes are not.
@@ -28,30 +34,30 @@ def examine_operating(settings: Settings) -> list[Finding]:
     try:
         with connect_inboxes(settings) as redis:
             # Not through an Inbox: doctor changes nothing, also where no lane count is recorded.
-            inbox, unseen = InboxReader(redis, settings.lanes), OutOfReach(settings.lanes)
+            inbox, unseen = InboxReader(redis, settings.lanes), UnreachableLanes(settings.lanes)
             lanes = inbox.backlog(unseen)
             fullest = max(lane.waiting for lane in lanes)
             rows = inbox.partitions(unseen) if _is_near(fullest, settings.limit_partition) else []
-            newer = inbox.newer_heads(MOST_HELD, unseen)
-            held = inbox.keys_after("", MOST_HELD, only_held=True, out_of_reach=unseen)
+            newer = inbox.newer_heads(MAX_HELD, unseen)
+            held = inbox.keys_after("", MAX_HELD, only_held=True, out_of_reach=unseen)
             now_ms = inbox.now_ms()
         ledger = PartitionPages(engine, dialect)
-        held += ledger.keys_after("", MOST_HELD, only_held=True)
+        held += ledger.keys_after("", MAX_HELD, only_held=True)
         gaps = ledger.sequence_gaps()
     except (RedisError, SQLAlchemyError):
         return []
     finally:
         engine.dispose()
     of_redis = [
-        judge_held(sorted(set(held))[:MOST_HELD]),
-        judge_newer(newer),
-        judge_backlog(lanes, rows, settings),
+        assess_held(sorted(set(held))[:MAX_HELD]),
+        assess_newer(newer),
+        assess_backlog(lanes, rows, settings),
     ]
-    gap = judge_gaps(gaps, now_ms, settings.sequence_timeout_seconds)
+    gap = assess_gaps(gaps, now_ms, settings.sequence_timeout_seconds)
     return [gap, *of_lanes_in_reach(of_redis, unseen)]
 
 
-def of_lanes_in_reach(found: Sequence[Finding], unseen: OutOfReach) -> list[Finding]:
+def of_lanes_in_reach(found: Sequence[Finding], unseen: UnreachableLanes) -> list[Finding]:
     """Return findings that say of which lanes they are, if these are not all. Pure."""
     if not unseen.lanes:
         return [*found]
@@ -68,11 +74,11 @@ def of_lanes_in_reach(found: Sequence[Finding], unseen: OutOfReach) -> list[Find
     return [warning, *partial]
 
 
-def judge_held(keys: Sequence[str]) -> Finding:
+def assess_held(keys: Sequence[str]) -> Finding:
     """Judge the partitions that are paused or halted. Pure."""
     if not keys:
         return Finding(Level.OK, "held partitions", "none")
-    more = " or more" if len(keys) == MOST_HELD else ""
+    more = " or more" if len(keys) == MAX_HELD else ""
     return Finding(
         Level.WARN,
         "held partitions",
@@ -81,9 +87,9 @@ def judge_held(keys: Sequence[str]) -> Finding:
     )
 
 
-def judge_newer(keys: Sequence[str]) -> Finding:
+def assess_newer(keys: Sequence[str]) -> Finding:
     """Judge the partitions whose oldest trade only a newer release can read. Pure."""
-    return judged(
+    return finding(
         "newer entries",
         f"{len(keys):,} partitions wait for workers of a newer release: {_named(keys)}"
         if keys
@@ -94,12 +100,12 @@ def judge_newer(keys: Sequence[str]) -> Finding:
     )
 
 
-def judge_gaps(gaps: Sequence[SequenceGap], now_ms: int, timeout_seconds: float) -> Finding:
+def assess_gaps(gaps: Sequence[SequenceGap], now_ms: int, timeout_seconds: float) -> Finding:
     """Judge the gaps in upstream's numbers. Pure."""
     oldest_ms = now_ms - timeout_seconds * 1000
     late = [gap.partition for gap in gaps if gap.oldest.timestamp() * 1000 < oldest_ms]
     message = f"{len(gaps):,}, of which {len(late):,} are older than {timeout_seconds:g} s"
-    return judged(
+    return finding(
         "sequence gaps",
         f"{message}: {_named(late)}" if late else message if gaps else "none",
         Level.WARN if late else None,
@@ -108,7 +114,7 @@ def judge_gaps(gaps: Sequence[SequenceGap], now_ms: int, timeout_seconds: float)
     )
 
 
-def judge_backlog(
+def assess_backlog(
     lanes: Sequence[LaneBacklog], rows: Sequence[InboxPartition], settings: Settings
 ) -> Finding:
     """Judge how near the backlog is to its limits. Pure.
@@ -128,7 +134,7 @@ def judge_backlog(
         scopes.append((row.waiting, settings.limit_partition, f"in partition {row.partition}"))
     full = any(waiting >= limit for waiting, limit, _where in scopes)
     near = [scope for scope in scopes if _is_near(*scope[:2])]
-    return judged(
+    return finding(
         "backlog",
         "; ".join(
             f"{waiting:,} trades wait {where}, {limit:,} may"

@@ -10,8 +10,8 @@ from redis.exceptions import RedisError, ResponseError
 
 from tradecapture.connections.redis_client import OLDEST_VERSION
 from tradecapture.connections.urls import without_password
-from tradecapture.doctor.finding import Finding, Level, judged
-from tradecapture.doctor.sentinel import ask_replicas, examine_sentinels, judge_replicas
+from tradecapture.doctor.finding import Finding, Level, finding
+from tradecapture.doctor.sentinel import ask_replicas, assess_replicas, check_sentinels
 from tradecapture.inbox import Inbox, connect_inboxes
 from tradecapture.settings import Settings
 
@@ -29,7 +29,7 @@ class RedisFacts(NamedTuple):
     clock_seconds: float  # its time minus ours
 
 
-def examine_redis(settings: Settings) -> list[Finding]:
+def check_redis(settings: Settings) -> list[Finding]:
     """Ask Redis, and judge the answers; one FAIL where it does not answer. Changes nothing."""
     url = without_password(settings.redis_url)
     try:
@@ -39,38 +39,38 @@ def examine_redis(settings: Settings) -> list[Finding]:
     except RedisError as error:
         cure = "start it, or correct TRADECAPTURE_REDIS_URL; until then submissions get 503"
         failed = Finding(Level.FAIL, "Redis", f"{url} does not answer: {error}", cure)
-        return [failed, *examine_sentinels(settings)]
+        return [failed, *check_sentinels(settings)]
     return [
         Finding(Level.OK, "Redis", f"{url} answers"),
-        *judge_redis(facts, settings.lanes),
-        *judge_replicas(replicas, settings.safe_replicas),
+        *assess_redis(facts, settings.lanes),
+        *assess_replicas(replicas, settings.safe_replicas),
     ]
 
 
-def judge_redis(facts: RedisFacts, lanes: int) -> list[Finding]:
+def assess_redis(facts: RedisFacts, lanes: int) -> list[Finding]:
     """Judge what Redis says of itself. Pure."""
-    return [*judge_server(facts), judge_lanes(facts.lanes, lanes)]
+    return [*assess_server(facts), assess_lanes(facts.lanes, lanes)]
 
 
-def judge_server(facts: RedisFacts) -> list[Finding]:
+def assess_server(facts: RedisFacts) -> list[Finding]:
     """Judge what one server says of itself, beside the lanes, which may be on several. Pure."""
     numbers = tuple(int(part) for part in re.findall(r"\d+", facts.version)[:2])
     oldest = ".".join(map(str, OLDEST_VERSION))
     return [
-        judged(
+        finding(
             "Redis version",
             f"{facts.version}, {oldest} or later is needed",
             Level.FAIL if numbers < OLDEST_VERSION else None,
             f"install Redis {oldest} or later",
         ),
-        *(_unread() if facts.config is None else _judge_config(facts.config)),
-        judged(
+        *(_unread() if facts.config is None else _assess_config(facts.config)),
+        finding(
             "Redis last write",
             "to the append-only file succeeded" if facts.last_write_ok else "failed",
             None if facts.last_write_ok else Level.FAIL,
             "see the log of Redis; most often its disk is full",
         ),
-        judged(
+        finding(
             "clock",
             f"Redis is {facts.clock_seconds:+.3f} s from this host",
             Level.WARN if abs(facts.clock_seconds) > CLOCK_WARN_SECONDS else None,
@@ -80,24 +80,24 @@ def judge_server(facts: RedisFacts) -> list[Finding]:
     ]
 
 
-def _judge_config(config: Mapping[str, str]) -> list[Finding]:
+def _assess_config(config: Mapping[str, str]) -> list[Finding]:
     sync = config.get("appendfsync", "unknown")
     limit, policy = config.get("maxmemory", "0"), config.get("maxmemory-policy", "unknown")
     return [
-        judged(
+        finding(
             "Redis appendonly",
             config.get("appendonly", "unknown"),
             None if config.get("appendonly") == "yes" else Level.FAIL,
             "accepted trades are lost when Redis ends: set `appendonly yes`",
         ),
-        judged(
+        finding(
             "Redis appendfsync",
             sync,
             {"always": None, "everysec": Level.WARN}.get(sync, Level.FAIL),
             "trades that were answered as safe are lost in a power cut: set `appendfsync always`, "
             "which costs next to nothing because submissions are pipelined",
         ),
-        judged(
+        finding(
             "Redis maxmemory-policy",
             f"{policy} (maxmemory {limit})",
             None if policy == "noeviction" else Level.FAIL,
@@ -115,11 +115,11 @@ def _unread() -> list[Finding]:
     return [Finding(Level.WARN, "Redis configuration", "cannot be read", cure)]
 
 
-def judge_lanes(recorded: int | None, lanes: int) -> Finding:
+def assess_lanes(recorded: int | None, lanes: int) -> Finding:
     """Judge the lane count that was recorded. Pure."""
     if recorded is None:
         return Finding(Level.OK, "lanes", f"{lanes} set, none recorded: Redis was not used yet")
-    return judged(
+    return finding(
         "lanes",
         f"{lanes} set, {recorded} recorded at first use",
         None if recorded == lanes else Level.FAIL,

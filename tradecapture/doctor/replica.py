@@ -6,7 +6,7 @@ from typing import NamedTuple
 from sqlalchemy.exc import SQLAlchemyError
 
 from tradecapture.connections.urls import without_password
-from tradecapture.doctor.finding import Finding, Level, judged
+from tradecapture.doctor.finding import Finding, Level, finding
 from tradecapture.ledger import LedgerReader
 from tradecapture.ledger.engine import database_cause, make_engine
 from tradecapture.ledger.schema.upgrades import revision_of
@@ -17,14 +17,14 @@ LAG_WARN_SECONDS = 10.0
 LAG_WARN_BYTES = 64 * 2**20  # as much as some 50,000 trades; what a pause in replaying soon exceeds
 
 
-class Followed(NamedTuple):
+class ReplicationFacts(NamedTuple):
     """What a database says of its part in replication."""
 
     facts: Mapping[str, str]  # see LedgerDialect.replication_facts
     revision: str | None  # of its tables
 
 
-def examine_replica(settings: Settings) -> list[Finding]:
+def check_replica(settings: Settings) -> list[Finding]:
     """Ask the replica, and the ledger beside it; nothing if there is no replica.
 
     Raises:
@@ -36,7 +36,7 @@ def examine_replica(settings: Settings) -> list[Finding]:
         # In this order, so that what is written between the two looks is no lag.
         ledger = _ask(settings, settings.database_url, read_only=False)
     except SQLAlchemyError:
-        ledger = Followed({}, None)  # another finding says so
+        ledger = ReplicationFacts({}, None)  # another finding says so
     url = without_password(settings.replica_url)
     try:
         replica = _ask(settings, settings.replica_url, read_only=True)
@@ -47,14 +47,14 @@ def examine_replica(settings: Settings) -> list[Finding]:
             "ledger's own database, and nothing is wrong but its load"
         )
         return [Finding(Level.WARN, "replica", message, cure)]
-    return [Finding(Level.OK, "replica", f"{url} answers"), *judge_replica(ledger, replica)]
+    return [Finding(Level.OK, "replica", f"{url} answers"), *assess_replica(ledger, replica)]
 
 
-def judge_replica(ledger: Followed, replica: Followed) -> list[Finding]:
+def assess_replica(ledger: ReplicationFacts, replica: ReplicationFacts) -> list[Finding]:
     """Judge what the two databases say of themselves. Pure."""
     read_only = replica.facts.get("read_only")
     findings = [
-        judged(
+        finding(
             "replica writes",
             {"yes": "it only reads", "no": "it takes writes"}.get(
                 read_only or "", "this database does not say"
@@ -67,7 +67,7 @@ def judge_replica(ledger: Followed, replica: Followed) -> list[Finding]:
     origin, followed = (one.facts.get("system") for one in (replica, ledger))
     if origin and followed:
         findings.append(
-            judged(
+            finding(
                 "replica origin",
                 "the ledger's own server" if origin == followed else "another server's",
                 None if origin == followed else Level.FAIL,
@@ -76,24 +76,24 @@ def judge_replica(ledger: Followed, replica: Followed) -> list[Finding]:
         )
     if ledger.revision is not None:
         findings.append(
-            judged(
+            finding(
                 "replica schema",
                 f"revision {replica.revision}, the ledger has {ledger.revision}",
                 None if replica.revision == ledger.revision else Level.WARN,
                 "wait until it has the last migration; until then reads that fail go to the ledger",
             )
         )
-    return [*findings, _judge_lag(ledger.facts, replica.facts)]
+    return [*findings, _assess_lag(ledger.facts, replica.facts)]
 
 
-def _judge_lag(ledger: Mapping[str, str], replica: Mapping[str, str]) -> Finding:
+def _assess_lag(ledger: Mapping[str, str], replica: Mapping[str, str]) -> Finding:
     written, applied = ledger.get("place"), replica.get("place")
     if not written or not applied:
         return Finding(Level.OK, "replica lag", "this database does not say")
     behind = max(0, int(written) - int(applied))
     # The age of the last transaction that it applied says nothing while the ledger is idle.
     seconds = float(replica.get("age_seconds") or 0.0) if behind else 0.0
-    return judged(
+    return finding(
         "replica lag",
         f"{behind:,} bytes, {seconds:.1f} s at most",
         Level.WARN if seconds > LAG_WARN_SECONDS or behind > LAG_WARN_BYTES else None,
@@ -102,12 +102,12 @@ def _judge_lag(ledger: Mapping[str, str], replica: Mapping[str, str]) -> Finding
     )
 
 
-def _ask(settings: Settings, url: str, *, read_only: bool) -> Followed:
+def _ask(settings: Settings, url: str, *, read_only: bool) -> ReplicationFacts:
     engine, dialect = make_engine(
         url, pool_size=1, timeout_seconds=settings.connect_seconds, read_only=read_only
     )
     try:
         facts = LedgerReader(engine, dialect).replication_facts()
-        return Followed(facts, str(revision_of(engine)))
+        return ReplicationFacts(facts, str(revision_of(engine)))
     finally:
         engine.dispose()

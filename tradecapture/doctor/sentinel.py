@@ -9,15 +9,15 @@ from redis.exceptions import AuthenticationError, NoPermissionError, RedisError
 from tradecapture.connections.redis_client import read_config
 from tradecapture.connections.sentinel import ask_sentinels
 from tradecapture.connections.urls import is_sentinel
-from tradecapture.doctor.finding import Finding, Level, judged
+from tradecapture.doctor.finding import Finding, Level, finding
 from tradecapture.settings import Settings
 
-FEWEST_SENTINELS = 3  # with fewer, one that dies takes the majority with it
+MIN_SENTINELS = 3  # with fewer, one that dies takes the majority with it
 NEEDED = "min-replicas-to-write"
 
 REFUSALS = (AuthenticationError, NoPermissionError)
 NAMES = (
-    f"run {FEWEST_SENTINELS} on hosts of their own and name all of them, so that there is "
+    f"run {MIN_SENTINELS} on hosts of their own and name all of them, so that there is "
     "still a majority when one dies; TRADECAPTURE_SENTINEL_MASTER is the name in their "
     "`sentinel monitor`"
 )
@@ -55,13 +55,13 @@ def ask_replicas(redis: "Redis", settings: Settings) -> ReplicaFacts:
     )
 
 
-def examine_sentinels(settings: Settings) -> list[Finding]:
+def check_sentinels(settings: Settings) -> list[Finding]:
     """Ask the sentinels that the URL names, and judge their answers; without any, no finding."""
     named = _ask_sentinels(settings)
-    return [judge_sentinels(named)] if named else []
+    return [assess_sentinels(named)] if named else []
 
 
-def judge_replicas(facts: ReplicaFacts, safe: int) -> list[Finding]:
+def assess_replicas(facts: ReplicaFacts, safe: int) -> list[Finding]:
     """Judge them. One Redis by itself, of which nothing of this is asked, has no findings. Pure.
 
     Args:
@@ -73,13 +73,13 @@ def judge_replicas(facts: ReplicaFacts, safe: int) -> list[Finding]:
         cure = "it refuses every write: name the master in TRADECAPTURE_REDIS_URL, or its sentinels"
         findings.append(Finding(Level.FAIL, "Redis role", facts.role, cure))
     if facts.sentinels:
-        findings.append(judge_sentinels(facts.sentinels))
+        findings.append(assess_sentinels(facts.sentinels))
     if safe or facts.sentinels:
-        findings += [_judge_safe(facts, safe), *_judge_needed(facts, safe)]
+        findings += [_assess_safe(facts, safe), *_assess_needed(facts, safe)]
     return findings
 
 
-def judge_sentinels(named: Mapping[str, str | RedisError]) -> Finding:
+def assess_sentinels(named: Mapping[str, str | RedisError]) -> Finding:
     """Judge what sentinels answered, by their addresses; FAIL where no one names a master. Pure."""
     failed = {address: why for address, why in named.items() if isinstance(why, RedisError)}
     refusing = [address for address, why in failed.items() if isinstance(why, REFUSALS)]
@@ -92,12 +92,12 @@ def judge_sentinels(named: Mapping[str, str | RedisError]) -> Finding:
     masters = {master for master in named.values() if isinstance(master, str) and master}
     if len(masters) > 1:
         what += f"; they name different masters: {', '.join(sorted(masters))}"
-    wrong = failed or unknowing or len(masters) > 1 or len(named) < FEWEST_SENTINELS
+    wrong = failed or unknowing or len(masters) > 1 or len(named) < MIN_SENTINELS
     bad = Level.WARN if masters else Level.FAIL
-    return judged("Redis sentinels", what, bad if wrong else None, LOGIN if refusing else NAMES)
+    return finding("Redis sentinels", what, bad if wrong else None, LOGIN if refusing else NAMES)
 
 
-def _judge_safe(facts: ReplicaFacts, safe: int) -> Finding:
+def _assess_safe(facts: ReplicaFacts, safe: int) -> Finding:
     what = f"{facts.online} online, {safe} must have a trade before it is answered as accepted"
     if facts.online < safe:
         cure = "every submission gets 503 until so many follow: start them"
@@ -108,7 +108,7 @@ def _judge_safe(facts: ReplicaFacts, safe: int) -> Finding:
             "TRADECAPTURE_SAFE_REPLICAS=1 for every process that submits"
         )
         return Finding(Level.WARN, "Redis replicas", what, cure)
-    return judged(
+    return finding(
         "Redis replicas",
         what,
         Level.WARN if facts.online == safe else None,
@@ -116,12 +116,12 @@ def _judge_safe(facts: ReplicaFacts, safe: int) -> Finding:
     )
 
 
-def _judge_needed(facts: ReplicaFacts, safe: int) -> list[Finding]:
+def _assess_needed(facts: ReplicaFacts, safe: int) -> list[Finding]:
     if facts.needed is None:
         return []  # "Redis configuration" says that it cannot be read
     wanted = max(safe, 1)
     return [
-        judged(
+        finding(
             f"Redis {NEEDED}",
             str(facts.needed),
             Level.WARN if facts.needed != wanted else None,

@@ -3,27 +3,27 @@
 import platform
 from importlib.metadata import version
 
-from tradecapture.doctor.finding import Finding, Level, judged
+from tradecapture.doctor.finding import Finding, Level, finding
 from tradecapture.version import RELEASE
 
 OLDEST_KOMBU = (5, 7, 0)  # earlier ones stop consuming after a reconnect
 PACKAGES = ("celery", "redis", "sqlalchemy")
 
 
-def examine_versions() -> list[Finding]:
+def check_versions() -> list[Finding]:
     """Look at what is installed here."""
     return [
         Finding(Level.OK, "release", RELEASE),
         Finding(Level.OK, "Python", platform.python_version()),
         *(Finding(Level.OK, f"package {name}", version(name)) for name in PACKAGES),
-        judge_kombu(version("kombu")),
+        assess_kombu(version("kombu")),
     ]
 
 
-def judge_kombu(installed: str) -> Finding:
+def assess_kombu(installed: str) -> Finding:
     """Judge the version of kombu. Pure."""
     numbers = tuple(int(part) for part in installed.split(".")[:3] if part.isdecimal())
-    return judged(
+    return finding(
         "package kombu",
         installed,
         Level.FAIL if numbers < OLDEST_KOMBU else None,

@@ -6,12 +6,12 @@ from typing import Any
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
-from tradecapture.connections.brokers.app import submitting_app
+from tradecapture.connections.brokers.app import sending_app
 from tradecapture.connections.urls import is_sentinel
-from tradecapture.doctor.finding import Finding, Level, judged
+from tradecapture.doctor.finding import Finding, Level, finding
 from tradecapture.inbox.entry import OLDEST_FORMAT
 from tradecapture.settings import Settings
-from tradecapture.version import RELEASE, SILENT_RELEASE
+from tradecapture.version import FIRST_VERSION, RELEASE
 
 ANSWER_SECONDS = 1.0  # a worker that takes longer is too busy to be counted on
 # Where a worker that is not seen would fail afterwards.
@@ -34,7 +34,7 @@ def ask_workers(settings: Settings, seconds: float = ANSWER_SECONDS) -> dict[str
         kombu.exceptions.OperationalError, redis.exceptions.RedisError, OSError: the broker does
             not answer.
     """
-    app = submitting_app(settings.broker, settings.sentinels)
+    app = sending_app(settings.broker, settings.sentinels)
     with app.connection_for_write() as connection:
         # Celery itself would try for many seconds.
         connection.ensure_connection(max_retries=1)
@@ -42,7 +42,7 @@ def ask_workers(settings: Settings, seconds: float = ANSWER_SECONDS) -> dict[str
         return inspect.stats() or {}
 
 
-def examine_workers(settings: Settings) -> tuple[list[Finding], int]:
+def check_workers(settings: Settings) -> tuple[list[Finding], int]:
     """Ask the workers through Celery; return the findings and the number of their processes."""
     try:
         answers = ask_workers(settings)
@@ -51,11 +51,11 @@ def examine_workers(settings: Settings) -> tuple[list[Finding], int]:
         if is_sentinel(settings.broker):
             cure += " and TRADECAPTURE_SENTINEL_PASSWORD"
         return [Finding(Level.FAIL, "broker", f"does not answer: {error}", cure)], 0
-    finding, processes = judge_workers(answers)
-    return [finding, *judge_releases(releases_of(answers))], processes
+    finding, processes = assess_workers(answers)
+    return [finding, *assess_releases(releases_of(answers))], processes
 
 
-def judge_workers(answers: dict[str, Any]) -> tuple[Finding, int]:
+def assess_workers(answers: dict[str, Any]) -> tuple[Finding, int]:
     """Judge the workers' own statistics. Pure."""
     processes = sum(answer.get("pool", {}).get("max-concurrency", 1) for answer in answers.values())
     if not answers:
@@ -68,7 +68,7 @@ def releases_of(answers: Mapping[str, Any]) -> dict[str, list[str]]:
     """Return the names of the workers of each release. Pure."""
     releases: dict[str, list[str]] = {}
     for name, answer in sorted(answers.items()):
-        release = answer.get("tradecapture", {}).get("release", SILENT_RELEASE)
+        release = answer.get("tradecapture", {}).get("release", FIRST_VERSION)
         releases.setdefault(release, []).append(name)
     return releases
 
@@ -81,7 +81,7 @@ def formats_of(answers: Mapping[str, Any]) -> dict[str, int]:
     }
 
 
-def judge_releases(releases: Mapping[str, list[str]]) -> list[Finding]:
+def assess_releases(releases: Mapping[str, list[str]]) -> list[Finding]:
     """Judge whether the workers are of one release, and of this one; no worker, no finding. Pure.
 
     Several work side by side, but not for ever: nothing is contracted meanwhile.
@@ -90,7 +90,7 @@ def judge_releases(releases: Mapping[str, list[str]]) -> list[Finding]:
         return []
     shown = "; ".join(f"{release}: {', '.join(names)}" for release, names in releases.items())
     return [
-        judged(
+        finding(
             "worker releases",
             shown,
             None if list(releases) == [RELEASE] else Level.WARN,

@@ -2,13 +2,13 @@
 
 from tradecapture.connections.redis_client import connect_redis
 from tradecapture.inbox.acceptance import Acceptance
-from tradecapture.inbox.backlog import LaneBacklog, LaneWork
-from tradecapture.inbox.claim import Claim, ClaimedPartition, Settlement
+from tradecapture.inbox.backlog import LaneBacklog, LaneLoad
+from tradecapture.inbox.claim import Claim, ClaimedPartition, Completion
 from tradecapture.inbox.entry import Entry
 from tradecapture.inbox.hold import Hold, HoldKind
 from tradecapture.inbox.inbox import Inbox, LaneCountError, connect_inboxes
 from tradecapture.inbox.reader import InboxPartition, InboxReader, SeenTrade, WaitingTrade
-from tradecapture.inbox.unreachable import LanesOutOfReachError, OutOfReach
+from tradecapture.inbox.unreachable import LanesUnreachableError, UnreachableLanes
 
 __all__ = [
     "Acceptance",
@@ -22,11 +22,11 @@ __all__ = [
     "InboxReader",
     "LaneCountError",
     "LaneBacklog",
-    "LaneWork",
-    "LanesOutOfReachError",
-    "OutOfReach",
+    "LaneLoad",
+    "LanesUnreachableError",
+    "UnreachableLanes",
     "SeenTrade",
-    "Settlement",
+    "Completion",
     "WaitingTrade",
     "connect_inboxes",
     "connect_redis",

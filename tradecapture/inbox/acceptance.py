@@ -9,7 +9,7 @@ from msgspec import structs
 from redis import Redis
 from redis.exceptions import RedisError
 
-from tradecapture.connections.redis_client import each_answer
+from tradecapture.connections.redis_client import pipeline_replies
 from tradecapture.inbox.answers import Full, as_argument, conflict, receipt, refuse, unavailable
 from tradecapture.inbox.backlog import Backlog
 from tradecapture.inbox.entry import EntryFormat, encode_body
@@ -42,7 +42,7 @@ def read_digests(redis: "Redis", lanes: int, submissions: Sequence[Submission]) 
     """
     first_time = [submission for submission in submissions if not submission.replay_of]
     keys = [_key(submission.trade_id, lanes) for submission in first_time]
-    values = iter(each_answer(redis, [("GET", key) for key in keys]))
+    values = iter(pipeline_replies(redis, [("GET", key) for key in keys]))
     found = (None if submission.replay_of else next(values) for submission in submissions)
     return [value.decode() if isinstance(value, bytes) else None for value in found]
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from tradecapture.inbox.backlog import Backlog, retry_after
 from tradecapture.inbox.scripts import NotReplicatedError
 from tradecapture.settings import Settings
-from tradecapture.trades.lifecycle import Standing
+from tradecapture.trades.lifecycle import ExpectedOutcome
 from tradecapture.trades.receipt import Receipt, Refusal, RefusalCode
 from tradecapture.trades.submission import Submission
 
@@ -62,7 +62,11 @@ def partition_rate(lane_rate: float | None, full: Full) -> float | None:
 # to the ledger.
 MAX_PREDICTED_NUMBER = 2**53 - 1
 
-_STANDINGS = {b"": Standing.ACCEPTED, b"B": Standing.BUFFERED, b"R": Standing.REJECTED}
+_STANDINGS = {
+    b"": ExpectedOutcome.ACCEPTED,
+    b"B": ExpectedOutcome.BUFFERED,
+    b"R": ExpectedOutcome.REJECTED,
+}
 
 
 def as_argument(number: int | None) -> int | str:
@@ -70,12 +74,12 @@ def as_argument(number: int | None) -> int | str:
     return "" if number is None or number > MAX_PREDICTED_NUMBER else number
 
 
-def standing_of(letter: bytes) -> Standing:
+def expected_outcome(letter: bytes) -> ExpectedOutcome:
     """Return the standing that a letter in Redis stands for."""
     return _STANDINGS[letter]
 
 
-def explain(standing: Standing, number: int | None, last: int, window: int) -> str:
+def explain(standing: ExpectedOutcome, number: int | None, last: int, window: int) -> str:
     """Return why a trade that was just accepted is not in order; empty: it is.
 
     Args:
@@ -84,9 +88,9 @@ def explain(standing: Standing, number: int | None, last: int, window: int) -> s
         last: the number of its partition that was in order last.
         window: how far ahead of that a number may be.
     """
-    if standing is Standing.ACCEPTED or number is None:
+    if standing is ExpectedOutcome.ACCEPTED or number is None:
         return ""
-    if standing is Standing.BUFFERED:
+    if standing is ExpectedOutcome.BUFFERED:
         return f"sequence number {number} waits for {last + 1}, and is captured after it"
     if number <= last:
         return f"sequence number {number} was passed: the partition is at {last}"
@@ -95,11 +99,11 @@ def explain(standing: Standing, number: int | None, last: int, window: int) -> s
     return f"sequence number {number} is that of another trade, which waits for its turn"
 
 
-def explain_again(standing: Standing, number: int | None) -> str:
+def explain_again(standing: ExpectedOutcome, number: int | None) -> str:
     """Return why a trade that was accepted before was not in order then; empty: it was."""
-    if standing is Standing.ACCEPTED:
+    if standing is ExpectedOutcome.ACCEPTED:
         return ""
-    why = "ahead of its turn" if standing is Standing.BUFFERED else "out of turn"
+    why = "ahead of its turn" if standing is ExpectedOutcome.BUFFERED else "out of turn"
     return f"sequence number {number} was {why} when the trade was accepted"
 
 
@@ -116,7 +120,10 @@ def receipt(
         window: how far ahead of its turn one of upstream's numbers may be.
     """
     position, _epoch, accepted_ms, *sequence = facts
-    standing, number = standing_of(sequence[0] if sequence else b""), submission.sequence_number
+    standing, number = (
+        expected_outcome(sequence[0] if sequence else b""),
+        submission.sequence_number,
+    )
     return Receipt(
         trade_id=submission.trade_id,
         partition_key=submission.partition_key,

@@ -10,18 +10,18 @@ from typing import NamedTuple
 from redis import Redis
 from redis.exceptions import RedisError
 
-from tradecapture.connections.redis_client import each_answer
+from tradecapture.connections.redis_client import pipeline_replies
 from tradecapture.inbox.keys import lane_keys
 from tradecapture.inbox.scripts import Call, run_all
-from tradecapture.inbox.unreachable import OutOfReach, in_reach
+from tradecapture.inbox.unreachable import UnreachableLanes, reachable
 from tradecapture.settings import Settings
 
 # A look takes Redis a quarter of a millisecond a lane at most, during which it serves nobody else.
 # Of more partitions, those that are due longest stand for the others.
-MOST_LOOKED_INTO = 100
+MAX_LOOKED_INTO = 100
 
 
-class LaneWork(NamedTuple):
+class LaneLoad(NamedTuple):
     """How the partitions of a lane stand that have trades waiting."""
 
     lane: int
@@ -30,12 +30,12 @@ class LaneWork(NamedTuple):
     postponed: int  # partitions whose last capture failed, and that wait for their backoff
     held: int  # partitions that an operator paused or a parked trade halted
     due_for_ms: int  # how long the partition that is due longest has waited for a worker
-    claims: float  # full claims that what is due or claimed makes: the useful parallelism
+    useful_parallelism: float  # full claims that what is due or claimed makes
 
 
-def read_work(
-    redis: "Redis", settings: Settings, out_of_reach: OutOfReach | None = None
-) -> list[LaneWork]:
+def read_load(
+    redis: "Redis", settings: Settings, out_of_reach: UnreachableLanes | None = None
+) -> list[LaneLoad]:
     """Return the work of each lane, in one round trip.
 
     Args:
@@ -50,11 +50,11 @@ def read_work(
     for lane in range(settings.lanes):
         keys = lane_keys(lane)
         limits = (settings.batch_trades, settings.batch_partitions)
-        arguments = (keys.prefix, MOST_LOOKED_INTO, *limits)
-        calls.append(Call("work", (keys.due, keys.held, keys.tries), arguments))
+        arguments = (keys.prefix, MAX_LOOKED_INTO, *limits)
+        calls.append(Call("load", (keys.due, keys.held, keys.tries), arguments))
     return [
-        LaneWork._make([lane, *counts, float(claims)])
-        for lane, (*counts, claims) in in_reach(
+        LaneLoad._make([lane, *counts, float(claims)])
+        for lane, (*counts, claims) in reachable(
             range(settings.lanes), run_all(redis, calls), out_of_reach
         )
     ]
@@ -90,7 +90,7 @@ class _Sample(NamedTuple):
 
 
 def read_backlog(
-    redis: "Redis", lanes: int, out_of_reach: OutOfReach | None = None
+    redis: "Redis", lanes: int, out_of_reach: UnreachableLanes | None = None
 ) -> list[LaneBacklog]:
     """Return the backlog of each lane.
 
@@ -102,8 +102,8 @@ def read_backlog(
     Raises:
         RedisError: Redis, or a lane that is needed, is out of reach.
     """
-    answers = each_answer(redis, _counts(lanes))
-    return [_count(*seen) for seen in in_reach(range(lanes), answers, out_of_reach)]
+    answers = pipeline_replies(redis, _counts(lanes))
+    return [_count(*seen) for seen in reachable(range(lanes), answers, out_of_reach)]
 
 
 def _counts(lanes: int) -> list[tuple[str, ...]]:
@@ -152,7 +152,7 @@ class Backlog:
         with self._mutex:
             now = self._monotonic()
             if not self._samples or now - self._samples[-1].seconds >= LOOK_SECONDS:
-                answers = each_answer(self._redis, _counts(self._lanes))
+                answers = pipeline_replies(self._redis, _counts(self._lanes))
                 lanes = [
                     # Of a lane out of reach the last count holds: the others take trades on.
                     self._last(lane) if isinstance(counts, RedisError) else _count(lane, counts)

@@ -24,7 +24,9 @@ class Claim(NamedTuple):
     fence: int  # Redis time in microseconds, greater than that of every earlier claim of the lane
     now_us: int  # Redis time in microseconds when the claim was made
     partitions: tuple[ClaimedPartition, ...]
-    uncalled: int = 0  # partitions of the lane that were left due, and that no bell calls for
+    due_without_bell: int = (
+        0  # partitions of the lane that were left due, and that no bell calls for
+    )
 
     @property
     def keys(self) -> list[str]:
@@ -37,7 +39,7 @@ class Claim(NamedTuple):
         return sum(len(claimed.entries) for claimed in self.partitions)
 
 
-class Settlement(NamedTuple):
+class Completion(NamedTuple):
     """What became of a claimed partition: how many trades to remove, and whether to hold it."""
 
     partition: str

@@ -21,7 +21,7 @@ from tradecapture.inbox.keys import FORMAT_KEY
 from tradecapture.trades.submission import Submission
 
 OLDEST_FORMAT = 1  # what every release since 0.1.0 reads
-LONGEST_VERSION = 4  # digits; a longer one is no format of any release to come
+MAX_VERSION = 4  # digits; a longer one is no format of any release to come
 
 
 class UnreadableEntryError(ValueError):
@@ -134,7 +134,7 @@ def is_newer(raw: bytes) -> bool:
 
 def _format_of(version: bytes) -> int:
     """Return the format that an entry names; 0, which is none, for anything else."""
-    return int(version) if version.isdigit() and len(version) <= LONGEST_VERSION else 0
+    return int(version) if version.isdigit() and len(version) <= MAX_VERSION else 0
 
 
 # How old what a process knows of the record may be. Until then it writes the format of before,

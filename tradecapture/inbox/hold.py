@@ -23,7 +23,7 @@ class Hold(NamedTuple):
     who: str = ""  # the operator; empty for a halt
 
     @classmethod
-    def pause(cls, who: str, why: str) -> Self:
+    def by_operator(cls, who: str, why: str) -> Self:
         """Return an operator's hold.
 
         Raises:
@@ -39,7 +39,7 @@ class Hold(NamedTuple):
         return cls(HoldKind.HALTED, why)
 
     @classmethod
-    def paused(cls, note: str) -> Self:
+    def from_note(cls, note: str) -> Self:
         """Return the pause that a note stands for."""
         who, _, why = note.partition(": ")
         return cls(HoldKind.PAUSED, why, who)
@@ -65,5 +65,5 @@ class Hold(NamedTuple):
     def decode(cls, text: str) -> Self:
         """Return the hold that a text in Redis stands for."""
         if text.startswith(_PAUSE):
-            return cls.paused(text.removeprefix(_PAUSE))
+            return cls.from_note(text.removeprefix(_PAUSE))
         return cls.halt(text.removeprefix(" ") if text.lstrip().startswith(_PAUSE) else text)

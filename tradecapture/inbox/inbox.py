@@ -7,11 +7,11 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from tradecapture.connections.cluster.client import ClusterRedis
-from tradecapture.connections.redis_client import connect_redis, each_answer, redis_now_ms
+from tradecapture.connections.redis_client import connect_redis, pipeline_replies, redis_now_ms
 from tradecapture.inbox.acceptance import Acceptance, accept, bell_ms
 from tradecapture.inbox.answers import MAX_PREDICTED_NUMBER
 from tradecapture.inbox.backlog import Backlog
-from tradecapture.inbox.claim import Claim, ClaimedPartition, Settlement
+from tradecapture.inbox.claim import Claim, ClaimedPartition, Completion
 from tradecapture.inbox.entry import (
     Entry,
     EntryFormat,
@@ -87,7 +87,7 @@ class Inbox:
                 f"waiting, stop every process, delete {where} and start again"
             )
 
-    def check_writable(self) -> None:
+    def probe_write(self) -> None:
         """Make sure that trades could be accepted now, by a write that changes nothing.
 
         Raises:
@@ -111,13 +111,13 @@ class Inbox:
         Raises:
             RedisError: Redis is out of reach.
         """
-        answers = each_answer(self.redis, [("GET", key) for key in self._lane_count_keys])
+        answers = pipeline_replies(self.redis, [("GET", key) for key in self._lane_count_keys])
         counts = [answer for answer in answers if not isinstance(answer, RedisError)]
         return {None if count is None else int(count) for count in counts}
 
     def _record_lanes(self) -> None:
         keys = self._lane_count_keys
-        each_answer(self.redis, [("SET", key, self.lanes, "NX") for key in keys])
+        pipeline_replies(self.redis, [("SET", key, self.lanes, "NX") for key in keys])
 
     def accept(self, submissions: Sequence[Submission]) -> Acceptance:
         """Append trades to their inboxes; see `acceptance.accept`."""
@@ -141,16 +141,18 @@ class Inbox:
             (keys.due, keys.held, keys.fence, keys.tries, keys.bell),
             (keys.prefix, owner, self._lease_ms, *limits, *self._backoff_ms, jitter),
         )
-        token, fence, now_us, uncalled, *partitions = run(self.redis, call)
+        token, fence, now_us, due_without_bell, *partitions = run(self.redis, call)
         if not partitions:
             return None
         claimed = []
         for raw_key, *raw_entries in partitions:
             key = raw_key.decode()
             claimed.append(_claimed_partition(key, raw_entries))
-        return Claim(lane, token.decode(), int(fence), int(now_us), tuple(claimed), uncalled)
+        return Claim(
+            lane, token.decode(), int(fence), int(now_us), tuple(claimed), due_without_bell
+        )
 
-    def take(self, partition: str, owner: str, trades: int) -> Claim | None:
+    def claim_one(self, partition: str, owner: str, trades: int) -> Claim | None:
         """Lock one partition for an operator, also if it is held or not due; None: it is locked.
 
         Args:
@@ -166,7 +168,7 @@ class Inbox:
         keys = lane_keys(lane)
         limits = (trades, self._settings.batch_bytes)
         call = Call(
-            "take",
+            "claim_one",
             (keys.due, keys.held, keys.fence),
             (keys.prefix, owner, self._lease_ms, *limits, partition),
         )
@@ -177,19 +179,19 @@ class Inbox:
         taken = _claimed_partition(partition, raw_entries)
         return Claim(lane, token.decode(), int(fence), int(now_us), (taken,))
 
-    def settle(self, lane: int, token: str, settlements: Iterable[Settlement]) -> list[bool]:
+    def complete(self, lane: int, token: str, completions: Iterable[Completion]) -> list[bool]:
         """Remove written trades and unlock; False for a partition whose lease was lost.
 
         A hold that stands already stays, whatever a settlement says.
         """
         keys = lane_keys(lane)
         arguments: list[Argument] = [keys.prefix, token]
-        for partition, written, why, upstream, pause in settlements:
+        for partition, written, why, upstream, pause in completions:
             hold = pause.encode() if pause else Hold.halt(why).encode() if why else ""
             reached = upstream if upstream <= MAX_PREDICTED_NUMBER else 0
             arguments += (partition, written, hold, reached)
         call = Call(
-            "settle", (keys.due, keys.held, keys.tries, keys.backlog, keys.upstream), arguments
+            "complete", (keys.due, keys.held, keys.tries, keys.backlog, keys.upstream), arguments
         )
         replies = run(self.redis, call)
         return [reply == 1 for reply in replies]
@@ -219,7 +221,7 @@ class Inbox:
         call = Call("hold", (keys.due, keys.held), (keys.prefix, hold.encode(), partition))
         return bool(run(self.redis, call) == 1)
 
-    def release(self, partition: str, kind: HoldKind | None = None) -> list[int]:
+    def unhold(self, partition: str, kind: HoldKind | None = None) -> list[int]:
         """Let a held partition be claimed again; return the lanes whose bell must be rung.
 
         Args:
@@ -229,7 +231,7 @@ class Inbox:
         lane = lane_of(partition, self.lanes)
         keys = lane_keys(lane)
         call = Call(
-            "release",
+            "unhold",
             (keys.due, keys.held, keys.bell),
             (keys.prefix, self._bell_ms, kind or "", partition),
         )
@@ -240,7 +242,7 @@ class Inbox:
         """Note that a lane's bell was heard, or could not be sent: it may be rung again."""
         self.redis.delete(lane_keys(lane).bell)
 
-    def overdue(self, lanes: Sequence[int] | None = None) -> list[int]:
+    def reserve_bells(self, lanes: Sequence[int] | None = None) -> list[int]:
         """Take the right to ring for each lane where something is due and no bell is waiting."""
         looked_at = range(self.lanes) if lanes is None else lanes
         calls = []

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple, cast
 
 from redis import Redis
 
-from tradecapture.connections.redis_client import each_answer, pipelined, redis_now_ms
-from tradecapture.inbox.answers import standing_of
-from tradecapture.inbox.backlog import LaneBacklog, LaneWork, read_backlog, read_work
+from tradecapture.connections.redis_client import open_pipeline, pipeline_replies, redis_now_ms
+from tradecapture.inbox.answers import expected_outcome
+from tradecapture.inbox.backlog import LaneBacklog, LaneLoad, read_backlog, read_load
 from tradecapture.inbox.entry import (
     Entry,
     UnreadableEntryError,
@@ -21,9 +21,9 @@ from tradecapture.inbox.entry import (
 from tradecapture.inbox.hold import Hold
 from tradecapture.inbox.inbox import Inbox, connect_inboxes
 from tradecapture.inbox.keys import lane_keys
-from tradecapture.inbox.unreachable import OutOfReach, each_in_reach
+from tradecapture.inbox.unreachable import UnreachableLanes, read_each_lane
 from tradecapture.settings import Settings
-from tradecapture.trades.lifecycle import Standing
+from tradecapture.trades.lifecycle import ExpectedOutcome
 from tradecapture.trades.partition import lane_of
 
 # Partitions that are read at once. With each comes its oldest trade whole, and one of those may
@@ -71,7 +71,7 @@ def read_partitions(redis: "Redis", lane: int, partitions: Sequence[str]) -> lis
 
 def _read(redis: "Redis", lane: int, partitions: Sequence[str]) -> Iterator[InboxPartition]:
     keys = lane_keys(lane)
-    epoch, held, positions, began = pipelined(
+    epoch, held, positions, began = open_pipeline(
         redis,
         [
             ("GET", keys.epoch),
@@ -85,7 +85,7 @@ def _read(redis: "Redis", lane: int, partitions: Sequence[str]) -> Iterator[Inbo
         lock = keys.lock(name)
         commands += [("LLEN", keys.inbox(name)), ("LINDEX", keys.inbox(name), 0)]
         commands += [("GET", lock), ("PTTL", lock)]
-    replies = iter(pipelined(redis, commands))
+    replies = iter(open_pipeline(redis, commands))
     for name, position, hold, before in zip(partitions, positions, held, began, strict=True):
         waiting, head, owner, lease_ms = islice(replies, 4)
         if position is not None:
@@ -136,7 +136,7 @@ def _waiting(partition: str, position: int, raw: bytes) -> WaitingTrade:
 
 
 def newer_heads(
-    redis: "Redis", lanes: int, limit: int, out_of_reach: OutOfReach | None = None
+    redis: "Redis", lanes: int, limit: int, out_of_reach: UnreachableLanes | None = None
 ) -> list[str]:
     """Return partitions whose oldest trade only a newer release can read.
 
@@ -155,11 +155,11 @@ def newer_heads(
         names = [name.decode() for name in cast(list[bytes], redis.zrange(keys.due, 0, limit - 1))]
         for start in range(0, len(names), READ_AT_ONCE):
             some = names[start : start + READ_AT_ONCE]
-            heads = pipelined(redis, [("LINDEX", keys.inbox(name), 0) for name in some])
+            heads = open_pipeline(redis, [("LINDEX", keys.inbox(name), 0) for name in some])
             found += [name for name, head in zip(some, heads, strict=True) if is_newer(head or b"")]
         return found
 
-    return [*chain.from_iterable(each_in_reach(redis, range(lanes), look, out_of_reach))]
+    return [*chain.from_iterable(read_each_lane(redis, range(lanes), look, out_of_reach))]
 
 
 def keys_after(
@@ -169,7 +169,7 @@ def keys_after(
     limit: int,
     *,
     only_held: bool = False,
-    out_of_reach: OutOfReach | None = None,
+    out_of_reach: UnreachableLanes | None = None,
 ) -> list[str]:
     """Return the keys that follow a key, in order, at most so many of them.
 
@@ -200,7 +200,7 @@ def keys_after(
                 return found
 
     found = list[bytes]()
-    for names in each_in_reach(redis, range(lanes), look, out_of_reach):
+    for names in read_each_lane(redis, range(lanes), look, out_of_reach):
         found = nsmallest(limit, [*found, *names])
     return [name.decode() for name in found]
 
@@ -213,7 +213,7 @@ class SeenTrade(NamedTuple):
     epoch: int
     accepted_ms: int  # Redis time
     partition: str
-    standing: Standing = Standing.ACCEPTED  # as predicted at its acceptance
+    standing: ExpectedOutcome = ExpectedOutcome.ACCEPTED  # as predicted at its acceptance
 
 
 class InboxReader:
@@ -232,7 +232,7 @@ class InboxReader:
         Raises:
             RedisError: Redis, or a lane that may have it, is out of reach.
         """
-        found = each_answer(
+        found = pipeline_replies(
             self._redis, [("GET", lane_keys(lane).seen(trade_id)) for lane in range(self.lanes)]
         )
         for value in found:
@@ -267,7 +267,7 @@ class InboxReader:
         raw_entries = cast(list[bytes], self._redis.lrange(inbox, 0, trades - 1))
         return [decode_entry(partition, raw) for raw in raw_entries]
 
-    def partitions(self, out_of_reach: OutOfReach | None = None) -> list[InboxPartition]:
+    def partitions(self, out_of_reach: UnreachableLanes | None = None) -> list[InboxPartition]:
         """Return every partition that has accepted a trade in this epoch, by key."""
 
         def look(lane: int) -> list[InboxPartition]:
@@ -282,7 +282,7 @@ class InboxReader:
         return found[0] if found else None
 
     def some(
-        self, partitions: Sequence[str], out_of_reach: OutOfReach | None = None
+        self, partitions: Sequence[str], out_of_reach: UnreachableLanes | None = None
     ) -> dict[str, InboxPartition]:
         """Return those of some partitions that have accepted a trade in this epoch, by key."""
         lanes: dict[int, list[str]] = {}
@@ -300,7 +300,7 @@ class InboxReader:
         limit: int,
         *,
         only_held: bool = False,
-        out_of_reach: OutOfReach | None = None,
+        out_of_reach: UnreachableLanes | None = None,
     ) -> list[str]:
         """Return the keys of partitions that follow a key; see `partitions.keys_after`."""
         return keys_after(
@@ -311,7 +311,7 @@ class InboxReader:
         """Return the oldest trades that wait in a partition; see `partitions.read_waiting`."""
         return read_waiting(self._redis, lane_of(partition, self.lanes), partition, trades)
 
-    def newer_heads(self, limit: int, out_of_reach: OutOfReach | None = None) -> list[str]:
+    def newer_heads(self, limit: int, out_of_reach: UnreachableLanes | None = None) -> list[str]:
         """Return partitions that wait for a newer release; see `partitions.newer_heads`."""
         return newer_heads(self._redis, self.lanes, limit, out_of_reach)
 
@@ -319,28 +319,30 @@ class InboxReader:
         """Return the time of Redis in milliseconds: ages are counted by its clock, not by ours."""
         return redis_now_ms(self._redis)
 
-    def backlog(self, out_of_reach: OutOfReach | None = None) -> list[LaneBacklog]:
+    def backlog(self, out_of_reach: UnreachableLanes | None = None) -> list[LaneBacklog]:
         """Return how many trades wait in each lane, and how many have left it."""
         return read_backlog(self._redis, self.lanes, out_of_reach)
 
-    def work(self, settings: Settings, out_of_reach: OutOfReach | None = None) -> list[LaneWork]:
-        """Return how many claims of each lane could be captured now; see `work.read_work`."""
-        return read_work(self._redis, settings, out_of_reach)
+    def work(
+        self, settings: Settings, out_of_reach: UnreachableLanes | None = None
+    ) -> list[LaneLoad]:
+        """Return how many claims of each lane could be captured now; see `work.read_load`."""
+        return read_load(self._redis, settings, out_of_reach)
 
     def _of_lanes(
         self,
         lanes: Sequence[int],
         look: Callable[[int], list[InboxPartition]],
-        out_of_reach: OutOfReach | None,
+        out_of_reach: UnreachableLanes | None,
     ) -> list[InboxPartition]:
-        found = each_in_reach(self._redis, lanes, look, out_of_reach)
+        found = read_each_lane(self._redis, lanes, look, out_of_reach)
         return sorted(chain.from_iterable(found))
 
 
 def _seen_trade(value: bytes) -> SeenTrade:
     digest, position, epoch, accepted, partition = value.split(b" ", 4)
     accepted_ms = accepted.rstrip(b"BR")
-    standing = standing_of(accepted.removeprefix(accepted_ms))
+    standing = expected_outcome(accepted.removeprefix(accepted_ms))
     return SeenTrade(
         digest.decode(), int(position), int(epoch), int(accepted_ms), partition.decode(), standing
     )

@@ -18,7 +18,7 @@ from redis.exceptions import (
 )
 
 from tradecapture.connections.cluster.client import ClusterRedis
-from tradecapture.connections.redis_client import each_answer
+from tradecapture.connections.redis_client import pipeline_replies
 from tradecapture.inbox.keys import lane_keys
 
 Seen = TypeVar("Seen")
@@ -27,11 +27,11 @@ Seen = TypeVar("Seen")
 _OF_ONE_LANE = (ConnectionError, TimeoutError, ClusterDownError, AskError, TryAgainError)
 
 
-class LanesOutOfReachError(ConnectionError):
+class LanesUnreachableError(ConnectionError):
     """What was asked for needs all lanes, and some are out of reach."""
 
 
-class OutOfReach:
+class UnreachableLanes:
     """A note of the lanes that looks could not see; one note serves for several looks."""
 
     def __init__(self, lanes: int) -> None:
@@ -80,11 +80,11 @@ class OutOfReach:
             LanesOutOfReachError: some were not; it says which, and why.
         """
         if self._why:
-            raise LanesOutOfReachError(str(self))
+            raise LanesUnreachableError(str(self))
 
 
-def in_reach(
-    lanes: Sequence[int], answers: Iterable[Any], out_of_reach: OutOfReach | None
+def reachable(
+    lanes: Sequence[int], answers: Iterable[Any], out_of_reach: UnreachableLanes | None
 ) -> Iterator[tuple[int, Any]]:
     """Yield the lanes that answered, each with its answer.
 
@@ -97,7 +97,7 @@ def in_reach(
         LanesOutOfReachError: all are needed, and not all answered; raised at the end.
         RedisError: none answered, or one said that something else is wrong.
     """
-    noted = OutOfReach(len(lanes)) if out_of_reach is None else out_of_reach
+    noted = UnreachableLanes(len(lanes)) if out_of_reach is None else out_of_reach
     for lane, answer in zip(lanes, answers, strict=True):
         if lane in noted:
             continue  # since an earlier look: what is said of it must not depend on the look
@@ -111,11 +111,11 @@ def in_reach(
         noted.check()
 
 
-def each_in_reach(
+def read_each_lane(
     redis: "Redis",
     lanes: Sequence[int],
     look: Callable[[int], Seen],
-    out_of_reach: OutOfReach | None,
+    out_of_reach: UnreachableLanes | None,
 ) -> Iterator[Seen]:
     """Look into one lane after the other; yield what is seen.
 
@@ -126,7 +126,7 @@ def each_in_reach(
         out_of_reach: to note the lanes in that cannot be seen; None: all are needed.
 
     Raises:
-        LanesOutOfReachError, RedisError: as `in_reach`.
+        LanesOutOfReachError, RedisError: as `reachable`.
     """
     if not isinstance(redis, ClusterRedis):  # one server has all lanes, or none
         yield from map(look, lanes)
@@ -134,13 +134,13 @@ def each_in_reach(
     if out_of_reach is not None:
         lanes = [lane for lane in lanes if lane not in out_of_reach]
     # All at once first: so one timeout is waited out, and not one for each lane of a silent node.
-    seen = [lane for lane, _answer in in_reach(lanes, _answers(redis, lanes), out_of_reach)]
-    yield from (found for _lane, found in in_reach(seen, _looks(look, seen), out_of_reach))
+    seen = [lane for lane, _answer in reachable(lanes, _answers(redis, lanes), out_of_reach)]
+    yield from (found for _lane, found in reachable(seen, _looks(look, seen), out_of_reach))
 
 
 def _answers(redis: "Redis", lanes: Sequence[int]) -> list[Any]:
     try:
-        return each_answer(redis, [("EXISTS", lane_keys(lane).positions) for lane in lanes])
+        return pipeline_replies(redis, [("EXISTS", lane_keys(lane).positions) for lane in lanes])
     except _OF_ONE_LANE as error:  # of all these; there may be others
         return [error] * len(lanes)
 

@@ -3,7 +3,7 @@
 from tradecapture.ledger.ledger import Ledger, LedgerUnavailableError, reason_of
 from tradecapture.ledger.queries.reader import LedgerReader
 from tradecapture.ledger.rows import AuditRow, ExceptionRow, PartitionRow, TradeRow
-from tradecapture.ledger.rules.decision import PartitionVerdict
+from tradecapture.ledger.rules.decision import PartitionResult
 from tradecapture.ledger.schema.upgrades import SchemaError, check_schema, upgrade
 
 __all__ = [
@@ -13,7 +13,7 @@ __all__ = [
     "LedgerReader",
     "LedgerUnavailableError",
     "PartitionRow",
-    "PartitionVerdict",
+    "PartitionResult",
     "SchemaError",
     "TradeRow",
     "check_schema",

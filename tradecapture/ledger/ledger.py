@@ -16,7 +16,7 @@ from tenacity import (
 
 from tradecapture.inbox import Claim, Entry
 from tradecapture.ledger.engine import make_engine
-from tradecapture.ledger.rules.decision import PartitionVerdict
+from tradecapture.ledger.rules.decision import PartitionResult
 from tradecapture.ledger.schema.upgrades import SchemaError, check_not_contracted
 from tradecapture.ledger.transaction import Clock, LedgerTransaction
 from tradecapture.settings import Settings
@@ -49,7 +49,7 @@ class Ledger:
             settings.lease_seconds
         )
 
-    def capture(self, claim: Claim, task_id: str, clock: Clock) -> list[PartitionVerdict]:
+    def capture(self, claim: Claim, task_id: str, clock: Clock) -> list[PartitionResult]:
         """Capture a claim's trades in one transaction.
 
         Raises:
@@ -62,7 +62,7 @@ class Ledger:
 
     def park(
         self, claim: Claim, entry: Entry, reason: str, task_id: str, clock: Clock
-    ) -> PartitionVerdict:
+    ) -> PartitionResult:
         """Park a trade at the head of its partition and halt the partition.
 
         Raises:
@@ -70,7 +70,7 @@ class Ledger:
                 contracted the schema since this process began: that is no trade's fault.
         """
 
-        def work(connection: Connection) -> PartitionVerdict:
+        def work(connection: Connection) -> PartitionResult:
             check_not_contracted(connection)
             return self._transaction.park(connection, claim, entry, reason, task_id, clock)
 

@@ -176,7 +176,7 @@ def trade_row(
     )
 
 
-def released_row(
+def unbuffered_row(
     buffered: ExceptionRow, sequence: int, trade_date: date, task_id: str, now: datetime
 ) -> TradeRow:
     """Return the row of a trade that is captured after it has waited for its turn."""

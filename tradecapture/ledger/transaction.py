@@ -16,9 +16,9 @@ from tradecapture.ledger.rows import (
     new_partition,
     outbox_rows,
 )
-from tradecapture.ledger.rules.decision import Evidence, PartitionVerdict, judge
-from tradecapture.ledger.rules.partition import Rules
-from tradecapture.ledger.rules.state import Known, Written
+from tradecapture.ledger.rules.decision import LedgerState, PartitionResult, decide
+from tradecapture.ledger.rules.partition import CaptureContext
+from tradecapture.ledger.rules.state import ExistingTrades, WriteSet
 from tradecapture.ledger.schema.tables import exceptions, outbox, partitions, trades
 from tradecapture.trades.lifecycle import Outcome
 
@@ -57,15 +57,15 @@ class LedgerTransaction:
 
     def capture(
         self, connection: Connection, claim: Claim, task_id: str, clock: Clock
-    ) -> list[PartitionVerdict]:
+    ) -> list[PartitionResult]:
         """Write a claim's trades; return what became of each partition, in the claim's order."""
         rows = self.locked(connection, claim.keys, clock())
         ids = [
             entry.submission.trade_id for claimed in claim.partitions for entry in claimed.entries
         ]
         buffered = self.buffered(connection, rows)
-        evidence = Evidence(rows, self.known(connection, [*ids, *ids_of(buffered)]), buffered)
-        judgement = judge(claim, evidence, self.rules(task_id, clock()))
+        evidence = LedgerState(rows, self.known(connection, [*ids, *ids_of(buffered)]), buffered)
+        judgement = decide(claim, evidence, self.rules(task_id, clock()))
         self.write(connection, judgement.written)
         return judgement.verdicts
 
@@ -77,14 +77,14 @@ class LedgerTransaction:
         reason: str,
         task_id: str,
         clock: Clock,
-    ) -> PartitionVerdict:
+    ) -> PartitionResult:
         """Record a trade whose capture fails every time, and halt its partition: order first."""
         partition, now = entry.submission.partition_key, clock()
         row = self.locked(connection, [partition], now)[partition]
         if row.fence > claim.fence:
-            return PartitionVerdict(partition, 0, {}, stale=True)
+            return PartitionResult(partition, 0, {}, stale=True)
         if row.halted_reason is None:
-            written = Written()
+            written = WriteSet()
             number = entry.submission.sequence_number
             parked = exception_row(entry, Outcome.PARKED, reason, task_id, now, number)
             written.exceptions.append(parked)
@@ -98,11 +98,11 @@ class LedgerTransaction:
             )
             written.partitions.append(halted)
             self.write(connection, written)
-        return PartitionVerdict(partition, 1, {Outcome.PARKED: 1}, hold=reason)
+        return PartitionResult(partition, 1, {Outcome.PARKED: 1}, hold=reason)
 
-    def rules(self, task_id: str, now: datetime) -> Rules:
+    def rules(self, task_id: str, now: datetime) -> CaptureContext:
         """Return the rules of a judgement."""
-        return Rules(self._window, task_id, now)
+        return CaptureContext(self._window, task_id, now)
 
     def locked(
         self, connection: Connection, keys: Iterable[str], now: datetime
@@ -118,7 +118,7 @@ class LedgerTransaction:
             rows |= self._locked(connection, missing)
         return rows
 
-    def known(self, connection: Connection, ids: Sequence[str]) -> Known:
+    def known(self, connection: Connection, ids: Sequence[str]) -> ExistingTrades:
         """Return what the ledger has already under some trade ids."""
         captured: dict[str, KnownTrade] = {}
         buffered: dict[str, KnownTrade] = {}
@@ -133,7 +133,7 @@ class LedgerTransaction:
             if outcome == Outcome.BUFFERED:
                 # Two partitions that were captured at the same moment may both have buffered an id.
                 buffered[trade_id] = min(trade, buffered.get(trade_id, trade))
-        return Known(buffered | captured, recorded)
+        return ExistingTrades(buffered | captured, recorded)
 
     def buffered(
         self, connection: Connection, rows: Mapping[str, PartitionRow]
@@ -147,7 +147,7 @@ class LedgerTransaction:
                 found[row.partition_key][row.sequence_number or 0] = row
         return found
 
-    def write(self, connection: Connection, written: Written) -> None:
+    def write(self, connection: Connection, written: WriteSet) -> None:
         """Write the rows of a judgement."""
         if written.released:
             released = [

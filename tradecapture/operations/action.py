@@ -19,7 +19,7 @@ class Action(StrEnum):
     REPLAY = "replay"  # accept a parked or rejected trade again, at the tail
 
 
-class Request(NamedTuple):
+class ActionRequest(NamedTuple):
     """What an operator asks for."""
 
     action: Action
@@ -28,7 +28,7 @@ class Request(NamedTuple):
     why: str
 
 
-class Deed(NamedTuple):
+class ActionResult(NamedTuple):
     """What came of a request."""
 
     done: bool  # False: nothing was changed, and the message says why
@@ -46,10 +46,10 @@ ACTIONS = (Action.PAUSE, Action.RESUME, Action.RETRY, Action.SKIP, Action.RELEAS
 
 WHY_LENGTH = 500  # characters of an operator's reason
 # Actions that take something from a trade or a partition: nobody may do them without a reason.
-WITH_REASON = (Action.PAUSE, Action.SKIP, Action.RELEASE, Action.REPLAY)
+REASON_REQUIRED = (Action.PAUSE, Action.SKIP, Action.RELEASE, Action.REPLAY)
 
 
-def problems_of(who: str, why: str, action: Action) -> list[tuple[str, str]]:
+def reason_problems(who: str, why: str, action: Action) -> list[tuple[str, str]]:
     """Return what is wrong with an operator's name or reason: field, and what to give."""
     problems = []
     if not (0 < utf16_length(who) <= WHO_LENGTH and who.isprintable() and ":" not in who):
@@ -57,6 +57,6 @@ def problems_of(who: str, why: str, action: Action) -> list[tuple[str, str]]:
         problems.append(("by", what))
     if not (len(why) <= WHY_LENGTH and why.isprintable()):
         problems.append(("why", f"give at most {WHY_LENGTH} printable characters"))
-    elif action in WITH_REASON and not why.strip():
+    elif action in REASON_REQUIRED and not why.strip():
         problems.append(("why", f"say why: a {action} needs a reason, which is kept in the audit"))
     return problems

@@ -7,9 +7,9 @@ from hashlib import blake2b
 
 from tradecapture.inbox import Claim, ClaimedPartition, Entry, Hold, HoldKind, Inbox, InboxReader
 from tradecapture.ledger import AuditRow
-from tradecapture.operations.action import Action, Deed, Request
-from tradecapture.operations.overview import Standing
-from tradecapture.operations.partition_claim import Hands
+from tradecapture.operations.action import Action, ActionRequest, ActionResult
+from tradecapture.operations.overview import PartitionState
+from tradecapture.operations.partition_claim import PartitionClaims
 from tradecapture.operations.transactions import OperatorLedger
 from tradecapture.trades.submission import Submission
 
@@ -33,14 +33,16 @@ class HeadOperations:
         inbox: Inbox,
         inbox_reader: InboxReader,
         ledger: OperatorLedger,
-        hands: Hands,
-        look: Callable[[str], Standing],
+        hands: PartitionClaims,
+        look: Callable[[str], PartitionState],
     ) -> None:
         """Prepare; `look` tells how a partition stands."""
         self._inbox, self._inbox_reader = inbox, inbox_reader
         self._ledger, self._hands, self._look = ledger, hands, look
 
-    def do(self, request: Request, standing: Standing, *, dry_run: bool) -> Deed:
+    def perform(
+        self, request: ActionRequest, standing: PartitionState, *, dry_run: bool
+    ) -> ActionResult:
         """Retry or skip, or only say what would come of it.
 
         Raises:
@@ -49,52 +51,56 @@ class HeadOperations:
         """
         partition = request.partition
         if not standing.is_halted and not standing.is_paused and standing.hold is None:
-            return Deed(False, f"{partition} is not held: pause it first")
+            return ActionResult(False, f"{partition} is not held: pause it first")
         if request.action is Action.RETRY and not standing.is_halted:
             if standing.hold is None or standing.hold.kind is HoldKind.PAUSED:
-                return Deed(False, f"no trade halts {partition}: nothing to retry, only resume")
+                return ActionResult(
+                    False, f"no trade halts {partition}: nothing to retry, only resume"
+                )
             return self._let_go(request, f"workers may try the head of {partition} again", dry_run)
-        claim = self._hands.take(partition, request.who)
+        claim = self._hands.claim(partition, request.who)
         if claim is None:
             return self._hands.busy(partition)
         return self._do_with(claim, request, standing, dry_run)
 
-    def _do_with(self, claim: Claim, request: Request, standing: Standing, dry_run: bool) -> Deed:
-        settlement: tuple[int, int] | tuple[()] = ()
+    def _do_with(
+        self, claim: Claim, request: ActionRequest, standing: PartitionState, dry_run: bool
+    ) -> ActionResult:
+        completion: tuple[int, int] | tuple[()] = ()
         try:
-            with self._hands.keeping(claim):
+            with self._hands.renewing(claim):
                 deed = self._written(claim, request, standing, dry_run)
             if deed is not None and deed.done and not dry_run:
-                settlement = (deed.written, deed.upstream)
+                completion = (deed.written, deed.upstream)
         finally:
-            kept = self._hands.give_back(claim, *settlement)
+            kept = self._hands.give_back(claim, *completion)
         if deed is None:
             message = (
                 f"no parked trade halts {request.partition} any more, and none is skipped: workers "
                 "go on with its head; to skip that, pause the partition first"
             )
             return self._let_go(request, message, dry_run)
-        if settlement and not kept:
+        if completion and not kept:
             # Were it released now, the trade would halt it again: it is still at the inbox's head.
             return deed._replace(
                 message=f"{deed.message}. But this host stood still for longer than a lease, and "
                 f"Redis was not told: {request.partition} stays held. Give the same command "
                 "again; it does the rest"
             )
-        if settlement:
-            self._hands.release(request.partition, HoldKind.HALTED)
+        if completion:
+            self._hands.unhold(request.partition, HoldKind.HALTED)
         elif not dry_run:
             self._hold_as_the_ledger(request.partition)
         return deed
 
     def _written(
-        self, claim: Claim, request: Request, standing: Standing, dry_run: bool
-    ) -> Deed | None:
+        self, claim: Claim, request: ActionRequest, standing: PartitionState, dry_run: bool
+    ) -> ActionResult | None:
         """Let the ledger do it; None: nothing halts the partition, and its head is not at fault."""
         head = None
         if not standing.is_halted:
             if any(claimed.is_newer and not claimed.entries for claimed in claim.partitions):
-                return Deed(
+                return ActionResult(
                     False,
                     f"the head of {request.partition} was accepted by a newer release, which alone "
                     "can read it: run this command of that release. Nothing was changed",
@@ -102,11 +108,11 @@ class HeadOperations:
             head = self._head(claim, standing)
             if head is None and not standing.is_paused:
                 return None
-        return self._ledger.operate(
+        return self._ledger.perform(
             request, self._inbox.now, claim=claim, head=head, dry_run=dry_run
         )
 
-    def _let_go(self, request: Request, message: str, dry_run: bool) -> Deed:
+    def _let_go(self, request: ActionRequest, message: str, dry_run: bool) -> ActionResult:
         """Let workers try a head again: it could not be read or parked, or nothing halts it now.
 
         Should it be at fault, they halt the partition again. A pause stays.
@@ -124,8 +130,8 @@ class HeadOperations:
                 result=message,
             )
             self._ledger.audit([note])
-            self._hands.release(request.partition, HoldKind.HALTED)
-        return Deed(True, message)
+            self._hands.unhold(request.partition, HoldKind.HALTED)
+        return ActionResult(True, message)
 
     def _hold_as_the_ledger(self, partition: str) -> None:
         """Make Redis follow after all: it may have been emptied, or another operator was faster."""
@@ -135,9 +141,9 @@ class HeadOperations:
         if standing.row is not None and standing.row.halted_reason is not None:
             self._inbox.hold(partition, Hold.halt(standing.row.halted_reason))
         elif standing.hold is not None:
-            self._hands.release(partition, HoldKind.HALTED)
+            self._hands.unhold(partition, HoldKind.HALTED)
 
-    def _head(self, claim: Claim, standing: Standing) -> Entry | None:
+    def _head(self, claim: Claim, standing: PartitionState) -> Entry | None:
         """Return the trade to skip where none is parked: the head, if it is at fault or paused.
 
         One that cannot be read is wrapped as the text that it is. In a partition that is halted in

@@ -11,10 +11,10 @@ from redis.exceptions import RedisError
 from tradecapture.capture.bell import Bell
 from tradecapture.inbox import Hold, HoldKind, Inbox, InboxReader
 from tradecapture.ledger.queries.reader import LedgerReader
-from tradecapture.operations.action import Action, Deed, Request
+from tradecapture.operations.action import Action, ActionRequest, ActionResult
 from tradecapture.operations.head import HeadOperations
-from tradecapture.operations.overview import Standing
-from tradecapture.operations.partition_claim import Hands
+from tradecapture.operations.overview import PartitionState
+from tradecapture.operations.partition_claim import PartitionClaims
 from tradecapture.operations.transactions import OperatorLedger
 
 
@@ -42,19 +42,21 @@ class Operations:
         self._inbox, self._inbox_reader = inbox, inbox_reader
         self._ledger = ledger
         self._reader = LedgerReader(ledger.engine, ledger.dialect)
-        self._hands = Hands(inbox, bell, patience_seconds)
+        self._hands = PartitionClaims(inbox, bell, patience_seconds)
         self._heads = HeadOperations(inbox, inbox_reader, ledger, self._hands, self.standing)
 
-    def standing(self, partition: str) -> Standing:
+    def standing(self, partition: str) -> PartitionState:
         """Return how a partition stands.
 
         Raises:
             redis.exceptions.RedisError, sqlalchemy.exc.SQLAlchemyError: out of reach.
         """
         found = self._inbox_reader.partition(partition)
-        return Standing(self._reader.partition(partition), found, found.held if found else None)
+        return PartitionState(
+            self._reader.partition(partition), found, found.held if found else None
+        )
 
-    def do(self, request: Request, *, dry_run: bool = False) -> Deed:
+    def perform(self, request: ActionRequest, *, dry_run: bool = False) -> ActionResult:
         """Do what an operator asks for, or only say what would come of it.
 
         Raises:
@@ -63,7 +65,7 @@ class Operations:
         """
         standing = self.standing(request.partition)
         if not standing.is_known:
-            return Deed(
+            return ActionResult(
                 False,
                 f"no trade of partition {request.partition} was ever accepted. A key is "
                 "account_book_security, with ~1 for an underscore and ~0 for a tilde in an id",
@@ -74,52 +76,54 @@ class Operations:
             case Action.RESUME:
                 return self._resume(request, standing, dry_run)
             case Action.RETRY | Action.SKIP:
-                return self._heads.do(request, standing, dry_run=dry_run)
+                return self._heads.perform(request, standing, dry_run=dry_run)
             case Action.RELEASE:
                 return self._release_gap(request, dry_run)
             case _:
-                return self._ledger.operate(request, self._inbox.now, dry_run=dry_run)
+                return self._ledger.perform(request, self._inbox.now, dry_run=dry_run)
 
-    def _release_gap(self, request: Request, dry_run: bool) -> Deed:
-        deed = self._ledger.operate(request, self._inbox.now, dry_run=dry_run)
+    def _release_gap(self, request: ActionRequest, dry_run: bool) -> ActionResult:
+        deed = self._ledger.perform(request, self._inbox.now, dry_run=dry_run)
         if deed.done and not dry_run:
             # It is done. That Redis is told of it is for what submitters are foretold; otherwise
             # the next worker that captures one of upstream's numbers tells it.
             with suppress(RedisError):
-                claim = self._hands.take(request.partition, request.who, trades=0)
+                claim = self._hands.claim(request.partition, request.who, trades=0)
                 if claim is not None:
                     self._hands.give_back(claim, upstream=deed.upstream)
         return deed
 
-    def _pause(self, request: Request, dry_run: bool) -> Deed:
-        deed = self._ledger.operate(request, self._inbox.now, dry_run=dry_run)
+    def _pause(self, request: ActionRequest, dry_run: bool) -> ActionResult:
+        deed = self._ledger.perform(request, self._inbox.now, dry_run=dry_run)
         if deed.done and not dry_run:
-            self._inbox.hold(request.partition, Hold.pause(request.who, request.why))
+            self._inbox.hold(request.partition, Hold.by_operator(request.who, request.why))
             row = self._reader.partition(request.partition)
             if row is not None and row.paused_reason is None:
                 # Resumed by another operator before the hold was there; it would stay for ever.
-                self._hands.release(request.partition, HoldKind.PAUSED)
+                self._hands.unhold(request.partition, HoldKind.PAUSED)
         return deed
 
-    def _resume(self, request: Request, standing: Standing, dry_run: bool) -> Deed:
+    def _resume(
+        self, request: ActionRequest, standing: PartitionState, dry_run: bool
+    ) -> ActionResult:
         row = standing.row
         held_in_ledger = row is not None and (row.paused_reason or row.halted_reason)
         if not held_in_ledger and standing.hold is None:
-            return Deed(False, f"{request.partition} is not held: nothing to resume")
+            return ActionResult(False, f"{request.partition} is not held: nothing to resume")
         if dry_run:
-            return self._ledger.operate(request, self._inbox.now, dry_run=True)
+            return self._ledger.perform(request, self._inbox.now, dry_run=True)
         # A worker that has found the pause in the ledger is about to hold the partition in Redis.
         # Under its lease it is waited for; after its lease it is refused.
-        claim = self._hands.take(request.partition, request.who, trades=0)
+        claim = self._hands.claim(request.partition, request.who, trades=0)
         if claim is None:
             return self._hands.busy(request.partition)
         try:
-            with self._hands.keeping(claim):
-                deed = self._ledger.operate(request, self._inbox.now)
+            with self._hands.renewing(claim):
+                deed = self._ledger.perform(request, self._inbox.now)
         finally:
             self._hands.give_back(claim)
         if deed.done:
             # A halt of which the ledger knows nothing is one whose trade could not even be read or
             # parked: workers may try again, and halt it again if they must.
-            self._hands.release(request.partition, HoldKind.PAUSED if standing.is_halted else None)
+            self._hands.unhold(request.partition, HoldKind.PAUSED if standing.is_halted else None)
         return deed

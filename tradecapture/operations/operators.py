@@ -6,11 +6,11 @@ from typing import NamedTuple
 
 from tradecapture.capture.bell import Bell
 from tradecapture.client import Client
-from tradecapture.connections.brokers.app import submitting_app
+from tradecapture.connections.brokers.app import sending_app
 from tradecapture.inbox import Inbox, InboxReader, connect_inboxes
 from tradecapture.ledger import check_schema
 from tradecapture.ledger.queries.operator_reader import PartitionPages
-from tradecapture.operations import Operations, Replay, Standings
+from tradecapture.operations import Operations, PartitionOverview, Replay
 from tradecapture.operations.transactions import OperatorLedger
 from tradecapture.settings import Settings
 
@@ -20,7 +20,7 @@ class Operator(NamedTuple):
 
     operations: Operations
     replay: Replay
-    standings: Standings
+    standings: PartitionOverview
     inbox: InboxReader
     ledger: PartitionPages
 
@@ -41,14 +41,14 @@ def open_operator(settings: Settings) -> Iterator[Operator]:
             inbox = Inbox(redis, settings)
             inbox.check_lanes()
             check_schema(ledger.engine)
-            bell = Bell(submitting_app(settings.broker, settings.sentinels), inbox)
+            bell = Bell(sending_app(settings.broker, settings.sentinels), inbox)
             inbox_reader = InboxReader(redis, settings.lanes)
             reader = PartitionPages(ledger.engine, ledger.dialect)
             patience = settings.lease_seconds
             yield Operator(
                 Operations(inbox, inbox_reader, ledger, bell, patience_seconds=patience),
                 Replay(inbox, reader, ledger, bell),
-                Standings(inbox_reader, reader),
+                PartitionOverview(inbox_reader, reader),
                 inbox_reader,
                 reader,
             )
@@ -68,7 +68,7 @@ class Operators:
         settings = client.settings
         self._ledger = OperatorLedger(settings)
         reader = PartitionPages(self._ledger.engine, self._ledger.dialect)
-        self.standings = Standings(client.inbox_reader, reader)
+        self.standings = PartitionOverview(client.inbox_reader, reader)
         self.operations = Operations(
             client.inbox,
             client.inbox_reader,

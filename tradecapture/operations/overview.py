@@ -4,13 +4,20 @@ from collections.abc import Iterable, Sequence
 from heapq import nsmallest
 from typing import NamedTuple
 
-from tradecapture.inbox import Hold, HoldKind, InboxPartition, InboxReader, OutOfReach, WaitingTrade
+from tradecapture.inbox import (
+    Hold,
+    HoldKind,
+    InboxPartition,
+    InboxReader,
+    UnreachableLanes,
+    WaitingTrade,
+)
 from tradecapture.ledger import AuditRow, ExceptionRow, PartitionRow
 from tradecapture.ledger.queries.operator_reader import PartitionPages, SequenceGap
 from tradecapture.trades.partition import lane_of
 
 
-class Standing(NamedTuple):
+class PartitionState(NamedTuple):
     """How a partition stands, in the ledger and in Redis."""
 
     row: PartitionRow | None  # None: the ledger has nothing of it
@@ -35,40 +42,40 @@ class Standing(NamedTuple):
         )
 
 
-def hold_of(standing: Standing) -> Hold | None:
+def effective_hold(standing: PartitionState) -> Hold | None:
     """Return why a partition is held: as Redis says, or the ledger where Redis was emptied."""
     row = standing.row
     if standing.hold is not None or row is None:
         return standing.hold
     if row.paused_reason is not None:
-        return Hold.paused(row.paused_reason)
+        return Hold.from_note(row.paused_reason)
     return Hold.halt(row.halted_reason) if row.halted_reason is not None else None
 
 
-MOST_PARTITIONS = 1000  # a page, at most: bounds the memory of whoever asks
-MOST_WAITING = 100  # trades behind the head that are shown, at most; each is read whole
+MAX_PARTITIONS = 1000  # a page, at most: bounds the memory of whoever asks
+MAX_WAITING = 100  # trades behind the head that are shown, at most; each is read whole
 AUDIT_ROWS = 20  # what operators did to a partition last
 
 
 class Page(NamedTuple):
     """Partitions in the order of their keys."""
 
-    standings: dict[str, Standing]
+    standings: dict[str, PartitionState]
     last: str | None  # the key behind which the next page begins; None: there is none
     lanes_out_of_reach: Sequence[int]  # whose partitions are left out
 
 
-class CloseLook(NamedTuple):
+class PartitionDetail(NamedTuple):
     """A partition from close by."""
 
-    standing: Standing
+    standing: PartitionState
     waiting: list[WaitingTrade]  # the oldest of those that wait
     halting: ExceptionRow | None  # the parked trade that halts it
     gap: SequenceGap | None  # in upstream's numbers
     audit: list[AuditRow]  # what operators did to it, the newest first
 
 
-class Standings:
+class PartitionOverview:
     """Looks at partitions, in the ledger and in Redis, without touching them.
 
     Each look raises redis.exceptions.RedisError or sqlalchemy.exc.SQLAlchemyError: out of reach.
@@ -89,7 +96,7 @@ class Standings:
                 of reach.
             held: True: only those that are held; False: only those that are not.
         """
-        out_of_reach = OutOfReach(self._inbox.lanes)
+        out_of_reach = UnreachableLanes(self._inbox.lanes)
         here = self._inbox.keys_after(
             after, limit + 1, only_held=held is True, out_of_reach=out_of_reach
         )
@@ -101,20 +108,20 @@ class Standings:
             standings = {
                 key: standing
                 for key, standing in standings.items()
-                if (hold_of(standing) is not None) == held
+                if (effective_hold(standing) is not None) == held
             }
         return Page(standings, last, out_of_reach.lanes)
 
-    def one(self, partition: str) -> Standing:
+    def one(self, partition: str) -> PartitionState:
         """Return how one partition stands."""
         return self._some([partition])[partition]
 
-    def close_look(self, partition: str, waiting: int) -> CloseLook:
+    def detail(self, partition: str, waiting: int) -> PartitionDetail:
         """Look at one partition, and at so many of the trades that wait in it."""
         standing = self.one(partition)
         row = standing.row
         gaps = self._ledger.sequence_gaps(partition=partition)
-        return CloseLook(
+        return PartitionDetail(
             standing,
             self._inbox.waiting(partition, waiting),
             self._ledger.halting(row) if row is not None else None,
@@ -127,8 +134,8 @@ class Standings:
         return self._inbox.now_ms()
 
     def _some(
-        self, partitions: Iterable[str], out_of_reach: OutOfReach | None = None
-    ) -> dict[str, Standing]:
+        self, partitions: Iterable[str], out_of_reach: UnreachableLanes | None = None
+    ) -> dict[str, PartitionState]:
         keys = list(partitions)
         found = self._inbox.some(keys, out_of_reach)
         if out_of_reach is not None:
@@ -137,5 +144,5 @@ class Standings:
         standings = {}
         for key in keys:
             inbox = found.get(key)
-            standings[key] = Standing(rows.get(key), inbox, inbox.held if inbox else None)
+            standings[key] = PartitionState(rows.get(key), inbox, inbox.held if inbox else None)
         return standings

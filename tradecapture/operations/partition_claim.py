@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from tradecapture.capture.bell import Bell
-from tradecapture.capture.lease_renewal import Renewal
-from tradecapture.inbox import Claim, HoldKind, Inbox, Settlement
-from tradecapture.operations.action import Deed
+from tradecapture.capture.lease_renewal import LeaseRenewer
+from tradecapture.inbox import Claim, Completion, HoldKind, Inbox
+from tradecapture.operations.action import ActionResult
 
 # Trades that a take reads: those that a dead worker captured and did not settle stand before the
 # halting one, and no claim has more.
@@ -15,7 +15,7 @@ TAKEN_TRADES = 10_000
 TAKE_WAIT_SECONDS = 0.05  # between two attempts to take a partition that a worker has in hand
 
 
-class Hands:
+class PartitionClaims:
     """What an operator does in Redis, with the lock, the lease and the fence of a worker."""
 
     def __init__(self, inbox: Inbox, bell: Bell, patience_seconds: float) -> None:
@@ -28,7 +28,7 @@ class Hands:
         """
         self._inbox, self._bell, self._patience_seconds = inbox, bell, patience_seconds
 
-    def take(self, partition: str, who: str, trades: int = TAKEN_TRADES) -> Claim | None:
+    def claim(self, partition: str, who: str, trades: int = TAKEN_TRADES) -> Claim | None:
         """Lock a partition and read its oldest trades; None: a worker has it for too long.
 
         Args:
@@ -38,26 +38,26 @@ class Hands:
         """
         deadline = time.monotonic() + self._patience_seconds
         while True:
-            claim = self._inbox.take(partition, f"operator-{who}", trades)
+            claim = self._inbox.claim_one(partition, f"operator-{who}", trades)
             if claim is not None or time.monotonic() >= deadline:
                 return claim
             time.sleep(TAKE_WAIT_SECONDS)
 
-    def busy(self, partition: str) -> Deed:
+    def busy(self, partition: str) -> ActionResult:
         """Return what to answer where a partition could not be taken."""
-        return Deed(
+        return ActionResult(
             False,
             f"a worker has {partition} in hand for more than {self._patience_seconds:g} s: look "
             "who (`tradecapture partitions show`), and try again",
         )
 
     @contextmanager
-    def keeping(self, claim: Claim) -> Iterator[None]:
+    def renewing(self, claim: Claim) -> Iterator[None]:
         """Keep a taken partition's lease alive for the length of a with block, as a worker does."""
-        renewal = Renewal(self._inbox)
+        renewal = LeaseRenewer(self._inbox)
         renewal.start()
         try:
-            with renewal.of(claim):
+            with renewal.keep(claim):
                 yield
         finally:
             renewal.stop()
@@ -68,10 +68,10 @@ class Hands:
         False: its lease was lost, because this host stood still; nothing was changed.
         """
         (claimed,) = claim.partitions
-        settlement = Settlement(claimed.partition, written, upstream=upstream)
-        (kept,) = self._inbox.settle(claim.lane, claim.token, [settlement])
+        completion = Completion(claimed.partition, written, upstream=upstream)
+        (kept,) = self._inbox.complete(claim.lane, claim.token, [completion])
         return kept
 
-    def release(self, partition: str, kind: HoldKind | None) -> None:
+    def unhold(self, partition: str, kind: HoldKind | None) -> None:
         """Let a partition be claimed again, if its hold is of this kind (None: of any); ring."""
-        self._bell.ring(self._inbox.release(partition, kind))
+        self._bell.ring(self._inbox.unhold(partition, kind))

@@ -14,9 +14,9 @@ from msgspec import structs
 from tradecapture.capture.bell import Bell
 from tradecapture.inbox import Inbox
 from tradecapture.ledger import AuditRow, ExceptionRow
-from tradecapture.ledger.queries.operator_reader import ExceptionFilter, OperatingReader
+from tradecapture.ledger.queries.operator_reader import ExceptionFilter, OperatorReader
 from tradecapture.ledger.rows import entry_of
-from tradecapture.ledger.rules.state import Place
+from tradecapture.ledger.rules.state import EntryId
 from tradecapture.operations.action import Action
 from tradecapture.operations.transactions import OperatorLedger
 from tradecapture.trades.receipt import Answer, Receipt
@@ -48,7 +48,7 @@ class Replay:
     """Replays recorded trades."""
 
     def __init__(
-        self, inbox: Inbox, reader: OperatingReader, ledger: OperatorLedger, bell: Bell
+        self, inbox: Inbox, reader: OperatorReader, ledger: OperatorLedger, bell: Bell
     ) -> None:
         self._inbox, self._reader, self._ledger, self._bell = inbox, reader, ledger, bell
 
@@ -84,7 +84,7 @@ class Replay:
 
 def _state(
     row: ExceptionRow,
-    newest: Mapping[tuple[str, str], Place],
+    newest: Mapping[tuple[str, str], EntryId],
     captured: dict[str, str],
     halts: dict[str, tuple[int, int]],
 ) -> ReplayState:
@@ -128,7 +128,7 @@ def _audit_row(row: ExceptionRow, who: str, why: str, now: datetime) -> AuditRow
 PAGE_TRADES = 200  # in memory at once, whole: at most 50 MiB with trades of 256 KiB
 
 
-class Order(NamedTuple):
+class ReplayRequest(NamedTuple):
     """What to do with the recorded trades that fit."""
 
     limit: int | None  # trades to replay, at most
@@ -138,7 +138,7 @@ class Order(NamedTuple):
 
 
 def replay_pages(
-    replay: Replay, ledger: OperatingReader, wanted: ExceptionFilter, order: Order
+    replay: Replay, ledger: OperatorReader, wanted: ExceptionFilter, order: ReplayRequest
 ) -> Iterator[list[Replayed]]:
     """Yield what became of recorded trades, a page at a time, in the order of their acceptance.
 
@@ -160,7 +160,7 @@ def replay_pages(
             return
 
 
-def _pages(ledger: OperatingReader, wanted: ExceptionFilter) -> Iterator[list[ExceptionRow]]:
+def _pages(ledger: OperatorReader, wanted: ExceptionFilter) -> Iterator[list[ExceptionRow]]:
     while rows := ledger.exceptions_like(wanted, PAGE_TRADES):
         yield rows
         last = rows[-1]

@@ -17,11 +17,11 @@ from tradecapture.ledger.rows import (
     exception_row,
     outbox_rows,
 )
-from tradecapture.ledger.rules.partition import PartitionJudge
-from tradecapture.ledger.rules.state import Known, Written
+from tradecapture.ledger.rules.partition import PartitionAggregate
+from tradecapture.ledger.rules.state import ExistingTrades, WriteSet
 from tradecapture.ledger.schema.tables import TASK_ID_LENGTH, audit, exceptions
 from tradecapture.ledger.transaction import Clock, LedgerTransaction, ids_of
-from tradecapture.operations.action import Action, Deed, Request
+from tradecapture.operations.action import Action, ActionRequest, ActionResult
 from tradecapture.settings import Settings
 from tradecapture.trades.lifecycle import Outcome
 
@@ -32,7 +32,7 @@ class Deeds:
     def __init__(self, transaction: LedgerTransaction, dialect: LedgerDialect) -> None:
         self._transaction, self._dialect = transaction, dialect
 
-    def is_done(self, connection: Connection, request: Request, now: datetime) -> bool:
+    def is_done(self, connection: Connection, request: ActionRequest, now: datetime) -> bool:
         """Return whether a request was done at a moment: an attempt's answer may have been lost."""
         self.lock(connection, request, now)  # until then that attempt may still be committing
         found = connection.execute(
@@ -49,7 +49,7 @@ class Deeds:
         """Write audit rows for what is done elsewhere."""
         self._dialect.insert_rows(connection, audit, rows)
 
-    def lock(self, connection: Connection, request: Request, now: datetime) -> PartitionRow:
+    def lock(self, connection: Connection, request: ActionRequest, now: datetime) -> PartitionRow:
         """Lock the partition's row and return it."""
         return self._transaction.locked(connection, [request.partition], now)[request.partition]
 
@@ -58,16 +58,16 @@ class Deeds:
         connection: Connection,
         row: PartitionRow,
         ids: Sequence[str],
-        request: Request,
+        request: ActionRequest,
         now: datetime,
-    ) -> tuple[PartitionJudge, Known, Written]:
+    ) -> tuple[PartitionAggregate, ExistingTrades, WriteSet]:
         """Return a judge of the partition, what is known of some trade ids, and what it writes."""
         buffered = self._transaction.buffered(connection, {row.partition_key: row})
         known = self._transaction.known(connection, [*ids, *ids_of(buffered)])
-        written = Written()
+        written = WriteSet()
         rules = self._transaction.rules(task_id_of(request), now)
         waiting = buffered.get(row.partition_key, {})
-        return PartitionJudge(row, known, waiting, rules, written), known, written
+        return PartitionAggregate(row, known, waiting, rules, written), known, written
 
     def update(self, connection: Connection, row: PartitionRow) -> None:
         """Write the partition's row back."""
@@ -76,11 +76,11 @@ class Deeds:
     def audited(
         self,
         connection: Connection,
-        request: Request,
+        request: ActionRequest,
         now: datetime,
-        deed: Deed,
+        deed: ActionResult,
         entry: Entry | None = None,
-    ) -> Deed:
+    ) -> ActionResult:
         """Write a deed into the audit, with the trade that it was about; return the deed."""
         row = AuditRow(
             now,
@@ -97,7 +97,7 @@ class Deeds:
         return deed
 
 
-def task_id_of(request: Request) -> str:
+def task_id_of(request: ActionRequest) -> str:
     """Return what stands in a row where a worker writes its task's id."""
     # ASCII, as Celery's ids are: SQL Server has no more in this column. The audit has the name.
     text = f"{request.action} by {request.who}"[:TASK_ID_LENGTH]
@@ -107,7 +107,9 @@ def task_id_of(request: Request) -> str:
 class HeadDeeds(Deeds):
     """Deeds under a claim: with the lock, the lease and the fence of a worker."""
 
-    def retry(self, connection: Connection, request: Request, claim: Claim, now: datetime) -> Deed:
+    def retry(
+        self, connection: Connection, request: ActionRequest, claim: Claim, now: datetime
+    ) -> ActionResult:
         """Judge the parked trade that halts a partition again, in its own place.
 
         Raises:
@@ -118,7 +120,9 @@ class HeadDeeds(Deeds):
             return _overtaken(request)
         parked = self._parked(connection, row)
         if parked is None:
-            return Deed(False, f"no parked trade halts {request.partition}: nothing to retry")
+            return ActionResult(
+                False, f"no parked trade halts {request.partition}: nothing to retry"
+            )
         connection.execute(delete(exceptions).where(_place_of(parked)))
         entry = entry_of(parked)
         ids = [parked.trade_id]
@@ -128,7 +132,7 @@ class HeadDeeds(Deeds):
         self._transaction.write(connection, written)
         outcome = next(iter(judge.outcomes))
         captured = judge.outcomes[Outcome.CAPTURED]
-        deed = Deed(
+        deed = ActionResult(
             True,
             f"trade {parked.trade_id} is {outcome.lower()} now",
             parked.trade_id,
@@ -142,11 +146,11 @@ class HeadDeeds(Deeds):
     def skip(
         self,
         connection: Connection,
-        request: Request,
+        request: ActionRequest,
         claim: Claim,
         head: Entry | None,
         now: datetime,
-    ) -> Deed:
+    ) -> ActionResult:
         """Leave the trade at the head parked, and let the partition go on behind it.
 
         Args:
@@ -185,12 +189,12 @@ class HeadDeeds(Deeds):
                 written.exceptions.append(row_of_head)
                 written.outbox += outbox_rows(head.submission, Outcome.PARKED, now)
         else:
-            return Deed(False, f"no trade waits in {request.partition}: nothing to skip")
+            return ActionResult(False, f"no trade waits in {request.partition}: nothing to skip")
         if entry.submission.sequence_number == row.upstream + 1:
             judge.reach(row.upstream + 1)
         judge.finish()
         self._transaction.write(connection, written)
-        deed = Deed(
+        deed = ActionResult(
             True,
             f"trade {entry.submission.trade_id} is skipped; it stays parked",
             entry.submission.trade_id,
@@ -201,14 +205,16 @@ class HeadDeeds(Deeds):
         )
         return self.audited(connection, request, now, deed, entry)
 
-    def failed(self, connection: Connection, request: Request, error: str, now: datetime) -> Deed:
+    def failed(
+        self, connection: Connection, request: ActionRequest, error: str, now: datetime
+    ) -> ActionResult:
         """Note that a retry has failed: the partition stays halted, for the newest reason."""
         row = self.lock(connection, request, now)
         parked = self._parked(connection, row)
         if parked is None:
             return _overtaken(request)  # by another operator, who has retried or skipped it
         self.update(connection, row._replace(halted_reason=error, updated_at=now))
-        deed = Deed(False, f"it still cannot be captured: {error}")
+        deed = ActionResult(False, f"it still cannot be captured: {error}")
         return self.audited(connection, request, now, deed, entry_of(parked))
 
     def _parked(self, connection: Connection, row: PartitionRow) -> ExceptionRow | None:
@@ -254,7 +260,7 @@ def _place_of(row: ExceptionRow) -> ColumnElement[bool]:
     )
 
 
-def _was_recorded(trade_id: str, known: Known) -> bool:
+def _was_recorded(trade_id: str, known: ExistingTrades) -> bool:
     return any(recorded == trade_id for _partition, _epoch, _position, recorded in known.recorded)
 
 
@@ -264,57 +270,65 @@ def _replayed(entry: Entry) -> Entry:
     return entry._replace(submission=submission)
 
 
-def _ended_before(head: Entry) -> Deed:
+def _ended_before(head: Entry) -> ActionResult:
     trade_id = head.submission.trade_id
     message = f"trade {trade_id} is not skipped: the ledger has it already; it leaves the inbox"
-    return Deed(True, message, trade_id, written=1)
+    return ActionResult(True, message, trade_id, written=1)
 
 
-def _overtaken(request: Request) -> Deed:
-    return Deed(False, f"a worker has claimed {request.partition} meanwhile: look, and try again")
+def _overtaken(request: ActionRequest) -> ActionResult:
+    return ActionResult(
+        False, f"a worker has claimed {request.partition} meanwhile: look, and try again"
+    )
 
 
 class PartitionDeeds(Deeds):
     """Deeds that need no claim."""
 
-    def pause(self, connection: Connection, request: Request, now: datetime) -> Deed:
+    def pause(self, connection: Connection, request: ActionRequest, now: datetime) -> ActionResult:
         """Capture nothing more of a partition once this is committed; accepting goes on."""
         row = self.lock(connection, request, now)
-        reason = Hold.pause(request.who, request.why).note
+        reason = Hold.by_operator(request.who, request.why).note
         self.update(connection, row._replace(paused_reason=reason, updated_at=now))
         before = f"; it was paused before by {row.paused_reason}" if row.paused_reason else ""
         return self.audited(
-            connection, request, now, Deed(True, f"{request.partition} is paused{before}")
+            connection, request, now, ActionResult(True, f"{request.partition} is paused{before}")
         )
 
-    def resume(self, connection: Connection, request: Request, now: datetime) -> Deed:
+    def resume(self, connection: Connection, request: ActionRequest, now: datetime) -> ActionResult:
         """End a pause. A halt stays: its trade is retried or skipped."""
         row = self.lock(connection, request, now)
         if row.halted_reason is not None and row.paused_reason is None:
-            return Deed(
+            return ActionResult(
                 False,
                 f"{request.partition} is halted by a parked trade at position "
                 f"{row.halted_position} ({row.halted_reason}): retry or skip that",
             )
         self.update(connection, row._replace(paused_reason=None, updated_at=now))
         halted = "; a parked trade halts it still" if row.halted_reason is not None else ""
-        deed = Deed(True, f"{request.partition} is not paused any more{halted}")
+        deed = ActionResult(True, f"{request.partition} is not paused any more{halted}")
         return self.audited(connection, request, now, deed)
 
-    def release(self, connection: Connection, request: Request, now: datetime) -> Deed:
+    def release(
+        self, connection: Connection, request: ActionRequest, now: datetime
+    ) -> ActionResult:
         """Wait no longer for the numbers that are missing below the lowest buffered one."""
         row = self.lock(connection, request, now)
         if not row.buffered:
-            return Deed(False, f"no trade of {request.partition} is buffered: nothing to release")
+            return ActionResult(
+                False, f"no trade of {request.partition} is buffered: nothing to release"
+            )
         if row.halted_reason is not None or row.paused_reason is not None:
-            return Deed(False, f"{request.partition} is held: resume it first, then release")
+            return ActionResult(
+                False, f"{request.partition} is held: resume it first, then release"
+            )
         judge, _known, written = self.judge(connection, row, [], request, now)
         missing = f"{row.upstream + 1} to {judge.lowest_buffered - 1}"
         judge.reach(judge.lowest_buffered - 1)
         judge.finish()
         self._transaction.write(connection, written)
         captured = judge.outcomes[Outcome.CAPTURED]
-        deed = Deed(
+        deed = ActionResult(
             True,
             f"numbers {missing} count as passed; {captured} buffered trades are captured",
             captured=captured,
@@ -326,14 +340,14 @@ class PartitionDeeds(Deeds):
 class Operating(PartitionDeeds, HeadDeeds):
     """Everything that an operator may do."""
 
-    def do(
+    def perform(
         self,
         connection: Connection,
-        request: Request,
+        request: ActionRequest,
         now: datetime,
         claim: Claim | None,
         head: Entry | None,
-    ) -> Deed:
+    ) -> ActionResult:
         """Do what is asked for.
 
         Args:
@@ -369,15 +383,15 @@ class OperatorLedger(Ledger):
         super().__init__(settings)
         self._operating = Operating(self._transaction, self.dialect)
 
-    def operate(
+    def perform(
         self,
-        request: Request,
+        request: ActionRequest,
         clock: Clock,
         *,
         claim: Claim | None = None,
         head: Entry | None = None,
         dry_run: bool = False,
-    ) -> Deed:
+    ) -> ActionResult:
         """Do what an operator asks for, and write it into the audit, in one transaction.
 
         Args:
@@ -391,12 +405,12 @@ class OperatorLedger(Ledger):
             LedgerUnavailableError: the database did not answer in time; try again later.
         """
         doing, now = self._operating, clock()
-        tried: list[Deed] = []
+        tried: list[ActionResult] = []
 
-        def work(connection: Connection) -> Deed:
+        def work(connection: Connection) -> ActionResult:
             if tried and doing.is_done(connection, request, now):
                 return tried[-1]  # its commit's answer was lost; done twice it would be two deeds
-            deed = doing.do(connection, request, now, claim, head)
+            deed = doing.perform(connection, request, now, claim, head)
             if dry_run:
                 connection.rollback()
             else:
@@ -412,7 +426,7 @@ class OperatorLedger(Ledger):
                 raise
             reason = reason_of(error)
         if dry_run:
-            return Deed(False, f"it still cannot be captured: {reason}")
+            return ActionResult(False, f"it still cannot be captured: {reason}")
         return self._retried(lambda connection: doing.failed(connection, request, reason, clock()))
 
     def audit(self, rows: list[AuditRow]) -> None:

@@ -9,7 +9,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType, structs
 from tradecapture.inbox import HoldKind, InboxPartition, WaitingTrade
 from tradecapture.ledger import AuditRow, ExceptionRow
 from tradecapture.ledger.queries.operator_reader import SequenceGap
-from tradecapture.operations import CloseLook, Standing, hold_of
+from tradecapture.operations import PartitionDetail, PartitionState, effective_hold
 from tradecapture.operations.action import Action
 from tradecapture.settings import Settings
 from tradecapture.trades.clock import Timestamp
@@ -87,7 +87,7 @@ class AuditBody(Struct, frozen=True, rename="camel"):
     position: int | None
 
 
-class PartitionCloseBody(PartitionBody, frozen=True, rename="camel"):
+class PartitionDetailBody(PartitionBody, frozen=True, rename="camel"):
     """A partition from close by."""
 
     waiting_trades: Annotated[Sequence[WaitingBody], Meta(description="from the head on")]
@@ -111,9 +111,9 @@ def inbox_facts(row: InboxPartition, now_ms: int) -> dict[str, Any]:
     }
 
 
-def close_facts(key: str, look: CloseLook, now_ms: int) -> dict[str, Any]:
+def close_facts(key: str, look: PartitionDetail, now_ms: int) -> dict[str, Any]:
     """Return what is known of a partition from close by."""
-    row, inbox, hold = look.standing.row, look.standing.inbox, hold_of(look.standing)
+    row, inbox, hold = look.standing.row, look.standing.inbox, effective_hold(look.standing)
     return {
         "partitionKey": key,
         "held": {"kind": hold.kind, "who": hold.who or None, "why": hold.why} if hold else None,
@@ -179,9 +179,9 @@ def audit_facts(row: AuditRow) -> dict[str, Any]:
     }
 
 
-def partition_body(key: str, standing: Standing, lanes: int, now_ms: int) -> PartitionBody:
+def partition_body(key: str, standing: PartitionState, lanes: int, now_ms: int) -> PartitionBody:
     """Return how a partition stands; `now_ms` is Redis time."""
-    row, inbox, hold = standing.row, standing.inbox, hold_of(standing)
+    row, inbox, hold = standing.row, standing.inbox, effective_hold(standing)
     oldest_ms = inbox.oldest_accepted_ms if inbox else None
     owner = inbox.owner if inbox else None
     return PartitionBody(
@@ -199,10 +199,12 @@ def partition_body(key: str, standing: Standing, lanes: int, now_ms: int) -> Par
     )
 
 
-def close_body(key: str, look: CloseLook, settings: Settings, now_ms: int) -> PartitionCloseBody:
+def close_body(
+    key: str, look: PartitionDetail, settings: Settings, now_ms: int
+) -> PartitionDetailBody:
     """Return a partition from close by; `now_ms` is Redis time."""
     body = partition_body(key, look.standing, settings.lanes, now_ms)
-    return PartitionCloseBody(
+    return PartitionDetailBody(
         **structs.asdict(body),
         waiting_trades=[_waiting(trade) for trade in look.waiting],
         halted_by=_parked(look.halting) if look.halting else None,

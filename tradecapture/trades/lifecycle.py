@@ -3,7 +3,7 @@
 from enum import StrEnum
 
 
-class Standing(StrEnum):
+class ExpectedOutcome(StrEnum):
     """Where an accepted trade stands by upstream's number, as the ledger is expected to judge."""
 
     ACCEPTED = "ACCEPTED"  # in order, or not numbered

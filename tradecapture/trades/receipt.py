@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from tradecapture.trades.lifecycle import Standing
+from tradecapture.trades.lifecycle import ExpectedOutcome
 from tradecapture.trades.problems import Problem
 
 JOB_PREFIX = "trade-"
@@ -36,7 +36,7 @@ class Receipt(Struct, frozen=True, rename="camel"):
     position: int
     accepted_at: datetime
     duplicate: bool
-    standing: Standing = Standing.ACCEPTED
+    standing: ExpectedOutcome = ExpectedOutcome.ACCEPTED
     why: str = ""  # it is not in order; empty: it is
 
     @property

@@ -35,7 +35,7 @@ SMALL_BATCH = 20  # trades, so that faults fall into the middle of transactions
 # The statements of a capture, and where a cut leaves it: nothing done, rows locked, trades written.
 STATEMENTS = (b"FOR UPDATE", b"COPY trades", b"UPDATE partitions")
 # Postponements in a row in 30 s: from 0.1 s on, doubled up to 10 s, halved at most by the jitter.
-MOST_TRIES = 15
+MAX_TRIES = 15
 
 
 def test_postgresql_killed_and_restarted_under_load(
@@ -131,7 +131,7 @@ def test_while_the_database_is_away_trades_are_accepted_and_wait(
     assert waiting >= during > seconds
     assert_all_is_well(deployment, history)
     if mode is Mode.REFUSE:
-        assert 2 <= tries <= MOST_TRIES
+        assert 2 <= tries <= MAX_TRIES
         assert count_in_logs(workers, POSTPONED)
     figure(
         f"database away for {seconds:.0f} s ({mode}): {during:,} trades accepted meanwhile, "

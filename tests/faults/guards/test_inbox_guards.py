@@ -12,11 +12,11 @@ from sqlalchemy import text
 
 from tests.support.builders import partition_of
 from tests.support.deployment.completion import wait_for
-from tests.support.faults.programs.failpoint import Place
+from tests.support.faults.programs.failpoint import Failpoint
 from tests.support.faults.programs.guard import Device
 from tests.support.faults.scenario import Scene
 from tests.support.faults.stepped_worker import Actor
-from tradecapture.inbox import Hold, Settlement
+from tradecapture.inbox import Completion, Hold
 from tradecapture.inbox.keys import lane_keys
 
 pytestmark = pytest.mark.fleet
@@ -31,8 +31,8 @@ SWEEPS_SECONDS = 3.0  # the sweep looks every half second, and a bell counts for
 def test_without_settles_token_check_a_late_settle_loses_trades(sqlite_scene: Scene) -> None:
     """It would remove as many trades as its worker has written, whichever stand there by now."""
     scene = sqlite_scene
-    armed = scene.cast("armed", Place.BEFORE_SETTLE)
-    disarmed = scene.cast("disarmed", Place.BEFORE_SETTLE, Device.TOKEN)
+    armed = scene.cast("armed", Failpoint.BEFORE_SETTLE)
+    disarmed = scene.cast("disarmed", Failpoint.BEFORE_SETTLE, Device.TOKEN)
     other = scene.cast("other")
     scene.begin()
 
@@ -83,17 +83,17 @@ def test_without_the_partition_lock_an_operator_is_overtaken(sqlite_scene: Scene
 
     def story(worker: Actor, book: str) -> None:
         partition = partition_of(book)
-        operator.hold(partition, Hold.pause("ops", "look"))
+        operator.hold(partition, Hold.by_operator("ops", "look"))
         scene.send(book, 1)
-        claim = operator.take(partition, "operator", trades=1)
+        claim = operator.claim_one(partition, "operator", trades=1)
         assert claim is not None
-        operator.release(partition)
+        operator.unhold(partition)
         worker.go()
         wait_for(
             "the worker has it, or finds it locked",
             lambda: scene.captured(book) == 1 or scene.client.redis.hexists(LANE.tries, partition),
         )
-        settled.extend(operator.settle(0, claim.token, [Settlement(partition, 0)]))
+        settled.extend(operator.complete(0, claim.token, [Completion(partition, 0)]))
         scene.until_nothing_waits()
         worker.rest()
 

@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from tests.support.builders import partition_of
 from tests.support.deployment.completion import wait_for
-from tests.support.faults.programs.failpoint import Place
+from tests.support.faults.programs.failpoint import Failpoint
 from tests.support.faults.programs.guard import Device
 from tests.support.faults.scenario import Scene
 from tests.support.faults.stepped_worker import Actor
@@ -24,8 +24,8 @@ WAITING_FOR_LOCKS = text("SELECT count(*) FROM pg_stat_activity WHERE wait_event
 
 def test_without_the_fence_a_late_park_doubles_a_trade(scene: Scene) -> None:
     """What only a stalled worker's host could not capture, another has: too late to park it."""
-    armed = scene.cast("armed", Place.BEFORE_PARK)
-    disarmed = scene.cast("disarmed", Place.BEFORE_PARK, Device.FENCE)
+    armed = scene.cast("armed", Failpoint.BEFORE_PARK)
+    disarmed = scene.cast("disarmed", Failpoint.BEFORE_PARK, Device.FENCE)
     other = scene.cast("other")
     scene.begin()
 
@@ -46,8 +46,8 @@ def test_without_the_fence_a_late_park_doubles_a_trade(scene: Scene) -> None:
 
 def test_without_the_fence_a_late_write_comes_after_a_newer_epoch(scene: Scene) -> None:
     """Redis was emptied and newer trades are captured: older ones must not follow them."""
-    armed = scene.cast("armed", Place.BEFORE_TRANSACTION)
-    disarmed = scene.cast("disarmed", Place.BEFORE_TRANSACTION, Device.FENCE)
+    armed = scene.cast("armed", Failpoint.BEFORE_TRANSACTION)
+    disarmed = scene.cast("disarmed", Failpoint.BEFORE_TRANSACTION, Device.FENCE)
     other = scene.cast("other")
     scene.begin()
 
@@ -74,8 +74,8 @@ def test_without_the_row_lock_a_late_write_takes_back_another(postgresql_scene: 
     Neither fence nor dedupe sees it: the row was read before the other wrote, the trades after.
     """
     scene = postgresql_scene
-    armed = scene.cast("armed", Place.BEFORE_READS)
-    disarmed = scene.cast("disarmed", Place.BEFORE_READS, Device.ROW_LOCK)
+    armed = scene.cast("armed", Failpoint.BEFORE_READS)
+    disarmed = scene.cast("disarmed", Failpoint.BEFORE_READS, Device.ROW_LOCK)
     other = scene.cast("other")
     scene.begin()
 
@@ -98,7 +98,7 @@ def test_without_the_row_lock_a_late_write_takes_back_another(postgresql_scene: 
 def test_sqlite_refuses_a_late_write_also_without_its_lock(sqlite_scene: Scene) -> None:
     """BEGIN IMMEDIATE only spares it the attempt: SQLite lets nobody write over what it read."""
     scene = sqlite_scene
-    late = scene.cast("late", Place.BEFORE_READS, Device.ROW_LOCK)
+    late = scene.cast("late", Failpoint.BEFORE_READS, Device.ROW_LOCK)
     other = scene.cast("other")
     scene.begin()
     _stall_after_the_row_was_read(scene, late, other, "B1")
@@ -115,7 +115,7 @@ def test_without_dedupe_a_redelivered_trade_is_parked_too(scene: Scene) -> None:
     The primary key keeps it from being captured twice, but then it looks like a poisoned trade:
     it is parked, and its partition halted.
     """
-    stalling = scene.cast("stalling", Place.BEFORE_SETTLE)
+    stalling = scene.cast("stalling", Failpoint.BEFORE_SETTLE)
     armed = scene.cast("armed")
     disarmed = scene.cast("disarmed", without=Device.DEDUPE)
     scene.begin()
@@ -137,8 +137,8 @@ def test_without_dedupe_a_redelivered_trade_is_parked_too(scene: Scene) -> None:
 
 def test_without_commit_first_a_dead_worker_loses_trades(scene: Scene) -> None:
     """It dies within its transaction: what had left the inbox by then would be nowhere."""
-    armed = scene.cast("armed", Place.BEFORE_COMMIT)
-    disarmed = scene.cast("disarmed", Place.BEFORE_COMMIT, Device.COMMIT_FIRST)
+    armed = scene.cast("armed", Failpoint.BEFORE_COMMIT)
+    disarmed = scene.cast("disarmed", Failpoint.BEFORE_COMMIT, Device.COMMIT_FIRST)
     other = scene.cast("other")
     scene.begin()
 

@@ -88,7 +88,7 @@ def test_an_emptied_redis_takes_new_trades_at_once(
     assert_clean(traffics)
     wait_until_nothing_waits(client)
     # A worker that had some in hand writes them when it wakes, unless newer ones stand there.
-    ended = client.ledger.ended([entry.submission.trade_id for entry, _in_hand in waited])
+    ended = client.ledger.outcomes([entry.submission.trade_id for entry, _in_hand in waited])
     lost = [entry for entry, _in_hand in waited if entry.submission.trade_id not in ended]
     assert [entry for entry, in_hand in waited if not in_hand] != []
     assert all(entry in lost for entry, in_hand in waited if not in_hand)
@@ -101,7 +101,7 @@ def test_an_emptied_redis_takes_new_trades_at_once(
     answers = client.accept([entry.submission for entry in lost])
     assert all(isinstance(answer, Receipt) and not answer.duplicate for answer in answers)
     wait_until_nothing_waits(client)
-    assert set(client.ledger.ended(list(ids)).values()) == {Outcome.CAPTURED}
+    assert set(client.ledger.outcomes(list(ids)).values()) == {Outcome.CAPTURED}
     assert unevenness(client) == []
     figure(
         f"Redis emptied: {len(ids)} trades that waited were lost, and sent again; {MORE} new ones "

@@ -26,8 +26,8 @@ from workers.consumer import RECONNECT_SECONDS
 pytestmark = pytest.mark.fleet
 
 KILLS = 5
-LONGEST_LIFE_SECONDS = 2.0  # of Redis, before it is killed
-LONGEST_DEATH_SECONDS = 1.0
+MAX_LIFE_SECONDS = 2.0  # of Redis, before it is killed
+MAX_DEATH_SECONDS = 1.0
 UNREACHABLE_SECONDS = 10.0  # refused, and again as a black hole
 SOON_SECONDS = 1.0  # for one answer, so that clients learn of a black hole within it
 
@@ -40,10 +40,10 @@ def test_a_redis_that_is_killed_keeps_every_trade(
     random, log = Random(7), history.log("killer")
     with mixed_load(deployment, history) as traffics:
         for _ in range(KILLS):
-            time.sleep(random.uniform(0.5, LONGEST_LIFE_SECONDS))
+            time.sleep(random.uniform(0.5, MAX_LIFE_SECONDS))
             deployment.redis_server.kill()
             log.fault(FaultKind.KILL_REDIS, "redis")
-            time.sleep(random.uniform(0, LONGEST_DEATH_SECONDS))
+            time.sleep(random.uniform(0, MAX_DEATH_SECONDS))
             deployment.redis_server.start()
             log.fault(MENDED, "redis")
         wait_for_more(deployment.client())

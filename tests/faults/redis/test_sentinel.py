@@ -25,7 +25,7 @@ from tests.support.faults.scenario import Scene
 from tests.support.faults.schedule import FaultKind
 from tests.support.history.history import History
 from tradecapture.doctor.finding import Level
-from tradecapture.doctor.redis import examine_redis
+from tradecapture.doctor.redis import check_redis
 
 SOON_SECONDS = 1.0  # for one answer, so that clients learn of a silent server within it
 
@@ -140,7 +140,7 @@ def test_an_old_master_that_comes_back_accepts_nothing(
     """It was cut off and still takes itself for the master, but no replica acknowledges."""
     old = deployment.redis_server
     cut_off = deployment.client(redis_url=old.url, broker_url=old.url, safe_replicas=1)
-    examined = examine_redis(replace(deployment.settings, safe_replicas=1))
+    examined = check_redis(replace(deployment.settings, safe_replicas=1))
     # It finds the master, three sentinels and two replicas, and what this master is not told.
     assert [finding.subject for finding in examined if finding.level is not Level.OK] == [
         "Redis min-replicas-to-write"

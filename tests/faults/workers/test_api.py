@@ -21,7 +21,7 @@ pytestmark = pytest.mark.fleet
 
 DYING_API = "tests.support.faults.programs.dying_api:create_app"
 KILLS = 6
-LONGEST_LIFE_SECONDS = 1.5  # of an API, before it is killed
+MAX_LIFE_SECONDS = 1.5  # of an API, before it is killed
 BELL_SECONDS = 1.0  # a lost bell is rung again after it
 RINGS = 100
 STOLEN_BELLS = 50
@@ -56,7 +56,7 @@ def test_apis_killed_under_load_lose_and_double_nothing(
     random, log, restarts = Random(7), history.log("killer"), []
     with Traffic(history, of_apis(*(api.url for api in apis)), submitters=6) as traffic:
         for number in range(KILLS):
-            time.sleep(random.uniform(0, LONGEST_LIFE_SECONDS))
+            time.sleep(random.uniform(0, MAX_LIFE_SECONDS))
             api = apis[number % 2]
             api.kill()
             log.fault("kill", api.name)

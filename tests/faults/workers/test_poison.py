@@ -18,7 +18,7 @@ from tradecapture import Client
 from tradecapture.ledger import ExceptionRow, TradeRow
 from tradecapture.ledger.schema.tables import exceptions, trades
 from tradecapture.local.servers.worker import LocalWorker
-from tradecapture.operations.action import Action, Request
+from tradecapture.operations.action import Action, ActionRequest
 from tradecapture.operations.operators import open_operator
 from tradecapture.trades.lifecycle import Outcome
 
@@ -29,7 +29,7 @@ SPAN = timedelta(seconds=4)  # without poison, and again with it
 AHEAD = 10  # trades of a partition that come before the poison: two seconds to make it known
 BEHIND = 3  # trades that wait behind each of them, at least, before it is cured
 # Of a claim of several partitions: as a whole, the partition alone, the trade alone.
-MOST_TASTES = 3
+MAX_TASTES = 3
 # Beyond the longest wait without poison: a batch more, on a machine that does much else.
 LONGER_SECONDS = 3.0
 
@@ -84,7 +84,9 @@ def test_a_poisoned_trade_halts_its_partition_and_no_other(
         cured_at = time.monotonic()
         with open_operator(deployment.settings) as operator:
             for partition in places:
-                deed = operator.operations.do(Request(action, partition, "test", "cured"))
+                deed = operator.operations.perform(
+                    ActionRequest(action, partition, "test", "cured")
+                )
                 assert deed.done, deed.message
         wait_for("its partitions go on", lambda: _moved_on(client, places))
         went_on_after = time.monotonic() - cured_at
@@ -130,7 +132,7 @@ def _assert_found_within_its_batch(
     lines = [line for worker in workers for line in worker.log.read_text().splitlines()]
     for row in parked:
         tastes = sum(TASTED in line and row.trade_id in line for line in lines)
-        assert 1 <= tastes <= MOST_TASTES, f"{row.trade_id} was tried {tastes} times"
+        assert 1 <= tastes <= MAX_TASTES, f"{row.trade_id} was tried {tastes} times"
 
 
 def _moved_on(client: Client, places: Mapping[str, int]) -> bool:

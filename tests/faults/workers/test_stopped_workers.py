@@ -14,7 +14,7 @@ from tests.support.deployment.completion import wait_for
 from tests.support.deployment.deployment import Deployment
 from tests.support.deployment.invariants import assert_all_is_well
 from tests.support.deployment.traffic import Traffic, of_client
-from tests.support.faults.programs.failpoint import FLAG_VARIABLE, PLACE_VARIABLE, Place
+from tests.support.faults.programs.failpoint import FLAG_VARIABLE, PLACE_VARIABLE, Failpoint
 from tests.support.history.history import History
 from tradecapture import Client
 from tradecapture.local.servers.worker import LocalWorker
@@ -26,19 +26,19 @@ LEASE_SECONDS = 0.5
 STALE, LEASE_LOST = re.compile(rb"stale=[1-9]"), re.compile(rb"lease lost before settle")
 
 
-@pytest.mark.parametrize("place", [Place.BEFORE_TRANSACTION, Place.BEFORE_SETTLE])
+@pytest.mark.parametrize("place", [Failpoint.BEFORE_TRANSACTION, Failpoint.BEFORE_SETTLE])
 def test_a_worker_that_wakes_after_its_lease_is_refused(
     deployment: Deployment,
     history: History,
     tmp_path: Path,
     figure: Callable[[str], None],
-    place: Place,
+    place: Failpoint,
 ) -> None:
     """SIGSTOP with claims in hand, another works on, SIGCONT: late write and settle change nothing.
 
     The fence refuses the late transaction, the token the late settle; the log says which.
     """
-    said = STALE if place is Place.BEFORE_TRANSACTION else LEASE_LOST
+    said = STALE if place is Failpoint.BEFORE_TRANSACTION else LEASE_LOST
     stalling = _start_workers(deployment, tmp_path, place)
     client = deployment.client()
     with Traffic(history, of_client(client), partitions=40, trades_a_second=200) as traffic:
@@ -73,7 +73,7 @@ def test_a_worker_stopped_within_its_transaction_blocks_nobody_for_long(
     fails, and its token has gone. SQLite has one writer and no such rule.
     """
     deployment = postgresql_deployment
-    stalling = _start_workers(deployment, tmp_path, Place.BEFORE_COMMIT)
+    stalling = _start_workers(deployment, tmp_path, Failpoint.BEFORE_COMMIT)
     client = deployment.client()
     with Traffic(history, of_client(client), partitions=40, trades_a_second=50) as traffic:
         wait_for("it stops within its transaction", lambda: _is_stopped(stalling))
@@ -92,7 +92,7 @@ def test_a_worker_stopped_within_its_transaction_blocks_nobody_for_long(
     )
 
 
-def _start_workers(deployment: Deployment, folder: Path, place: Place) -> LocalWorker:
+def _start_workers(deployment: Deployment, folder: Path, place: Failpoint) -> LocalWorker:
     """Start two workers; return the one that will stop at a place."""
     stalling = deployment.start_worker(
         "stalling",

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.fleet
 TRADES, KILLS = 50_000, 20
 SMALL_BATCH = 40  # trades, so that kills fall into the middle of transactions
 LEASE_SECONDS = 1.0  # so that twenty dead leases end within the run
-LARGEST_PAUSE_SECONDS = 0.05  # before a kill: some transactions
+MAX_SOAK_PAUSE_SECONDS = 0.05  # before a kill: some transactions
 RUN_SECONDS = 100.0  # for all trades to be captured, on a machine that does much else
 
 
@@ -60,7 +60,7 @@ def test_twenty_kills_lose_double_and_reorder_nothing(
     with Traffic(history, sender, trades=TRADES, trades_a_call=50, partitions=400) as traffic:
         for moment, kind in zip(moments, cycle(KINDS), strict=False):
             _wait_for_captured(client, moment, claims)
-            time.sleep(random.uniform(0, LARGEST_PAUSE_SECONDS))
+            time.sleep(random.uniform(0, MAX_SOAK_PAUSE_SECONDS))
             worker = random.choice(_with_pools(workers))
             killed_at = time.monotonic()
             dead, left = _kill(worker, kind, random)

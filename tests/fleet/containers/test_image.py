@@ -10,7 +10,7 @@ from tradecapture.version import RELEASE
 pytestmark = pytest.mark.docker
 
 PYTHON = "python:3.11-slim"
-MOST_BYTES = 300 * 2**20  # above its base; a compiler or a second copy would break it
+MAX_BYTES = 300 * 2**20  # above its base; a compiler or a second copy would break it
 
 
 def test_it_runs_without_root_and_writes_nowhere(image: str) -> None:
@@ -40,7 +40,7 @@ def test_it_carries_what_runs_and_no_tools(image: str, figure: Callable[[str], N
             docker("run", "--rm", image, "python", "-c", f"import {absent}")
     whole, base = (int(inspected(name)["Size"]) for name in (image, PYTHON))
     figure(f"image: {whole / 2**20:.0f} MiB, {(whole - base) / 2**20:.0f} of them above its base")
-    assert whole - base < MOST_BYTES
+    assert whole - base < MAX_BYTES
 
 
 def test_it_says_what_it_is(image: str) -> None:

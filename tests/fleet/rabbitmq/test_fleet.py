@@ -22,7 +22,7 @@ from tests.support.servers.rabbitmq_server import RabbitmqServer
 from tradecapture import Client
 from tradecapture.capture.messages import queue_of
 from tradecapture.doctor.finding import Level
-from tradecapture.doctor.workers import examine_workers
+from tradecapture.doctor.workers import check_workers
 from tradecapture.trades.receipt import Receipt
 
 pytestmark = [pytest.mark.fleet, pytest.mark.rabbitmq]
@@ -41,7 +41,7 @@ def test_bells_and_nothing_else_of_celery_go_through_rabbitmq(
     wait_until_nothing_waits(client)
     assert_each_captured_once_in_order(client, ids)
     assert [key for key in redis.scan_iter() if not key.startswith(b"tc:")] == []
-    (finding, *_others), processes = examine_workers(client.settings)
+    (finding, *_others), processes = check_workers(client.settings)
     assert (finding.level, processes) == (Level.OK, 4), finding
     # RabbitMQ 4.3 would refuse a queue that neither lasts nor belongs to one connection.
     listed = rabbitmq.control("list_queues", "name", "durable", "exclusive").splitlines()
@@ -73,7 +73,7 @@ def test_workers_find_a_restarted_rabbitmq(
     before = _submit(client)
     rabbitmq.kill()
     while_away = _submit(client, first=TRADES)
-    (finding,), _ = examine_workers(client.settings)
+    (finding,), _ = check_workers(client.settings)
     assert (finding.level, finding.subject) == (Level.FAIL, "broker")
     rabbitmq.start()
     wait_until_nothing_waits(client)
@@ -109,7 +109,7 @@ def test_a_rabbitmq_that_refuses_the_submitter_costs_no_trade(
     (receipt,) = client.accept(submissions(1, partitions=1))
     assert isinstance(receipt, Receipt)
     lane = next(iter({row.lane for row in client.inbox_reader.partitions()}))
-    assert client.inbox.overdue([lane]) == [lane], "the right to ring was given back"
+    assert client.inbox.reserve_bells([lane]) == [lane], "the right to ring was given back"
 
 
 def _submit(client: Client, first: int = 0) -> list[str]:

@@ -96,5 +96,5 @@ def _is_paused(redis: "Redis") -> bool:
 
 
 def _wait_captured(client: Client, trade_ids: list[str]) -> None:
-    wait_for("all are captured", lambda: len(client.ledger.ended(trade_ids)) == TRADES)
+    wait_for("all are captured", lambda: len(client.ledger.outcomes(trade_ids)) == TRADES)
     assert_each_captured_once_in_order(client, trade_ids)

@@ -32,7 +32,7 @@ from tradecapture.capture.messages import (
     queue_of,
 )
 from tradecapture.cli import cli
-from tradecapture.connections.brokers.app import submitting_app
+from tradecapture.connections.brokers.app import sending_app
 from tradecapture.inbox import entry
 from tradecapture.ledger.schema.tables import trades
 from tradecapture.ledger.schema.upgrades import upgrade
@@ -56,7 +56,7 @@ def client(deployment: Deployment) -> Client:
 @pytest.fixture
 def sender(client: Client) -> Celery:
     """A service that has only Celery."""
-    return submitting_app(client.settings.broker)
+    return sending_app(client.settings.broker)
 
 
 @pytest.fixture
@@ -70,7 +70,7 @@ def next_format(client: Client) -> Iterator[None]:
 
 def ended(client: Client, *trade_ids: str) -> Callable[[], bool]:
     """Return whether trades are captured."""
-    return lambda: len(client.ledger.ended(list(trade_ids))) == len(trade_ids)
+    return lambda: len(client.ledger.outcomes(list(trade_ids))) == len(trade_ids)
 
 
 def is_in(log: Path, text: bytes) -> bool:
@@ -94,7 +94,7 @@ def test_what_only_a_newer_worker_knows_waits_for_one(
         wait_for(f"{said!r} is left", partial(is_in, worker.log, said))
     sender.send_task(SUBMIT_TASK, args=(text["NOW"],))
     wait_for("others go on", ended(client, "NOW"))
-    assert not client.ledger.ended(["SIGNED", "DESK", "NEXT"])
+    assert not client.ledger.outcomes(["SIGNED", "DESK", "NEXT"])
     upgrade(engine, NEXT_LINES)
     fleet.worker("next", app=NEXT_WORKER).wait_ready()
     wait_for("a newer worker does it", ended(client, "SIGNED", "DESK", "NEXT"))
@@ -124,7 +124,7 @@ def test_entries_of_a_newer_release_are_captured_by_its_workers(
     worker = fleet.worker("this").wait_ready()
     client.accept([submission(f"T-{number}") for number in range(20)])
     wait_for("it is left", partial(is_in, worker.log, b"left for workers of a newer release"))
-    assert not client.ledger.ended(["T-0"])
+    assert not client.ledger.outcomes(["T-0"])
     upgrade(engine, NEXT_LINES)
     fleet.worker("next", app=NEXT_WORKER).wait_ready()
     client.accept([submission(f"T-{number}") for number in range(20, 40)])

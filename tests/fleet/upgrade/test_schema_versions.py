@@ -19,7 +19,7 @@ from tests.support.releases.next_release import NEXT_LINES, NEXT_RELEASE
 from tests.support.releases.previous import PREVIOUS_RELEASE
 from tradecapture.cli import cli
 from tradecapture.ledger import SchemaError, check_schema, upgrade
-from tradecapture.ledger.schema.phases import BASE, LINES
+from tradecapture.ledger.schema.phases import BASE, PHASES
 from tradecapture.ledger.schema.upgrades import (
     SchemaVersion,
     contract,
@@ -129,7 +129,7 @@ def test_a_schema_is_expanded_for_two_releases_and_contracted_for_one(
     fleet.wait_for_releases(RELEASE, NEXT_RELEASE)
     client.accept(submissions(20, "B1") + submissions(20, "B2"))
     wait_until_nothing_waits(client)
-    for both in (LINES, NEXT_LINES):
+    for both in (PHASES, NEXT_LINES):
         check_schema(engine, both)
 
     refused = run_db("contract", "--yes")
@@ -150,7 +150,7 @@ def test_a_schema_is_expanded_for_two_releases_and_contracted_for_one(
     assert older.process.wait(60) != 0
     assert REFUSAL in older.log.read_text()
     client.accept(submissions(5, "B1", 21))
-    wait_for("captured", lambda: len(client.ledger.ended(ids("B1", 25))) == 25)
+    wait_for("captured", lambda: len(client.ledger.outcomes(ids("B1", 25))) == 25)
 
 
 def test_an_expansion_is_needed_before_a_contraction(engine: Engine) -> None:
@@ -158,7 +158,7 @@ def test_an_expansion_is_needed_before_a_contraction(engine: Engine) -> None:
     assert [step.revision for step in contractions(engine, NEXT_LINES)] == ["0005"]
     with pytest.raises(SchemaError, match="at revision 0003, this release needs 0004"):
         contract(engine, NEXT_LINES)
-    assert revision_of(engine).floor == BASE
+    assert revision_of(engine).contractions == BASE
 
 
 def test_a_release_that_is_rolled_back_to_leaves_what_was_added(engine: Engine) -> None:

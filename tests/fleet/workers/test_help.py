@@ -14,7 +14,7 @@ from tradecapture.trades.partition import lane_of
 
 pytestmark = pytest.mark.fleet
 
-LONGEST_SWEEP_SECONDS = 60.0  # the second look is after the test
+MAX_SWEEP_SECONDS = 60.0  # the second look is after the test
 BOOKS = [f"B{number}" for number in range(1, 7)]
 
 
@@ -35,10 +35,10 @@ def test_a_stuck_worker_keeps_one_partition_and_not_its_lane(
         concurrency=2,
         lanes=1,
         batch_partitions=1,
-        sweep_seconds=LONGEST_SWEEP_SECONDS,
-        bell_seconds=LONGEST_SWEEP_SECONDS,
+        sweep_seconds=MAX_SWEEP_SECONDS,
+        bell_seconds=MAX_SWEEP_SECONDS,
         # It waits for the lock as long as the test does, and gives nothing back meanwhile.
-        lease_seconds=LONGEST_SWEEP_SECONDS,
+        lease_seconds=MAX_SWEEP_SECONDS,
         retry_attempts=100,
     ).wait_ready()
     engine = create_engine(fleet_settings.database_url)
@@ -62,4 +62,4 @@ def test_a_stuck_worker_keeps_one_partition_and_not_its_lane(
     engine.dispose()
     wait_for("it goes on where it was", lambda: captured([stuck]) == 2)
     assert worker.process.poll() is None
-    assert Inbox(client.redis, fleet_settings).overdue() == []
+    assert Inbox(client.redis, fleet_settings).reserve_bells() == []

@@ -10,7 +10,7 @@ from tests.support.builders import PARTITION, submission, trade
 from tests.support.deployment.completion import wait_for
 from tradecapture import Client
 from tradecapture.capture.messages import SUBMIT_TASK
-from tradecapture.connections.brokers.app import submitting_app
+from tradecapture.connections.brokers.app import sending_app
 from tradecapture.trades.document import encode
 from tradecapture.trades.partition import lane_of
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.fleet
 @pytest.fixture
 def sender(client: Client) -> Celery:
     """A service that has only Celery."""
-    return submitting_app(client.settings.broker)
+    return sending_app(client.settings.broker)
 
 
 def test_a_trade_sent_as_json_text_is_captured_as_it_is(

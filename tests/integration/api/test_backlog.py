@@ -44,4 +44,4 @@ def test_partitions_count_once_however_many_trades_wait(quiet: Deployment) -> No
     inbox = Inbox(quiet.redis, Settings(lanes=LANES))
     inbox.hold(partition_of("BACKLOG1"), Hold.halt("a reason"))
     assert more(waiting, backlog_of(quiet)) == [-1, 0, 1, 0]
-    inbox.release(partition_of("BACKLOG1"))
+    inbox.unhold(partition_of("BACKLOG1"))

@@ -160,7 +160,7 @@ def test_the_simulation_counts_claims_as_the_inbox_does(
     for number in range(partitions):
         inbox.accept(submissions(depth, f"B{number}"))
     (work,) = InboxReader(inbox.redis, 1).work(limits)
-    assert work.claims == pytest.approx(partitions * costs.share_of_claim(depth))
+    assert work.useful_parallelism == pytest.approx(partitions * costs.share_of_claim(depth))
 
 
 def decisions(policy: Policy, start: int, usage: list[float]) -> list[int]:

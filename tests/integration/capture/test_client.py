@@ -200,7 +200,7 @@ def test_without_a_broker_trades_are_accepted_and_the_sweep_rings(
     nowhere = f"redis://127.0.0.1:{free_port()}/0"
     client = Client(replace(settings, broker_url=nowhere))
     assert isinstance(client.submit(trade()), Receipt)
-    assert client.inbox.overdue() == [0]
+    assert client.inbox.reserve_bells() == [0]
     client.close()
 
 
@@ -217,8 +217,8 @@ def test_a_bell_that_cannot_be_rung_takes_nobodys_receipt(
     client.inbox.clear_bell(0)
     redis.config_set("maxmemory", "1")
     try:
-        client.ring(client.inbox.overdue())
-        assert client.inbox.overdue() == [0], "the right to ring was given back"
+        client.ring(client.inbox.reserve_bells())
+        assert client.inbox.reserve_bells() == [0], "the right to ring was given back"
     finally:
         redis.config_set("maxmemory", "0")
     client.close()

@@ -6,7 +6,7 @@ from tests.support.builders import TODAY, submissions
 from tests.support.capture.fixtures import MakeWorker
 from tests.support.capture.worker import ONE, THREE, TWO, Worker, ids
 from tests.support.ledger.ledger_snapshot import trade_rows
-from tradecapture.local.samples.trades import Mix, generate
+from tradecapture.local.samples.trades import SampleSpec, generate
 from tradecapture.trades.lifecycle import Outcome
 from tradecapture.trades.submission import Submission, read_submission
 
@@ -63,7 +63,7 @@ def test_a_spent_budget_leaves_work_for_the_next(make_worker: MakeWorker) -> Non
 def test_realistic_trades_with_resends_come_to_their_outcomes(make_worker: MakeWorker) -> None:
     """Two workers in turn; every accepted position ends, one effect each."""
     workers = [make_worker(owner, batch_trades=40) for owner in ("ann", "bob")]
-    read = [read_submission(body, TODAY) for body in generate(Mix(400, 3, 20, today=TODAY))]
+    read = [read_submission(body, TODAY) for body in generate(SampleSpec(400, 3, 20, today=TODAY))]
     valid = [found for found in read if isinstance(found, Submission)]
     for first in range(0, len(valid), 50):
         workers[0].inbox.accept(valid[first : first + 50])

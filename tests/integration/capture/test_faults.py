@@ -32,7 +32,7 @@ def test_a_halted_partition_accepts_on_and_captures_nothing(worker: Worker) -> N
     worker.accept(broken("poison", "B1"), *submissions(1, "B1"))
     worker.drain()
     worker.accept(*submissions(3, "B1"), *submissions(1, "B2"))
-    worker.inbox.release(ONE)
+    worker.inbox.unhold(ONE)
     assert worker.drain().outcomes == {Outcome.CAPTURED: 1}
     assert worker.captured() == {TWO: ids("B2", 1)}
     assert ONE in worker.held()

@@ -18,7 +18,7 @@ def test_a_claim_that_leaves_something_rings_before_it_is_written(
     seen: list[dict[str, list[str]]] = []
 
     def help_ann(lane: int) -> None:
-        assert ann.inbox.overdue([lane]) == [lane]
+        assert ann.inbox.reserve_bells([lane]) == [lane]
         bob.inbox.clear_bell(lane)
         bob.drain()
         seen.append(bob.captured())

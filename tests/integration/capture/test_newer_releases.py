@@ -83,7 +83,7 @@ def test_a_partition_that_waits_for_a_newer_worker_keeps_nobody_busy(
     assert worker.drain().postponed == 1
     assert worker.drain() == (0, {}, 0, 0, 0, False)
     assert worker.inbox.redis.hget(KEYS.tries, ONE) == b"1"
-    assert worker.inbox.overdue() == []
+    assert worker.inbox.reserve_bells() == []
 
 
 def test_an_operator_of_an_older_release_cannot_skip_a_newer_trade(
@@ -91,8 +91,8 @@ def test_an_operator_of_an_older_release_cannot_skip_a_newer_trade(
 ) -> None:
     """It is told which release can; the trade stays where it is."""
     accept_newer(worker, *submissions(1, "B1"))
-    operator.do(Action.PAUSE)
-    deed = operator.do(Action.SKIP)
+    operator.perform(Action.PAUSE)
+    deed = operator.perform(Action.SKIP)
     assert not deed.done
     assert "newer release" in deed.message
     assert worker.waiting() == {ONE: 1}

@@ -14,7 +14,7 @@ from tests.support.capture.fixtures import MakeWorker
 from tests.support.capture.worker import ONE, TWO, Paused, Worker, ids, with_short_leases
 from tests.support.inbox.redis_snapshot import KEYS, until_gone
 from tradecapture.inbox import Claim
-from tradecapture.ledger import Ledger, PartitionVerdict
+from tradecapture.ledger import Ledger, PartitionResult
 from tradecapture.ledger.transaction import Clock
 from tradecapture.local.servers.postgresql_server import PostgresqlServer
 from tradecapture.settings import Settings
@@ -79,7 +79,7 @@ def test_an_outage_between_two_trades_of_a_split_batch_loses_nothing(
     worker.accept(*submissions(2, "B1"), broken("poison", "B1"), *submissions(1, "B1", 3))
     capture, calls = worker.ledger.capture, count(1)
 
-    def goes_away(claim: Claim, task_id: str, clock: Clock) -> list[PartitionVerdict]:
+    def goes_away(claim: Claim, task_id: str, clock: Clock) -> list[PartitionResult]:
         # The batch, the first trade by itself, and now the second.
         with outage if next(calls) == 3 else nullcontext():
             return capture(claim, task_id, clock)

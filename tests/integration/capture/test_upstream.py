@@ -14,7 +14,7 @@ from tests.support.capture.fixtures import MakeWorker
 from tests.support.capture.worker import ONE, Worker
 from tests.support.inbox.redis_snapshot import KEYS
 from tradecapture.ledger import TradeRow
-from tradecapture.trades.lifecycle import Outcome, Standing
+from tradecapture.trades.lifecycle import ExpectedOutcome, Outcome
 from tradecapture.trades.receipt import Receipt
 from tradecapture.trades.submission import Submission
 
@@ -41,7 +41,7 @@ steps = st.lists(
 )
 
 
-def standings(worker: Worker, trades: Iterable[Submission]) -> dict[str, Standing]:
+def standings(worker: Worker, trades: Iterable[Submission]) -> dict[str, ExpectedOutcome]:
     """Accept trades; return where each was said to stand."""
     answers = worker.inbox.accept(list(trades)).answers
     receipts = [answer for answer in answers if isinstance(answer, Receipt)]
@@ -49,13 +49,13 @@ def standings(worker: Worker, trades: Iterable[Submission]) -> dict[str, Standin
     return {receipt.trade_id: receipt.standing for receipt in receipts}
 
 
-def judged(worker: Worker, trade_id: str) -> Standing:
+def judged(worker: Worker, trade_id: str) -> ExpectedOutcome:
     """Return how the ledger has judged a trade when it came to it."""
     row = worker.reader.trade(trade_id)
     assert row is not None
     if isinstance(row, TradeRow):
-        return Standing.ACCEPTED if row.buffered_at is None else Standing.BUFFERED
-    return Standing(row.outcome)
+        return ExpectedOutcome.ACCEPTED if row.buffered_at is None else ExpectedOutcome.BUFFERED
+    return ExpectedOutcome(row.outcome)
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ def test_what_a_receipt_foretells_is_what_the_ledger_decides(
 ) -> None:
     """In any order, with passed, taken and distant numbers, captured at any moments."""
     book, ids = next(BOOKS), count(1)
-    foretold: dict[str, Standing] = {}
+    foretold: dict[str, ExpectedOutcome] = {}
     for numbers, drained in story:
         named = [(number, f"{book}-{next(ids)}") for number in numbers]
         trades = (
@@ -103,8 +103,8 @@ def test_buffered_trades_survive_a_restart_of_everything(
     assert after.captured() == {ONE: ["a", "b", "c", "d"]}
     # Whatever was foretold of 2, Redis knows now where the ledger is.
     assert standings(after, [numbered(5, "e", "B1"), numbered(7, "g", "B1")]) == {
-        "e": Standing.ACCEPTED,
-        "g": Standing.BUFFERED,
+        "e": ExpectedOutcome.ACCEPTED,
+        "g": ExpectedOutcome.BUFFERED,
     }
     after.assert_all_is_accounted_for()
 

@@ -11,7 +11,7 @@ from redis import Redis
 
 from tests.support.api.shell import Run
 from tradecapture.capture.capture import Capture
-from tradecapture.capture.lease_renewal import Renewal
+from tradecapture.capture.lease_renewal import LeaseRenewer
 from tradecapture.cli import cli
 from tradecapture.inbox import Inbox
 from tradecapture.ledger import Ledger
@@ -52,7 +52,9 @@ def capture(deployment: Settings, redis: "Redis") -> Callable[[], None]:
 
     def drain() -> None:
         inbox, ledger = Inbox(redis, deployment), Ledger(deployment)
-        Capture(inbox, ledger, Renewal(inbox), owner="test").drain(0, "task", budget_seconds=60)
+        Capture(inbox, ledger, LeaseRenewer(inbox), owner="test").drain(
+            0, "task", budget_seconds=60
+        )
         ledger.dispose()
 
     return drain

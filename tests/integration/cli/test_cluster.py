@@ -13,7 +13,7 @@ from tests.support.api.shell import Run
 from tests.support.builders import partition_of, submission
 from tests.support.servers.cluster_servers import ClusterServers
 from tradecapture.connections.urls import without_password
-from tradecapture.doctor.cluster import ClusterFacts, judge_cluster
+from tradecapture.doctor.cluster import ClusterFacts, assess_cluster
 from tradecapture.doctor.finding import Level
 from tradecapture.inbox import Inbox, connect_redis
 from tradecapture.settings import Settings
@@ -105,7 +105,7 @@ def test_operators_see_the_partitions_of_all_nodes(
 )
 def test_each_fault_of_a_cluster_is_found(facts: ClusterFacts, found: dict[str, Level]) -> None:
     """By its subject, with a cure."""
-    bad = [finding for finding in judge_cluster(facts) if finding.level is not Level.OK]
+    bad = [finding for finding in assess_cluster(facts) if finding.level is not Level.OK]
     assert {finding.subject: finding.level for finding in bad} == found
     assert all(finding.cure for finding in bad)
 

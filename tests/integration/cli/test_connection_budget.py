@@ -11,10 +11,10 @@ from tests.support.api.shell import Run
 from tradecapture.doctor.connection_budget import (
     CURES,
     FleetSize,
+    assess_fleet,
     budget_of_database,
     budget_of_redis,
     budget_of_replica,
-    judge_fleet,
 )
 from tradecapture.doctor.finding import Level
 
@@ -51,7 +51,7 @@ def test_workers_do_not_hold_a_pool_each() -> None:
 def test_a_fleet_is_judged_by_the_share_that_it_takes(workers: int, level: Level) -> None:
     """All right, too tight for an old fleet beside a new one, too large; with what would fit."""
     size = FleetSize(0, workers, 1)
-    finding = judge_fleet(budget_of_database(size, 2), LIMIT, size)
+    finding = assess_fleet(budget_of_database(size, 2), LIMIT, size)
     assert finding.level is level
     assert finding.cure == ("" if level is Level.OK else CURES["database"])
     assert "at most 30 workers of 1 processes fit" in finding.message
@@ -61,7 +61,7 @@ def test_a_fleet_is_judged_by_the_share_that_it_takes(workers: int, level: Level
 def test_a_server_without_a_limit_is_ok() -> None:
     """SQLite has none, and some Redis does not say."""
     size = FleetSize(1, 1, 1)
-    finding = judge_fleet(budget_of_redis(size), None, size)
+    finding = assess_fleet(budget_of_redis(size), None, size)
     assert (finding.level, finding.cure) == (Level.OK, "")
     assert "no limit is known" in finding.message
 

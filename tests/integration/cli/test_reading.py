@@ -50,7 +50,7 @@ def test_positions_are_exact(run: Run, capture: Capture) -> None:
 def test_partitions_show_what_waits_and_why(run: Run, inbox: Inbox) -> None:
     """How many wait, since when, who has them, why they are held; one partition if asked."""
     submit(run, trade_json(tradeId="A"), trade_json(tradeId="B", bookId="BOOK2"))
-    inbox.hold("ACC1_BOOK2_US0378331005", Hold.pause("ann", "a reason"))
+    inbox.hold("ACC1_BOOK2_US0378331005", Hold.by_operator("ann", "a reason"))
     claim = inbox.claim(0, "worker1", 0.0)
     assert claim is not None
     claimed, held = json.loads(run("partitions", "--json").stdout)

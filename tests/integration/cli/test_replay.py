@@ -11,19 +11,19 @@ from sqlalchemy import update
 from tests.support.api.shell import Capture, Run, table_row
 from tests.support.builders import broken, partition_of, submission, submissions, trade_json
 from tests.support.ledger.ledger_snapshot import all_rows, contents, exception_rows, trade_rows
-from tradecapture.cli.commands.replay.filter import Given
+from tradecapture.cli.commands.replay.filter import ReplayFilter
 from tradecapture.inbox import Inbox, InboxReader
 from tradecapture.ledger import Ledger
 from tradecapture.ledger.schema.tables import audit, exceptions
 from tradecapture.operations import ReplayState
 from tradecapture.operations import replay as replaying
 from tradecapture.operations.operators import open_operator
-from tradecapture.operations.replay import Order, replay_pages
+from tradecapture.operations.replay import ReplayRequest, replay_pages
 from tradecapture.settings import Settings
 
 ONE, TWO = partition_of("B1"), partition_of("B2")
 WHY = ("--why", "mended")
-REJECTED = Given((), "rejected", None, None, None, None, None)
+REJECTED = ReplayFilter((), "rejected", None, None, None, None, None)
 
 
 @pytest.fixture
@@ -205,7 +205,7 @@ def test_what_is_rejected_again_meanwhile_is_not_replayed_again(
     with open_operator(deployment) as operator:
         now = datetime.fromtimestamp((operator.inbox.now_ms() + 1) / 1000, UTC)
         wanted = REJECTED.to_filter(now)
-        order = Order(None, "ann", "why", really=True)
+        order = ReplayRequest(None, "ann", "why", really=True)
         replayed = []
         for page in replay_pages(operator.replay, operator.ledger, wanted, order):
             replayed += [each.row.trade_id for each in page]
@@ -250,7 +250,7 @@ def test_nothing_overtakes_a_trade_for_which_there_was_no_room(
     monkeypatch.setattr(replaying, "PAGE_TRADES", 2)
     rejected(inbox, capture, "B1", 5)
     with open_operator(replace(deployment, limit_partition=1)) as operator:
-        order = Order(None, "ann", "why", really=True)
+        order = ReplayRequest(None, "ann", "why", really=True)
         now = datetime.fromtimestamp((operator.inbox.now_ms() + 1) / 1000, UTC)
         wanted = REJECTED.to_filter(now)
         pages = []

@@ -20,12 +20,12 @@ from tradecapture.inbox import (
     Inbox,
     InboxReader,
     LaneCountError,
-    LanesOutOfReachError,
-    OutOfReach,
+    LanesUnreachableError,
+    UnreachableLanes,
     connect_redis,
 )
 from tradecapture.inbox.keys import lane_keys
-from tradecapture.inbox.unreachable import each_in_reach
+from tradecapture.inbox.unreachable import read_each_lane
 from tradecapture.settings import Settings
 from tradecapture.trades.partition import lane_of
 from tradecapture.trades.receipt import Receipt, Refusal, RefusalCode
@@ -113,7 +113,7 @@ def test_a_process_can_start_while_any_node_is_away(
         os.kill(node.process.pid, signal.SIGSTOP)
         try:
             with connect_redis(cluster_servers.url, SOON_SECONDS) as redis:
-                Inbox(redis, replace(settings, lanes=LANES)).check_writable()
+                Inbox(redis, replace(settings, lanes=LANES)).probe_write()
                 with pytest.raises(LaneCountError, match=r"LANES=16.*delete the keys tc:"):
                     Inbox(redis, replace(settings, lanes=32)).check_lanes()
                 assert redis.time()
@@ -139,7 +139,7 @@ def test_what_is_known_is_told_while_a_node_is_away(
             seen = reader.seen(sent.trade_id)
             assert seen is not None
             assert seen.partition == sent.partition_key
-    with pytest.raises(LanesOutOfReachError, match=re.escape(f"node {away.name} does not answer")):
+    with pytest.raises(LanesUnreachableError, match=re.escape(f"node {away.name} does not answer")):
         reader.backlog()
 
 
@@ -154,12 +154,12 @@ def test_a_listing_leaves_out_the_lanes_of_a_silent_node(
     living = [lane for lane in range(LANES) if lane not in dead]
     wide.accept(of_each_lane("A"))
     os.kill(away.process.pid, signal.SIGSTOP)
-    noted, started = OutOfReach(LANES), time.monotonic()
+    noted, started = UnreachableLanes(LANES), time.monotonic()
     found = InboxReader(wide.redis, LANES).partitions(noted)
     figure(f"all partitions while a cluster node is silent: {time.monotonic() - started:.2f} s")
     assert (noted.lanes, sorted(row.lane for row in found)) == (dead, living)
     looked_into: list[int] = []
-    list(each_in_reach(wide.redis, range(LANES), looked_into.append, OutOfReach(LANES)))
+    list(read_each_lane(wide.redis, range(LANES), looked_into.append, UnreachableLanes(LANES)))
     assert looked_into == living
 
 

@@ -17,11 +17,17 @@ from tests.support.api.api_in_process import ANSWER_SECONDS, PARTITIONS, serving
 from tests.support.servers.cluster_servers import ClusterServers
 from tests.support.servers.slot_migration import moving
 from tradecapture.capture.capture import Capture
-from tradecapture.capture.lease_renewal import Renewal
+from tradecapture.capture.lease_renewal import LeaseRenewer
 from tradecapture.cli import cli
 from tradecapture.doctor.finding import Level
-from tradecapture.doctor.partitions import examine_operating
-from tradecapture.inbox import Inbox, InboxReader, LanesOutOfReachError, OutOfReach, connect_redis
+from tradecapture.doctor.partitions import check_operating
+from tradecapture.inbox import (
+    Inbox,
+    InboxReader,
+    LanesUnreachableError,
+    UnreachableLanes,
+    connect_redis,
+)
 from tradecapture.ledger import Ledger
 from tradecapture.local.servers.redis_server import RedisServer
 from tradecapture.settings import Settings
@@ -103,7 +109,7 @@ def desk(
         redis.flushall()
         inbox, ledger = Inbox(redis, settings), Ledger(settings)
         running.callback(ledger.dispose)
-        capture = Capture(inbox, ledger, Renewal(inbox), owner="test")
+        capture = Capture(inbox, ledger, LeaseRenewer(inbox), owner="test")
         keys = [trade.partition_key for trade in of_each_lane("A")]
         inbox.accept(of_each_lane("A"))
         for lane in range(LANES):
@@ -143,7 +149,7 @@ def test_all_lanes_in_reach_are_the_whole(desk: Desk) -> None:
     result = desk.run("partitions", "--json")
     assert (result.exit_code, result.stderr) == (0, "")
     assert [row["partitionKey"] for row in json.loads(result.stdout)] == sorted(desk.keys)
-    assert "lanes out of reach" not in [found.subject for found in examine_operating(desk.settings)]
+    assert "lanes out of reach" not in [found.subject for found in check_operating(desk.settings)]
 
 
 def test_a_lane_that_is_half_moved_is_out_of_reach_for_its_work(
@@ -152,7 +158,7 @@ def test_a_lane_that_is_half_moved_is_out_of_reach_for_its_work(
     """No script runs there; the work of the others is seen. What needs all of it is refused."""
     owner = cluster_servers.owner_of(0)
     other = next(node for node in cluster_servers.masters if node is not owner)
-    noted = OutOfReach(LANES)
+    noted = UnreachableLanes(LANES)
     with connect_redis(cluster_servers.url, CONNECT_SECONDS) as redis:
         reader = InboxReader(redis, LANES)
         with moving(cluster_servers, 0, owner, other):
@@ -161,7 +167,7 @@ def test_a_lane_that_is_half_moved_is_out_of_reach_for_its_work(
             with moving(cluster_servers, 0, other, owner) as migration:
                 assert migration.move_some() > 0
                 work = reader.work(desk.settings, noted)
-                with pytest.raises(LanesOutOfReachError, match=r"^lane 0 is out of reach: "):
+                with pytest.raises(LanesUnreachableError, match=r"^lane 0 is out of reach: "):
                     reader.work(desk.settings)
         finally:
             cluster_servers.wait_until_whole()
@@ -242,7 +248,7 @@ def test_reconcile_refuses_a_part(desk: Desk, outage: Outage, words: list[str]) 
 
 def test_doctor_says_which_lanes_its_findings_are_not_of(desk: Desk, outage: Outage) -> None:
     """It looks at the others: at what waits there, and at what is held."""
-    found = {finding.subject: finding for finding in examine_operating(desk.settings)}
+    found = {finding.subject: finding for finding in check_operating(desk.settings)}
     assert found["lanes out of reach"].level is Level.WARN
     assert found["lanes out of reach"].message.startswith(outage.words)
     part = "as far as lanes are in reach: "

@@ -13,7 +13,7 @@ from tests.support.builders import numbered, partition_of, submissions
 from tests.support.inbox.redis_snapshot import claimed, trade_ids
 from tests.support.servers.cluster_servers import ClusterServers
 from tests.support.servers.slot_migration import moving
-from tradecapture.inbox import Hold, Inbox, Settlement, connect_redis
+from tradecapture.inbox import Completion, Hold, Inbox, connect_redis
 from tradecapture.inbox.keys import lane_keys
 from tradecapture.settings import Settings
 from tradecapture.trades.receipt import Receipt, Refusal
@@ -72,20 +72,20 @@ def test_no_script_runs_in_a_lane_that_is_on_two_nodes(
         with pytest.raises(RedisError):
             busy.claim(0, "owner", 0.0)
         with pytest.raises(RedisError):
-            busy.release(TWO)
+            busy.unhold(TWO)
         with pytest.raises(RedisError):
-            busy.take(ONE, "ann", 1)
-        assert busy.overdue() == []
+            busy.claim_one(ONE, "ann", 1)
+        assert busy.reserve_bells() == []
     try:
         (old, new) = busy.accept([*submissions(1, "B1", 4), *submissions(1, "B3")]).answers
         assert isinstance(old, Receipt)
         assert isinstance(new, Receipt)
         assert (old.position, new.position) == (5, 1)
         redis.delete(lane_keys(0).bell)
-        assert busy.overdue() == [0]
+        assert busy.reserve_bells() == [0]
         claim = claimed(busy)
         assert trade_ids(claim) == [["B1-1", "B1-2", "B1-3", "N-1", "B1-4"], ["B3-1"]]
-        assert busy.settle(0, claim.token, [Settlement(ONE, 5), Settlement(NEW, 1)]) == [True] * 2
+        assert busy.complete(0, claim.token, [Completion(ONE, 5), Completion(NEW, 1)]) == [True] * 2
         assert redis.llen(lane_keys(0).inbox(TWO)) == 2
     finally:
         with moving(cluster_servers, 0, other, owner):

@@ -14,7 +14,7 @@ from tests.support.builders import submissions
 from tests.support.inbox.redis_snapshot import claimed
 from tests.support.servers.cluster_servers import ClusterServers
 from tests.support.servers.tls_proxy import TlsProxy
-from tradecapture.inbox import Inbox, InboxReader, Settlement, connect_redis
+from tradecapture.inbox import Completion, Inbox, InboxReader, connect_redis
 from tradecapture.local.servers.ports import LOOPBACK
 from tradecapture.settings import Settings
 from tradecapture.trades.receipt import Receipt
@@ -49,11 +49,11 @@ def test_inboxes_on_a_cluster_over_tls(behind_tls: tuple[str, Path], settings: S
     url += f"rediss+cluster://{address}"
     with connect_redis(url, CONNECT_SECONDS) as redis:
         inbox = Inbox(redis, replace(settings, redis_url=url))
-        inbox.check_writable()
+        inbox.probe_write()
         answers = inbox.accept(submissions(3)).answers
         assert all(isinstance(answer, Receipt) for answer in answers), answers
         claim = claimed(inbox)
-        assert inbox.settle(0, claim.token, [Settlement(claim.keys[0], 3)]) == [True]
+        assert inbox.complete(0, claim.token, [Completion(claim.keys[0], 3)]) == [True]
         reader = InboxReader(redis, 1)
         assert [row.waiting for row in reader.partitions()] == [0]
         assert reader.now_ms()

@@ -12,8 +12,8 @@ from redis.crc import key_slot
 
 from tests.support.builders import PARTITION, partition_of, submission, submissions
 from tests.support.inbox.promotion import promote
-from tradecapture.inbox import Hold, Inbox, Settlement
-from tradecapture.inbox.backlog import read_work
+from tradecapture.inbox import Completion, Hold, Inbox
+from tradecapture.inbox.backlog import read_load
 from tradecapture.inbox.keys import LANES_KEY, lane_keys
 from tradecapture.inbox.scripts import NAMES
 
@@ -57,26 +57,26 @@ def tell_a_story(inbox: Inbox) -> None:
     inbox.hold(two, Hold.halt("a reason"))
     claim = inbox.claim(0, "owner", 0)
     assert claim is not None
-    read_work(inbox.redis, inbox._settings)
+    read_load(inbox.redis, inbox._settings)
     inbox.renew(0, claim.token, claim.keys)
-    inbox.settle(0, claim.token, [Settlement(one, 1)])
-    taken = inbox.take(two, "ann", 1)
+    inbox.complete(0, claim.token, [Completion(one, 1)])
+    taken = inbox.claim_one(two, "ann", 1)
     assert taken is not None
     inbox.postpone(0, taken.token, [two], 0)
-    taken = inbox.take(two, "ann", 1)
+    taken = inbox.claim_one(two, "ann", 1)
     assert taken is not None
-    inbox.settle(0, taken.token, [Settlement(two, 0, upstream=7)])
-    inbox.release(two)
+    inbox.complete(0, taken.token, [Completion(two, 0, upstream=7)])
+    inbox.unhold(two)
     claim = inbox.claim(0, "owner", 0)
     assert claim is not None
     inbox.postpone(0, claim.token, [one], 0)
-    inbox.settle(0, claim.token, [Settlement(two, 1, hold="halted")])
+    inbox.complete(0, claim.token, [Completion(two, 1, hold="halted")])
     inbox.redis.zadd(lane_keys(0).due, {one: 0, two: 0})
     inbox.redis.set(lane_keys(0).lock(one), "another's")
     inbox.claim(0, "owner", 0)
     inbox.redis.zadd(lane_keys(0).due, {one: 0})
     inbox.clear_bell(0)
-    assert inbox.overdue() == [0]
+    assert inbox.reserve_bells() == [0]
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import create_engine, make_url, text
 
-from tradecapture.doctor.database import examine_database
+from tradecapture.doctor.database import check_database
 from tradecapture.doctor.finding import Finding, Level
 from tradecapture.ledger import upgrade
 from tradecapture.ledger.engine import make_engine
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.mssql
 
 def findings(settings: Settings, url: str) -> dict[str, Finding]:
     """Return what `doctor` says of a database, by subject."""
-    found = examine_database(replace(settings, database_url=url), processes=4)
+    found = check_database(replace(settings, database_url=url), processes=4)
     return {finding.subject: finding for finding in found}
 
 

@@ -200,7 +200,7 @@ def test_children_of_a_dead_program_are_killed(tmp_path: Path) -> None:
 
 SUPERVISOR = """
 import signal, sys, threading
-from tradecapture.local.supervisor import EventKind, Program, Supervisor
+from tradecapture.local.supervisor.supervisor import EventKind, Program, Supervisor
 
 signal.signal(signal.SIGHUP, signal.SIG_DFL)  # also where these tests themselves run under nohup
 

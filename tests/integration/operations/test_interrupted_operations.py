@@ -17,10 +17,10 @@ IN_ORDER = ["B1-1", POISON, "B1-2", "B1-3"]
 @pytest.mark.parametrize(
     ("action", "call", "captured"),
     [
-        (RETRY, "settle", IN_ORDER),
-        (RETRY, "release", IN_ORDER),
-        (SKIP, "settle", ids("B1", 3)),
-        (SKIP, "release", ids("B1", 3)),
+        (RETRY, "complete", IN_ORDER),
+        (RETRY, "unhold", IN_ORDER),
+        (SKIP, "complete", ids("B1", 3)),
+        (SKIP, "unhold", ids("B1", 3)),
     ],
 )
 def test_the_same_command_again_does_the_rest(
@@ -36,10 +36,10 @@ def test_the_same_command_again_does_the_rest(
     halt(ill)
     operator.die_at(call)
     with pytest.raises(RedisConnectionError):
-        operator.do(action)
+        operator.perform(action)
     if meanwhile == "a worker looks":
         worker.drain()
-    assert operator.do(action).done
+    assert operator.perform(action).done
     worker.drain_until(lambda: worker.waiting() == {})
     assert worker.captured() == {ONE: captured}
     assert parked(worker) == ([POISON] if action is SKIP else [])
@@ -47,18 +47,18 @@ def test_the_same_command_again_does_the_rest(
     worker.assert_all_is_accounted_for()
 
 
-@pytest.mark.parametrize("call", ["settle", "release"])
+@pytest.mark.parametrize("call", ["complete", "unhold"])
 def test_a_resume_that_died_is_finished_by_the_next(
     worker: Worker, operator: Operator, call: str
 ) -> None:
     """Redis still holds what the ledger has let go."""
     worker.accept(*submissions(2, "B1"))
-    operator.do(PAUSE)
+    operator.perform(PAUSE)
     operator.die_at(call)
     with pytest.raises(RedisConnectionError):
-        operator.do(RESUME)
+        operator.perform(RESUME)
     assert worker.drain().outcomes == {}
-    assert operator.do(RESUME).done
+    assert operator.perform(RESUME).done
     worker.drain()
     assert worker.captured() == {ONE: ids("B1", 2)}
     assert worker.held() == {}
@@ -69,11 +69,11 @@ def test_a_pause_that_died_binds_all_the_same(worker: Worker, operator: Operator
     worker.accept(*submissions(2, "B1"))
     operator.die_at("hold")
     with pytest.raises(RedisConnectionError):
-        operator.do(PAUSE)
+        operator.perform(PAUSE)
     assert worker.held() == {}
     assert worker.drain().outcomes == {}
     assert worker.held() == {ONE: WHY}
-    assert operator.do(RESUME).done
+    assert operator.perform(RESUME).done
     worker.drain()
     assert worker.captured() == {ONE: ids("B1", 2)}
 
@@ -81,11 +81,11 @@ def test_a_pause_that_died_binds_all_the_same(worker: Worker, operator: Operator
 def test_an_operators_lease_ends(worker: Worker, operator: Operator) -> None:
     """One who died with a partition in hand holds it up for a lease."""
     worker.accept(*submissions(1, "B1"))
-    operator.do(PAUSE)
-    operator.die_at("settle")
+    operator.perform(PAUSE)
+    operator.die_at("complete")
     with pytest.raises(RedisConnectionError):
-        operator.do(SKIP)
+        operator.perform(SKIP)
     until_gone(worker.inbox.redis, KEYS.lock(ONE))
-    assert operator.do(SKIP).trade_id == "B1-1"
+    assert operator.perform(SKIP).trade_id == "B1-1"
     assert parked(worker) == ["B1-1"]
     worker.assert_all_is_accounted_for()

@@ -10,7 +10,7 @@ from tests.support.ledger.ledger_snapshot import exception_rows, partition_row
 from tests.support.ledger.operators import tables
 from tradecapture.inbox import HoldKind
 from tradecapture.operations.action import Action
-from tradecapture.trades.lifecycle import Outcome, Standing
+from tradecapture.trades.lifecycle import ExpectedOutcome, Outcome
 from tradecapture.trades.receipt import Receipt
 
 PAUSE, RESUME, RETRY, SKIP = Action.PAUSE, Action.RESUME, Action.RETRY, Action.SKIP
@@ -21,7 +21,7 @@ def test_a_pause_holds_and_accepting_goes_on(worker: Worker, operator: Operator)
     """In the ledger and in Redis, with who and why; what comes meanwhile waits in order."""
     worker.accept(*submissions(2, "B1"))
     worker.drain()
-    assert operator.do(PAUSE).done
+    assert operator.perform(PAUSE).done
     worker.accept(*submissions(2, "B1", 3))
     assert worker.drain().outcomes == {}
     standing = operator.operations.standing(ONE)
@@ -35,15 +35,15 @@ def test_a_pause_holds_and_accepting_goes_on(worker: Worker, operator: Operator)
 def test_a_resume_releases_and_rings(worker: Worker, operator: Operator) -> None:
     """Everything that came meanwhile is captured, in the order in which it was accepted."""
     worker.accept(*submissions(2, "B1"))
-    operator.do(PAUSE)
+    operator.perform(PAUSE)
     worker.accept(*submissions(2, "B1", 3))
     worker.inbox.clear_bell(0)
-    assert operator.do(RESUME).done
+    assert operator.perform(RESUME).done
     assert operator.bells() == 1
     assert worker.drain().outcomes == {Outcome.CAPTURED: 4}
     assert worker.captured() == {ONE: ids("B1", 4)}
     assert [row.action for row in operator.audited()] == ["pause", "resume"]
-    assert operator.do(RESUME).message == f"{ONE} is not held: nothing to resume"
+    assert operator.perform(RESUME).message == f"{ONE} is not held: nothing to resume"
 
 
 def test_retry_captures_the_head_and_then_the_rest(
@@ -51,7 +51,7 @@ def test_retry_captures_the_head_and_then_the_rest(
 ) -> None:
     """When the cause is mended: the halting trade in its own place, what waited behind it."""
     halt(ill)
-    deed = operator.do(RETRY)
+    deed = operator.perform(RETRY)
     assert (deed.done, deed.trade_id, deed.outcome) == (True, POISON, Outcome.CAPTURED)
     assert operator.bells() == 1
     worker.drain()
@@ -63,7 +63,7 @@ def test_retry_captures_the_head_and_then_the_rest(
 def test_skip_goes_on_behind_the_trade(ill: Worker, worker: Worker, operator: Operator) -> None:
     """It stays parked, with who skipped it and why; the rest is captured in order."""
     halt(ill)
-    assert operator.do(SKIP).done
+    assert operator.perform(SKIP).done
     assert operator.bells() == 1
     worker.drain()
     assert worker.captured() == {ONE: ids("B1", 3)}
@@ -80,14 +80,14 @@ def test_a_retry_that_fails_leaves_the_partition_halted(
     halt(ill)
     with monkeypatch.context() as patch:
         patch.setattr("tradecapture.ledger.rules.partition.date_of", int)
-        deed = operator.do(RETRY)
+        deed = operator.perform(RETRY)
     assert (deed.done, "it still cannot be captured" in deed.message) == (False, True)
     assert worker.drain().outcomes == {}
     reason = partition_row(worker.ledger, ONE).halted_reason
     assert reason is not None
     assert reason in deed.message
     assert worker.held() == {ONE: reason}
-    assert operator.do(RETRY).done
+    assert operator.perform(RETRY).done
     worker.drain()
     assert worker.captured() == {ONE: IN_ORDER}
 
@@ -97,11 +97,11 @@ def test_a_skip_passes_over_the_head_of_a_paused_partition(
 ) -> None:
     """Only of a paused one, so that the operator knows which trade that is."""
     worker.accept(*submissions(3, "B1"))
-    assert operator.do(SKIP).message == f"{ONE} is not held: pause it first"
-    operator.do(PAUSE)
-    assert operator.do(SKIP).trade_id == "B1-1"
+    assert operator.perform(SKIP).message == f"{ONE} is not held: pause it first"
+    operator.perform(PAUSE)
+    assert operator.perform(SKIP).trade_id == "B1-1"
     assert worker.held() == {ONE: WHY}
-    operator.do(RESUME)
+    operator.perform(RESUME)
     worker.drain()
     assert worker.captured() == {ONE: ["B1-2", "B1-3"]}
     worker.assert_all_is_accounted_for()
@@ -110,11 +110,11 @@ def test_a_skip_passes_over_the_head_of_a_paused_partition(
 def test_a_retry_leaves_a_pause_alone(ill: Worker, worker: Worker, operator: Operator) -> None:
     """What an operator did is undone by an operator who says so."""
     halt(ill)
-    operator.do(PAUSE)
-    assert operator.do(RETRY).done
+    operator.perform(PAUSE)
+    assert operator.perform(RETRY).done
     assert worker.drain().outcomes == {}
     assert worker.held() == {ONE: WHY}
-    operator.do(RESUME)
+    operator.perform(RESUME)
     worker.drain()
     assert worker.captured() == {ONE: IN_ORDER}
 
@@ -128,7 +128,7 @@ def test_what_halts_is_mended_after_redis_was_emptied(
     worker.inbox.redis.flushall()
     worker.accept(*submissions(1, "B1", 7))
     assert worker.drain().outcomes == {}
-    assert operator.do(action).done
+    assert operator.perform(action).done
     worker.drain()
     kept = [POISON] if action is RETRY else []
     assert worker.captured() == {ONE: ["B1-1", *kept, "B1-7"]}
@@ -138,11 +138,11 @@ def test_what_halts_is_mended_after_redis_was_emptied(
 def test_a_pause_survives_an_emptied_redis(worker: Worker, operator: Operator) -> None:
     """It stands in the ledger."""
     worker.accept(*submissions(1, "B1"))
-    operator.do(PAUSE)
+    operator.perform(PAUSE)
     worker.inbox.redis.flushall()
     worker.accept(*submissions(1, "B1"))
     assert worker.drain().outcomes == {}
-    assert operator.do(RESUME).done
+    assert operator.perform(RESUME).done
     worker.drain()
     assert worker.captured() == {ONE: ids("B1", 1)}
 
@@ -151,12 +151,12 @@ def test_a_released_gap_is_foretold_from_then_on(worker: Worker, operator: Opera
     """Followers are captured in the ledger, and Redis learns where it is."""
     worker.accept(*(numbered(n, f"N-{n}", "B1") for n in (1, 4, 5)))
     worker.drain()
-    assert operator.do(Action.RELEASE).captured == 2
+    assert operator.perform(Action.RELEASE).captured == 2
     assert worker.captured() == {ONE: ["N-1", "N-4", "N-5"]}
     (six, three) = worker.inbox.accept([numbered(6, "N-6", "B1"), numbered(3, "N-3", "B1")]).answers
     assert isinstance(six, Receipt)
     assert isinstance(three, Receipt)
-    assert (six.standing, three.standing) == (Standing.ACCEPTED, Standing.REJECTED)
+    assert (six.standing, three.standing) == (ExpectedOutcome.ACCEPTED, ExpectedOutcome.REJECTED)
     assert worker.drain().outcomes == {Outcome.CAPTURED: 1, Outcome.REJECTED: 1}
     worker.assert_all_is_accounted_for()
 
@@ -174,12 +174,12 @@ def test_a_dry_run_changes_nothing_anywhere(
         worker.drain()
         worker.accept(*submissions(1, "B1"))
     if state == "paused":
-        operator.do(PAUSE)
+        operator.perform(PAUSE)
     if state == "unreadable":
         accept_foreign(worker)
         worker.drain()
     before = everything(worker.inbox.redis), tables(worker.ledger)
-    operator.do(action, dry_run=True)
+    operator.perform(action, dry_run=True)
     after = everything(worker.inbox.redis), tables(worker.ledger)
     for keys, _tables in (before, after):
         keys.pop(KEYS.fence.encode(), None)
@@ -188,6 +188,6 @@ def test_a_dry_run_changes_nothing_anywhere(
 
 def test_what_was_never_accepted_is_not_operated_on(worker: Worker, operator: Operator) -> None:
     """A key with a typing error makes no partition."""
-    deed = operator.do(PAUSE)
+    deed = operator.perform(PAUSE)
     assert (deed.done, "was ever accepted" in deed.message) == (False, True)
     assert (tables(worker.ledger)["partitions"], operator.audited()) == ([], [])

@@ -11,7 +11,7 @@ from tests.support.capture.operator import POISON, Operator, halt, parked
 from tests.support.capture.worker import ONE, Paused, Worker, ids, with_short_leases
 from tests.support.inbox.redis_snapshot import claimed
 from tests.support.ledger.ledger_snapshot import partition_row
-from tradecapture.inbox import Settlement
+from tradecapture.inbox import Completion
 from tradecapture.operations.action import Action
 from tradecapture.settings import Settings
 
@@ -28,8 +28,8 @@ def test_a_worker_that_finds_a_pause_too_late_does_not_hold(
     stalled.accept(*submissions(2, "B1"))
     operator.die_at("hold")
     with pytest.raises(RedisConnectionError):
-        operator.do(PAUSE)
-    stalling.after.append(lambda: operator.do(RESUME))
+        operator.perform(PAUSE)
+    stalling.after.append(lambda: operator.perform(RESUME))
     stalled.drain(budget_seconds=0)
     stalling.dispose()
     assert worker.held() == {}
@@ -43,8 +43,8 @@ def test_a_pause_that_was_resumed_before_it_held_does_not_hold(
     """Two operators at once: the ledger says which of them was last, and Redis follows."""
     worker.accept(*submissions(2, "B1"))
     other = Operator(redis, ledger_settings)
-    operator.before("hold", lambda: other.do(RESUME))
-    operator.do(PAUSE)
+    operator.before("hold", lambda: other.perform(RESUME))
+    operator.perform(PAUSE)
     other.ledger.dispose()
     assert partition_row(worker.ledger, ONE).paused_reason is None
     assert worker.held() == {}
@@ -57,12 +57,12 @@ def test_a_skip_that_another_operator_was_faster_with_skips_nothing(
 ) -> None:
     """Also in a partition that is paused beside: one trade was at fault, one is skipped."""
     halt(ill)
-    operator.do(PAUSE)
+    operator.perform(PAUSE)
     other = Operator(redis, ledger_settings)
-    operator.before("take", lambda: other.do(SKIP))
-    assert not operator.do(SKIP).done
+    operator.before("claim_one", lambda: other.perform(SKIP))
+    assert not operator.perform(SKIP).done
     other.ledger.dispose()
-    operator.do(RESUME)
+    operator.perform(RESUME)
     worker.drain()
     assert worker.captured() == {ONE: ids("B1", 3)}
     assert parked(worker) == [POISON]
@@ -75,20 +75,20 @@ def test_a_partition_that_a_worker_has_is_waited_for(
     """For as long as the operator's patience, which is a lease; then it says so."""
     worker.accept(*submissions(2, "B1"))
     claim = claimed(worker.inbox)
-    operator.do(PAUSE)
+    operator.perform(PAUSE)
     if action is RETRY:
         (head, *_behind) = claim.partitions[0].entries
         worker.ledger.park(claim, head, "cause", "task-1", lambda: NOW)
     hasty = Operator(redis, ledger_settings, patience=0.01)
-    deed = hasty.do(action)
+    deed = hasty.perform(action)
     hasty.ledger.dispose()
     assert (deed.done, "in hand" in deed.message) == (False, True)
     written = 1 if action is RETRY else 0
-    settle = Timer(0.1, lambda: worker.inbox.settle(0, claim.token, [Settlement(ONE, written)]))
+    settle = Timer(0.1, lambda: worker.inbox.complete(0, claim.token, [Completion(ONE, written)]))
     settle.start()
-    assert operator.do(action).done
+    assert operator.perform(action).done
     settle.join()
-    operator.do(RESUME)
+    operator.perform(RESUME)
     worker.drain()
     assert worker.captured() == {ONE: ids("B1", 2)[action is SKIP :]}
     worker.assert_all_is_accounted_for()

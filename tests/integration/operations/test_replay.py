@@ -29,7 +29,7 @@ def skip_poison(ill: Worker, operator: Operator, trade_id: str = POISON, book: s
     """Let a poisoned trade be parked between two others, and skip it."""
     ill.accept(*submissions(1, book), submission(trade_id, book), *submissions(1, book, 2))
     ill.drain()
-    assert operator.do(Action.SKIP, submission("any", book).partition_key).done
+    assert operator.perform(Action.SKIP, submission("any", book).partition_key).done
     ill.drain()
 
 
@@ -156,7 +156,7 @@ def skip_poison_alone(ill: Worker, operator: Operator, trade_id: str, book: str)
     sent = submission(trade_id, book)
     ill.accept(sent)
     ill.drain()
-    assert operator.do(Action.SKIP, sent.partition_key).done
+    assert operator.perform(Action.SKIP, sent.partition_key).done
 
 
 def test_a_filter_finds_what_is_meant(ill: Worker, operator: Operator) -> None:
@@ -205,7 +205,7 @@ def test_what_was_parked_again_is_replayed_from_its_newest_row(
         (POISON, ReplayState.SUPERSEDED),
         (POISON, ReplayState.HALTS),
     ]
-    operator.do(Action.SKIP)
+    operator.perform(Action.SKIP)
     assert run(operator) == [(POISON, ReplayState.SUPERSEDED), (POISON, ACCEPTED)]
     worker.drain()
     assert worker.captured() == {ONE: ["B1-1", "B1-2", POISON]}
@@ -218,11 +218,11 @@ def test_a_replay_that_halts_is_retried_as_a_replay(
     """Its number is passed by now, and it is captured all the same."""
     ill.accept(numbered(1, POISON, "B1"), numbered(2, "N-2", "B1"))
     ill.drain()
-    operator.do(Action.SKIP)
+    operator.perform(Action.SKIP)
     ill.drain()
     run(operator)
     ill.drain()
-    assert operator.do(Action.RETRY).outcome is Outcome.CAPTURED
+    assert operator.perform(Action.RETRY).outcome is Outcome.CAPTURED
     worker.drain()
     assert worker.captured() == {ONE: ["N-2", POISON]}
     worker.assert_all_is_accounted_for()
@@ -259,10 +259,10 @@ def test_a_replay_into_a_held_partition_waits(
 ) -> None:
     """Like any trade that is accepted there."""
     skip_poison(ill, operator)
-    operator.do(Action.PAUSE)
+    operator.perform(Action.PAUSE)
     assert run(operator) == [(POISON, ACCEPTED)]
     assert worker.drain().outcomes == {}
-    operator.do(Action.RESUME)
+    operator.perform(Action.RESUME)
     worker.drain()
     assert worker.captured() == {ONE: [*ids("B1", 2), POISON]}
 

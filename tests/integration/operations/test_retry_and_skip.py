@@ -19,7 +19,7 @@ from tests.support.ledger.operators import (
     audit_rows,
     halt,
     halted,
-    operate,
+    perform,
     tables,
 )
 from tests.support.ledger.sequence_numbers import (
@@ -30,7 +30,7 @@ from tests.support.ledger.sequence_numbers import (
     captured_numbers,
 )
 from tradecapture.ledger import LedgerReader
-from tradecapture.operations.action import Action, Deed
+from tradecapture.operations.action import Action, ActionResult
 from tradecapture.operations.transactions import OperatorLedger
 from tradecapture.trades.lifecycle import Outcome
 
@@ -42,8 +42,8 @@ def test_a_retried_trade_is_captured_in_its_own_place(
 ) -> None:
     """It leaves the parked ones, and what waits behind it follows it."""
     halted(ledger)
-    deed = operate(ledger, RETRY)
-    assert deed == Deed(
+    deed = perform(ledger, RETRY)
+    assert deed == ActionResult(
         True, "trade T-3 is captured now", "T-3", Outcome.CAPTURED, captured=1, written=0
     )
     assert exception_rows(ledger) == []
@@ -56,7 +56,7 @@ def test_a_retried_trade_is_captured_in_its_own_place(
 def test_a_skipped_trade_stays_parked_and_says_who_skipped_it(ledger: OperatorLedger) -> None:
     """With its first reason; what waits behind it is captured."""
     halted(ledger)
-    deed = operate(ledger, SKIP)
+    deed = perform(ledger, SKIP)
     assert (deed.done, deed.outcome, deed.captured) == (True, Outcome.PARKED, 0)
     (row,) = exception_rows(ledger)
     assert (row.trade_id, row.outcome) == ("T-3", "PARKED")
@@ -70,7 +70,7 @@ def test_a_skip_of_the_parked_trade_leaves_the_head_alone(ledger: OperatorLedger
     """The head waits behind it."""
     halted(ledger)
     (head,) = waiting_trades(1, first=4)
-    assert operate(ledger, SKIP, head, head=head).trade_id == "T-3"
+    assert perform(ledger, SKIP, head, head=head).trade_id == "T-3"
     assert [row.trade_id for row in exception_rows(ledger)] == ["T-3"]
 
 
@@ -79,7 +79,7 @@ def test_what_the_ledger_has_may_leave_the_inbox(ledger: OperatorLedger, action:
     """The worker that parked the trade died before it settled; what is behind it stays."""
     halted(ledger)
     waiting = [*waiting_trades(2), PARKED, *waiting_trades(2, first=4)]
-    assert operate(ledger, action, *waiting).written == 3
+    assert perform(ledger, action, *waiting).written == 3
 
 
 @pytest.mark.parametrize("action", [RETRY, SKIP])
@@ -87,10 +87,10 @@ def test_who_was_overtaken_does_nothing(ledger: OperatorLedger, action: Action) 
     """A newer claim has written since the operator took the partition."""
     halted(ledger)
     before = tables(ledger)
-    deed = operate(ledger, action, fence=1)
+    deed = perform(ledger, action, fence=1)
     assert (deed.done, "has claimed" in deed.message) == (False, True)
     assert tables(ledger) == before
-    assert operate(ledger, action, fence=3).done
+    assert perform(ledger, action, fence=3).done
     assert partition_row(ledger).fence == 3
     (stale,) = capture(ledger, *waiting_trades(1, first=4), fence=2)
     assert stale.stale
@@ -101,9 +101,9 @@ def test_a_retry_that_fails_keeps_the_halt_with_the_newest_reason(ledger: Operat
     parked = entry(broken("T-1", "BOOK1"), 1)
     halt(ledger, parked)
     recorded = exception_rows(ledger)
-    dry = operate(ledger, RETRY, dry_run=True)
+    dry = perform(ledger, RETRY, dry_run=True)
     assert audit_rows(ledger) == []
-    deed = operate(ledger, RETRY)
+    deed = perform(ledger, RETRY)
     assert deed == dry
     assert not deed.done
     assert deed.message.startswith("it still cannot be captured: DecodeError: ")
@@ -119,7 +119,7 @@ def test_a_retry_that_fails_keeps_the_halt_with_the_newest_reason(ledger: Operat
 def test_a_retry_that_fails_late_halts_nothing_again(ledger: OperatorLedger) -> None:
     """Another operator has skipped the trade meanwhile: the partition goes on."""
     halted(ledger)
-    operate(ledger, SKIP)
+    perform(ledger, SKIP)
     before = tables(ledger)
     with ledger.engine.begin() as connection:
         deed = ledger._operating.failed(connection, ask(RETRY), "ValueError: late", LATER)
@@ -133,7 +133,7 @@ def test_retry_takes_the_buffered_followers_along(
     """As if the trade had been captured at its time."""
     arrive(ledger, 1, 3, 4)
     halt(ledger, entry(numbered(2), 4))
-    deed = operate(ledger, RETRY)
+    deed = perform(ledger, RETRY)
     assert (deed.outcome, deed.captured, deed.upstream) == (Outcome.CAPTURED, 3, 4)
     assert (captured_numbers(ledger), buffered(ledger)) == ([1, 2, 3, 4], [])
     assert (reader.inversions(), reader.gaps()) == (0, 0)
@@ -143,7 +143,7 @@ def test_skip_takes_the_buffered_followers_along(ledger: OperatorLedger) -> None
     """The skipped trade's number counts as passed."""
     arrive(ledger, 1, 3, 4, 6)
     halt(ledger, entry(numbered(2), 5))
-    deed = operate(ledger, SKIP)
+    deed = perform(ledger, SKIP)
     assert (deed.outcome, deed.captured, deed.upstream) == (Outcome.PARKED, 2, 4)
     assert (captured_numbers(ledger), buffered(ledger)) == ([1, 3, 4], ["N-6"])
 
@@ -151,7 +151,7 @@ def test_skip_takes_the_buffered_followers_along(ledger: OperatorLedger) -> None
 def test_a_retried_trade_may_have_to_wait_for_its_turn(ledger: OperatorLedger) -> None:
     """It is buffered then, and captured when the missing number has come."""
     halt(ledger, entry(numbered(2), 1))
-    deed = operate(ledger, RETRY)
+    deed = perform(ledger, RETRY)
     assert (deed.outcome, deed.captured) == (Outcome.BUFFERED, 0)
     assert buffered(ledger) == ["N-2"]
     arrive(ledger, 1, first=2, fence=20)
@@ -162,19 +162,19 @@ def test_a_retried_trade_whose_number_was_passed_is_rejected(ledger: OperatorLed
     """As it would have been at its time; a replay of it is captured late, as any replay."""
     arrive(ledger, 1, 2)
     halt(ledger, entry(numbered(1, "late"), 3))
-    assert operate(ledger, RETRY).outcome is Outcome.REJECTED
+    assert perform(ledger, RETRY).outcome is Outcome.REJECTED
     halt(ledger, entry(numbered(1, "late"), 4), fence=11)
-    deed = operate(ledger, RETRY, fence=12)
+    deed = perform(ledger, RETRY, fence=12)
     assert (deed.outcome, captured_numbers(ledger)) == (Outcome.CAPTURED, [1, 2, None])
 
 
 def test_release_counts_missing_numbers_as_passed(ledger: OperatorLedger) -> None:
     """Up to the lowest buffered one; its followers are captured, and the next gap is awaited."""
     capture(ledger, *arriving(1, 4, 5, 8))
-    deed = operate(ledger, Action.RELEASE)
+    deed = perform(ledger, Action.RELEASE)
     assert (deed.captured, deed.upstream) == (2, 5)
     assert deed.message == "numbers 2 to 3 count as passed; 2 buffered trades are captured"
     assert (captured_numbers(ledger), buffered(ledger)) == ([1, 4, 5], ["N-8"])
     assert arrive(ledger, 3, 6, first=5, fence=20) == {Outcome.REJECTED: 1, Outcome.CAPTURED: 1}
-    assert operate(ledger, Action.RELEASE).upstream == 8
+    assert perform(ledger, Action.RELEASE).upstream == 8
     assert (captured_numbers(ledger), buffered(ledger)) == ([1, 4, 5, 6, 8], [])

@@ -10,7 +10,7 @@ from tests.support.builders import submissions
 from tests.support.capture.operator import Operator, accept_foreign
 from tests.support.capture.worker import ONE, Worker, ids
 from tests.support.inbox.redis_snapshot import KEYS
-from tradecapture.operations.action import Action, Deed
+from tradecapture.operations.action import Action, ActionResult
 from tradecapture.operations.transactions import OperatorLedger
 from tradecapture.settings import Settings
 
@@ -22,10 +22,10 @@ PAUSE, RESUME, SKIP = Action.PAUSE, Action.RESUME, Action.SKIP
 class SlowLedger(OperatorLedger):
     """A ledger that answers an operator after more than a lease."""
 
-    def operate(self, *arguments: Any, **named: Any) -> Deed:
+    def perform(self, *arguments: Any, **named: Any) -> ActionResult:
         """Do it, late."""
         time.sleep(1.5 * LEASE_SECONDS)
-        return super().operate(*arguments, **named)
+        return super().perform(*arguments, **named)
 
 
 def test_a_skip_keeps_its_lease_while_the_ledger_is_slow(
@@ -38,7 +38,7 @@ def test_a_skip_keeps_its_lease_while_the_ledger_is_slow(
     worker.drain()
     slow = SlowLedger(ledger_settings)
     operator = Operator(redis, ledger_settings, lease_seconds=LEASE_SECONDS, ledger=slow)
-    assert operator.do(SKIP).done
+    assert operator.perform(SKIP).done
     slow.dispose()
     worker.drain()
     assert worker.captured() == {ONE: ids("B1", 4)}
@@ -55,16 +55,16 @@ def test_a_skip_that_lost_its_lease_says_so_and_the_same_again_does_the_rest(
         accept_foreign(worker)
     else:
         worker.accept(*submissions(1, "B1"))
-        operator.do(PAUSE)
+        operator.perform(PAUSE)
     worker.accept(*submissions(2, "B1", 2))
     worker.drain()
-    operator.before("settle", lambda: operator.redis.delete(KEYS.lock(ONE)))
-    deed = operator.do(SKIP)
+    operator.before("complete", lambda: operator.redis.delete(KEYS.lock(ONE)))
+    deed = operator.perform(SKIP)
     assert (deed.done, "the same command again" in deed.message) == (True, True)
     assert ONE in worker.held()
-    assert "the same command again" not in operator.do(SKIP).message
+    assert "the same command again" not in operator.perform(SKIP).message
     if hold == "paused":
-        operator.do(RESUME)
+        operator.perform(RESUME)
     worker.drain()
     assert worker.captured() == {ONE: ids("B1", 3)[1:]}
     assert worker.held() == {}

@@ -21,14 +21,14 @@ from tests.support.ledger.operators import (
     WHY,
     ask,
     audit_rows,
-    operate,
     paused,
+    perform,
     tables,
     two_captured,
 )
 from tests.support.ledger.sequence_numbers import arrive
-from tradecapture.ledger import AuditRow, PartitionVerdict
-from tradecapture.operations.action import Action, Deed
+from tradecapture.ledger import AuditRow, PartitionResult
+from tradecapture.operations.action import Action, ActionResult
 from tradecapture.operations.transactions import Operating, OperatorLedger
 from tradecapture.settings import Settings
 from tradecapture.trades.lifecycle import Outcome
@@ -41,7 +41,7 @@ def test_a_deed_has_one_audit_row(ledger: OperatorLedger, action: Action) -> Non
     """Who, when, what, why and what came of it; the trade too, if it was about one."""
     READY[action](ledger)
     before = audit_rows(ledger)
-    deed = operate(ledger, action)
+    deed = perform(ledger, action)
     assert deed.done, deed.message
     *earlier, row = audit_rows(ledger)
     assert earlier == before
@@ -57,14 +57,14 @@ def test_a_dry_run_changes_no_table(ledger: OperatorLedger, action: Action) -> N
     """It says what would come of it, in the same words."""
     READY[action](ledger)
     before = tables(ledger)
-    dry = operate(ledger, action, dry_run=True)
+    dry = perform(ledger, action, dry_run=True)
     assert tables(ledger) == before
-    assert dry == operate(ledger, action)
+    assert dry == perform(ledger, action)
 
 
 def test_a_dry_run_makes_no_partition(ledger: OperatorLedger) -> None:
     """Of a partition of which the ledger has nothing yet."""
-    assert operate(ledger, Action.PAUSE, dry_run=True).done
+    assert perform(ledger, Action.PAUSE, dry_run=True).done
     assert all(rows == [] for rows in tables(ledger).values())
 
 
@@ -82,9 +82,9 @@ def test_what_cannot_be_audited_is_not_done(
     with monkeypatch.context() as patch:
         patch.setattr(Operating, "audit", refuse)
         with pytest.raises(ValueError, match="audit is full"):
-            operate(ledger, action)
+            perform(ledger, action)
     assert tables(ledger) == before
-    assert operate(ledger, action).done
+    assert perform(ledger, action).done
 
 
 class _AnswerLost(OperatorLedger):
@@ -107,10 +107,10 @@ def test_a_commit_whose_answer_was_lost_is_one_deed(
     """The next attempt finds it in the audit: it skips no second trade, and denies nothing."""
     READY[action](ledger)
     audited, behind = len(audit_rows(ledger)), waiting_trades(1, first=4)
-    expected = operate(ledger, action, *behind, head=behind[0], dry_run=True)
+    expected = perform(ledger, action, *behind, head=behind[0], dry_run=True)
     deaf = _AnswerLost(ledger_settings)
     try:
-        assert operate(deaf, action, *behind, head=behind[0]) == expected
+        assert perform(deaf, action, *behind, head=behind[0]) == expected
     finally:
         deaf.dispose()
     assert not deaf.deaf
@@ -126,15 +126,15 @@ def test_nothing_is_captured_in_a_paused_partition(ledger: OperatorLedger) -> No
     assert (verdict.written, verdict.outcomes, verdict.hold) == (0, {}, "")
     assert verdict.pause is not None
     assert (verdict.pause.who, verdict.pause.why) == (WHO, WHY)
-    assert operate(ledger, Action.RESUME).done
+    assert perform(ledger, Action.RESUME).done
     (verdict,) = capture(ledger, *behind, fence=3)
-    assert verdict == PartitionVerdict(PARTITION, 2, {Outcome.CAPTURED: 2})
+    assert verdict == PartitionResult(PARTITION, 2, {Outcome.CAPTURED: 2})
 
 
 def test_a_pause_of_a_paused_partition_says_so(ledger: OperatorLedger) -> None:
     """The newest reason counts."""
     paused(ledger)
-    deed = ledger.operate(ask(Action.PAUSE)._replace(who="bob", why="mine"), lambda: LATER)
+    deed = ledger.perform(ask(Action.PAUSE)._replace(who="bob", why="mine"), lambda: LATER)
     assert deed.message.endswith(f"it was paused before by {WHO}: {WHY}")
     assert partition_row(ledger).paused_reason == "bob: mine"
 
@@ -143,11 +143,11 @@ def test_a_resume_does_not_end_a_halt(ledger: OperatorLedger) -> None:
     """It says what does; with a pause on top it ends the pause alone."""
     READY[Action.RETRY](ledger)
     before = tables(ledger)
-    deed = operate(ledger, Action.RESUME)
+    deed = perform(ledger, Action.RESUME)
     assert (deed.done, deed.message.endswith("retry or skip that")) == (False, True)
     assert tables(ledger) == before
-    operate(ledger, Action.PAUSE)
-    assert operate(ledger, Action.RESUME).message.endswith("a parked trade halts it still")
+    perform(ledger, Action.PAUSE)
+    assert perform(ledger, Action.RESUME).message.endswith("a parked trade halts it still")
     row = partition_row(ledger)
     assert (row.paused_reason, row.halted_position) == (None, 3)
 
@@ -157,7 +157,7 @@ def test_what_cannot_be_done_changes_nothing(ledger: OperatorLedger, action: Act
     """It says why, and the audit has no row of it."""
     two_captured(ledger)
     before = tables(ledger)
-    deed = operate(ledger, action)
+    deed = perform(ledger, action)
     assert (deed.done, "nothing to" in deed.message) == (False, True)
     assert tables(ledger) == before
 
@@ -165,9 +165,9 @@ def test_what_cannot_be_done_changes_nothing(ledger: OperatorLedger, action: Act
 def test_a_held_partition_is_not_released(ledger: OperatorLedger) -> None:
     """Order first: what holds it comes first."""
     arrive(ledger, 1, 3)
-    operate(ledger, Action.PAUSE)
+    perform(ledger, Action.PAUSE)
     before = tables(ledger)
-    assert operate(ledger, Action.RELEASE) == Deed(
+    assert perform(ledger, Action.RELEASE) == ActionResult(
         False, f"{PARTITION} is held: resume it first, then release"
     )
     assert tables(ledger) == before
@@ -177,8 +177,8 @@ def test_a_pause_leaves_the_holding_and_the_fence(ledger: OperatorLedger) -> Non
     """A worker that is in the middle of a batch is not overtaken by it."""
     two_captured(ledger)
     before = partition_row(ledger)
-    operate(ledger, Action.PAUSE)
-    operate(ledger, Action.RESUME)
+    perform(ledger, Action.PAUSE)
+    perform(ledger, Action.RESUME)
     assert partition_row(ledger) == before._replace(updated_at=LATER)
 
 
@@ -196,11 +196,11 @@ def test_a_skipped_head_is_parked_with_who_and_why(ledger: OperatorLedger) -> No
     """In a paused partition; it may leave the inbox, and the next one is captured."""
     paused(ledger)
     head, behind = entry(submission("T-3"), 3), waiting_trades(1, first=4)
-    deed = operate(ledger, Action.SKIP, head, *behind, head=head)
+    deed = perform(ledger, Action.SKIP, head, *behind, head=head)
     assert (deed.trade_id, deed.outcome, deed.written) == ("T-3", Outcome.PARKED, 1)
     (row,) = exception_rows(ledger)
     assert (row.position, row.outcome, row.reason) == (3, "PARKED", f"skipped by {WHO}: {WHY}")
-    assert operate(ledger, Action.RESUME).done
+    assert perform(ledger, Action.RESUME).done
     assert capture(ledger, *behind, fence=20)[0].outcomes == {Outcome.CAPTURED: 1}
     assert shares(ledger) == 3000
 
@@ -210,7 +210,7 @@ def test_a_skipped_head_that_the_ledger_has_only_leaves_the_inbox(ledger: Operat
     paused(ledger)
     (head, *_rest) = waiting_trades(2)
     before = tables(ledger)["exceptions"]
-    deed = operate(ledger, Action.SKIP, head, head=head)
+    deed = perform(ledger, Action.SKIP, head, head=head)
     assert (deed.done, deed.written, deed.outcome) == (True, 1, None)
     assert "the ledger has it already" in deed.message
     assert tables(ledger)["exceptions"] == before == []
@@ -220,4 +220,4 @@ def test_a_trade_that_cannot_be_read_as_json_can_be_skipped(ledger: OperatorLedg
     """Skipping decodes nothing."""
     paused(ledger)
     head = entry(broken("T-3", "BOOK1"), 3)
-    assert operate(ledger, Action.SKIP, head, head=head).outcome is Outcome.PARKED
+    assert perform(ledger, Action.SKIP, head, head=head).outcome is Outcome.PARKED

@@ -14,7 +14,7 @@ from tradecapture.operations.action import Action
 PAUSE, RETRY, SKIP = Action.PAUSE, Action.RETRY, Action.SKIP
 
 
-@pytest.mark.parametrize("call", ["", "settle", "release"])
+@pytest.mark.parametrize("call", ["", "complete", "unhold"])
 def test_a_head_that_cannot_be_read_can_be_skipped(
     worker: Worker, operator: Operator, call: str
 ) -> None:
@@ -26,9 +26,9 @@ def test_a_head_that_cannot_be_read_can_be_skipped(
     if call:
         operator.die_at(call)
         with pytest.raises(RedisConnectionError):
-            operator.do(SKIP)
+            operator.perform(SKIP)
         worker.drain()
-    assert operator.do(SKIP).done
+    assert operator.perform(SKIP).done
     worker.drain()
     assert worker.captured() == {ONE: ids("B1", 4)}
     (row,) = exception_rows(worker.ledger)
@@ -43,7 +43,7 @@ def test_a_head_that_cannot_be_read_can_be_retried(worker: Worker, operator: Ope
     worker.accept(*submissions(1, "B1"))
     accept_foreign(worker)
     worker.drain()
-    assert operator.do(RETRY).done
+    assert operator.perform(RETRY).done
     assert worker.held() == {}
     worker.drain()
     assert "release" in worker.held()[ONE]
@@ -59,6 +59,6 @@ def test_a_retry_of_an_unreadable_head_leaves_a_pause_alone(
     worker.drain()
     operator.die_at("hold")
     with pytest.raises(RedisConnectionError):
-        operator.do(PAUSE)
-    assert operator.do(RETRY).done
+        operator.perform(PAUSE)
+    assert operator.perform(RETRY).done
     assert partition_row(worker.ledger, ONE).paused_reason == f"{WHO}: {WHY}"

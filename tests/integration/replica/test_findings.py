@@ -9,12 +9,17 @@ from tests.support.builders import submission
 from tests.support.capture.worker import Worker
 from tests.support.servers.standby import Standby
 from tradecapture.doctor.finding import Finding, Level
-from tradecapture.doctor.replica import LAG_WARN_BYTES, Followed, examine_replica, judge_replica
+from tradecapture.doctor.replica import (
+    LAG_WARN_BYTES,
+    ReplicationFacts,
+    assess_replica,
+    check_replica,
+)
 from tradecapture.local.servers.postgresql_server import PostgresqlServer
 from tradecapture.settings import Settings
 
-LEDGER = Followed({"read_only": "no", "system": "7", "place": "5000"}, "0003")
-STANDBY = Followed({"read_only": "yes", "system": "7", "place": "5000"}, "0003")
+LEDGER = ReplicationFacts({"read_only": "no", "system": "7", "place": "5000"}, "0003")
+STANDBY = ReplicationFacts({"read_only": "yes", "system": "7", "place": "5000"}, "0003")
 
 
 def found(findings: list[Finding]) -> dict[str, Level]:
@@ -25,10 +30,10 @@ def found(findings: list[Finding]) -> dict[str, Level]:
 
 def test_a_standby_is_a_right_replica(replicated: Settings) -> None:
     """It answers, only reads, follows this ledger, has its tables, and is not behind."""
-    assert found(examine_replica(replicated)) == dict.fromkeys(
+    assert found(check_replica(replicated)) == dict.fromkeys(
         ("replica", "replica writes", "replica origin", "replica schema", "replica lag"), Level.OK
     )
-    assert examine_replica(replace(replicated, replica_url="")) == []
+    assert check_replica(replace(replicated, replica_url="")) == []
 
 
 def test_a_user_that_only_reads_may_ask(replicated: Settings, standby: Standby) -> None:
@@ -39,7 +44,7 @@ def test_a_user_that_only_reads_may_ask(replicated: Settings, standby: Standby) 
     standby.catch_up()
     reading = replicated.replica_url.replace("postgres@", "desk_reader@")
     assert reading != replicated.replica_url
-    assert set(found(examine_replica(replace(replicated, replica_url=reading))).values()) == {
+    assert set(found(check_replica(replace(replicated, replica_url=reading))).values()) == {
         Level.OK
     }
 
@@ -51,17 +56,17 @@ def test_how_far_it_is_behind_is_shown(
     standby.hold_back()
     worker.accept(submission())
     worker.drain()
-    lag = examine_replica(replicated)[-1]
+    lag = check_replica(replicated)[-1]
     assert lag.subject == "replica lag"
     assert int(lag.message.split()[0].replace(",", "")) > 0
     standby.go_on()
-    assert examine_replica(replicated)[-1].message.startswith("0 bytes, 0.0 s")
+    assert check_replica(replicated)[-1].message.startswith("0 bytes, 0.0 s")
 
 
 def test_the_ledger_itself_is_no_replica(replicated: Settings) -> None:
     """It takes writes and is spared nothing."""
     itself = replace(replicated, replica_url=replicated.database_url)
-    assert found(examine_replica(itself))["replica writes"] is Level.WARN
+    assert found(check_replica(itself))["replica writes"] is Level.WARN
 
 
 def test_another_server_is_found_out(
@@ -69,7 +74,7 @@ def test_another_server_is_found_out(
 ) -> None:
     """It would answer for trades of another ledger."""
     other = replace(replicated, replica_url=postgresql_server.url)
-    levels = found(examine_replica(other))
+    levels = found(check_replica(other))
     assert levels["replica origin"] is Level.FAIL
     assert levels["replica schema"] is Level.WARN
 
@@ -78,7 +83,7 @@ def test_a_replica_that_is_away_is_a_warning(replicated: Settings, standby: Stan
     """Reads go to the ledger meanwhile."""
     standby.kill()
     try:
-        assert found(examine_replica(replicated)) == {"replica": Level.WARN}
+        assert found(check_replica(replicated)) == {"replica": Level.WARN}
     finally:
         standby.start()
 
@@ -101,7 +106,7 @@ def test_a_replica_that_is_away_is_a_warning(replicated: Settings, standby: Stan
         (STANDBY._replace(facts={}), {}),
     ],
 )
-def test_a_replica_is_judged(replica: Followed, levels: dict[str, Level]) -> None:
+def test_a_replica_is_judged(replica: ReplicationFacts, levels: dict[str, Level]) -> None:
     """By its tables and how far it is behind; the age of a quiet ledger's last trade is no lag."""
-    judged = found(judge_replica(LEDGER, replica))
+    judged = found(assess_replica(LEDGER, replica))
     assert {subject: level for subject, level in judged.items() if level is not Level.OK} == levels

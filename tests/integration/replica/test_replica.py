@@ -14,7 +14,7 @@ from tests.support.capture.worker import Worker
 from tests.support.servers.standby import Standby
 from tradecapture.capture.status import read_status
 from tradecapture.client import Client
-from tradecapture.ledger.queries.replica import REST_SECONDS, Readers, make_readers
+from tradecapture.ledger.queries.replica import REST_SECONDS, ReplicaReader, make_replica_reader
 from tradecapture.ledger.queries.trade_filter import TradeFilter
 from tradecapture.local.servers.ports import LOOPBACK
 from tradecapture.local.servers.postgresql_server import PostgresqlServer
@@ -47,7 +47,7 @@ def test_the_replica_answers_for_captured_trades(
     primary.stop()
     try:
         assert [state(client, trade_id) for trade_id in ids] == [TradeState.CAPTURED] * 3
-        assert client.readers.ended(ids) == dict.fromkeys(ids, Outcome.CAPTURED)
+        assert client.readers.outcomes(ids) == dict.fromkeys(ids, Outcome.CAPTURED)
         assert found(client) == ids
     finally:
         primary.start()
@@ -63,7 +63,7 @@ def test_a_status_is_right_however_far_the_replica_is_behind(
     worker.drain()
     assert found(client) == []  # so it is the replica that is asked, and it is behind
     assert state(client, "T-1") is TradeState.CAPTURED
-    assert client.readers.ended(["T-1", "T-2"]) == {"T-1": Outcome.CAPTURED}
+    assert client.readers.outcomes(["T-1", "T-2"]) == {"T-1": Outcome.CAPTURED}
     assert state(client, "T-2") is None
     standby.go_on()
     assert found(client) == ["T-1"]
@@ -108,7 +108,7 @@ def test_a_replica_that_is_away_stops_no_read(
 ) -> None:
     """It is killed: reads go on at once and say so once; it is back: it is used again."""
     clock = [0.0]
-    readers = make_readers(replicated, pool_size=2)
+    readers = make_replica_reader(replicated, pool_size=2)
     readers._now = lambda: clock[0]
     worker.accept(submission("T-1"))
     worker.drain()
@@ -134,10 +134,10 @@ def test_a_replica_that_is_away_stops_no_read(
     worker.accept(submission("T-2"))
     standby.hold_back()
     worker.drain()
-    search = readers.lagging(lambda ledger: ledger.search(TradeFilter(), None, 10))
+    search = readers.may_be_stale(lambda ledger: ledger.search(TradeFilter(), None, 10))
     assert len(search.trades) == 2  # the ledger's own, until it is asked again
     clock[0] += REST_SECONDS
-    search = readers.lagging(lambda ledger: ledger.search(TradeFilter(), None, 10))
+    search = readers.may_be_stale(lambda ledger: ledger.search(TradeFilter(), None, 10))
     assert len(search.trades) == 1
     standby.go_on()
     readers.close()
@@ -150,7 +150,9 @@ def test_a_silent_replica_is_waited_for_once(worker: Worker, replicated: Setting
     with socket.create_server((LOOPBACK, 0)) as silent:
         port = silent.getsockname()[1]
         url = f"postgresql://desk@{LOOPBACK}:{port}/ledger"
-        readers = make_readers(replace(replicated, replica_url=url, connect_seconds=2), pool_size=4)
+        readers = make_replica_reader(
+            replace(replicated, replica_url=url, connect_seconds=2), pool_size=4
+        )
         clock = [0.0]
         readers._now = lambda: clock[0]
         assert readers.trade("T-1") is not None
@@ -163,7 +165,7 @@ def test_a_silent_replica_is_waited_for_once(worker: Worker, replicated: Setting
         assert _waiting_connections(silent) == 2
 
 
-def _end_of(readers: Readers) -> float:
+def _end_of(readers: ReplicaReader) -> float:
     assert readers.trade("T-1") is not None
     return time.monotonic()
 

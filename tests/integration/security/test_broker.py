@@ -15,7 +15,7 @@ from tests.support.builders import submission
 from tests.support.deployment.completion import wait_for, wait_until_nothing_waits
 from tradecapture import Client
 from tradecapture.capture.messages import CAPTURE_TASK, SUBMIT_QUEUE, SUBMIT_TASK, queue_of
-from tradecapture.connections.brokers.app import submitting_app
+from tradecapture.connections.brokers.app import sending_app
 from tradecapture.inbox.keys import LANES_KEY, lane_keys
 from tradecapture.local.servers.worker import LocalWorker
 
@@ -81,7 +81,7 @@ def test_a_pickled_message_is_refused_and_never_read(
         headers = {"task": CAPTURE_TASK, "id": str(uuid4()), "lang": "py"}
         body: Any = ((Creates(trap),), {}, {})
         producer.publish(body, routing_key=QUEUE, serializer="pickle", headers=headers)
-        control = submitting_app(client.settings.broker).control.mailbox
+        control = sending_app(client.settings.broker).control.mailbox
         producer.publish(
             {"method": "ping", "arguments": {"trap": Creates(trap)}, "destination": None},
             exchange=control.exchange,
@@ -121,7 +121,7 @@ def test_odd_messages_are_refused_and_nothing_is_touched(
     client: Client, worker: LocalWorker, redis: "Redis"
 ) -> None:
     """Unknown tasks, wrong arguments, lanes that there are none of, what is no trade."""
-    app = submitting_app(client.settings.broker)
+    app = sending_app(client.settings.broker)
     app.send_task("tradecapture.nothing", args=(1,), queue=SUBMIT_QUEUE)
     for lane in NO_LANES:
         app.send_task(CAPTURE_TASK, args=(lane,), queue=QUEUE)
@@ -148,5 +148,5 @@ def _assert_it_works(client: Client, worker: LocalWorker) -> None:
     """Check that the worker is the one that was started, and captures the next trade."""
     client.accept([submission("NEXT")])
     wait_until_nothing_waits(client)
-    assert client.ledger.ended(["NEXT"]) == {"NEXT": "CAPTURED"}
+    assert client.ledger.outcomes(["NEXT"]) == {"NEXT": "CAPTURED"}
     assert worker.process.poll() is None

@@ -28,7 +28,7 @@ from tests.support.builders import trade
 from tests.support.deployment.completion import wait_for, wait_until_nothing_waits
 from tradecapture import Client, Receipt, Refusal, Settings
 from tradecapture.capture.messages import SUBMIT_QUEUE, SUBMIT_TASK
-from tradecapture.connections.brokers.app import submitting_app
+from tradecapture.connections.brokers.app import sending_app
 from tradecapture.trades.receipt import RefusalCode
 
 ALWAYS = {b"tc:lanes"}  # of the deployment, not of a trade
@@ -140,7 +140,7 @@ def test_tasks_with_hostile_ids_are_refused_or_captured(
 ) -> None:
     """Submitted as Celery tasks, as text and as mappings; the worker lives through all of them."""
     worker = start_worker("w").wait_ready()
-    app = submitting_app(client.settings.broker)
+    app = sending_app(client.settings.broker)
     sound: list[str] = []
     documents = [with_id("tradeId", text) for text in NASTY]
     documents += [
@@ -155,9 +155,11 @@ def test_tasks_with_hostile_ids_are_refused_or_captured(
             sound.append(document["tradeId"])
 
     wait_for("all are taken", lambda: redis.llen(SUBMIT_QUEUE) == 0)
-    wait_for("the sound ones are captured", lambda: len(client.ledger.ended(sound)) == len(sound))
+    wait_for(
+        "the sound ones are captured", lambda: len(client.ledger.outcomes(sound)) == len(sound)
+    )
     wait_until_nothing_waits(client)
-    assert set(client.ledger.ended(sound).values()) == {"CAPTURED"}
+    assert set(client.ledger.outcomes(sound).values()) == {"CAPTURED"}
 
     assert worker.process.poll() is None
 

@@ -17,7 +17,7 @@ from tests.support.builders import PARTITION, submissions, trade_json
 from tests.support.deployment.completion import wait_until_nothing_waits
 from tests.support.servers.flower import Flower
 from tradecapture import Client, Settings
-from tradecapture.connections.brokers.app import submitting_app
+from tradecapture.connections.brokers.app import sending_app
 from tradecapture.inbox import connect_redis
 from tradecapture.inbox.hold import Hold
 from tradecapture.local.servers.redis_server import RedisServer
@@ -93,9 +93,9 @@ def test_the_documented_rights_are_enough_for_the_whole_path(
         settings = Settings(redis_url=fleets_url, database_url=ledger_url)
         client = stack.enter_context(closing(Client(settings)))
 
-        client.inbox.hold(PARTITION, Hold.pause("operator", "a reason"))
+        client.inbox.hold(PARTITION, Hold.by_operator("operator", "a reason"))
         client.accept(submissions(5))
-        client.ring(client.inbox.release(PARTITION))
+        client.ring(client.inbox.unhold(PARTITION))
         batch = b"\n".join(trade_json(tradeId=f"BATCH-{n}") for n in range(5))
         headers = {"Content-Type": "application/x-ndjson"}
         base = f"{api.url}/api/v1"
@@ -106,9 +106,9 @@ def test_the_documented_rights_are_enough_for_the_whole_path(
         assert job.status_code == 200
         assert httpx.get(f"{base}/health", timeout=ANSWER_SECONDS).json()["status"] == "UP"
         wait_until_nothing_waits(client)
-        client.inbox.overdue()
+        client.inbox.reserve_bells()
 
-        app = submitting_app(fleets_url)
+        app = sending_app(fleets_url)
         assert app.control.inspect(timeout=ANSWER_SECONDS, limit=1).stats()
         assert flower.queues() is not None
         for command in COMMANDS:

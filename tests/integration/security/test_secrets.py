@@ -22,7 +22,7 @@ from tests.support.deployment.completion import wait_until_nothing_waits
 from tests.support.servers.flower import Flower
 from tests.support.servers.program import Program
 from tradecapture import Client, Settings
-from tradecapture.connections.brokers.app import submitting_app
+from tradecapture.connections.brokers.app import sending_app
 from tradecapture.connections.urls import without_password
 from tradecapture.inbox import connect_redis
 from tradecapture.ledger.engine import make_engine
@@ -114,7 +114,7 @@ def test_a_running_fleet_shows_no_password(
         client.accept(submissions(3))
         wait_until_nothing_waits(client)
         assert_no_secret("repr", f"{settings!r} {client.redis!r} {client.ledger.engine!r}")
-        assert_no_secret("repr of the app", repr(submitting_app(settings.broker).connection()))
+        assert_no_secret("repr of the app", repr(sending_app(settings.broker).connection()))
         health = httpx.get(f"http://127.0.0.1:{port}/api/v1/health", timeout=10)
         assert health.status_code == 200
         assert_no_secret("health", health.text)
@@ -128,7 +128,7 @@ def test_a_running_fleet_shows_no_password(
         ):
             assert_no_secret(f"Flower's {path}", flower.page(path))
         _assert_commands_show_no_secret(run, environment, expected=(0, 1))
-        inspect = submitting_app(settings.broker).control.inspect([node], timeout=ANSWER_SECONDS)
+        inspect = sending_app(settings.broker).control.inspect([node], timeout=ANSWER_SECONDS)
         for told in (inspect.conf(with_defaults=True), inspect.stats()):
             assert "redis" in str(told)
             assert_no_secret("celery inspect", str(told))

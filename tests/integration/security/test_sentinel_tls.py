@@ -22,11 +22,11 @@ from tests.support.servers.flower import Flower
 from tests.support.servers.tls_sentinels import ACCESS, TlsSentinels
 from tradecapture import Client, Settings
 from tradecapture.capture.messages import queue_of
-from tradecapture.connections.brokers.app import submitting_app
+from tradecapture.connections.brokers.app import sending_app
 from tradecapture.connections.urls import SentinelAccess
 from tradecapture.doctor.finding import Level
-from tradecapture.doctor.redis import examine_redis
-from tradecapture.inbox import Settlement, connect_redis
+from tradecapture.doctor.redis import check_redis
+from tradecapture.inbox import Completion, connect_redis
 from tradecapture.local.servers.worker import LocalWorker
 from tradecapture.trades.receipt import Receipt
 
@@ -59,7 +59,7 @@ def test_inboxes_and_bells_go_through(sentinels: TlsSentinels) -> None:
         assert all(isinstance(answer, Receipt) for answer in answers), answers
         assert redis.llen(queue_of(0)) == 1
         claim = claimed(client.inbox)
-        assert client.inbox.settle(0, claim.token, [Settlement(claim.keys[0], 3)]) == [True]
+        assert client.inbox.complete(0, claim.token, [Completion(claim.keys[0], 3)]) == [True]
         assert [row.waiting for row in client.inbox_reader.partitions()] == [0]
         assert_no_secret("repr", f"{settings!r} {settings.sentinels!r} {client.redis!r}")
         told = client.bell._app.connection().info()["transport_options"]
@@ -105,7 +105,7 @@ def test_what_is_not_right_is_refused(
     ):
         redis.ping()
     with (
-        submitting_app(url, access).connection_for_write() as connection,
+        sending_app(url, access).connection_for_write() as connection,
         pytest.raises(OperationalError, match=why) as bells,
     ):
         connection.ensure_connection(max_retries=1, interval_start=0)
@@ -123,7 +123,7 @@ def test_the_hosts_name_need_not_match_if_so_told(sentinels: TlsSentinels) -> No
 
 def test_doctor_finds_all_in_order(sentinels: TlsSentinels) -> None:
     """Every sentinel is asked over TLS and with the login; the master's replica is seen."""
-    findings = {found.subject: found for found in examine_redis(settings_of(sentinels))}
+    findings = {found.subject: found for found in check_redis(settings_of(sentinels))}
     assert findings["Redis sentinels"].level is Level.OK
     assert findings["Redis sentinels"].message == "3 named, 3 answer"
     assert findings["Redis replicas"].message.startswith("1 online")
@@ -161,7 +161,7 @@ def test_a_fleet_goes_on_after_a_failover(ledger_url: str, tmp_path: Path) -> No
         client.accept(submissions(5))
         wait_until_nothing_waits(client)
         assert flower.queues()
-        control = submitting_app(settings.broker, settings.sentinels).control
+        control = sending_app(settings.broker, settings.sentinels).control
         inspect = control.inspect([f"w@{socket.gethostname()}"], timeout=ANSWER_SECONDS)
         for asked in (inspect.stats, lambda: inspect.conf(with_defaults=True)):
             told = str(asked())
@@ -176,7 +176,7 @@ def test_a_fleet_goes_on_after_a_failover(ledger_url: str, tmp_path: Path) -> No
 
         wait_for("a trade is accepted again", accepted)
         wait_until_nothing_waits(client)
-        assert client.ledger.ended(["AFTER"]) == {"AFTER": "CAPTURED"}
+        assert client.ledger.outcomes(["AFTER"]) == {"AFTER": "CAPTURED"}
         for log in tmp_path.glob("*.log"):
             assert_no_secret(log.name, log.read_text())
         assert "insecure SSL" not in worker.log.read_text()

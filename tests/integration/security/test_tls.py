@@ -19,7 +19,7 @@ from tests.support.deployment.completion import wait_until_nothing_waits
 from tests.support.servers.flower import Flower
 from tests.support.servers.tls_proxy import TlsProxy
 from tradecapture import Client, Settings
-from tradecapture.connections.brokers.app import submitting_app
+from tradecapture.connections.brokers.app import sending_app
 from tradecapture.inbox import connect_redis
 from tradecapture.ledger import upgrade
 from tradecapture.ledger.engine import make_engine
@@ -120,7 +120,7 @@ def test_a_whole_fleet_runs_on_redis_with_tls_and_a_password(
         )
         assert answer.status_code in (200, 202), answer.text
         wait_until_nothing_waits(client)
-        assert client.ledger.ended(["HTTP", "BOOK1-20"]) == {
+        assert client.ledger.outcomes(["HTTP", "BOOK1-20"]) == {
             "HTTP": "CAPTURED",
             "BOOK1-20": "CAPTURED",
         }
@@ -149,7 +149,7 @@ def test_a_server_that_cannot_prove_who_it_is_gets_no_password(
     ):
         redis.ping()
     with (
-        submitting_app(url).connection_for_write() as connection,
+        sending_app(url).connection_for_write() as connection,
         pytest.raises(OperationalError, match=why),
     ):
         connection.ensure_connection(max_retries=1, reraise_as_library_errors=True)
@@ -217,7 +217,7 @@ def _ping(url: str) -> bool:
 
 
 def _ping_broker(url: str) -> bool:
-    with submitting_app(url).connection_for_write() as connection, suppress(OperationalError):
+    with sending_app(url).connection_for_write() as connection, suppress(OperationalError):
         connection.ensure_connection(max_retries=1, reraise_as_library_errors=True)
         return True
     return False

@@ -8,7 +8,7 @@ from tests.integration.tds.conftest import DATABASE, connect
 from tests.support.tds import TdsServer
 from tradecapture.ledger import LedgerReader
 from tradecapture.ledger.engine import make_engine
-from tradecapture.ledger.queries.replica import make_readers
+from tradecapture.ledger.queries.replica import make_replica_reader
 from tradecapture.ledger.queries.trade_filter import TradeFilter
 from tradecapture.settings import Settings
 
@@ -27,8 +27,8 @@ def test_read_only_intent_stands_in_the_login(server: TdsServer, *, read_only: b
 def test_only_what_a_replica_may_answer_is_asked_with_read_only_intent(server: TdsServer) -> None:
     """A search and a lookup; what the replica does not have is asked of the ledger itself."""
     url = server.url_of(DATABASE)
-    readers = make_readers(Settings(database_url=url, replica_url=url), pool_size=1)
-    readers.lagging(lambda ledger: ledger.search(TradeFilter(), None, 10))
+    readers = make_replica_reader(Settings(database_url=url, replica_url=url), pool_size=1)
+    readers.may_be_stale(lambda ledger: ledger.search(TradeFilter(), None, 10))
     assert [login.read_only for login in server.logins] == [True]
     assert readers.trade("nobody") is None
     readers.close()

@@ -41,7 +41,7 @@ class Operated(NamedTuple):
         address = f"{PARTITIONS}/{quote(partition, safe='')}/{action}"
         return self.http.post(address, json=PATIENT if body is None else body, params=query)
 
-    def do(self, partition: str, action: str, **more: Any) -> dict[str, Any]:
+    def perform(self, partition: str, action: str, **more: Any) -> dict[str, Any]:
         """Return the deed that an action was answered with."""
         return _ok(self.ask(partition, action, PATIENT | more))
 

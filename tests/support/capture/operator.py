@@ -14,12 +14,12 @@ from tests.support.inbox.redis_snapshot import KEYS
 from tests.support.ledger.ledger_snapshot import exception_rows
 from tradecapture.capture.bell import Bell
 from tradecapture.capture.messages import queue_of
-from tradecapture.connections.brokers.app import submitting_app
+from tradecapture.connections.brokers.app import sending_app
 from tradecapture.inbox import Claim, Inbox, InboxReader
-from tradecapture.ledger import AuditRow, PartitionVerdict
-from tradecapture.ledger.queries.operator_reader import OperatingReader
+from tradecapture.ledger import AuditRow, PartitionResult
+from tradecapture.ledger.queries.operator_reader import OperatorReader
 from tradecapture.operations import Operations, Replay
-from tradecapture.operations.action import Action, Deed, Request
+from tradecapture.operations.action import Action, ActionRequest, ActionResult
 from tradecapture.operations.transactions import OperatorLedger
 from tradecapture.settings import Settings
 
@@ -45,8 +45,8 @@ class Operator:
         self.redis = redis
         self.inbox = Inbox(redis, replace(settings, lease_seconds=lease_seconds))
         self.ledger = ledger or OperatorLedger(settings)
-        self.reader = OperatingReader(self.ledger.engine, self.ledger.dialect)
-        bell = Bell(submitting_app(settings.broker), self.inbox)
+        self.reader = OperatorReader(self.ledger.engine, self.ledger.dialect)
+        bell = Bell(sending_app(settings.broker), self.inbox)
         self.operations = Operations(
             self.inbox,
             InboxReader(redis, settings.lanes),
@@ -56,9 +56,11 @@ class Operator:
         )
         self.replay = Replay(self.inbox, self.reader, self.ledger, bell)
 
-    def do(self, action: Action, partition: str = ONE, *, dry_run: bool = False) -> Deed:
+    def perform(
+        self, action: Action, partition: str = ONE, *, dry_run: bool = False
+    ) -> ActionResult:
         """Do something to a partition."""
-        return self.operations.do(Request(action, partition, WHO, WHY), dry_run=dry_run)
+        return self.operations.perform(ActionRequest(action, partition, WHO, WHY), dry_run=dry_run)
 
     def before(self, call: str, happens: Callable[[], object]) -> None:
         """Let something happen once, just before the inbox is called."""
@@ -94,7 +96,7 @@ class PoisonedLedger(OperatorLedger):
 
     def capture(
         self, claim: Claim, task_id: str, clock: Callable[[], datetime]
-    ) -> list[PartitionVerdict]:
+    ) -> list[PartitionResult]:
         """Refuse a claim that holds a poisoned trade."""
         for claimed in claim.partitions:
             if any(entry.submission.trade_id.startswith(POISON) for entry in claimed.entries):

@@ -11,9 +11,9 @@ from redis import Redis
 from tests.support.builders import partition_of
 from tests.support.ledger.ledger_snapshot import trade_rows
 from tradecapture.capture.capture import Capture, CaptureSummary
-from tradecapture.capture.lease_renewal import Renewal
+from tradecapture.capture.lease_renewal import LeaseRenewer
 from tradecapture.inbox import Claim, Inbox, InboxReader
-from tradecapture.ledger import Ledger, LedgerReader, PartitionVerdict
+from tradecapture.ledger import Ledger, LedgerReader, PartitionResult
 from tradecapture.ledger.transaction import Clock
 from tradecapture.operations.reconciliation import reconcile
 from tradecapture.settings import Settings
@@ -40,7 +40,7 @@ class Worker:
         """Prepare to work."""
         self.inbox = Inbox(redis, settings)
         self.ledger = ledger or Ledger(settings)
-        self.capture = Capture(self.inbox, self.ledger, Renewal(self.inbox), owner)
+        self.capture = Capture(self.inbox, self.ledger, LeaseRenewer(self.inbox), owner)
         self.reader = LedgerReader(self.ledger.engine, self.ledger.dialect)
         self.inbox_reader = InboxReader(redis, settings.lanes)
 
@@ -94,7 +94,7 @@ class Paused(Ledger):
         self.before: list[Callable[[], object]] = []
         self.after: list[Callable[[], object]] = []
 
-    def capture(self, claim: Claim, task_id: str, clock: Clock) -> list[PartitionVerdict]:
+    def capture(self, claim: Claim, task_id: str, clock: Clock) -> list[PartitionResult]:
         """Capture, with what happens meanwhile in the rest of the fleet."""
         while self.before:
             self.before.pop()()

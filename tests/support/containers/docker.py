@@ -10,14 +10,14 @@ from typing import Any
 ROOT = Path(__file__).parents[3]
 IMAGE = "tradecapture:local"
 # An engine on a machine that others use too; nothing here waits for as long when all is well.
-LONGEST_SECONDS = 300
+MAX_SECONDS = 300
 
 
 class DockerError(AssertionError):
     """A command of Docker failed; the message is what it printed."""
 
 
-def run(*command: str, seconds: float = LONGEST_SECONDS, **options: Any) -> str:
+def run(*command: str, seconds: float = MAX_SECONDS, **options: Any) -> str:
     """Run a command and return its output.
 
     Raises:

@@ -31,7 +31,7 @@ def wait_until_nothing_waits(client: Client, seconds: float = DEADLINE_SECONDS) 
 
 def assert_each_captured_once_in_order(client: Client, trade_ids: list[str]) -> None:
     """Check the desk's first three promises, from what the ledger and Redis say."""
-    ended = client.ledger.ended(trade_ids)
+    ended = client.ledger.outcomes(trade_ids)
     lost = [trade_id for trade_id in trade_ids if ended.get(trade_id) != "CAPTURED"]
     assert not lost, f"{len(lost)} accepted trades are not captured, such as {lost[:3]}"
     assert unevenness(client) == []

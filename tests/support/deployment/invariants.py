@@ -71,7 +71,7 @@ def problems(
     if not accepted:
         return ["no trade was accepted: nothing was tested"]
     findings = check(history.events(), read_evidence(client))
-    ended = client.ledger.ended(accepted)
+    ended = client.ledger.outcomes(accepted)
     expected = dict.fromkeys(accepted, Outcome.CAPTURED) | dict.fromkeys(parked, Outcome.PARKED)
     missed = {finding.subject for finding in findings if finding.kind is Kind.LOST}
     for trade_id in lost:
@@ -96,7 +96,7 @@ def problems(
 def success_rate(client: Client, history: History) -> str:
     """Return in words which share of the accepted trades is captured."""
     accepted = history.accepted()
-    ended = client.ledger.ended(accepted)
+    ended = client.ledger.outcomes(accepted)
     captured = sum(ended.get(trade_id) == Outcome.CAPTURED for trade_id in accepted)
     return f"success rate {captured / len(accepted):.1%}"
 

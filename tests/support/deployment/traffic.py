@@ -11,11 +11,11 @@ from tests.support.deployment.senders import ClientSender, HttpSender, Sender, T
 from tests.support.history.event import Said
 from tests.support.history.history import History, HistoryLog
 from tradecapture import Client
-from tradecapture.local.samples.trades import Mix, generate
+from tradecapture.local.samples.trades import SampleSpec, generate
 from tradecapture.trades.submission import Submission, read_submission
 
 ENDLESS = 10_000_000  # trades of a generator; no test sends as many
-LONGEST_PAUSE_SECONDS = 1.0  # between two resends, whatever an answer asks for
+MAX_PAUSE_SECONDS = 1.0  # between two resends, whatever an answer asks for
 PATIENCE_SECONDS = 60.0  # for the answers that are still missing at the end
 
 
@@ -115,7 +115,7 @@ class Traffic:
     def _submit(self, number: int) -> None:
         log = self._history.log(f"submitter-{number}")
         sender = self._make_sender(number)
-        mix = Mix(
+        mix = SampleSpec(
             trades=ENDLESS,
             seed=self._seed * 1000 + number,
             partitions=self._partitions,
@@ -154,7 +154,7 @@ class Traffic:
                     self.refused.append(f"{trade_id}: {reply.detail}")
                 else:
                     again.append(trade)
-                    pause = max(pause, min(reply.retry_seconds, LONGEST_PAUSE_SECONDS))
+                    pause = max(pause, min(reply.retry_seconds, MAX_PAUSE_SECONDS))
             trades = again
             if trades and time.monotonic() + pause > self._give_up_at:
                 self.unanswered += [trade.submission.trade_id for trade in trades]
@@ -173,7 +173,7 @@ def of_apis(*urls: str) -> Callable[[int], Sender]:
     return lambda number: HttpSender(urls, first=number)
 
 
-def _calls(mix: Mix, trades_a_call: int, limit: int | None) -> Iterator[list[Trade]]:
+def _calls(mix: SampleSpec, trades_a_call: int, limit: int | None) -> Iterator[list[Trade]]:
     """Yield the trades of one call after the other, no partition twice in a call."""
     call: dict[str, Trade] = {}
     for number, body in enumerate(generate(mix)):

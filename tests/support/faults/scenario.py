@@ -9,7 +9,7 @@ from tests.support.builders import partition_of, submissions
 from tests.support.deployment.completion import wait_until_nothing_waits
 from tests.support.deployment.deployment import Deployment
 from tests.support.deployment.invariants import problems
-from tests.support.faults.programs.failpoint import FLAG_VARIABLE, PLACE_VARIABLE, Place
+from tests.support.faults.programs.failpoint import FLAG_VARIABLE, PLACE_VARIABLE, Failpoint
 from tests.support.faults.programs.guard import DEVICE_VARIABLE, Device
 from tests.support.faults.stepped_worker import Actor
 from tests.support.history.event import Said
@@ -44,7 +44,7 @@ class Scene:
     def cast(
         self,
         name: str,
-        place: Place = Place.NOWHERE,
+        place: Failpoint = Failpoint.NOWHERE,
         without: Device = Device.NONE,
         **settings: Any,
     ) -> Actor:

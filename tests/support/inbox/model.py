@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from tradecapture.inbox import Claim, Hold
-from tradecapture.trades.lifecycle import Standing
+from tradecapture.trades.lifecycle import ExpectedOutcome
 
 
 @dataclass
@@ -48,19 +48,19 @@ class ModelPartition:
         assert len(owners) <= 1, f"{self.name} has two owners"
         return owners[0] if owners else None
 
-    def stand(self, number: int, window: int) -> Standing:
+    def stand(self, number: int, window: int) -> ExpectedOutcome:
         """Return how a trade with a number of upstream's stands, and note that it came."""
         taken = number in self.ahead
         if taken or not self.reached < number <= self.reached + window:
-            return Standing.REJECTED
+            return ExpectedOutcome.REJECTED
         if number > self.reached + 1:
             self.ahead.add(number)
-            return Standing.BUFFERED
+            return ExpectedOutcome.BUFFERED
         self.reached = number
         self._follow()
-        return Standing.ACCEPTED
+        return ExpectedOutcome.ACCEPTED
 
-    def settle(self, trades: int, upstream: int, halt: Hold | None) -> None:
+    def complete(self, trades: int, upstream: int, halt: Hold | None) -> None:
         """Let trades leave, note where the ledger is, and hold unless it is held."""
         self.settled += trades
         self.hold = self.hold or halt

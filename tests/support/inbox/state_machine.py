@@ -9,11 +9,11 @@ from redis import Redis
 from tests.support.builders import LEFT_OUT, partition_of, submission
 from tests.support.inbox.model import Hand, ModelPartition
 from tests.support.inbox.virtual_redis import advance, look
-from tradecapture.inbox import Claim, Hold, HoldKind, Inbox, LaneBacklog, Settlement
+from tradecapture.inbox import Claim, Completion, Hold, HoldKind, Inbox, LaneBacklog
 from tradecapture.inbox.backlog import read_backlog
 from tradecapture.inbox.keys import lane_keys
 from tradecapture.settings import Settings
-from tradecapture.trades.lifecycle import Standing
+from tradecapture.trades.lifecycle import ExpectedOutcome
 from tradecapture.trades.partition import lane_of
 from tradecapture.trades.receipt import Receipt, Refusal, RefusalCode
 from tradecapture.trades.submission import Submission
@@ -21,7 +21,7 @@ from tradecapture.trades.submission import Submission
 LANES = 2
 BOOKS = ("B1", "B2", "B3", "B4", "B5")
 OWNERS = ("ann", "bob", "cem")
-HOLDS = (Hold.pause("ann", "a reason"), Hold.halt("a reason"))
+HOLDS = (Hold.by_operator("ann", "a reason"), Hold.halt("a reason"))
 
 # Real milliseconds pass while virtual seconds do: every length is a multiple of 5 s, so that
 # nothing ends within seconds of a moment at which the model looks.
@@ -110,7 +110,7 @@ class InboxMachine(RuleBasedStateMachine):
             partition.accepted.append(sent.trade_id)
             assert (answer.position, answer.duplicate) == (len(partition.accepted), False)
             assert answer.standing is (
-                Standing.ACCEPTED
+                ExpectedOutcome.ACCEPTED
                 if sent.sequence_number is None
                 else partition.stand(sent.sequence_number, SETTINGS.sequence_window)
             )
@@ -165,7 +165,7 @@ class InboxMachine(RuleBasedStateMachine):
             assert claimed == free, "left out what is due"
         if claim:
             left = 0 if look(self.redis, LANE_OF)[due[0]].bell else len(self._due_now(lane))
-            assert claim.uncalled == left, "what is left due, and no bell calls for"
+            assert claim.due_without_bell == left, "what is left due, and no bell calls for"
             assert all(each.entries for each in claim.partitions), "claimed without a trade"
             self._take(claim)
 
@@ -181,7 +181,7 @@ class InboxMachine(RuleBasedStateMachine):
         partition = self.model[partition_of(book)]
         free = partition.owner(self.now) is None
         was_due = look(self.redis, LANE_OF)[partition.name].due_in_seconds is not None
-        claim = self.inbox.take(partition.name, owner, number)
+        claim = self.inbox.claim_one(partition.name, owner, number)
         assert (claim is not None) == free
         if claim:
             assert claim.trades == min(number, len(partition.waiting))
@@ -199,7 +199,7 @@ class InboxMachine(RuleBasedStateMachine):
 
     @precondition(lambda self: self.hands)
     @rule(pick=picks, halts=st.booleans(), upstream=numbers, times=st.integers(1, 2))
-    def settle(self, pick: int, halts: bool, upstream: int, times: int) -> None:
+    def complete(self, pick: int, halts: bool, upstream: int, times: int) -> None:
         """A worker settles what it has written: once, twice, or long after it lost its lease."""
         hand, partition, lane = self.pick(pick)
         if hand.stale:
@@ -207,12 +207,12 @@ class InboxMachine(RuleBasedStateMachine):
         for _ in range(times):
             owns = hand.is_owner(self.now)
             why = "halted" if halts else ""
-            settlement = Settlement(hand.partition, hand.written, why, upstream)
-            assert self.inbox.settle(lane, hand.claim.token, [settlement]) == [owns]
+            completion = Completion(hand.partition, hand.written, why, upstream)
+            assert self.inbox.complete(lane, hand.claim.token, [completion]) == [owns]
             if owns:
                 hand.given_back = True
                 self.left[lane] += hand.written
-                partition.settle(hand.written, upstream, Hold.halt(why) if halts else None)
+                partition.complete(hand.written, upstream, Hold.halt(why) if halts else None)
                 if partition.hold:
                     seen = look(self.redis, LANE_OF)[partition.name]
                     assert seen.due_in_seconds is None, "what is held became due"
@@ -222,7 +222,7 @@ class InboxMachine(RuleBasedStateMachine):
     def finish(self, pick: int, upstream: int) -> None:
         """A worker writes and settles all that it has, as most do."""
         self.write(pick, BATCH_TRADES)
-        self.settle(pick, False, upstream, 1)
+        self.complete(pick, False, upstream, 1)
 
     @rule(book=books, owner=st.sampled_from(OWNERS), hold=st.sampled_from(HOLDS))
     def die_holding(self, book: str, owner: str, hold: Hold) -> None:
@@ -267,7 +267,7 @@ class InboxMachine(RuleBasedStateMachine):
     def release(self, book: str, kind: HoldKind | None) -> None:
         """A partition is released, if it is held in this way."""
         partition = self.model[partition_of(book)]
-        self.inbox.release(partition.name, kind)
+        self.inbox.unhold(partition.name, kind)
         if partition.hold and kind in (None, partition.hold.kind):
             partition.hold = None
 
@@ -294,7 +294,7 @@ class InboxMachine(RuleBasedStateMachine):
         """Every lane with something due and no bell is rung, and no other."""
         looks = look(self.redis, LANE_OF)
         silent = {LANE_OF[name] for name, seen in looks.items() if seen.is_due and not seen.bell}
-        assert self.inbox.overdue() == sorted(silent)
+        assert self.inbox.reserve_bells() == sorted(silent)
         assert all(look(self.redis, LANE_OF)[name].bell for name in LANE_OF if looks[name].is_due)
 
     # ------------------------------------------------------------------ what always holds
@@ -355,11 +355,11 @@ class InboxMachine(RuleBasedStateMachine):
             if hand.claim.lane == lane and hand.is_owner(self.now):
                 partition = self.model[hand.partition]
                 partition.write(hand, len(hand.positions))
-                settlement = Settlement(hand.partition, hand.written)
-                assert self.inbox.settle(lane, hand.claim.token, [settlement]) == [True]
+                completion = Completion(hand.partition, hand.written)
+                assert self.inbox.complete(lane, hand.claim.token, [completion]) == [True]
                 hand.given_back = True
                 self.left[lane] += hand.written
-                partition.settle(hand.written, 0, None)
+                partition.complete(hand.written, 0, None)
 
     def _take(self, claim: Claim) -> None:
         assert claim.fence > self.fences[claim.lane], "the fence must grow"

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tests.support.builders import claim, entries, numbered
 from tradecapture.inbox import Claim
 
-MOST_TRADES = 14
+MAX_TRADES = 14
 
 
 class Arrival(NamedTuple):
@@ -33,7 +33,7 @@ def in_order(arrival: Arrival) -> Arrival:
 @st.composite
 def arrivals(draw: st.DrawFn) -> Arrival:
     """Draw an arrival in which no number is more than the window ahead of what has come."""
-    trades, window = draw(st.integers(1, MOST_TRADES)), draw(st.integers(1, MOST_TRADES))
+    trades, window = draw(st.integers(1, MAX_TRADES)), draw(st.integers(1, MAX_TRADES))
     order: list[int] = []
     missing, reached = set(range(1, trades + 1)), 0
     while missing:

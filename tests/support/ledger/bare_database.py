@@ -6,11 +6,11 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Engine
 
-from tradecapture.ledger.schema.phases import BASE, LINES, Line
+from tradecapture.ledger.schema.phases import BASE, PHASES, MigrationPhase
 from tradecapture.ledger.schema.tables import metadata
 from tradecapture.ledger.schema.upgrades import SchemaVersion, revision_of
 
-VERSION_TABLES = {line.version_table for line in LINES}
+VERSION_TABLES = {line.version_table for line in PHASES}
 FIRST = SchemaVersion("0001", None)  # the first tables of all
 RELEASED = SchemaVersion(BASE, None)  # the schema of release 0.1.0
 
@@ -33,18 +33,20 @@ def migrate(engine: Engine, wanted: SchemaVersion) -> None:
     with engine.connect() as connection:
         # Down with what was added last first, up with the floor first.
         for line, old, new in (
-            (LINES.expansions, before.expansion, wanted.expansion),
-            (LINES.floor, before.floor, wanted.floor),
-            (LINES.expansions, before.expansion, wanted.expansion),
+            (PHASES.expansions, before.expansion, wanted.expansion),
+            (PHASES.contractions, before.contractions, wanted.contractions),
+            (PHASES.expansions, before.expansion, wanted.expansion),
         ):
             _move(line, connection, old, new)
     assert revision_of(engine) == wanted
 
 
-def _move(line: Line, connection: Any, old: str | None, new: str | None) -> None:
+def _move(line: MigrationPhase, connection: Any, old: str | None, new: str | None) -> None:
     if (new or "") < (old or ""):
         line.downgrade(connection, new or "base")
-    elif (new or "") > (old or "") and (line is LINES.floor or LINES.floor.found(connection)):
+    elif (new or "") > (old or "") and (
+        line is PHASES.contractions or PHASES.contractions.found(connection)
+    ):
         connection.commit()
         line.upgrade(connection, new or "")
     connection.commit()

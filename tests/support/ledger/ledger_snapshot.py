@@ -7,7 +7,7 @@ from sqlalchemy import Engine, Table, func, select
 
 from tests.support.builders import NOW, PARTITION, claim, entries, submissions
 from tradecapture.inbox import Entry
-from tradecapture.ledger import ExceptionRow, Ledger, PartitionRow, PartitionVerdict, TradeRow
+from tradecapture.ledger import ExceptionRow, Ledger, PartitionResult, PartitionRow, TradeRow
 from tradecapture.ledger.dialects import READ_ONLY
 from tradecapture.ledger.schema.tables import exceptions, partitions, trades
 from tradecapture.trades.lifecycle import Outcome
@@ -17,19 +17,19 @@ TASK = "task-1"
 
 def capture(
     ledger: Ledger, *claimed: Entry, fence: int = 1, task_id: str = TASK
-) -> list[PartitionVerdict]:
+) -> list[PartitionResult]:
     """Capture some entries in one transaction, as one claim."""
     return ledger.capture(claim(*claimed, fence=fence), task_id, lambda: NOW)
 
 
-def captured(partition: str, number: int) -> PartitionVerdict:
+def captured(partition: str, number: int) -> PartitionResult:
     """Return the verdict on a partition of which so many trades were captured."""
-    return PartitionVerdict(partition, number, {Outcome.CAPTURED: number})
+    return PartitionResult(partition, number, {Outcome.CAPTURED: number})
 
 
-def nothing_new(partition: str, number: int) -> PartitionVerdict:
+def nothing_new(partition: str, number: int) -> PartitionResult:
     """Return the verdict on a partition whose trades the ledger had already."""
-    return PartitionVerdict(partition, number, {})
+    return PartitionResult(partition, number, {})
 
 
 def all_rows(engine: Engine, table: Table) -> list[Any]:

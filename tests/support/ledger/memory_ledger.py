@@ -3,9 +3,9 @@
 from tests.support.builders import NOW
 from tradecapture.inbox import Claim
 from tradecapture.ledger.rows import ExceptionRow, KnownTrade, PartitionRow, TradeRow, new_partition
-from tradecapture.ledger.rules.decision import Evidence, PartitionVerdict, judge
-from tradecapture.ledger.rules.partition import Rules
-from tradecapture.ledger.rules.state import Known
+from tradecapture.ledger.rules.decision import LedgerState, PartitionResult, decide
+from tradecapture.ledger.rules.partition import CaptureContext
+from tradecapture.ledger.rules.state import ExistingTrades
 from tradecapture.trades.lifecycle import Outcome
 
 
@@ -14,16 +14,16 @@ class MemoryLedger:
 
     def __init__(self, window: int) -> None:
         """Begin empty."""
-        self._rules = Rules(window, "task-1", NOW)
+        self._rules = CaptureContext(window, "task-1", NOW)
         self.partitions: dict[str, PartitionRow] = {}
         self.trades: dict[str, TradeRow] = {}
         self.exceptions: dict[tuple[object, ...], ExceptionRow] = {}
 
-    def capture(self, claim: Claim) -> list[PartitionVerdict]:
+    def capture(self, claim: Claim) -> list[PartitionResult]:
         """Capture a claim's trades."""
         for key in claim.keys:
             self.partitions.setdefault(key, new_partition(key, NOW))
-        judgement = judge(claim, self._evidence(), self._rules)
+        judgement = decide(claim, self._evidence(), self._rules)
         written = judgement.written
         for partition, ids in written.released.items():
             for trade_id in ids:
@@ -47,7 +47,7 @@ class MemoryLedger:
         """Return the captured trades in the order of their partitions' ledgers."""
         return sorted(self.trades.values(), key=lambda row: row[1:3])
 
-    def _evidence(self) -> Evidence:
+    def _evidence(self) -> LedgerState:
         buffered: dict[str, dict[int, ExceptionRow]] = {}
         known: dict[str, KnownTrade] = {}
         for row in self.exceptions.values():
@@ -55,7 +55,7 @@ class MemoryLedger:
                 buffered.setdefault(row.partition_key, {})[row.sequence_number or 0] = row
                 known[row.trade_id] = _place_of(row)
         known |= {trade_id: _place_of(row) for trade_id, row in self.trades.items()}
-        return Evidence(self.partitions, Known(known, set(self.exceptions)), buffered)  # type: ignore[arg-type]
+        return LedgerState(self.partitions, ExistingTrades(known, set(self.exceptions)), buffered)  # type: ignore[arg-type]
 
 
 def _place_of(row: TradeRow | ExceptionRow) -> KnownTrade:

@@ -11,7 +11,7 @@ from tests.support.ledger.sequence_numbers import arrive
 from tradecapture.inbox import Claim, ClaimedPartition, Entry
 from tradecapture.ledger import AuditRow, Ledger
 from tradecapture.ledger.schema.tables import audit, metadata
-from tradecapture.operations.action import Action, Deed, Request
+from tradecapture.operations.action import Action, ActionRequest, ActionResult
 from tradecapture.operations.transactions import OperatorLedger
 
 LATER = NOW + timedelta(hours=1)  # when operators act
@@ -20,21 +20,21 @@ CAUSE = "ValueError: cannot be captured"
 PARKED = entry(submission("T-3"), 3)  # valid: the cause was not the trade's, and is mended
 
 
-def ask(action: Action, partition: str = PARTITION) -> Request:
+def ask(action: Action, partition: str = PARTITION) -> ActionRequest:
     """Return a request."""
-    return Request(action, partition, WHO, WHY)
+    return ActionRequest(action, partition, WHO, WHY)
 
 
-def operate(
+def perform(
     ledger: OperatorLedger,
     action: Action,
     *waiting: Entry,
     fence: int = 10,
     head: Entry | None = None,
     dry_run: bool = False,
-) -> Deed:
+) -> ActionResult:
     """Do what an operator asks for, under a claim of the trades that wait."""
-    return ledger.operate(
+    return ledger.perform(
         ask(action), lambda: LATER, claim=taken(*waiting, fence=fence), head=head, dry_run=dry_run
     )
 
@@ -68,7 +68,7 @@ def two_captured(ledger: OperatorLedger) -> None:
 def paused(ledger: OperatorLedger) -> None:
     """Pause it behind them."""
     two_captured(ledger)
-    ledger.operate(ask(Action.PAUSE), lambda: NOW)
+    ledger.perform(ask(Action.PAUSE), lambda: NOW)
 
 
 def halted(ledger: OperatorLedger) -> None:

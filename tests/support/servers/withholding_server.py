@@ -9,9 +9,9 @@ import msgspec
 
 from tradecapture.api.bodies import AcceptedBody
 from tradecapture.local.servers.ports import LOOPBACK
-from tradecapture.trades.lifecycle import Standing
+from tradecapture.trades.lifecycle import ExpectedOutcome
 
-ANSWER = msgspec.json.encode(AcceptedBody(Standing.ACCEPTED, "T", "J", "P", "", ""))
+ANSWER = msgspec.json.encode(AcceptedBody(ExpectedOutcome.ACCEPTED, "T", "J", "P", "", ""))
 
 
 class _Server(ThreadingHTTPServer):

@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from tradecapture.local.demo.report import Evidence, Sending, report_on
+from tradecapture.local.demo.report import DemoEvidence, Sending, report_on
 from tradecapture.trades.lifecycle import Outcome
 
 SENT = {f"T-{number}": 100.0 + number for number in range(1, 101)}
-GOOD = Evidence(
+GOOD = DemoEvidence(
     phases={"full speed": Sending(submitted=105, resent=3, refused=2, sent_at=SENT)},
     invalid=2,
     different=100,

@@ -8,17 +8,17 @@ from redis.exceptions import AuthenticationError, RedisError
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from tests.support.builders import NOW, NOW_MS, PARTITION
-from tradecapture.doctor.database import judge_budget, judge_database
+from tradecapture.doctor.database import assess_budget, assess_database
 from tradecapture.doctor.finding import Finding, Level
-from tradecapture.doctor.partitions import judge_backlog, judge_gaps, judge_held, judge_newer
-from tradecapture.doctor.redis import RedisFacts, judge_redis
-from tradecapture.doctor.sentinel import ReplicaFacts, judge_replicas, judge_sentinels
-from tradecapture.doctor.versions import examine_versions, judge_kombu
-from tradecapture.doctor.workers import formats_of, judge_releases, judge_workers, releases_of
+from tradecapture.doctor.partitions import assess_backlog, assess_gaps, assess_held, assess_newer
+from tradecapture.doctor.redis import RedisFacts, assess_redis
+from tradecapture.doctor.sentinel import ReplicaFacts, assess_replicas, assess_sentinels
+from tradecapture.doctor.versions import assess_kombu, check_versions
+from tradecapture.doctor.workers import assess_releases, assess_workers, formats_of, releases_of
 from tradecapture.inbox import InboxPartition, LaneBacklog
 from tradecapture.ledger.queries.operator_reader import SequenceGap
 from tradecapture.settings import Settings
-from tradecapture.version import RELEASE, SILENT_RELEASE
+from tradecapture.version import FIRST_VERSION, RELEASE
 
 CONFIG = {
     "appendonly": "yes",
@@ -37,8 +37,8 @@ def bad(findings: list[Finding]) -> dict[str, Level]:
 
 def test_a_right_redis_is_ok() -> None:
     """Nothing to cure, used before or not."""
-    assert bad(judge_redis(FACTS, 16)) == {}
-    assert bad(judge_redis(FACTS._replace(lanes=None), 16)) == {}
+    assert bad(assess_redis(FACTS, 16)) == {}
+    assert bad(assess_redis(FACTS._replace(lanes=None), 16)) == {}
 
 
 NAMED: dict[str, str | RedisError] = dict.fromkeys(("h1:26379", "h2:26379", "h3:26379"), "h4:6379")
@@ -71,16 +71,16 @@ def test_replicas_and_sentinels_are_judged(
     facts: ReplicaFacts, safe: int, found: dict[str, Level]
 ) -> None:
     """A Redis alone has nothing to judge; else its replicas agree with what is asked of them."""
-    assert bad(judge_replicas(facts, safe)) == found
+    assert bad(assess_replicas(facts, safe)) == found
 
 
 def test_sentinels_that_refuse_the_login_are_told_from_silent_ones() -> None:
     """The cure names the setting; where no sentinel names a master, nothing works: FAIL."""
-    one = judge_sentinels(NAMED | REFUSING)
+    one = assess_sentinels(NAMED | REFUSING)
     assert (one.level, "TRADECAPTURE_SENTINEL_PASSWORD" in one.cure) == (Level.WARN, True)
     assert one.message == "3 named, 2 answer; h1:26379: invalid username-password pair"
     for answers, named in ((REFUSING, True), (SILENT, False)):
-        none = judge_sentinels(answers)
+        none = assess_sentinels(answers)
         assert none.level is Level.FAIL
         assert ("TRADECAPTURE_SENTINEL_PASSWORD" in none.cure) is named
 
@@ -109,7 +109,7 @@ def test_sentinels_that_refuse_the_login_are_told_from_silent_ones() -> None:
 )
 def test_each_fault_of_redis_is_found(facts: RedisFacts, found: dict[str, Level]) -> None:
     """By its subject, with a cure."""
-    assert bad(judge_redis(facts, 16)) == found
+    assert bad(assess_redis(facts, 16)) == found
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_each_fault_of_redis_is_found(facts: RedisFacts, found: dict[str, Level]
 )
 def test_databases_are_judged(facts: Mapping[str, str], found: dict[str, Level]) -> None:
     """A right one is OK, each wrong setting is found."""
-    assert bad(judge_database(facts)) == found
+    assert bad(assess_database(facts)) == found
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ def test_databases_are_judged(facts: Mapping[str, str], found: dict[str, Level])
 )
 def test_budget_is_processes_times_pool(limit: str | None, processes: int, level: Level) -> None:
     """Against the server's limit: above it fails, above four fifths warns."""
-    finding = judge_budget(limit, processes, 2)
+    finding = assess_budget(limit, processes, 2)
     assert finding.level is level
     assert f"{processes} processes x 2 connections = {2 * processes}" in finding.message
 
@@ -156,46 +156,46 @@ def test_budget_is_processes_times_pool(limit: str | None, processes: int, level
 )
 def test_kombu_must_be_new_enough(version: str, level: Level) -> None:
     """Earlier ones stop taking messages after a reconnect."""
-    assert judge_kombu(version).level is level
+    assert assess_kombu(version).level is level
 
 
 def test_what_is_installed_here_is_right() -> None:
     """The suite itself runs with versions that doctor accepts."""
-    assert bad(examine_versions()) == {}
+    assert bad(check_versions()) == {}
 
 
 def test_processes_of_all_workers_are_counted() -> None:
     """From what they answer; none that answers is a warning, because trades only wait."""
     answers = {f"worker{n}@host": {"pool": {"max-concurrency": 4}} for n in (1, 2)}
-    finding, processes = judge_workers(answers)
+    finding, processes = assess_workers(answers)
     assert (finding.level, processes) == (Level.OK, 8)
-    assert judge_workers({})[0].level is Level.WARN
+    assert assess_workers({})[0].level is Level.WARN
 
 
 def test_workers_of_several_releases_are_found() -> None:
     """All of this release are OK; those that say nothing are of the first one; none is nothing."""
     this = {"tradecapture": {"release": RELEASE, "inboxFormat": 7}}
-    assert judge_releases(releases_of({})) == []
-    assert bad(judge_releases(releases_of({"a": this, "b": this}))) == {}
+    assert assess_releases(releases_of({})) == []
+    assert bad(assess_releases(releases_of({"a": this, "b": this}))) == {}
     answers = {"a": this, "b": {}}
-    (finding,) = judge_releases(releases_of(answers))
-    assert finding.message == f"{RELEASE}: a; {SILENT_RELEASE}: b"
+    (finding,) = assess_releases(releases_of(answers))
+    assert finding.message == f"{RELEASE}: a; {FIRST_VERSION}: b"
     assert bad([finding]) == {"worker releases": Level.WARN}
     assert formats_of(answers) == {"a": 7, "b": 1}
 
 
 def test_partitions_that_wait_for_a_newer_release_are_named() -> None:
     """A few of them, and how many there are."""
-    assert bad([judge_newer([])]) == {}
-    finding = judge_newer(["A_B_1"])
+    assert bad([assess_newer([])]) == {}
+    finding = assess_newer(["A_B_1"])
     assert bad([finding]) == {"newer entries": Level.WARN}
     assert finding.message == "1 partitions wait for workers of a newer release: A_B_1"
 
 
 def test_held_partitions_are_named() -> None:
     """A few of them, and how many there are."""
-    assert bad([judge_held([])]) == {}
-    finding = judge_held(["A_B_1", "A_B_2", "A_B_3", "A_B_4"])
+    assert bad([assess_held([])]) == {}
+    finding = assess_held(["A_B_1", "A_B_2", "A_B_3", "A_B_4"])
     assert bad([finding]) == {"held partitions": Level.WARN}
     assert finding.message.startswith("4, ")
     assert finding.message.endswith("A_B_1, A_B_2, A_B_3, ...")
@@ -205,8 +205,8 @@ def test_a_sequence_gap_is_found_when_it_is_over_its_time_out() -> None:
     """A younger one closes by itself."""
     young = SequenceGap("A_B_1", 3, 5, 1, NOW - timedelta(seconds=299))
     old = SequenceGap("A_B_2", 3, 5, 1, NOW - timedelta(seconds=301))
-    assert bad([judge_gaps([], NOW_MS, 300), judge_gaps([young], NOW_MS, 300)]) == {}
-    finding = judge_gaps([old, young], NOW_MS, 300)
+    assert bad([assess_gaps([], NOW_MS, 300), assess_gaps([young], NOW_MS, 300)]) == {}
+    finding = assess_gaps([old, young], NOW_MS, 300)
     assert bad([finding]) == {"sequence gaps": Level.WARN}
     assert finding.message == "2, of which 1 are older than 300 s: A_B_2"
 
@@ -232,6 +232,6 @@ def test_a_backlog_near_a_limit_is_found(
     settings = Settings(limit_total=200, limit_lane=100, limit_partition=50)
     backlogs = [LaneBacklog(lane, waiting, 0) for lane, waiting in enumerate(lanes)]
     row = InboxPartition(PARTITION, 0, 1, 99, deepest or 0, None, None, 0, None)
-    finding = judge_backlog(backlogs, [] if deepest is None else [row], settings)
+    finding = assess_backlog(backlogs, [] if deepest is None else [row], settings)
     assert finding.level is level
     assert (PARTITION in finding.message) == (deepest is not None and level is not Level.OK)

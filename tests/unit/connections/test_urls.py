@@ -6,7 +6,7 @@ from redis import SSLConnection
 
 from tradecapture.connections.urls import (
     SentinelUrl,
-    for_celery,
+    celery_url,
     read_sentinel_url,
     tls_options,
     without_password,
@@ -29,7 +29,7 @@ def test_a_list_of_sentinels_is_read() -> None:
 
 def test_celery_keeps_the_login_whichever_sentinel_it_goes_to() -> None:
     """Kombu forgets what stood only in the URL before, so each has all."""
-    url = for_celery(Settings(redis_url=THREE).broker)
+    url = celery_url(Settings(redis_url=THREE).broker)
     assert url == ";".join(
         f"sentinel://desk:p%40ss@{host}/2" for host in ("h1:26379", "h2:26380", "h3")
     )
@@ -38,7 +38,7 @@ def test_celery_keeps_the_login_whichever_sentinel_it_goes_to() -> None:
         connection.switch(alternate)
         told = (connection.userid, connection.password, connection.virtual_host)
         assert told == ("desk", "p@ss", "2")
-    assert for_celery("redis://h1/0;redis://h2/0") == "redis://h1/0;redis://h2/0"
+    assert celery_url("redis://h1/0;redis://h2/0") == "redis://h1/0;redis://h2/0"
     assert "ss@" not in without_password(url).replace("***@", "")
 
 
@@ -49,7 +49,7 @@ def test_sentinels_over_tls_are_read_alike(place: int) -> None:
     urls[place] += "?ssl_ca_certs=/ca%20s.pem&ssl_check_hostname=false"
     url = ";".join(urls)
     assert read_sentinel_url(url) == read_sentinel_url(THREE)
-    assert for_celery(url) == for_celery(THREE)
+    assert celery_url(url) == celery_url(THREE)
     settings = Settings.from_environment({"TRADECAPTURE_REDIS_URL": url})
     assert tls_options(settings.broker) == {
         "ssl_ca_certs": "/ca s.pem",

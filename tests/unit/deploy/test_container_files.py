@@ -11,7 +11,7 @@ from packaging.utils import canonicalize_name
 
 from tests.fleet.containers.conftest import NGINX, POSTGRESQL, REDIS, SQL_SERVER
 from tests.support.containers.docker import ROOT
-from tradecapture.api.submission.headers import LONGEST_WAIT_SECONDS
+from tradecapture.api.submission.headers import MAX_WAIT_SECONDS
 from tradecapture.version import RELEASE
 
 FILES = sorted(path.name for path in ROOT.glob("docker-compose*.yml"))
@@ -155,6 +155,6 @@ def test_nginx_sends_only_submissions_again() -> None:
     for path in ("/api/v1/partitions/A/skip", "/api/v1/trades/capture/T-1", "/callback"):
         assert not pattern.search(path)
     (seconds,) = re.findall(r"proxy_read_timeout (\d+)s", text)
-    assert int(seconds) > LONGEST_WAIT_SECONDS
+    assert int(seconds) > MAX_WAIT_SECONDS
     assert "least_conn;" in text
     assert re.search(r"server api:8080 resolve max_fails=\d+ fail_timeout=\d+s;", text)

@@ -27,7 +27,7 @@ from tradecapture.version import RELEASE
 
 VARIABLES = {variable_of(setting) for setting in dataclasses.fields(Settings)}
 PROBES = ("startupProbe", "livenessProbe", "readinessProbe")
-LONGEST_WAIT_SECONDS = 30  # a request's `Prefer: wait`; and billiard's, for a result
+MAX_WAIT_SECONDS = 30  # a request's `Prefer: wait`; and billiard's, for a result
 # What docs/kubernetes.md asks of the database.
 CONNECTION_LIMIT = 250
 
@@ -134,9 +134,9 @@ def test_what_is_under_way_is_finished_before_a_pod_is_killed(name: str) -> None
     sleep, seconds = api["containers"][0]["lifecycle"]["preStop"]["exec"]["command"]
     assert sleep == "sleep"
     assert int(seconds) >= 5  # until no endpoint leads there any more
-    assert api["terminationGracePeriodSeconds"] >= int(seconds) + LONGEST_WAIT_SECONDS + 5
+    assert api["terminationGracePeriodSeconds"] >= int(seconds) + MAX_WAIT_SECONDS + 5
     worker = pods(name)["worker"]["spec"]
-    needed = LONGEST_WAIT_SECONDS + worker_soft_shutdown_timeout
+    needed = MAX_WAIT_SECONDS + worker_soft_shutdown_timeout
     assert worker["terminationGracePeriodSeconds"] >= max(60, needed)
 
 

@@ -4,7 +4,7 @@ from itertools import accumulate
 
 from tradecapture.local.supervisor.restart_policy import (
     HEALTHY_SECONDS,
-    LONGEST_DELAY_SECONDS,
+    MAX_DELAY_SECONDS,
     Restarts,
 )
 
@@ -17,7 +17,7 @@ def delays(lives: list[float]) -> list[float]:
 
 def test_delay_doubles_up_to_its_limit() -> None:
     """Half a second, then twice as much each time, ten seconds at most."""
-    assert delays([15.0] * 7) == [0.5, 1, 2, 4, 8, LONGEST_DELAY_SECONDS, LONGEST_DELAY_SECONDS]
+    assert delays([15.0] * 7) == [0.5, 1, 2, 4, 8, MAX_DELAY_SECONDS, MAX_DELAY_SECONDS]
 
 
 def test_healthy_life_resets_the_delay() -> None:

@@ -12,17 +12,17 @@ import pytest
 
 from tradecapture.local.samples.invalid import FAULTS, Fault
 from tradecapture.local.samples.partitions import partitions
-from tradecapture.local.samples.trades import RESEND_WINDOW, Mix, generate
+from tradecapture.local.samples.trades import RESEND_WINDOW, SampleSpec, generate
 from tradecapture.trades.document import Document, decode, encode
 from tradecapture.trades.isin import has_right_check_digit, looks_like_isin
 from tradecapture.trades.partition import split_partition_key
 from tradecapture.trades.submission import Invalid, Submission, read_submission
 
 TODAY = date(2026, 1, 15)
-MIX = Mix(3000, 7, partitions=50, resends=0.05, invalid=0.04, today=TODAY)
+MIX = SampleSpec(3000, 7, partitions=50, resends=0.05, invalid=0.04, today=TODAY)
 
 
-def submissions(mix: Mix) -> list[Submission | Invalid]:
+def submissions(mix: SampleSpec) -> list[Submission | Invalid]:
     """Read every trade of a mix as the service would."""
     return [read_submission(body, TODAY) for body in generate(mix)]
 
@@ -126,9 +126,9 @@ def test_skew_decides_the_spread() -> None:
 @pytest.mark.parametrize("trades", [0, 1, 2, 3])
 def test_tiny_and_extreme_mixes_hold(trades: int) -> None:
     """However few trades and however large the shares, the counts hold; a first trade is sent."""
-    resent = Mix(trades, 1, partitions=1, resends=1.0, invalid=0.0, today=TODAY)
+    resent = SampleSpec(trades, 1, partitions=1, resends=1.0, invalid=0.0, today=TODAY)
     assert len(set(generate(resent))) == min(trades, 1)
-    refused = Mix(trades, 1, partitions=1, resends=0.0, invalid=1.0, today=TODAY)
+    refused = SampleSpec(trades, 1, partitions=1, resends=0.0, invalid=1.0, today=TODAY)
     assert len(list(generate(refused))) == trades
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 
 from tests.support.strategies import texts
-from tradecapture.operations import problems_of
+from tradecapture.operations import reason_problems
 from tradecapture.operations.action import Action
 from tradecapture.trades.partition import is_partition_key
 from tradecapture.trades.trade import is_trade_id, utf16_length
@@ -36,5 +36,5 @@ def test_no_id_is_looked_up_that_cannot_be_there() -> None:
 
 def test_an_operators_name_fits_into_the_audit() -> None:
     """Its column holds a hundred units."""
-    assert problems_of(FOX * 50, "why", Action.PAUSE) == []
-    assert [field for field, _what in problems_of(FOX * 51, "why", Action.PAUSE)] == ["by"]
+    assert reason_problems(FOX * 50, "why", Action.PAUSE) == []
+    assert [field for field, _what in reason_problems(FOX * 51, "why", Action.PAUSE)] == ["by"]

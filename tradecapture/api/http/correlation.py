@@ -17,18 +17,18 @@ def correlation_id_of(scope: Scope) -> str:
     known: str | None = state.get(_STATE_KEY)
     if known is None:
         given = _given(scope)
-        known = given if given and is_sound(given) else uuid4().hex
+        known = given if given and is_valid(given) else uuid4().hex
         state[_STATE_KEY] = known
     return known
 
 
-def names_unsound_id(scope: Scope) -> bool:
+def has_invalid_id(scope: Scope) -> bool:
     """Return whether a request names a correlation id that cannot be carried along."""
     given = _given(scope)
-    return bool(given) and not is_sound(given)
+    return bool(given) and not is_valid(given)
 
 
-def is_sound(text: str) -> bool:
+def is_valid(text: str) -> bool:
     """Return whether a text can be carried through queue, logs, ledger and callback."""
     return len(text) <= CORRELATION_ID_LENGTH and text.isascii() and text.isprintable()
 

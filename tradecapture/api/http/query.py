@@ -52,7 +52,7 @@ class Query:
         self.refuse(name, f"give a whole number from {least} to {most}")
         return default
 
-    def truth(self, name: str) -> bool | None:
+    def boolean(self, name: str) -> bool | None:
         """Read true or false; None: it is not given."""
         text = self._read(name)
         if text is not None and text not in _TRUTHS:

@@ -10,7 +10,7 @@ from litestar.response.base import ASGIResponse
 from tradecapture.api.bodies import BacklogBody, LaneBacklogBody
 from tradecapture.api.management.documentation import BACKLOG
 from tradecapture.api.service.service import service_of
-from tradecapture.inbox import InboxReader, OutOfReach
+from tradecapture.inbox import InboxReader, UnreachableLanes
 from tradecapture.settings import Settings
 
 _encode = msgspec.json.Encoder().encode
@@ -25,12 +25,12 @@ async def backlog(request: Request[Any, Any, Any]) -> ASGIResponse:
 
 
 def _body(reader: InboxReader, settings: Settings) -> BacklogBody:
-    out_of_reach = OutOfReach(settings.lanes)
+    out_of_reach = UnreachableLanes(settings.lanes)
     works = {work.lane: work for work in reader.work(settings, out_of_reach)}
     lanes = [
         LaneBacklogBody(
             lane=work.lane,
-            claims_due=work.claims,
+            claims_due=work.useful_parallelism,
             partitions_due=work.due + work.claimed,
             partitions_postponed=work.postponed,
             partitions_held=work.held,

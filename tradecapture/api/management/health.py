@@ -28,7 +28,7 @@ log = structlog.get_logger(__name__)
 _encode = msgspec.json.Encoder().encode
 
 
-class Check:
+class HealthCheck:
     """Looks whether a server works; one look at a time, however many ask."""
 
     def __init__(self, look: Callable[[], None]) -> None:
@@ -62,8 +62,8 @@ class Health:
     def __init__(self, service: Service) -> None:
         self._service = service
         self._checks = {
-            "redis": Check(service.client.inbox.check_writable),
-            "database": Check(service.client.ledger.ping),
+            "redis": HealthCheck(service.client.inbox.probe_write),
+            "database": HealthCheck(service.client.ledger.ping),
         }
 
     async def ready(self) -> HealthStatus:

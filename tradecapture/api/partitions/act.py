@@ -13,10 +13,10 @@ from tradecapture.api.http.media_types import JSON
 from tradecapture.api.http.paths import PARTITIONS
 from tradecapture.api.http.problem import ProblemError
 from tradecapture.api.http.query import Query, require_media_type
-from tradecapture.api.partitions.bodies import DeedBody
+from tradecapture.api.partitions.bodies import ActionResultBody
 from tradecapture.api.partitions.request import key_and_action_of, read_asked, unknown
 from tradecapture.api.service.service import Service, service_of
-from tradecapture.operations.action import Request as OperatorRequest
+from tradecapture.operations.action import ActionRequest
 from tradecapture.operations.views import PartitionBody, partition_body
 
 _encode = msgspec.json.Encoder().encode
@@ -30,19 +30,19 @@ async def act(request: Request[Any, Any, Any]) -> ASGIResponse:
     key, action = key_and_action_of(request)
     require_media_type(request.scope["headers"], JSON)
     asked = read_asked(await request.body(), Query(request.scope), action)
-    wanted = OperatorRequest(action, key, asked.by, asked.why)
+    wanted = ActionRequest(action, key, asked.by, asked.why)
     body = await asyncio.to_thread(_act, service_of(request), wanted, asked.dry_run)
     return ASGIResponse(body=_encode(body))
 
 
-def _act(service: Service, wanted: OperatorRequest, dry_run: bool) -> DeedBody:
+def _act(service: Service, wanted: ActionRequest, dry_run: bool) -> ActionResultBody:
     operations = service.operators.operations
     if not operations.standing(wanted.partition).is_known:
         raise unknown(wanted.partition)
-    deed = operations.do(wanted, dry_run=dry_run)
+    deed = operations.perform(wanted, dry_run=dry_run)
     if not deed.done:
         raise ProblemError(409, "NOT_POSSIBLE", deed.message)
-    return DeedBody(
+    return ActionResultBody(
         done=True,
         dry_run=dry_run,
         message=f"dry run, nothing was changed: {deed.message}" if dry_run else deed.message,

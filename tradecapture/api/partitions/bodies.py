@@ -18,7 +18,7 @@ class PartitionPageBody(Struct, frozen=True, rename="camel"):
     lanes_out_of_reach: LanesOutOfReach
 
 
-class AskedBody(Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+class ActionRequestBody(Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
     """Who asks for an action, and why."""
 
     by: Annotated[str, Meta(max_length=100, description="your name; kept in the audit")]
@@ -26,7 +26,7 @@ class AskedBody(Struct, frozen=True, rename="camel", forbid_unknown_fields=True)
     dry_run: Annotated[bool, Meta(description="only say what would come of it")] = False
 
 
-class DeedBody(Struct, frozen=True, rename="camel"):
+class ActionResultBody(Struct, frozen=True, rename="camel"):
     """What came of an action."""
 
     done: bool

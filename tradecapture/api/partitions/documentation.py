@@ -20,7 +20,7 @@ from tradecapture.api.openapi.components import (
     problems,
     schema,
 )
-from tradecapture.operations import MOST_PARTITIONS, MOST_WAITING
+from tradecapture.operations import MAX_PARTITIONS, MAX_WAITING
 from tradecapture.operations.action import ACTIONS, Action
 from tradecapture.trades.partition import PARTITION_KEY_LENGTH
 
@@ -50,7 +50,7 @@ PARTITION_PAGE = operation(
             "limit",
             f"partitions a page; default {PAGE_SIZE}. With `held`, or while lanes are out of "
             "reach, a page may have fewer",
-            Schema(type=OpenAPIType.INTEGER, minimum=1, maximum=MOST_PARTITIONS),
+            Schema(type=OpenAPIType.INTEGER, minimum=1, maximum=MAX_PARTITIONS),
         ),
         in_query(
             "cursor",
@@ -63,7 +63,7 @@ PARTITION_PAGE = operation(
 PARTITION = operation(
     "How a partition stands, what waits in it, and what operators did to it",
     {
-        "200": answer("the partition from close by", "PartitionCloseBody"),
+        "200": answer("the partition from close by", "PartitionDetailBody"),
         **problems(_400="a parameter or a header is not sound", _404=_UNKNOWN, _503=UNREACHABLE),
     },
     [
@@ -71,7 +71,7 @@ PARTITION = operation(
         in_query(
             "waiting",
             f"trades to show of those that wait, from the head on; default {WAITING}",
-            Schema(type=OpenAPIType.INTEGER, minimum=0, maximum=MOST_WAITING),
+            Schema(type=OpenAPIType.INTEGER, minimum=0, maximum=MAX_WAITING),
         ),
     ],
     tag="partitions",
@@ -97,7 +97,9 @@ def _documented(action: Action) -> Operation:
     described = operation(
         _SUMMARIES[action],
         {
-            "200": answer("done, or what would come of it; audited in the ledger", "DeedBody"),
+            "200": answer(
+                "done, or what would come of it; audited in the ledger", "ActionResultBody"
+            ),
             **problems(
                 _400="not valid: every problem at once, each with its path; nothing was done",
                 _404=_UNKNOWN,
@@ -108,7 +110,7 @@ def _documented(action: Action) -> Operation:
             ),
         },
         [_KEY, in_query("dryRun", "only say what would come of it, as in the body", _TRUTH)],
-        RequestBody({JSON: OpenAPIMediaType(schema("AskedBody"))}, required=True),
+        RequestBody({JSON: OpenAPIMediaType(schema("ActionRequestBody"))}, required=True),
         "partitions",
     )()
     described.operation_id = f"{action}Partition"

@@ -11,27 +11,27 @@ from tradecapture.api.bodies import FieldProblem
 from tradecapture.api.http.paths import PARTITIONS
 from tradecapture.api.http.problem import ProblemError, field_problems, not_found, not_valid
 from tradecapture.api.http.query import Query
-from tradecapture.api.partitions.bodies import AskedBody
-from tradecapture.operations import problems_of
+from tradecapture.api.partitions.bodies import ActionRequestBody
+from tradecapture.operations import reason_problems
 from tradecapture.operations.action import ACTIONS, Action
 from tradecapture.trades.document import decode
 from tradecapture.trades.partition import is_partition_key
 from tradecapture.trades.problems import shape_problems
 
-_FIELDS = [field.encode_name for field in msgspec.structs.fields(AskedBody)]
+_FIELDS = [field.encode_name for field in msgspec.structs.fields(ActionRequestBody)]
 
 
-def read_asked(body: bytes, query: Query, action: Action) -> AskedBody:
+def read_asked(body: bytes, query: Query, action: Action) -> ActionRequestBody:
     """Read who asks for an action, and why; a dry run may also be asked for in the query.
 
     Raises:
         ProblemError: 400, with every problem.
     """
-    dry_run = query.truth("dryRun")
+    dry_run = query.boolean("dryRun")
     problems = [*query.problems, *_problems(asked := _decoded(body), action)]
     if problems:
         raise not_valid(problems)
-    wanted = msgspec.convert(asked, AskedBody)
+    wanted = msgspec.convert(asked, ActionRequestBody)
     return msgspec.structs.replace(wanted, dry_run=wanted.dry_run or bool(dry_run))
 
 
@@ -43,7 +43,7 @@ def _decoded(body: bytes) -> Any:
 
 
 def _problems(asked: Any, action: Action) -> list[FieldProblem]:
-    found = field_problems(shape_problems(asked, AskedBody))
+    found = field_problems(shape_problems(asked, ActionRequestBody))
     if not isinstance(asked, dict):
         return found
     # A dry run that is misspelt must not be done in earnest.
@@ -54,7 +54,7 @@ def _problems(asked: Any, action: Action) -> list[FieldProblem]:
     ]
     told = {problem.path for problem in found}
     who, why = (_text(asked, name) for name in ("by", "why"))
-    rules = [FieldProblem(f"$.{name}", what) for name, what in problems_of(who, why, action)]
+    rules = [FieldProblem(f"$.{name}", what) for name, what in reason_problems(who, why, action)]
     return found + [problem for problem in rules if problem.path not in told]
 
 

@@ -13,8 +13,8 @@ from tradecapture.api.partitions.bodies import PartitionPageBody
 from tradecapture.api.partitions.documentation import PAGE_SIZE, PARTITION, PARTITION_PAGE, WAITING
 from tradecapture.api.partitions.request import key_of, unknown
 from tradecapture.api.service.service import Service, service_of
-from tradecapture.operations import MOST_PARTITIONS, MOST_WAITING
-from tradecapture.operations.views import PartitionCloseBody, close_body, partition_body
+from tradecapture.operations import MAX_PARTITIONS, MAX_WAITING
+from tradecapture.operations.views import PartitionDetailBody, close_body, partition_body
 from tradecapture.trades.partition import PARTITION_KEY_LENGTH
 
 _encode = msgspec.json.Encoder().encode
@@ -24,8 +24,8 @@ _encode = msgspec.json.Encoder().encode
 async def partitions(request: Request[Any, Any, Any]) -> ASGIResponse:
     """Tell how partitions stand, in the order of their keys."""
     query = Query(request.scope)
-    limit = query.number("limit", PAGE_SIZE, 1, MOST_PARTITIONS)
-    held, cursor = query.truth("held"), query.text("cursor", PARTITION_KEY_LENGTH)
+    limit = query.number("limit", PAGE_SIZE, 1, MAX_PARTITIONS)
+    held, cursor = query.boolean("held"), query.text("cursor", PARTITION_KEY_LENGTH)
     query.check()
     body = await asyncio.to_thread(_page, service_of(request), cursor, limit, held)
     return ASGIResponse(body=_encode(body))
@@ -36,7 +36,7 @@ async def partition(request: Request[Any, Any, Any]) -> ASGIResponse:
     """Tell how a partition stands, and what waits in it."""
     key = key_of(request)
     query = Query(request.scope)
-    waiting = query.number("waiting", WAITING, 0, MOST_WAITING)
+    waiting = query.number("waiting", WAITING, 0, MAX_WAITING)
     query.check()
     body = await asyncio.to_thread(_close_look, service_of(request), key, waiting)
     return ASGIResponse(body=_encode(body))
@@ -52,9 +52,9 @@ def _page(service: Service, after: str, limit: int, held: bool | None) -> Partit
     return PartitionPageBody(bodies, page.last, page.lanes_out_of_reach)
 
 
-def _close_look(service: Service, key: str, waiting: int) -> PartitionCloseBody:
+def _close_look(service: Service, key: str, waiting: int) -> PartitionDetailBody:
     standings = service.operators.standings
-    look = standings.close_look(key, waiting)
+    look = standings.detail(key, waiting)
     if not look.standing.is_known:
         raise unknown(key)
     return close_body(key, look, service.client.settings, standings.now_ms())

@@ -52,11 +52,11 @@ class BatchQueue:
 WAITING_TRADES = 5_000
 
 
-class GatheringFullError(Exception):
+class TooManyPendingError(Exception):
     """Too many trades wait already; nothing of this one was kept."""
 
 
-class Gathering:
+class SubmissionBatcher:
     """Hands submissions to a blocking function, in the order in which they arrived.
 
     While one call is under way later submissions gather, and the next call takes them all. Calls
@@ -81,7 +81,7 @@ class Gathering:
             Exception: whatever the function raised.
         """
         if len(self._waiting) >= self._limit:
-            raise GatheringFullError
+            raise TooManyPendingError
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._waiting.append((submission, future))
         if self._flushing is None:

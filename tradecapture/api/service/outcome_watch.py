@@ -11,7 +11,7 @@ from tradecapture.trades.lifecycle import Outcome
 # Seconds between two looks. An idle fleet captures within some ten milliseconds, so the first
 # look comes soon; when nothing moves, two a second are enough.
 FIRST_LOOK_SECONDS = 0.01
-LONGEST_PAUSE_SECONDS = 0.5
+MAX_PAUSE_SECONDS = 0.5
 PAUSE_GROWTH = 1.5
 
 log = structlog.get_logger(__name__)
@@ -43,7 +43,7 @@ class OutcomeWatch:
     async def _look(self) -> None:
         while self._waiting:
             await asyncio.sleep(self._pause)
-            self._pause = min(self._pause * PAUSE_GROWTH, LONGEST_PAUSE_SECONDS)
+            self._pause = min(self._pause * PAUSE_GROWTH, MAX_PAUSE_SECONDS)
             trade_ids = sorted(set(self._waiting.values()))
             try:
                 ended = await asyncio.to_thread(self._ended, trade_ids)

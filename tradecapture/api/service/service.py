@@ -7,7 +7,7 @@ from typing import Any, cast
 from litestar import Request
 
 from tradecapture.api.service.batch_jobs import BatchJobs
-from tradecapture.api.service.batching import BatchQueue, Gathering
+from tradecapture.api.service.batching import BatchQueue, SubmissionBatcher
 from tradecapture.api.service.outcome_watch import OutcomeWatch
 from tradecapture.client import Client
 from tradecapture.operations.operators import Operators
@@ -25,8 +25,8 @@ class Service:
             SettingsError: the database is not one that the ledger can use.
         """
         self.client = client
-        self.gathering = Gathering(self.accept)
-        self.outcomes = OutcomeWatch(client.ledger.ended)
+        self.gathering = SubmissionBatcher(self.accept)
+        self.outcomes = OutcomeWatch(client.ledger.outcomes)
         self.batches = BatchQueue()
         self.batch_jobs = BatchJobs(client.redis, client.settings.idempotency_seconds)
         self._lanes_checked = False

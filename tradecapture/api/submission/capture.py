@@ -16,13 +16,13 @@ from tradecapture.api.http.media_types import JSON
 from tradecapture.api.http.paths import CAPTURE, JOB_STATUS
 from tradecapture.api.http.problem import ProblemError, field_problems, full, unavailable
 from tradecapture.api.http.query import require_media_type
-from tradecapture.api.service.batching import GatheringFullError
+from tradecapture.api.service.batching import TooManyPendingError
 from tradecapture.api.service.service import Service, service_of
 from tradecapture.api.submission.documentation import CAPTURE as DOCUMENTED
 from tradecapture.api.submission.headers import SubmissionHeaders, read_headers
 from tradecapture.api.trades.trade import trade_body
 from tradecapture.capture.status import TradeStatus
-from tradecapture.trades.lifecycle import Standing
+from tradecapture.trades.lifecycle import ExpectedOutcome
 from tradecapture.trades.receipt import Receipt, Refusal, RefusalCode
 from tradecapture.trades.submission import Invalid, Submission, read_submission
 
@@ -38,7 +38,7 @@ async def capture(request: Request[Any, Any, Any]) -> ASGIResponse:
     submission = _read(await request.body(), headers, correlation_id_of(request.scope))
     try:
         answer = await service.gathering.accept(submission)
-    except GatheringFullError as error:
+    except TooManyPendingError as error:
         raise unavailable("too many trades wait here already; send this one again") from error
     if isinstance(answer, Refusal):
         _refuse(answer)
@@ -100,7 +100,7 @@ async def _accepted(service: Service, receipt: Receipt, wait_seconds: int) -> AS
 def _message(receipt: Receipt) -> str:
     if receipt.duplicate:
         message = "the trade was accepted before; this is its first receipt"
-    elif receipt.standing is Standing.REJECTED:
+    elif receipt.standing is ExpectedOutcome.REJECTED:
         message = "the trade is safe, but will be recorded as rejected"
     else:
         message = "the trade is safe and waits to be captured"

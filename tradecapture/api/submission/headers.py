@@ -9,7 +9,7 @@ from tradecapture.trades.submission import CALLBACK_URL_LENGTH
 from tradecapture.trades.trade import TRADE_ID_LENGTH
 
 # Longer than any capture on a system that is well; a proxy gives up after 60.
-LONGEST_WAIT_SECONDS = 30
+MAX_WAIT_SECONDS = 30
 
 
 class SubmissionHeaders(NamedTuple):
@@ -66,5 +66,5 @@ def _wait_seconds(headers: Mapping[bytes, str]) -> int:
         name, _, value = preference.partition(";")[0].partition("=")
         value = value.strip().strip('"')
         if name.strip().lower() == "wait" and value.isascii() and value.isdigit():
-            return min(int(value[:9]), LONGEST_WAIT_SECONDS)
+            return min(int(value[:9]), MAX_WAIT_SECONDS)
     return 0

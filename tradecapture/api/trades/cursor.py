@@ -8,7 +8,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Struct
 
-from tradecapture.ledger.queries.trade_filter import Mark, Section, TradeFilter
+from tradecapture.ledger.queries.trade_filter import PageKey, Section, TradeFilter
 
 CURSOR_LENGTH = 2000  # characters; a key's texts have 302 and 100, each up to 4 bytes long
 
@@ -26,13 +26,13 @@ _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(_Cursor).decode
 
 
-def encode_cursor(mark: Mark, wanted: TradeFilter) -> str:
+def encode_cursor(mark: PageKey, wanted: TradeFilter) -> str:
     """Return the cursor of a mark, good for the same filters only."""
     cursor = _Cursor(_check(mark.key, wanted), mark.section, mark.key)
     return base64.urlsafe_b64encode(_encode(cursor)).decode().rstrip("=")
 
 
-def decode_cursor(text: str, wanted: TradeFilter) -> Mark:
+def decode_cursor(text: str, wanted: TradeFilter) -> PageKey:
     """Return the mark of a cursor.
 
     Raises:
@@ -45,7 +45,7 @@ def decode_cursor(text: str, wanted: TradeFilter) -> Mark:
         raise ValueError("is not a cursor: give the `nextCursor` of the page before") from None
     if cursor.check != _check(cursor.key, wanted):
         raise ValueError("is of a search with other filters: give the same as for its page")
-    return Mark(cursor.section, cursor.key)
+    return PageKey(cursor.section, cursor.key)
 
 
 def _check(key: tuple[int | str, ...], wanted: TradeFilter) -> str:

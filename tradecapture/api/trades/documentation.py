@@ -40,7 +40,7 @@ JOB = operation(
 
 
 PAGE_SIZE = 100  # trades a page, if the request does not say
-MOST_FOUND = 1000  # trades a page, at most: some 300 KB
+MAX_FOUND = 1000  # trades a page, at most: some 300 KB
 
 _ID = Schema(type=OpenAPIType.STRING, max_length=PARTITION_ID_LENGTH)
 _DAY = Schema(type=OpenAPIType.STRING, pattern=r"^(\d{4}-\d{2}-\d{2})?$", examples=["2026-01-15"])
@@ -77,7 +77,7 @@ SEARCH = operation(
             "limit",
             f"trades a page; default {PAGE_SIZE}. A page may have fewer, or none, and a "
             "`nextCursor` all the same, where little fits among much",
-            Schema(type=OpenAPIType.INTEGER, minimum=1, maximum=MOST_FOUND),
+            Schema(type=OpenAPIType.INTEGER, minimum=1, maximum=MAX_FOUND),
         ),
         in_query(
             "cursor",

@@ -41,7 +41,7 @@ def _job_body(service: Service, job_id: str) -> JobBody | None:
     job = service.batch_jobs.find(job_id) if is_batch_job_id(job_id) else None
     if job is None:
         return None
-    return batch_job(job_id, job, service.client.readers.ended(job.trade_ids), datetime.now(UTC))
+    return batch_job(job_id, job, service.client.readers.outcomes(job.trade_ids), datetime.now(UTC))
 
 
 def trade_job(job_id: str, status: TradeStatus) -> JobBody:

@@ -11,13 +11,13 @@ from litestar import Request, get
 from litestar.response.base import ASGIResponse
 from msgspec import UNSET
 
-from tradecapture.api.bodies import FieldProblem, FoundBody, FoundPageBody
+from tradecapture.api.bodies import FieldProblem, FoundPageBody, TradeSummaryBody
 from tradecapture.api.http.problem import not_valid
 from tradecapture.api.http.query import Query
 from tradecapture.api.service.service import Service, service_of
 from tradecapture.api.trades.cursor import CURSOR_LENGTH, decode_cursor, encode_cursor
-from tradecapture.api.trades.documentation import MOST_FOUND, PAGE_SIZE, SEARCH
-from tradecapture.ledger.queries.trade_filter import FoundTrade, Mark, MarkError, TradeFilter
+from tradecapture.api.trades.documentation import MAX_FOUND, PAGE_SIZE, SEARCH
+from tradecapture.ledger.queries.trade_filter import MarkError, PageKey, TradeFilter, TradeSummary
 from tradecapture.trades.lifecycle import Outcome
 from tradecapture.trades.partition import PARTITION_KEY_LENGTH, is_partition_key
 from tradecapture.trades.trade import PARTITION_ID_LENGTH, utf16_length
@@ -25,7 +25,7 @@ from tradecapture.trades.trade import PARTITION_ID_LENGTH, utf16_length
 _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII).fullmatch
 
 
-def read_wanted(query: Query) -> TradeFilter:
+def read_filter(query: Query) -> TradeFilter:
     """Read which trades are meant; what is empty counts as not given."""
     partition = query.text("partitionKey", PARTITION_KEY_LENGTH) or None
     if partition is not None and not is_partition_key(partition):
@@ -77,7 +77,7 @@ def _outcomes(query: Query) -> tuple[Outcome, ...]:
     return tuple(outcome for outcome in every if outcome in names)
 
 
-def read_mark(query: Query, wanted: TradeFilter) -> Mark | None:
+def read_page_key(query: Query, wanted: TradeFilter) -> PageKey | None:
     """Read where the page begins; None: at the beginning."""
     text = query.text("cursor", CURSOR_LENGTH)
     if query.problems or not text:
@@ -99,15 +99,17 @@ _encode = msgspec.json.Encoder().encode
 async def search(request: Request[Any, Any, Any]) -> ASGIResponse:
     """Find trades in the ledger."""
     query = Query(request.scope)
-    limit = query.number("limit", PAGE_SIZE, 1, MOST_FOUND)
-    wanted = read_wanted(query)
-    after = read_mark(query, wanted)
+    limit = query.number("limit", PAGE_SIZE, 1, MAX_FOUND)
+    wanted = read_filter(query)
+    after = read_page_key(query, wanted)
     query.check()
     body = await asyncio.to_thread(_page, service_of(request), wanted, after, limit)
     return ASGIResponse(body=_encode(body))
 
 
-def _page(service: Service, wanted: TradeFilter, after: Mark | None, limit: int) -> FoundPageBody:
+def _page(
+    service: Service, wanted: TradeFilter, after: PageKey | None, limit: int
+) -> FoundPageBody:
     end = time.monotonic() + SEARCH_SECONDS
     try:
         page = service.client.search(wanted, after, limit, lambda: time.monotonic() < end)
@@ -117,8 +119,8 @@ def _page(service: Service, wanted: TradeFilter, after: Mark | None, limit: int)
     return FoundPageBody([_found(trade) for trade in page.trades], cursor)
 
 
-def _found(trade: FoundTrade) -> FoundBody:
-    return FoundBody(
+def _found(trade: TradeSummary) -> TradeSummaryBody:
+    return TradeSummaryBody(
         trade_id=trade.trade_id,
         status=trade.outcome,
         partition_key=trade.partition_key,

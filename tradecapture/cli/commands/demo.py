@@ -32,8 +32,8 @@ from tradecapture.local.demo.evidence import gather
 from tradecapture.local.demo.report import Report, Sending, report_on
 from tradecapture.local.demo.traffic import Job, at_a_pace, at_full_speed, send
 from tradecapture.local.fleet.preparation import prepared
-from tradecapture.local.fleet.run import FleetRun, Say
-from tradecapture.local.samples.trades import Mix, generate
+from tradecapture.local.fleet.run import FleetRun, Progress
+from tradecapture.local.samples.trades import SampleSpec, generate
 from tradecapture.local.servers.ports import free_port
 from tradecapture.settings import BROKER, DATABASE, REDIS
 
@@ -154,17 +154,19 @@ def demo(trades: int, seed: int, data: Path | None, as_json: bool) -> None:
         raise SystemExit(FOUND)
 
 
-def _run(run: FleetRun, stop: threading.Event, trades: int, seed: int, say: Say) -> Found | None:
+def _run(
+    run: FleetRun, stop: threading.Event, trades: int, seed: int, say: Progress
+) -> Found | None:
     if stop.is_set():
         return None
     today = datetime.now(UTC).date()
-    flood = Mix(trades, seed, today=today)
-    burst = Mix(round(BURST_TRADES_A_SECOND * BURST_SECONDS), seed + 1, today=today)
+    flood = SampleSpec(trades, seed, today=today)
+    burst = SampleSpec(round(BURST_TRADES_A_SECOND * BURST_SECONDS), seed + 1, today=today)
     phases: dict[str, Sending] = {}
     settings = run.fleet.settings
     with open_inbox(settings) as inbox, open_ledger(settings) as ledger, bar() as progress:
 
-        def play(name: str, mix: Mix, jobs: list[Job]) -> None:
+        def play(name: str, mix: SampleSpec, jobs: list[Job]) -> None:
             if stop.is_set():
                 return
             say(f"Sending {mix.trades:,} trades over HTTP: {name}")

@@ -10,15 +10,15 @@ from tradecapture.cli.errors import FOUND
 from tradecapture.cli.options import data_option, json_option, locate
 from tradecapture.cli.output import epilog, output, show_json, table
 from tradecapture.connections.urls import is_cluster
-from tradecapture.doctor.cluster import examine_cluster
-from tradecapture.doctor.connection_budget import FleetSize, examine_budgets
-from tradecapture.doctor.database import examine_database
+from tradecapture.doctor.cluster import check_cluster
+from tradecapture.doctor.connection_budget import FleetSize, check_budgets
+from tradecapture.doctor.database import check_database
 from tradecapture.doctor.finding import Finding, Level
-from tradecapture.doctor.partitions import examine_operating
-from tradecapture.doctor.redis import examine_redis
-from tradecapture.doctor.replica import examine_replica
-from tradecapture.doctor.versions import examine_versions
-from tradecapture.doctor.workers import examine_workers
+from tradecapture.doctor.partitions import check_operating
+from tradecapture.doctor.redis import check_redis
+from tradecapture.doctor.replica import check_replica
+from tradecapture.doctor.versions import check_versions
+from tradecapture.doctor.workers import check_workers
 from tradecapture.settings import DATABASE, REDIS, Settings
 
 STYLES = {Level.OK: "green", Level.WARN: "yellow", Level.FAIL: "bold red"}
@@ -68,17 +68,17 @@ def doctor(
     database, its replica and Redis at most, and how many such workers would fit.
     """
     settings = locate(data, REDIS, DATABASE)
-    findings = [*examine_versions(), *_examine_inboxes(settings)]
-    worker_findings, counted = examine_workers(settings)
+    findings = [*check_versions(), *_check_inboxes(settings)]
+    worker_findings, counted = check_workers(settings)
     fleet = None
     if (apis, workers, concurrency) != (None, None, None):
         fleet = FleetSize(_or(apis, 1), _or(workers, 1), _or(concurrency, 1))
     findings += worker_findings
-    findings += examine_database(settings, None if fleet else processes or counted or 1)
-    findings += examine_replica(settings)
+    findings += check_database(settings, None if fleet else processes or counted or 1)
+    findings += check_replica(settings)
     if fleet:
-        findings += examine_budgets(settings, fleet)
-    findings += examine_operating(settings)
+        findings += check_budgets(settings, fleet)
+    findings += check_operating(settings)
     if as_json:
         show_json(findings)
     else:
@@ -97,10 +97,10 @@ def doctor(
         raise SystemExit(FOUND)
 
 
-def _examine_inboxes(settings: Settings) -> list[Finding]:
+def _check_inboxes(settings: Settings) -> list[Finding]:
     if is_cluster(settings.redis_url):
-        return examine_cluster(settings)
-    return examine_redis(settings)
+        return check_cluster(settings)
+    return check_redis(settings)
 
 
 def _or(given: int | None, default: int) -> int:

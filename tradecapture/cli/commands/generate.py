@@ -9,7 +9,7 @@ import click
 
 from tradecapture.cli.errors import USAGE, CommandError
 from tradecapture.cli.output import bar, epilog
-from tradecapture.local.samples.trades import STEEPEST_SKEW, Mix
+from tradecapture.local.samples.trades import STEEPEST_SKEW, SampleSpec
 from tradecapture.local.samples.trades import generate as generate_trades
 
 NOTED_TRADES = 500  # between two movements of the bar, which costs as much as some trades
@@ -81,7 +81,7 @@ def generate(
     """Generate realistic equity swaps as NDJSON, with resends and invalid ones among them."""
     day = (today or datetime.now(UTC)).date()
     try:
-        mix = Mix(trades, seed, partitions, skew, resends, invalid, today=day)
+        mix = SampleSpec(trades, seed, partitions, skew, resends, invalid, today=day)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     if output is None:
@@ -96,7 +96,7 @@ def generate(
         raise CommandError(f"--output {output} cannot be written: {error}", USAGE) from error
 
 
-def _write(mix: Mix, file: BinaryIO) -> None:
+def _write(mix: SampleSpec, file: BinaryIO) -> None:
     with bar() as progress:
         task = progress.add_task("generating", total=mix.trades, note="")
         for number, trade in enumerate(generate_trades(mix), 1):

@@ -11,7 +11,7 @@ from rich.table import Table
 from tradecapture.cli.options import data_option, json_option, locate
 from tradecapture.cli.output import epilog, output, show_json, table
 from tradecapture.ledger import PartitionRow
-from tradecapture.ledger.queries.replica import open_readers
+from tradecapture.ledger.queries.replica import open_replica_reader
 from tradecapture.settings import DATABASE
 
 
@@ -27,8 +27,10 @@ from tradecapture.settings import DATABASE
 @data_option
 def positions(account: str | None, limit: int | None, as_json: bool, data: Path) -> None:
     """Show the position of each partition: quantities and notionals, exact, and trades captured."""
-    with open_readers(locate(data, DATABASE)) as readers:
-        rows = readers.lagging(lambda ledger: ledger.positions(account_id=account, limit=limit))
+    with open_replica_reader(locate(data, DATABASE)) as readers:
+        rows = readers.may_be_stale(
+            lambda ledger: ledger.positions(account_id=account, limit=limit)
+        )
     if as_json:
         show_json([_facts(row) for row in rows])
         return

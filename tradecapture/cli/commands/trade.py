@@ -12,7 +12,7 @@ from tradecapture.cli.errors import FOUND, CommandError
 from tradecapture.cli.options import data_option, json_option, locate
 from tradecapture.cli.output import epilog, output, show_json
 from tradecapture.inbox.reader import open_inbox
-from tradecapture.ledger.queries.replica import open_readers
+from tradecapture.ledger.queries.replica import open_replica_reader
 from tradecapture.settings import DATABASE, REDIS
 
 
@@ -29,7 +29,7 @@ from tradecapture.settings import DATABASE, REDIS
 def trade(trade_id: str, as_json: bool, data: Path) -> None:
     """Show the trade ID: its status, its place in its partition, and the trade as received."""
     settings = locate(data, REDIS, DATABASE)
-    with open_inbox(settings) as inbox, open_readers(settings) as ledger:
+    with open_inbox(settings) as inbox, open_replica_reader(settings) as ledger:
         status = read_status(ledger, inbox, trade_id)
     if status is None:
         raise CommandError(

@@ -6,10 +6,10 @@ from celery import Celery
 
 from tradecapture.connections.brokers.rabbitmq import amqp_options, is_amqp, use_amqp
 from tradecapture.connections.brokers.sentinel import sentinel_options, use_sentinel
-from tradecapture.connections.urls import SentinelAccess, for_celery, is_sentinel, tls_options
+from tradecapture.connections.urls import SentinelAccess, celery_url, is_sentinel, tls_options
 
 
-def submitting_app(broker_url: str, sentinels: SentinelAccess | None = None) -> Celery:
+def sending_app(broker_url: str, sentinels: SentinelAccess | None = None) -> Celery:
     """Return a Celery app that only sends, configured like the workers.
 
     Args:
@@ -20,7 +20,7 @@ def submitting_app(broker_url: str, sentinels: SentinelAccess | None = None) -> 
     use_sentinel()
     app = Celery("tradecapture")
     app.config_from_object("celeryconfig")
-    app.conf.broker_url = for_celery(broker_url)
+    app.conf.broker_url = celery_url(broker_url)
     app.conf.broker_use_ssl = tls_options(broker_url)
     # A submitter waits for the bell, and the sweep rings without it: one more try to connect, at
     # once, instead of kombu's six seconds of them. Workers keep theirs.

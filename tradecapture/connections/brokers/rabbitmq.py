@@ -14,7 +14,7 @@ AMQP_SCHEMES = ("amqp", "amqps")
 HEARTBEAT_SECONDS = 10  # a worker notices within two of them that RabbitMQ has gone
 
 
-class Connection(pyamqp.Connection):
+class RabbitmqConnection(pyamqp.Connection):
     """A connection that is given up when an answer takes longer than its `read_timeout`."""
 
     def connect(self, callback: Any = None) -> Any:
@@ -41,16 +41,16 @@ class Connection(pyamqp.Connection):
             raise RecoverableConnectionError(message) from error
 
 
-class Transport(pyamqp.Transport):
+class RabbitmqTransport(pyamqp.Transport):
     """RabbitMQ over TCP."""
 
-    Connection = Connection
+    Connection = RabbitmqConnection
 
 
 class TlsTransport(pyamqp.SSLTransport):
     """RabbitMQ over TLS."""
 
-    Connection = Connection
+    Connection = RabbitmqConnection
 
 
 def is_amqp(broker_url: str) -> bool:
@@ -76,5 +76,5 @@ def amqp_options(connect_seconds: float) -> dict[str, Any]:
 
 def use_amqp() -> None:
     """Let brokers named amqp:// and amqps:// be reached through this transport from now on."""
-    for scheme, transport in zip(AMQP_SCHEMES, (Transport, TlsTransport), strict=True):
+    for scheme, transport in zip(AMQP_SCHEMES, (RabbitmqTransport, TlsTransport), strict=True):
         TRANSPORT_ALIASES[scheme] = f"{__name__}:{transport.__name__}"

@@ -35,7 +35,7 @@ return redis.call(ARGV[1], KEYS[1], unpack(ARGV, 2))
 """
 
 
-class Client(Redis):
+class UntransactedRedis(Redis):
     """A client that pipelines without a transaction: a full Redis lets no command into one."""
 
     def pipeline(self, transaction: bool = False, shard_hint: str | None = None) -> Any:
@@ -43,7 +43,7 @@ class Client(Redis):
         return super().pipeline(transaction, shard_hint)
 
 
-class UnacknowledgedBells(redis.QoS):
+class UnackedMessages(redis.QoS):
     """The messages that a worker has taken, and not acknowledged yet."""
 
     def append(self, message: Any, delivery_tag: str) -> None:
@@ -62,10 +62,10 @@ class UnacknowledgedBells(redis.QoS):
             super().restore_visible(*arguments, **options)
 
 
-class Channel(redis.Channel):
+class RedisChannel(redis.Channel):
     """A channel whose writes a full Redis does not refuse."""
 
-    QoS = UnacknowledgedBells
+    QoS = UnackedMessages
 
     def write(self, client: Any, command: str, key: str, *arguments: str | float) -> None:
         """Run a command, or add it to a pipeline."""
@@ -77,8 +77,8 @@ class Channel(redis.Channel):
         retry = Retry(NoBackoff(), 0)
         return {**super()._connparams(asynchronous), "retry": retry}
 
-    def _get_client(self) -> type[Client]:
-        return Client
+    def _get_client(self) -> type[UntransactedRedis]:
+        return UntransactedRedis
 
     def _put(self, queue: str, message: Any, **options: Any) -> None:
         if "_publish_batch" in options or queue in self._expires:
@@ -106,23 +106,23 @@ class Channel(redis.Channel):
         return self._create_client().register_script(_WRITE)
 
 
-class Transport(redis.Transport):
+class RedisTransport(redis.Transport):
     """Redis as the broker."""
 
-    Channel = Channel
+    Channel = RedisChannel
 
 
-class SentinelChannel(Channel, sentinel_broker.SentinelChannel):
+class RedisSentinelChannel(RedisChannel, sentinel_broker.SentinelChannel):
     """The same on whichever Redis is the master."""
 
 
-class SentinelTransport(redis.SentinelTransport):
+class RedisSentinelTransport(redis.SentinelTransport):
     """Redis behind Sentinel as the broker."""
 
-    Channel = SentinelChannel
+    Channel = RedisSentinelChannel
 
 
 def use() -> None:
     """Let brokers on Redis be reached through these transports from now on."""
-    TRANSPORT_ALIASES.update(dict.fromkeys(("redis", "rediss"), f"{__name__}:Transport"))
-    TRANSPORT_ALIASES["sentinel"] = f"{__name__}:SentinelTransport"
+    TRANSPORT_ALIASES.update(dict.fromkeys(("redis", "rediss"), f"{__name__}:RedisTransport"))
+    TRANSPORT_ALIASES["sentinel"] = f"{__name__}:RedisSentinelTransport"

@@ -9,13 +9,13 @@ from typing import Any
 from kombu.transport import TRANSPORT_ALIASES, redis
 
 from tradecapture.connections.sentinel import (
-    ASKING,
+    SENTINEL_OPTIONS,
     MasterConnection,
     TlsMasterConnection,
     access_options,
-    show_reasons,
+    use_readable_errors,
 )
-from tradecapture.connections.urls import PLAIN, SentinelAccess
+from tradecapture.connections.urls import SENTINEL_SCHEME, SentinelAccess
 
 
 class SentinelChannel(redis.SentinelChannel):
@@ -23,13 +23,13 @@ class SentinelChannel(redis.SentinelChannel):
 
     connection_class = MasterConnection
     connection_class_ssl: Any = TlsMasterConnection
-    sentinel_kwargs = ASKING
+    sentinel_kwargs = SENTINEL_OPTIONS
 
     def _sentinel_managed_pool(self, asynchronous: bool = False) -> Any:
         # The configuration has the login and TLS. It cannot have this: workers tell of it in JSON.
-        self.sentinel_kwargs = {**self.sentinel_kwargs, **ASKING}
+        self.sentinel_kwargs = {**self.sentinel_kwargs, **SENTINEL_OPTIONS}
         pool = super()._sentinel_managed_pool(asynchronous)
-        show_reasons(pool.sentinel_manager)
+        use_readable_errors(pool.sentinel_manager)
         return pool
 
 
@@ -51,5 +51,5 @@ def sentinel_options(broker_url: str, access: SentinelAccess) -> dict[str, Any]:
 
 def use_sentinel() -> None:
     """Let brokers behind sentinels be reached through this transport; workers keep their own."""
-    if TRANSPORT_ALIASES[PLAIN].startswith("kombu."):
-        TRANSPORT_ALIASES[PLAIN] = f"{__name__}:{SentinelTransport.__name__}"
+    if TRANSPORT_ALIASES[SENTINEL_SCHEME].startswith("kombu."):
+        TRANSPORT_ALIASES[SENTINEL_SCHEME] = f"{__name__}:{SentinelTransport.__name__}"

@@ -25,7 +25,7 @@ class NodeError(ConnectionError):
         super().__init__(f"the Redis node {node} does not answer: {why}")
 
 
-class NodeAwayError(NodeError):
+class NodeUnavailableError(NodeError):
     """A node did not answer a moment ago; it was not asked again."""
 
 
@@ -34,7 +34,7 @@ class _Away(NamedTuple):
     why: str
 
 
-class AwayNodes:
+class NodeBreaker:
     """Which nodes did not answer, as one process sees it; shared by all its threads."""
 
     def __init__(
@@ -67,7 +67,7 @@ class AwayNodes:
                 return False
             now = self._monotonic()
             if now < away.until:
-                raise NodeAwayError(node, away.why)
+                raise NodeUnavailableError(node, away.why)
             # This caller looks; the others are told the same as before until it knows more.
             self._away[node] = away._replace(until=now + AWAY_SECONDS + self._timeout_seconds)
             return True

@@ -11,8 +11,8 @@ from redis.client import Pipeline
 from redis.connection import ConnectionPool
 from redis.exceptions import ConnectionError, RedisClusterException
 
-from tradecapture.connections.cluster.dispatch import UNREACHABLE, ClusterSender, Command
-from tradecapture.connections.cluster.slots import ClusterMap, node_urls
+from tradecapture.connections.cluster.dispatch import UNREACHABLE, ClusterDispatcher, Command
+from tradecapture.connections.cluster.slots import SlotMap, node_urls
 
 
 class ClusterRedis(Redis):
@@ -26,8 +26,8 @@ class ClusterRedis(Redis):
             timeout_seconds: how long one connect or one reply may take.
         """
         super().__init__(connection_pool=ConnectionPool.from_url(node_urls(url)[0]))
-        self._map = ClusterMap(url, timeout_seconds)
-        self.sender = ClusterSender(self._map, timeout_seconds)
+        self._map = SlotMap(url, timeout_seconds)
+        self.sender = ClusterDispatcher(self._map, timeout_seconds)
 
     def execute_command(self, *args: Any, **options: Any) -> Any:
         """Run one command on the node that has its key.

@@ -20,8 +20,8 @@ from redis.exceptions import (
     TimeoutError,
 )
 
-from tradecapture.connections.cluster.breaker import AwayNodes, NodeAwayError, NodeError
-from tradecapture.connections.cluster.slots import ClusterMap
+from tradecapture.connections.cluster.breaker import NodeBreaker, NodeError, NodeUnavailableError
+from tradecapture.connections.cluster.slots import SlotMap
 from tradecapture.connections.retries import RETRIES, backoff
 
 UNREACHABLE = (ConnectionError, TimeoutError)
@@ -30,7 +30,7 @@ _TRIED_AGAIN = (*UNREACHABLE, ClusterDownError, AskError)
 # No key is ever called so. While a slot moves, a node refuses a script one of whose keys it does
 # not have (TRYAGAIN). A script's other keys, which it is not told of, may be on either node: so
 # each is given a key that no node has, and runs only where the whole lane is.
-_NOWHERE = ":nowhere"
+_MISSING_KEY = ":nowhere"
 
 
 class Command(NamedTuple):
@@ -51,36 +51,36 @@ class Command(NamedTuple):
         if self.args[0] != "EVALSHA":
             return self.args
         name, script, count, *rest = self.args
-        return (name, script, count + 1, *rest[:count], f"{rest[0]}{_NOWHERE}", *rest[count:])
+        return (name, script, count + 1, *rest[:count], f"{rest[0]}{_MISSING_KEY}", *rest[count:])
 
 
-class _Place(NamedTuple):
+class _Target(NamedTuple):
     """Where a command is sent: to a node, which for once may answer for a slot not yet its own."""
 
     node: ClusterNode
     asking: bool = False
 
 
-class ClusterSender:
+class ClusterDispatcher:
     """Sends commands to the nodes; shared by all threads of a process."""
 
-    def __init__(self, cluster_map: ClusterMap, timeout_seconds: float) -> None:
-        """Prepare to send; see `ClusterMap`."""
+    def __init__(self, cluster_map: SlotMap, timeout_seconds: float) -> None:
+        """Prepare to send; see `SlotMap`."""
         self._map = cluster_map
-        self._away = AwayNodes(timeout_seconds)
+        self._away = NodeBreaker(timeout_seconds)
 
     def send(self, commands: Sequence[Command], *, transaction: bool = False) -> list[Any]:
         """Send commands and return their replies; the reply of one that failed is its error."""
         leaders = _leaders(commands)
         replies: list[Any] = [None] * len(commands)
-        asked: dict[int, _Place] = {}
+        asked: dict[int, _Target] = {}
         pending = list(range(len(commands)))
         for attempt in range(RETRIES + 1):
-            groups: dict[_Place, list[int]] = defaultdict(list)
+            groups: dict[_Target, list[int]] = defaultdict(list)
             for index in pending:
                 leader = leaders[index]
                 try:
-                    place = asked.get(leader) or _Place(self._map.node_of(commands[leader].key))
+                    place = asked.get(leader) or _Target(self._map.node_of(commands[leader].key))
                     groups[place].append(index)
                 except RedisError as error:
                     replies[index] = error
@@ -116,7 +116,7 @@ class ClusterSender:
         """
         found: list[Any] = []
         for node in self._map.primaries():
-            found += self._exchange(_Place(node), [command], transaction=False, last=True)
+            found += self._exchange(_Target(node), [command], transaction=False, last=True)
             if not all_nodes and not isinstance(found[-1], Exception):
                 break
         answers = [reply for reply in found if not isinstance(reply, Exception)]
@@ -125,7 +125,7 @@ class ClusterSender:
         return answers[0]
 
     def _exchange(
-        self, place: _Place, commands: Sequence[Command], *, transaction: bool, last: bool
+        self, place: _Target, commands: Sequence[Command], *, transaction: bool, last: bool
     ) -> list[Any]:
         """Send commands to one node in one round trip; return replies, and errors among them."""
         name, is_look = place.node.name, False
@@ -134,10 +134,10 @@ class ClusterSender:
             pipeline = self._map.connection(place.node).pipeline(transaction=transaction)
             for command in commands:
                 if place.asking:
-                    pipeline.execute_command("ASKING")
+                    pipeline.execute_command("SENTINEL_OPTIONS")
                 pipeline.execute_command(*command.guarded, **command.options)
             replies = pipeline.execute(raise_on_error=False)
-        except NodeAwayError as error:
+        except NodeUnavailableError as error:
             return [error] * len(commands)
         except UNREACHABLE as error:
             self._map.refresh(name)
@@ -151,14 +151,14 @@ class ClusterSender:
         self._away.clear(name)
         return list(islice(replies, 1, None, 2)) if place.asking else replies
 
-    def _learn(self, replies: dict[int, Any], attempt: int) -> dict[int, _Place]:
+    def _learn(self, replies: dict[int, Any], attempt: int) -> dict[int, _Target]:
         """Learn from errors where commands must go; return where those go that go astray once."""
-        asked: dict[int, _Place] = {}
+        asked: dict[int, _Target] = {}
         for index, reply in replies.items():
             if isinstance(reply, MovedError):
                 self._map.note_moved(reply)
             elif isinstance(reply, AskError):
-                asked[index] = _Place(self._map.at(reply.host, reply.port), asking=True)
+                asked[index] = _Target(self._map.at(reply.host, reply.port), asking=True)
         if any(isinstance(reply, (*UNREACHABLE, ClusterDownError)) for reply in replies.values()):
             sleep(backoff().compute(attempt + 1))
         if any(isinstance(reply, ClusterDownError) for reply in replies.values()):
@@ -175,4 +175,4 @@ def _leaders(commands: Sequence[Command]) -> list[int]:
 
 
 def _is_tried_again(reply: Any) -> bool:
-    return isinstance(reply, _TRIED_AGAIN) and not isinstance(reply, NodeAwayError)
+    return isinstance(reply, _TRIED_AGAIN) and not isinstance(reply, NodeUnavailableError)

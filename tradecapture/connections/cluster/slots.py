@@ -22,7 +22,7 @@ def node_urls(url: str) -> list[str]:
     return [node.replace(f"{CLUSTER_SUFFIX}://", "://", 1) for node in url.split(";")]
 
 
-class ClusterMap:
+class SlotMap:
     """Where the keys are; asked of the cluster at first use, and again when a node says so.
 
     Every error is a RedisError: those of redis-py's cluster client alone would not be one.

@@ -12,8 +12,8 @@ from tradecapture.connections.cluster.client import ClusterRedis
 from tradecapture.inbox.keys import ACKNOWLEDGED_KEY
 
 NAMES = (
-    *("accept", "claim", "take", "settle", "postpone", "renew"),
-    *("hold", "release", "ring", "work"),
+    *("accept", "claim", "claim_one", "complete", "postpone", "renew"),
+    *("hold", "unhold", "ring", "load"),
 )
 _SOURCES = {name: files(__name__).joinpath(f"{name}.lua").read_text() for name in NAMES}
 # SHA-1 because that is what EVALSHA names a script by (Redis command reference), not for security.

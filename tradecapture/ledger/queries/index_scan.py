@@ -9,11 +9,11 @@ import msgspec
 from sqlalchemy import Column, ColumnElement, Row, Select, Table, and_, select
 
 from tradecapture.ledger.queries.trade_filter import (
-    FoundTrade,
-    Mark,
     MarkError,
+    PageKey,
     Section,
     TradeFilter,
+    TradeSummary,
 )
 from tradecapture.ledger.schema.tables import exceptions, partitions, trades
 from tradecapture.trades.lifecycle import Outcome
@@ -36,7 +36,7 @@ _DOCUMENT = "document"
 
 
 @dataclass(frozen=True)
-class Walk:
+class IndexScan:
     """The rows of a section that may fit, in their order. Pure: it makes statements only."""
 
     section: Section
@@ -56,7 +56,7 @@ class Walk:
         """Return where a row stands."""
         return tuple(getattr(row, name) for name in self.order)
 
-    def key_of_mark(self, mark: Mark) -> tuple[Any, ...]:
+    def key_of_mark(self, mark: PageKey) -> tuple[Any, ...]:
         """Return the place that a mark notes.
 
         Raises:
@@ -73,7 +73,7 @@ class Walk:
             raise MarkError("a mark of another walk")
         return tuple(key[: len(kinds)])
 
-    def steps_behind(self, key: Sequence[Any]) -> Iterator[list[ColumnElement[bool]]]:
+    def ranges_after(self, key: Sequence[Any]) -> Iterator[list[ColumnElement[bool]]]:
         """Yield the conditions of the rows behind a place, a stretch of the index each, in order.
 
         "Same partition and behind this number" and then "a later partition", rather than the two
@@ -87,7 +87,7 @@ class Walk:
             yield []
 
 
-def walks_of(wanted: TradeFilter) -> list[Walk]:
+def scans_for(wanted: TradeFilter) -> list[IndexScan]:
     """Return the walks through which all trades that fit are found, in the order of sections."""
     if wanted.partition is not None and not _agrees(wanted, wanted.partition):
         return []
@@ -100,13 +100,13 @@ def walks_of(wanted: TradeFilter) -> list[Walk]:
     return walks
 
 
-def found_trade(row: Row[Any]) -> FoundTrade:
+def found_trade(row: Row[Any]) -> TradeSummary:
     """Return what a row says of a trade."""
     values = {name: value for name, value in row._mapping.items() if name != _DOCUMENT}
-    return FoundTrade(**{**values, "outcome": Outcome(row.outcome)})
+    return TradeSummary(**{**values, "outcome": Outcome(row.outcome)})
 
 
-def _of_captured(wanted: TradeFilter) -> Walk:
+def _of_captured(wanted: TradeFilter) -> IndexScan:
     columns = trades.c
     conditions = _on_keys(columns.partition_key, wanted)
     visits = _visited_partitions(wanted)
@@ -131,7 +131,7 @@ def _of_captured(wanted: TradeFilter) -> Walk:
     )
 
 
-def _of_exceptions(wanted: TradeFilter, outcomes: frozenset[Outcome]) -> Walk:
+def _of_exceptions(wanted: TradeFilter, outcomes: frozenset[Outcome]) -> IndexScan:
     conditions = _on_keys(exceptions.c.partition_key, wanted)
     texts = frozenset(outcome.value for outcome in outcomes)
     if len(texts) == 1:
@@ -170,11 +170,11 @@ def _walk(
     visits: ColumnElement[bool] | None,
     fits: Callable[[Row[Any]], bool] | None,
     examined: int,
-) -> Walk:
+) -> IndexScan:
     query = select(*(table.c[name] for name in names)).where(*conditions)
     query = query.order_by(*(table.c[name] for name in order))
     every = fits is None
-    return Walk(
+    return IndexScan(
         section,
         table,
         order,

@@ -11,7 +11,7 @@ from tradecapture.ledger import check_schema
 from tradecapture.ledger.engine import make_engine
 from tradecapture.ledger.queries.reader import LedgerReader
 from tradecapture.ledger.rows import AuditRow, ExceptionRow, PartitionRow
-from tradecapture.ledger.rules.state import Place
+from tradecapture.ledger.rules.state import EntryId
 from tradecapture.ledger.schema.tables import audit, exceptions, partitions, trades
 from tradecapture.settings import Settings
 from tradecapture.trades.lifecycle import Outcome
@@ -48,10 +48,10 @@ class ExceptionFilter(NamedTuple):
     since: datetime | None = None  # recorded at or after it
     until: datetime | None = None  # recorded before it
     reason: str | None = None  # a part of the reason
-    after: Place | None = None  # behind this place, so that many are read page by page
+    after: EntryId | None = None  # behind this place, so that many are read page by page
 
 
-class OperatingReader(LedgerReader):
+class OperatorReader(LedgerReader):
     """Queries for operators. They never lock."""
 
     def exceptions_like(self, wanted: ExceptionFilter, limit: int) -> list[ExceptionRow]:
@@ -93,7 +93,7 @@ class OperatingReader(LedgerReader):
             found = connection.execute(query, {"ids": self._dialect.array(trade_ids)})
             return dict(found.all())
 
-    def newest_places(self, trade_ids: Sequence[str]) -> dict[tuple[str, str], Place]:
+    def newest_places(self, trade_ids: Sequence[str]) -> dict[tuple[str, str], EntryId]:
         """Return where each of some trades was parked or rejected last, by id and digest."""
         query = (
             select(*_PLACE, exceptions.c.digest)
@@ -171,7 +171,7 @@ class OperatingReader(LedgerReader):
             return [AuditRow._make(row) for row in connection.execute(query)]
 
 
-def _behind(place: Place) -> ColumnElement[bool]:
+def _behind(place: EntryId) -> ColumnElement[bool]:
     """Return the condition that a row stands behind a place; SQL Server compares no tuples."""
     behind: ColumnElement[bool] | None = None
     for column, value in reversed(list(zip(_PLACE, place, strict=True))):
@@ -190,7 +190,7 @@ def _holding(text: str) -> str:
 
 
 @contextmanager
-def open_ledger(settings: Settings) -> Iterator[OperatingReader]:
+def open_ledger(settings: Settings) -> Iterator[OperatorReader]:
     """Open the ledger to read it.
 
     Raises:
@@ -203,12 +203,12 @@ def open_ledger(settings: Settings) -> Iterator[OperatingReader]:
     )
     try:
         check_schema(engine)
-        yield OperatingReader(engine, dialect)
+        yield OperatorReader(engine, dialect)
     finally:
         engine.dispose()
 
 
-class PartitionPages(OperatingReader):
+class PartitionPages(OperatorReader):
     """Queries for those who look through partitions. They never lock."""
 
     def keys_after(self, after: str, limit: int, *, only_held: bool = False) -> list[str]:

@@ -44,7 +44,7 @@ class LedgerReader:
             row = connection.execute(other).first()
             return ExceptionRow._make(row) if row else None
 
-    def ended(self, trade_ids: Sequence[str]) -> dict[str, Outcome]:
+    def outcomes(self, trade_ids: Sequence[str]) -> dict[str, Outcome]:
         """Return the outcome of each of many trades that has one; a buffered one has none yet."""
         parameter = {"ids": self._dialect.array(trade_ids)}
         found: dict[str, Outcome] = {}

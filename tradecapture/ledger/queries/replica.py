@@ -25,7 +25,7 @@ Answer = TypeVar("Answer")
 log = structlog.get_logger(__name__)
 
 
-class Readers:
+class ReplicaReader:
     """The ledger's own database and, if there is one, its replica. Safe to use from many threads.
 
     A replica may be behind, so its word is taken only where that does no harm: a trade that it has
@@ -51,9 +51,9 @@ class Readers:
             return found[0]
         return self.ledger.trade(trade_id)
 
-    def ended(self, trade_ids: Sequence[str]) -> dict[str, Outcome]:
+    def outcomes(self, trade_ids: Sequence[str]) -> dict[str, Outcome]:
         """Return the outcome of each of many trades that has one; a buffered one has none yet."""
-        found = self._of_replica(lambda replica: replica.ended(trade_ids))
+        found = self._of_replica(lambda replica: replica.outcomes(trade_ids))
         outcomes = found[0] if found is not None else {}
         ended: dict[str, Outcome] = {
             trade_id: outcome
@@ -61,10 +61,10 @@ class Readers:
             if outcome is Outcome.CAPTURED
         }
         if rest := [trade_id for trade_id in trade_ids if trade_id not in ended]:
-            ended |= self.ledger.ended(rest)
+            ended |= self.ledger.outcomes(rest)
         return ended
 
-    def lagging(self, question: Callable[[TradeSearch], Answer]) -> Answer:
+    def may_be_stale(self, question: Callable[[TradeSearch], Answer]) -> Answer:
         """Ask what may be some seconds old: a search or a report, never a verdict."""
         found = self._of_replica(question)
         return question(self.ledger) if found is None else found[0]
@@ -110,7 +110,7 @@ class Readers:
             log.warning("the replica answers again")
 
 
-def make_readers(settings: Settings, pool_size: int) -> Readers:
+def make_replica_reader(settings: Settings, pool_size: int) -> ReplicaReader:
     """Return readers with so many connections to each database; connected at the first question.
 
     Raises:
@@ -125,17 +125,17 @@ def make_readers(settings: Settings, pool_size: int) -> Readers:
                 settings.replica_url, pool_size=pool_size, timeout_seconds=wait, read_only=True
             )
         )
-    return Readers(TradeSearch(*ledger), replica)
+    return ReplicaReader(TradeSearch(*ledger), replica)
 
 
 @contextmanager
-def open_readers(settings: Settings) -> Iterator[Readers]:
+def open_replica_reader(settings: Settings) -> Iterator[ReplicaReader]:
     """Open the ledger and its replica, if there is one, for what may be read from either.
 
     Raises:
         SchemaError, SettingsError, sqlalchemy.exc.SQLAlchemyError: as `open_ledger`.
     """
-    readers = make_readers(settings, pool_size=1)
+    readers = make_replica_reader(settings, pool_size=1)
     try:
         check_schema(readers.ledger.engine)
         yield readers

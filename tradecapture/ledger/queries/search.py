@@ -5,9 +5,9 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Row, select
 
-from tradecapture.ledger.queries.index_scan import Walk, found_trade, walks_of
+from tradecapture.ledger.queries.index_scan import IndexScan, found_trade, scans_for
 from tradecapture.ledger.queries.reader import LedgerReader
-from tradecapture.ledger.queries.trade_filter import FoundPage, Mark, Section, TradeFilter
+from tradecapture.ledger.queries.trade_filter import PageKey, Section, TradeFilter, TradePage
 from tradecapture.ledger.schema.tables import partitions
 
 # Partitions of a book or a security that are looked up at once, and trades that these may hold
@@ -16,7 +16,7 @@ PARTITIONS_AT_ONCE = 50
 TRADES_AT_ONCE = 5000
 
 
-class _Stretch(NamedTuple):
+class _ScanRange(NamedTuple):
     """A part of a walk that one look reads."""
 
     condition: ColumnElement[bool] | None  # None: the walk's own is enough
@@ -31,10 +31,10 @@ class TradeSearch(LedgerReader):
     def search(
         self,
         wanted: TradeFilter,
-        after: Mark | None,
+        after: PageKey | None,
         limit: int,
         may_go_on: Callable[[], bool] = lambda: True,
-    ) -> FoundPage:
+    ) -> TradePage:
         """Return a page of the trades that fit, first those that were not captured.
 
         Each section is in the order of its partitions' keys and, within a partition, in the order
@@ -52,9 +52,9 @@ class TradeSearch(LedgerReader):
         Raises:
             MarkError: the mark is of another search.
         """
-        found: list[tuple[Walk, Row[Any]]] = []
+        found: list[tuple[IndexScan, Row[Any]]] = []
         with self._read() as connection:
-            for walk in walks_of(wanted):
+            for walk in scans_for(wanted):
                 if after is not None and walk.section < after.section:
                     continue
                 behind: Sequence[Any] = ()
@@ -65,11 +65,11 @@ class TradeSearch(LedgerReader):
                     if len(found) > limit:
                         return _page(found[:limit], _mark_at(*found[limit - 1]))
                     if end is not None and not may_go_on():
-                        return _page(found, Mark.of(walk.section, end))
+                        return _page(found, PageKey.of(walk.section, end))
         return _page(found, None)
 
     def _looks(
-        self, connection: Connection, walk: Walk, behind: Sequence[Any], most: int
+        self, connection: Connection, walk: IndexScan, behind: Sequence[Any], most: int
     ) -> Iterator[tuple[list[Row[Any]], Sequence[Any] | None]]:
         """Yield what each look finds, and the key behind which the next one goes on, if one does.
 
@@ -88,11 +88,11 @@ class TradeSearch(LedgerReader):
             behind = end
 
     def _stretch(
-        self, connection: Connection, walk: Walk, behind: Sequence[Any]
-    ) -> _Stretch | None:
+        self, connection: Connection, walk: IndexScan, behind: Sequence[Any]
+    ) -> _ScanRange | None:
         """Return the next part of a walk; None: it has ended."""
         if walk.of_partitions is None:
-            return _Stretch(None, {}, behind, None)
+            return _ScanRange(None, {}, behind, None)
         columns = partitions.c
         query = select(columns.partition_key, columns.last_sequence).where(walk.of_partitions)
         if behind:
@@ -113,23 +113,25 @@ class TradeSearch(LedgerReader):
             keys.append(key)
         if len(keys) == 1:
             inside = behind if behind and behind[0] == keys[0] else ()
-            return _Stretch(walk.partition == keys[0], {}, inside, keys)
+            return _ScanRange(walk.partition == keys[0], {}, inside, keys)
         among = self._dialect.among(walk.partition, "keys")
-        return _Stretch(among, {"keys": self._dialect.array(keys)}, (), keys[-1:])
+        return _ScanRange(among, {"keys": self._dialect.array(keys)}, (), keys[-1:])
 
 
-def _mark_at(walk: Walk, row: Row[Any]) -> Mark:
-    return Mark.of(walk.section, walk.key_of(row))
+def _mark_at(walk: IndexScan, row: Row[Any]) -> PageKey:
+    return PageKey.of(walk.section, walk.key_of(row))
 
 
-def _page(found: Sequence[tuple[Walk, Row[Any]]], last: Mark | None) -> FoundPage:
-    return FoundPage([found_trade(row) for _walk, row in found], last)
+def _page(found: Sequence[tuple[IndexScan, Row[Any]]], last: PageKey | None) -> TradePage:
+    return TradePage([found_trade(row) for _walk, row in found], last)
 
 
-def _read_on(connection: Connection, walk: Walk, stretch: _Stretch, at_most: int) -> list[Row[Any]]:
+def _read_on(
+    connection: Connection, walk: IndexScan, stretch: _ScanRange, at_most: int
+) -> list[Row[Any]]:
     """Read the rows of a stretch in their order, at most so many."""
     read: list[Row[Any]] = []
-    for step in walk.steps_behind(stretch.behind):
+    for step in walk.ranges_after(stretch.behind):
         query = walk.query.where(*step)
         if stretch.condition is not None:
             query = query.where(stretch.condition)

@@ -42,7 +42,7 @@ class TradeFilter(NamedTuple):
         )
 
 
-class FoundTrade(NamedTuple):
+class TradeSummary(NamedTuple):
     """A trade as a search shows it: without its document."""
 
     trade_id: str
@@ -63,20 +63,20 @@ class MarkError(ValueError):
     """A mark is no place in a search: it is of another one, or made up."""
 
 
-class Mark(NamedTuple):
+class PageKey(NamedTuple):
     """Where a page ends: the next one begins behind it."""
 
     section: Section
     key: tuple[str | int, ...]  # in the section's order; a part of it: behind all that begin so
 
     @classmethod
-    def of(cls, section: Section, key: Sequence[date | str | int]) -> "Mark":
+    def of(cls, section: Section, key: Sequence[date | str | int]) -> "PageKey":
         """Return the mark of a place; a day is noted as text."""
         return cls(section, tuple(v.isoformat() if isinstance(v, date) else v for v in key))
 
 
-class FoundPage(NamedTuple):
+class TradePage(NamedTuple):
     """Trades that fit."""
 
-    trades: list[FoundTrade]
-    last: Mark | None  # where the next page begins; None: there is none
+    trades: list[TradeSummary]
+    last: PageKey | None  # where the next page begins; None: there is none

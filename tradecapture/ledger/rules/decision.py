@@ -5,20 +5,20 @@ from typing import NamedTuple
 
 from tradecapture.inbox import Claim, ClaimedPartition, Hold
 from tradecapture.ledger.rows import ExceptionRow, PartitionRow
-from tradecapture.ledger.rules.partition import PartitionJudge, Rules
-from tradecapture.ledger.rules.state import Known, Written
+from tradecapture.ledger.rules.partition import CaptureContext, PartitionAggregate
+from tradecapture.ledger.rules.state import ExistingTrades, WriteSet
 from tradecapture.trades.lifecycle import Outcome
 
 
-class Evidence(NamedTuple):
+class LedgerState(NamedTuple):
     """What the ledger has of the claimed partitions and trades."""
 
     rows: Mapping[str, PartitionRow]  # partition -> its locked row
-    known: Known
+    known: ExistingTrades
     buffered: Mapping[str, dict[int, ExceptionRow]]  # partition -> number -> waiting trade
 
 
-class PartitionVerdict(NamedTuple):
+class PartitionResult(NamedTuple):
     """What became of a claimed partition."""
 
     partition: str
@@ -30,35 +30,35 @@ class PartitionVerdict(NamedTuple):
     upstream: int = 0  # upstream's number that it has reached; 0: upstream numbers none
 
 
-class Judgement(NamedTuple):
+class Decision(NamedTuple):
     """Everything that one capture transaction writes, and the verdicts in the claim's order."""
 
-    written: Written
-    verdicts: list[PartitionVerdict]
+    written: WriteSet
+    verdicts: list[PartitionResult]
 
 
-def judge(claim: Claim, evidence: Evidence, rules: Rules) -> Judgement:
+def decide(claim: Claim, evidence: LedgerState, rules: CaptureContext) -> Decision:
     """Decide on every trade of a claim.
 
     Raises:
         msgspec.ValidationError, decimal.Inexact, ...: a trade cannot be applied. Nothing may be
             written then; the caller splits the claim to find the trade at fault.
     """
-    known = Known(dict(evidence.known.trades), evidence.known.recorded)
-    judgement = Judgement(Written(), [])
+    known = ExistingTrades(dict(evidence.known.trades), evidence.known.recorded)
+    judgement = Decision(WriteSet(), [])
     for claimed in claim.partitions:
         row = evidence.rows[claimed.partition]
         if row.fence > claim.fence:
-            verdict = PartitionVerdict(claimed.partition, 0, {}, stale=True)
+            verdict = PartitionResult(claimed.partition, 0, {}, stale=True)
         elif row.halted_reason is not None:
             verdict = _halted(row, claimed)
         elif row.paused_reason is not None:
             # Redis does not know of it, or did not when the trades were claimed.
-            verdict = PartitionVerdict(
-                claimed.partition, 0, {}, pause=Hold.paused(row.paused_reason)
+            verdict = PartitionResult(
+                claimed.partition, 0, {}, pause=Hold.from_note(row.paused_reason)
             )
         else:
-            judge = PartitionJudge(
+            decide = PartitionAggregate(
                 row._replace(fence=claim.fence),
                 known,
                 dict(evidence.buffered.get(claimed.partition, {})),
@@ -66,18 +66,18 @@ def judge(claim: Claim, evidence: Evidence, rules: Rules) -> Judgement:
                 judgement.written,
             )
             for entry in claimed.entries:
-                judge.judge(entry)
-            judge.finish()
-            verdict = PartitionVerdict(
-                claimed.partition, len(claimed.entries), judge.outcomes, upstream=judge.upstream
+                decide.judge(entry)
+            decide.finish()
+            verdict = PartitionResult(
+                claimed.partition, len(claimed.entries), decide.outcomes, upstream=decide.upstream
             )
         judgement.verdicts.append(verdict)
     return judgement
 
 
-def _halted(row: PartitionRow, claimed: ClaimedPartition) -> PartitionVerdict:
+def _halted(row: PartitionRow, claimed: ClaimedPartition) -> PartitionResult:
     # The worker that parked a trade died before it settled: the parked trade, and what it had
     # captured before it, are in the ledger and may leave the inbox; the rest waits.
     parked = (row.halted_epoch or 0, row.halted_position or 0)
     written = sum((entry.epoch, entry.position) <= parked for entry in claimed.entries)
-    return PartitionVerdict(claimed.partition, written, {}, hold=row.halted_reason or "")
+    return PartitionResult(claimed.partition, written, {}, hold=row.halted_reason or "")

@@ -15,25 +15,25 @@ from tradecapture.ledger.rows import (
     date_of,
     exception_row,
     outbox_rows,
-    released_row,
     trade_row,
+    unbuffered_row,
 )
-from tradecapture.ledger.rules.state import Known, Written
+from tradecapture.ledger.rules.state import ExistingTrades, WriteSet
 from tradecapture.trades.holding import Tally, encode_sums
 from tradecapture.trades.lifecycle import Outcome
 from tradecapture.trades.trade import TradeLot
 
 
-class Turn(Enum):
+class SequenceCheck(Enum):
     """Where a number stands, seen from the one that its partition has reached."""
 
-    NOW = "now"
-    LATER = "later"  # lower numbers are missing: it is buffered until they have come
-    PASSED = "passed"  # the partition is past it
-    TOO_FAR = "too far"  # more numbers are missing than the window has
+    NEXT = "now"
+    AHEAD = "later"  # lower numbers are missing: it is buffered until they have come
+    BEHIND = "passed"  # the partition is past it
+    BEYOND_WINDOW = "too far"  # more numbers are missing than the window has
 
 
-def turn_of(number: int | None, upstream: int, window: int) -> Turn:
+def check_sequence(number: int | None, upstream: int, window: int) -> SequenceCheck:
     """Return whether it is a trade's turn.
 
     Source of the rule: the HTTP contract. On an empty partition 1 is due.
@@ -44,16 +44,16 @@ def turn_of(number: int | None, upstream: int, window: int) -> Turn:
         window: how far ahead of that a number may be.
     """
     if number is None or number == upstream + 1:
-        return Turn.NOW
+        return SequenceCheck.NEXT
     if number <= upstream:
-        return Turn.PASSED
-    return Turn.LATER if number <= upstream + window else Turn.TOO_FAR
+        return SequenceCheck.BEHIND
+    return SequenceCheck.AHEAD if number <= upstream + window else SequenceCheck.BEYOND_WINDOW
 
 
 CONFLICT = "DUPLICATE_TRADE_ID_DIFFERENT_PAYLOAD"
 
 
-class Rules(NamedTuple):
+class CaptureContext(NamedTuple):
     """What is the same for a whole judgement."""
 
     window: int  # how far ahead of its turn one of upstream's numbers may be
@@ -71,16 +71,16 @@ class _Economics(msgspec.Struct, frozen=True, rename="camel"):
 _decoder = msgspec.json.Decoder(_Economics)
 
 
-class PartitionJudge:
+class PartitionAggregate:
     """Judges the trades of one partition, whose row is locked."""
 
     def __init__(
         self,
         row: PartitionRow,
-        known: Known,
+        known: ExistingTrades,
         buffered: dict[int, ExceptionRow],
-        rules: Rules,
-        written: Written,
+        rules: CaptureContext,
+        written: WriteSet,
     ) -> None:
         """Prepare to judge.
 
@@ -114,11 +114,11 @@ class PartitionJudge:
             return
         economics = _decoder.decode(submission.document)
         trade_date, number = date_of(economics.trade_date), submission.sequence_number
-        turn = turn_of(number, self._upstream, self._rules.window)
-        if turn is Turn.PASSED and submission.replay_of:
+        turn = check_sequence(number, self._upstream, self._rules.window)
+        if turn is SequenceCheck.BEHIND and submission.replay_of:
             # Its number was passed when it was parked or rejected; an operator wants it late.
-            turn, number = Turn.NOW, None
-        if turn is Turn.NOW:
+            turn, number = SequenceCheck.NEXT, None
+        if turn is SequenceCheck.NEXT:
             self._known.trades[submission.trade_id] = mine
             self._tally.add(economics.trade_lots, trade_date)
             self._sequence += 1
@@ -132,7 +132,7 @@ class PartitionJudge:
             self._ended(entry, Outcome.CAPTURED)
             if number is not None:
                 self.reach(number)
-        elif turn is Turn.LATER and number is not None and number not in self._buffered:
+        elif turn is SequenceCheck.AHEAD and number is not None and number not in self._buffered:
             self._known.trades[submission.trade_id] = mine
             self._buffered[number] = self._exception(
                 entry, Outcome.BUFFERED, f"number {self._upstream + 1} is awaited", number
@@ -168,7 +168,7 @@ class PartitionJudge:
         trade_date = date_of(economics.trade_date)
         self._tally.add(economics.trade_lots, trade_date)
         self._sequence += 1
-        row = released_row(follower, self._sequence, trade_date, task_id, now)
+        row = unbuffered_row(follower, self._sequence, trade_date, task_id, now)
         self._written.trades.append(row)
         return Outcome.CAPTURED
 
@@ -221,10 +221,10 @@ class PartitionJudge:
         self.outcomes[outcome] += 1
         self._written.outbox += outbox_rows(entry.submission, outcome, self._rules.now)
 
-    def _out_of_turn(self, turn: Turn, number: int) -> str:
-        if turn is Turn.PASSED:
+    def _out_of_turn(self, turn: SequenceCheck, number: int) -> str:
+        if turn is SequenceCheck.BEHIND:
             return f"sequence number {number} was passed: the partition is at {self._upstream}"
-        if turn is Turn.TOO_FAR:
+        if turn is SequenceCheck.BEYOND_WINDOW:
             return (
                 f"sequence number {number} is more than {self._rules.window} ahead of "
                 f"{self._upstream}, which the partition is at"

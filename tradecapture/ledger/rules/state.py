@@ -8,7 +8,7 @@ from tradecapture.inbox import Entry
 from tradecapture.ledger.rows import ExceptionRow, KnownTrade, OutboxRow, PartitionRow, TradeRow
 
 
-class Written:
+class WriteSet:
     """The rows that a judgement writes."""
 
     def __init__(self) -> None:
@@ -20,14 +20,14 @@ class Written:
         self.partitions: list[PartitionRow] = []
 
 
-Place = tuple[str, int, int, str]  # partition, epoch, position, trade id
+EntryId = tuple[str, int, int, str]  # partition, epoch, position, trade id
 
 
-class Known(NamedTuple):
+class ExistingTrades(NamedTuple):
     """What the ledger has already under the trade ids that are judged."""
 
     trades: dict[str, KnownTrade]  # trade id -> where it is captured or buffered; grows
-    recorded: Collection[Place]  # accepted trades that were recorded as not captured, or not yet
+    recorded: Collection[EntryId]  # accepted trades that were recorded as not captured, or not yet
 
     def has(self, entry: Entry) -> bool:
         """Return whether this very acceptance of a trade is in the ledger already."""

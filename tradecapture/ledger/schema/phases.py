@@ -32,7 +32,7 @@ class Migration(NamedTuple):
     what: str
 
 
-class Line(NamedTuple):
+class MigrationPhase(NamedTuple):
     """Migrations in their order. Revisions are numbers of one length: they compare as text."""
 
     version_table: str
@@ -80,18 +80,18 @@ class Line(NamedTuple):
         command.upgrade(config, f"{start}:{revision}" if start else revision, sql=True)
 
 
-class Lines(NamedTuple):
+class MigrationPhases(NamedTuple):
     """The migrations that a release brings."""
 
-    floor: Line
-    expansions: Line
+    contractions: MigrationPhase
+    expansions: MigrationPhase
 
-    def contractions(self) -> Iterator[Migration]:
+    def contract_migrations(self) -> Iterator[Migration]:
         """Yield the contract migrations, the oldest first."""
-        return (m for m in self.floor.migrations() if m.revision > BASE)
+        return (m for m in self.contractions.migrations() if m.revision > BASE)
 
 
-LINES = Lines(
-    Line("alembic_version", (_HOME / "versions",)),
-    Line("schema_expansion", (_HOME / "expansions",)),
+PHASES = MigrationPhases(
+    MigrationPhase("alembic_version", (_HOME / "versions",)),
+    MigrationPhase("schema_expansion", (_HOME / "expansions",)),
 )

@@ -4,14 +4,14 @@ from collections.abc import Mapping
 
 from tradecapture.inbox import InboxReader
 from tradecapture.ledger import LedgerReader
-from tradecapture.local.demo.report import Evidence, Sending
-from tradecapture.local.samples.trades import Mix
+from tradecapture.local.demo.report import DemoEvidence, Sending
+from tradecapture.local.samples.trades import SampleSpec
 from tradecapture.operations.reconciliation import reconcile
 
 
 def gather(
-    phases: Mapping[str, Sending], mixes: list[Mix], inbox: InboxReader, ledger: LedgerReader
-) -> Evidence:
+    phases: Mapping[str, Sending], mixes: list[SampleSpec], inbox: InboxReader, ledger: LedgerReader
+) -> DemoEvidence:
     """Read everything that the report needs.
 
     Args:
@@ -22,7 +22,7 @@ def gather(
     """
     # The inboxes first: a trade that is captured between the two looks then counts once.
     rows = reconcile(inbox.partitions(), ledger.outcome_counts())
-    return Evidence(
+    return DemoEvidence(
         phases=phases,
         invalid=sum(mix.invalid_trades for mix in mixes),
         different=sum(mix.trades - mix.invalid_trades - mix.resent_trades for mix in mixes),

@@ -32,7 +32,7 @@ class Sending(Struct):
         return total
 
 
-class Evidence(Struct, frozen=True, kw_only=True):
+class DemoEvidence(Struct, frozen=True, kw_only=True):
     """Everything that the report is made from."""
 
     phases: Mapping[str, Sending]
@@ -57,7 +57,7 @@ class Latency(Struct, frozen=True, rename="camel"):
     p99_ms: float
 
 
-class Check(Struct, frozen=True):
+class DemoCheck(Struct, frozen=True):
     """One thing that must hold."""
 
     name: str
@@ -76,10 +76,10 @@ class Report(Struct, frozen=True):
     proven: bool
     outcomes: Mapping[str, int]
     latencies: Sequence[Latency]
-    checks: Sequence[Check]
+    checks: Sequence[DemoCheck]
 
 
-def report_on(evidence: Evidence) -> Report:
+def report_on(evidence: DemoEvidence) -> Report:
     """Return what the evidence proves."""
     total = Sending.sum(evidence.phases.values())
     accepted = total.sent_at.keys()
@@ -87,16 +87,16 @@ def report_on(evidence: Evidence) -> Report:
     others = Counter(outcome for _, outcome in evidence.exceptions)
     ended = rows.keys() | {trade_id for trade_id, _ in evidence.exceptions}
     checks = [
-        Check("trades without an answer", total.unanswered, 0),
-        Check("refused, as they are invalid", total.refused, evidence.invalid),
-        Check("different trades accepted", len(accepted), evidence.different),
-        Check("lost: accepted, without an outcome", len(accepted - ended), 0),
-        Check("doubled: captured more than once", sum(n > 1 for n in rows.values()), 0),
-        Check("captured, but never accepted", len(rows.keys() - accepted), 0),
-        Check("rejected or parked", others[Outcome.REJECTED] + others[Outcome.PARKED], 0),
-        Check("inversions: captured after a later one", evidence.inversions, 0),
-        Check("partitions with gaps in their sequence", evidence.gaps, 0),
-        Check("partitions that do not reconcile", evidence.differences, 0),
+        DemoCheck("trades without an answer", total.unanswered, 0),
+        DemoCheck("refused, as they are invalid", total.refused, evidence.invalid),
+        DemoCheck("different trades accepted", len(accepted), evidence.different),
+        DemoCheck("lost: accepted, without an outcome", len(accepted - ended), 0),
+        DemoCheck("doubled: captured more than once", sum(n > 1 for n in rows.values()), 0),
+        DemoCheck("captured, but never accepted", len(rows.keys() - accepted), 0),
+        DemoCheck("rejected or parked", others[Outcome.REJECTED] + others[Outcome.PARKED], 0),
+        DemoCheck("inversions: captured after a later one", evidence.inversions, 0),
+        DemoCheck("partitions with gaps in their sequence", evidence.gaps, 0),
+        DemoCheck("partitions that do not reconcile", evidence.differences, 0),
     ]
     captured_at = dict(evidence.captured)
     return Report(

@@ -9,7 +9,7 @@ from tradecapture.ledger.engine import make_engine
 from tradecapture.local.fleet.data_folder import DataFolder
 from tradecapture.local.fleet.errors import LocalSetupError
 from tradecapture.local.fleet.programs import Fleet
-from tradecapture.local.fleet.run import FleetRun, Say
+from tradecapture.local.fleet.run import FleetRun, Progress
 from tradecapture.local.servers.ports import LOOPBACK, is_free
 from tradecapture.settings import DATABASE, REDIS, Settings
 
@@ -17,7 +17,7 @@ from tradecapture.settings import DATABASE, REDIS, Settings
 @contextmanager
 def prepared(
     data: Path,
-    say: Say,
+    say: Progress,
     environment: Mapping[str, str],
     *,
     api_port: int,

@@ -10,7 +10,7 @@ from kombu.exceptions import OperationalError as BrokerError
 from msgspec import Struct
 from redis.exceptions import RedisError
 
-from tradecapture.connections.brokers.app import submitting_app
+from tradecapture.connections.brokers.app import sending_app
 from tradecapture.inbox import Inbox, connect_inboxes
 from tradecapture.local.servers.ports import LOOPBACK
 from tradecapture.local.servers.redis_server import is_ready, redis_command
@@ -89,7 +89,7 @@ class Fleet(Struct, frozen=True):
             connection.close()
 
     def _workers_answer(self) -> bool:
-        app = submitting_app(self.settings.broker, self.settings.sentinels)
+        app = sending_app(self.settings.broker, self.settings.sentinels)
         try:
             answers = app.control.ping(timeout=PING_SECONDS, limit=self.workers)
         except (BrokerError, RedisError, OSError):

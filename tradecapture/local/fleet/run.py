@@ -18,13 +18,13 @@ READY_LOOK_SECONDS = 0.1  # between two looks whether everything is ready
 READY_REMARK_SECONDS = 20.0  # a usual start takes 5; after this the user is told where to look
 
 Result = TypeVar("Result")
-Say = Callable[[str], None]
+Progress = Callable[[str], None]
 
 
 class FleetRun:
     """One run of the local fleet in a data folder that is locked for it."""
 
-    def __init__(self, folder: DataFolder, fleet: Fleet, say: Say) -> None:
+    def __init__(self, folder: DataFolder, fleet: Fleet, say: Progress) -> None:
         self.fleet = fleet
         self._folder, self._say = folder, say
         self._processes: dict[str, int] = {}

@@ -38,7 +38,7 @@ HIGHEST_PRICE_TICKS = 5_000_000  # 500.0000
 
 
 @dataclass(frozen=True, slots=True)
-class Partition:
+class SamplePartition:
     """One account, book and security, and what its trades have in common."""
 
     account_id: str
@@ -50,7 +50,7 @@ class Partition:
     strategy: str
 
 
-def partitions(number: int, random: Random) -> list[Partition]:
+def partitions(number: int, random: Random) -> list[SamplePartition]:
     """Return a number of different partitions; a book or a security is shared by many of them."""
     # More accounts and securities than the root of the number, so that most triples stay free
     # and drawing until one is free soon ends.
@@ -60,10 +60,10 @@ def partitions(number: int, random: Random) -> list[Partition]:
         for account in random.sample(range(100_000), min(breadth, 100_000))
     ]
     securities = [_security(random) for _ in range(2 * breadth)]
-    seen: dict[tuple[str, str, str], Partition] = {}
+    seen: dict[tuple[str, str, str], SamplePartition] = {}
     while len(seen) < number:
         isin, currency, price_ticks = random.choice(securities)
-        partition = Partition(
+        partition = SamplePartition(
             account_id=random.choice(accounts),
             book_id=random.choice(BOOKS),
             security_id=isin,
@@ -76,7 +76,7 @@ def partitions(number: int, random: Random) -> list[Partition]:
     return list(seen.values())
 
 
-def spread(desk: list[Partition], skew: float, random: Random) -> Iterator[Partition]:
+def zipf(desk: list[SamplePartition], skew: float, random: Random) -> Iterator[SamplePartition]:
     """Yield partitions without end: the k-th is drawn in proportion to k to the power of -skew.
 
     Args:

@@ -9,7 +9,7 @@ from itertools import cycle
 from random import Random
 
 from tradecapture.local.samples.invalid import FAULTS
-from tradecapture.local.samples.partitions import Partition, partitions, spread
+from tradecapture.local.samples.partitions import SamplePartition, partitions, zipf
 from tradecapture.trades.document import Document, encode
 from tradecapture.trades.submission import Submission, read_submission
 
@@ -31,7 +31,7 @@ MONTHLY_SHARE = 0.7  # swaps that reset each month; the others reset each quarte
 
 
 @dataclass(frozen=True, slots=True)
-class Mix:
+class SampleSpec:
     """What to generate. The same mix always gives the same bytes.
 
     Raises:
@@ -73,14 +73,14 @@ class Mix:
         return max(0, min(round(self.trades * self.resends), valid - 1))
 
 
-def generate(mix: Mix) -> Iterator[bytes]:
+def generate(mix: SampleSpec) -> Iterator[bytes]:
     """Yield each trade's JSON, in submission order.
 
     Of `mix.trades` exactly `mix.resent_trades` equal an earlier valid one of the last
     `RESEND_WINDOW`, and exactly `mix.invalid_trades` are refused, each under an id of its own.
     """
     random = Random(mix.seed)  # noqa: S311 - it must repeat, not keep a secret
-    places = spread(partitions(mix.partitions, random), mix.skew, random)
+    places = zipf(partitions(mix.partitions, random), mix.skew, random)
     faults = cycle(FAULTS)
     sent: deque[bytes] = deque(maxlen=RESEND_WINDOW)
     invalid, resent = mix.invalid_trades, mix.resent_trades
@@ -101,7 +101,7 @@ def generate(mix: Mix) -> Iterator[bytes]:
             yield body
 
 
-def _trade(mix: Mix, number: int, place: Partition, random: Random) -> Document:
+def _trade(mix: SampleSpec, number: int, place: SamplePartition, random: Random) -> Document:
     chance = random.random
     trade_id = f"ES-{mix.seed}-{number:08d}"
     days = 1 + int(chance() * 3) if chance() < LATE_SHARE else 0
@@ -143,7 +143,7 @@ def _trade(mix: Mix, number: int, place: Partition, random: Random) -> Document:
     return trade
 
 
-def _lot(identifier: str, place: Partition, sign: int, random: Random) -> Document:
+def _lot(identifier: str, place: SamplePartition, sign: int, random: Random) -> Document:
     chance = random.random
     quantity: int | Decimal = sign * ROUND_LOT * (1 + int(chance() ** 3 * 500))
     if chance() < ODD_LOT_SHARE:
@@ -173,7 +173,7 @@ def _lot(identifier: str, place: Partition, sign: int, random: Random) -> Docume
     }
 
 
-def _compact_lot(identifier: str, place: Partition, sign: int, random: Random) -> Document:
+def _compact_lot(identifier: str, place: SamplePartition, sign: int, random: Random) -> Document:
     return {
         "lotIdentifier": identifier,
         "priceQuantity": {
@@ -191,7 +191,7 @@ def valid_submissions(
     trades: int, partitions: int, seed: int, today: date, *, skew: float = 0
 ) -> list[Submission]:
     """Return valid trades, each once, spread over partitions (evenly), ready to be accepted."""
-    mix = Mix(
+    mix = SampleSpec(
         trades=trades,
         seed=seed,
         partitions=partitions,

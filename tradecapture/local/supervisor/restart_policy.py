@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 FIRST_DELAY_SECONDS = 0.5  # a crash that was bad luck costs no more
-LONGEST_DELAY_SECONDS = 10.0  # a repaired cause is noticed within it
+MAX_DELAY_SECONDS = 10.0  # a repaired cause is noticed within it
 HEALTHY_SECONDS = 30.0  # a life this long proves the cause gone: the delay begins anew
 EARLY_SECONDS = 10.0  # a death within it points to a start that cannot succeed
 EARLY_DEATHS = 5  # in a row; a server that comes up late is forgiven 7.5 s of them
@@ -21,7 +21,7 @@ class Restarts:
         early_deaths = self.early_deaths + 1 if life_seconds < EARLY_SECONDS else 0
         if life_seconds >= HEALTHY_SECONDS or not self.delay_seconds:
             return Restarts(FIRST_DELAY_SECONDS, early_deaths)
-        return Restarts(min(2 * self.delay_seconds, LONGEST_DELAY_SECONDS), early_deaths)
+        return Restarts(min(2 * self.delay_seconds, MAX_DELAY_SECONDS), early_deaths)
 
     @property
     def given_up(self) -> bool:

@@ -18,8 +18,8 @@ from tests.support.capture.worker import ONE, TWO, Worker, ids
 from tests.support.inbox.redis_snapshot import KEYS, claimed, everything
 from tests.support.ledger.ledger_snapshot import contents
 from tradecapture.inbox import Claim, Hold
-from tradecapture.ledger import Ledger, PartitionVerdict
-from tradecapture.ledger.queries.operator_reader import OperatingReader
+from tradecapture.ledger import Ledger, PartitionResult
+from tradecapture.ledger.queries.operator_reader import OperatorReader
 from tradecapture.ledger.transaction import Clock
 from tradecapture.local.servers.ports import free_port
 from tradecapture.local.servers.redis_server import RedisServer
@@ -31,7 +31,7 @@ ACTIONS = ("pause", "resume", "retry", "skip", "release")
 class OldRelease(Ledger):
     """The ledger of workers that cannot capture trades with a certain id yet."""
 
-    def capture(self, claim: Claim, task_id: str, clock: Clock) -> list[PartitionVerdict]:
+    def capture(self, claim: Claim, task_id: str, clock: Clock) -> list[PartitionResult]:
         """Capture a claim, unless there is a trade in it that is new to this release."""
         for claimed_partition in claim.partitions:
             for entry in claimed_partition.entries:
@@ -48,7 +48,7 @@ def numbered(*numbers: int) -> list[Any]:
 def audited(desk: Operated) -> list[tuple[str, str, str]]:
     """Return what operators did: the oldest first, as who, action and partition."""
     ledger = desk.worker.ledger
-    rows = OperatingReader(ledger.engine, ledger.dialect).audit(partition=None, limit=100)
+    rows = OperatorReader(ledger.engine, ledger.dialect).audit(partition=None, limit=100)
     return [(row.who, row.action, row.partition_key) for row in reversed(rows)]
 
 
@@ -71,13 +71,13 @@ def check_impossible(desk: Operated, partition: str, action: str, says: str) -> 
 def test_a_paused_partition_accepts_on_and_captures_nothing(desk: Operated) -> None:
     """Until it is resumed; then everything is captured, in order. Both are audited."""
     desk.worker.accept(*submissions(1, "B1"), *submissions(1, "B2"))
-    paused = desk.do(ONE, "pause", by="Zoë", why="prices")
+    paused = desk.perform(ONE, "pause", by="Zoë", why="prices")
     assert paused["done"] is True
     assert paused["partition"]["held"] == {"kind": "PAUSED", "who": "Zoë", "why": "prices"}
     desk.worker.accept(*submissions(2, "B1", 2))
     desk.worker.drain()
     assert desk.worker.captured() == {TWO: ids("B2", 1)}
-    assert desk.do(ONE, "resume", by="bob", why="")["partition"]["held"] is None
+    assert desk.perform(ONE, "resume", by="bob", why="")["partition"]["held"] is None
     desk.worker.drain()
     assert desk.worker.captured() == {ONE: ids("B1", 3), TWO: ids("B2", 1)}
     assert audited(desk) == [("Zoë", "pause", ONE), ("bob", "resume", ONE)]
@@ -90,7 +90,7 @@ def test_a_skipped_trade_stays_parked_and_the_rest_goes_on(desk: Operated) -> No
     worker.accept(*submissions(1, "B1"), broken("poison", "B1"), *submissions(3, "B1", 2))
     worker.drain()
     assert desk.look(ONE)["held"]["kind"] == "HALTED"
-    deed = desk.do(ONE, "skip", why="it is nonsense")
+    deed = desk.perform(ONE, "skip", why="it is nonsense")
     assert (deed["tradeId"], deed["outcome"], deed["dryRun"]) == ("poison", "PARKED", False)
     assert (deed["partition"]["held"], deed["partition"]["waiting"]) == (None, 3)
     worker.drain()
@@ -110,7 +110,7 @@ def test_a_trade_that_can_be_captured_now_is_captured_in_its_place(
     old.drain()
     old.ledger.dispose()
     assert desk.look(ONE)["haltedBy"]["tradeId"] == "new-1"
-    deed = desk.do(ONE, "retry", why="")
+    deed = desk.perform(ONE, "retry", why="")
     assert (deed["tradeId"], deed["outcome"], deed["captured"]) == ("new-1", "CAPTURED", 1)
     assert deed["partition"]["lastSequence"] == 3
     desk.worker.drain()
@@ -135,7 +135,7 @@ def test_a_gap_that_is_released_is_waited_for_no_more(desk: Operated) -> None:
     worker = desk.worker
     worker.accept(*numbered(1, 2, 5, 6, 9))
     worker.drain()
-    deed = desk.do(ONE, "release", why="3 and 4 were cancelled")
+    deed = desk.perform(ONE, "release", why="3 and 4 were cancelled")
     assert (deed["captured"], deed["partition"]["upstreamNumber"]) == (2, 6)
     assert worker.captured() == {ONE: ["N1", "N2", "N5", "N6"]}
     gap = desk.look(ONE)["gap"]
@@ -151,7 +151,7 @@ def test_after_a_release_new_numbers_are_answered_as_they_stand(desk: Operated) 
     """The next number is ACCEPTED, one that counts as passed is REJECTED."""
     desk.worker.accept(*numbered(1, 2, 5))
     desk.worker.drain()
-    desk.do(ONE, "release")
+    desk.perform(ONE, "release")
     answers = {}
     for trade in numbered(4, 6, 8):
         answer = desk.http.post("/api/v1/trades/capture", content=trade.document, headers=JSON)
@@ -171,7 +171,7 @@ def test_a_dry_run_says_what_would_come_of_it(desk: Operated, action: str, how: 
     worker.drain()
     worker.accept(*submissions(3, "B1", 7))
     if action == "resume":
-        desk.do(ONE, "pause")
+        desk.perform(ONE, "pause")
     before = states(desk)
     body = {"by": "ann", "why": "to see", **(how if isinstance(how, dict) else {})}
     query = {} if isinstance(how, dict) else {"dryRun": how}
@@ -205,7 +205,7 @@ def test_a_partition_in_hand_is_waited_for_and_left_alone(
         desk.worker.accept(*submissions(2, "B1"))
         patient = Worker(redis, ledger_settings)
         claim = claimed(patient.inbox)  # for 100 s
-        desk.do(ONE, "pause")
+        desk.perform(ONE, "pause")
         detail = problem_of(desk.ask(ONE, "skip"), 409, "NOT_POSSIBLE")["detail"]
         assert f"has {ONE} in hand" in detail
         found = desk.look(ONE)
@@ -252,7 +252,7 @@ def test_another_media_type_is_refused(desk: Operated) -> None:
 def test_a_reason_is_needed_only_where_something_is_taken(desk: Operated) -> None:
     """To resume and to retry none is needed."""
     desk.worker.accept(*submissions(1, "B1"))
-    desk.do(ONE, "pause")
+    desk.perform(ONE, "pause")
     for action in ("pause", "skip", "release"):
         problem = problem_of(desk.ask(ONE, action, {"by": "ann"}), 400, "VALIDATION_ERROR")
         assert paths(problem) == ["$.why"]
@@ -303,13 +303,13 @@ def test_a_ledger_that_cannot_be_written_is_unavailable(
             somebody.execute(text("ROLLBACK"))
         engine.dispose()
         assert desk.look(ONE)["held"] is None
-        desk.do(ONE, "pause")
+        desk.perform(ONE, "pause")
 
 
 def test_a_hold_that_only_redis_knows_can_be_ended(desk: Operated) -> None:
     """One whose trade could not even be parked: workers may try again."""
     desk.worker.accept(*submissions(1, "B1"))
     desk.worker.inbox.hold(ONE, Hold.halt("parking it failed too"))
-    assert desk.do(ONE, "retry")["partition"]["held"] is None
+    assert desk.perform(ONE, "retry")["partition"]["held"] is None
     desk.worker.drain()
     assert desk.worker.captured() == {ONE: ids("B1", 1)}

@@ -49,7 +49,7 @@ def test_a_partition_is_shown_as_it_stands(desk: Operated) -> None:
     worker.drain()
     worker.accept(*submissions(3, "B1"), *submissions(1, "B2"))
     claim = claimed(worker.inbox, "host-7")
-    desk.do(ONE, "pause", by="Zoë", why="prices are wrong")
+    desk.perform(ONE, "pause", by="Zoë", why="prices are wrong")
     first, second = desk.page()["partitions"]
     assert 0 <= first.pop("oldestAgeMs") < 60_000
     assert 0 < first.pop("leaseMs") <= 100_000
@@ -110,7 +110,7 @@ def test_held_partitions_are_found_by_themselves(desk: Operated) -> None:
     worker = desk.worker
     worker.accept(broken("poison", "B1"), *submissions(1, "B2"), *submissions(1, "B3"))
     worker.drain()
-    desk.do(THREE, "pause", why="who: knows: it")
+    desk.perform(THREE, "pause", why="who: knows: it")
     for _ in range(2):
         halted, paused = desk.page(held="true")["partitions"]
         assert (halted["partitionKey"], halted["held"]["kind"]) == (ONE, "HALTED")
@@ -129,7 +129,7 @@ def test_a_halted_partition_from_close_by(desk: Operated) -> None:
     worker.accept(*submissions(2, "B1"), broken("poison", "B1"), *submissions(30, "B1", 3))
     worker.drain()
     assert desk.ask(ONE, "retry").status_code == 409
-    desk.do(ONE, "pause", by="bob", why="until Monday")
+    desk.perform(ONE, "pause", by="bob", why="until Monday")
     found = desk.look(ONE)
     assert (found["waiting"], found["lastSequence"]) == (30, 2)
     assert found["held"] == {"kind": "PAUSED", "who": "bob", "why": "until Monday"}
@@ -201,7 +201,7 @@ def test_every_partition_has_an_address(desk: Operated, ids: tuple[str, str, str
     key = partition_key(*ids)
     assert desk.look(key)["partitionKey"] == key
     for action in ("pause", "resume"):
-        assert desk.do(key, action)["partition"]["partitionKey"] == key
+        assert desk.perform(key, action)["partition"]["partitionKey"] == key
     assert [partition["partitionKey"] for partition in desk.page()["partitions"]] == [key]
 
 

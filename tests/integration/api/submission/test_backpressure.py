@@ -119,11 +119,11 @@ def test_a_held_partition_that_is_full_says_so(limited: Limited) -> None:
     """Nothing drains it until an operator acts: come again in a minute."""
     desk = limited(limit_partition=1)
     assert send(desk, "B1-1").status_code == 202
-    desk.do(ONE, "pause")
+    desk.perform(ONE, "pause")
     response = send(desk, "B1-2")
     assert "which is held" in check_full(response, 429, "PARTITION_BACKLOG_FULL")["detail"]
     assert response.headers["retry-after"] == "60"
-    desk.do(ONE, "resume")
+    desk.perform(ONE, "resume")
     desk.worker.drain()
     assert send(desk, "B1-2").status_code == 202
 

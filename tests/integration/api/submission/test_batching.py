@@ -10,7 +10,7 @@ import pytest
 
 from tests.integration.api.conftest import ANSWER_SECONDS, CAPTURE, Deployment, new_trade
 from tests.support.builders import partition_of, submissions
-from tradecapture.api.service.batching import Gathering, GatheringFullError
+from tradecapture.api.service.batching import SubmissionBatcher, TooManyPendingError
 from tradecapture.trades.receipt import Answer, Receipt
 from tradecapture.trades.submission import Submission
 
@@ -68,7 +68,7 @@ def test_order_of_arrival_is_kept() -> None:
         return receipts(trades)
 
     async def story() -> list[Answer]:
-        gathering = Gathering(accept)
+        gathering = SubmissionBatcher(accept)
         trades = submissions(20)
         first = asyncio.create_task(gathering.accept(trades[0]))
         while not calls:
@@ -96,14 +96,14 @@ def test_too_many_waiting_are_refused() -> None:
         return receipts(trades)
 
     async def story() -> None:
-        gathering = Gathering(accept, limit=2)
+        gathering = SubmissionBatcher(accept, limit=2)
         trades = submissions(5)
         tasks = [asyncio.create_task(gathering.accept(trades[0]))]
         while not begun.is_set():
             await asyncio.sleep(0)
         tasks += [asyncio.create_task(gathering.accept(trade)) for trade in trades[1:3]]
         await asyncio.sleep(0)
-        with pytest.raises(GatheringFullError):
+        with pytest.raises(TooManyPendingError):
             await gathering.accept(trades[3])
         may_go_on.set()
         await asyncio.gather(*tasks)
@@ -123,7 +123,7 @@ def test_failed_call_fails_its_own_trades_only() -> None:
         return receipts(trades)
 
     async def story() -> None:
-        gathering = Gathering(accept)
+        gathering = SubmissionBatcher(accept)
         trades = submissions(3)
         failed = await asyncio.gather(
             *(gathering.accept(trade) for trade in trades[:2]), return_exceptions=True
@@ -146,7 +146,7 @@ def test_request_that_went_away_disturbs_no_other() -> None:
         return receipts(trades)
 
     async def story() -> None:
-        gathering = Gathering(accept)
+        gathering = SubmissionBatcher(accept)
         trades = submissions(3)
         tasks = [asyncio.create_task(gathering.accept(trade)) for trade in trades]
         await asyncio.sleep(0)

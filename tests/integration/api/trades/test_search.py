@@ -10,7 +10,7 @@ from tests.integration.api.submission.test_capture import paths, problem_of
 from tests.support.api.api_in_process import Operated
 from tests.support.builders import ISIN, broken, partition_of, submission
 from tradecapture.api.trades.cursor import encode_cursor
-from tradecapture.ledger.queries.trade_filter import Mark, Section, TradeFilter
+from tradecapture.ledger.queries.trade_filter import PageKey, Section, TradeFilter
 from tradecapture.trades.lifecycle import Outcome
 
 TRADES = "/api/v1/trades"
@@ -124,7 +124,7 @@ def test_a_made_up_cursor_is_refused(quiet: Deployment) -> None:
     """Also one whose check is right, such as an older release may have given."""
     wanted = TradeFilter(outcomes=(Outcome.CAPTURED,))
     for key in ((7, "x"), ("P", "x")):
-        cursor = encode_cursor(Mark(Section.CAPTURED, key), wanted)
+        cursor = encode_cursor(PageKey(Section.CAPTURED, key), wanted)
         response = quiet.http.get(TRADES, params={"cursor": cursor, "outcome": "CAPTURED"})
         assert paths(problem_of(response, 400, "VALIDATION_ERROR")) == ["cursor"]
 

@@ -8,7 +8,7 @@ from redis import Redis
 
 from tests.support.builders import partition_of, submission, submissions
 from tests.support.inbox.redis_snapshot import KEYS, claimed, everything, trade_ids, waiting
-from tradecapture.inbox import Hold, Inbox, Settlement, connect_redis
+from tradecapture.inbox import Completion, Hold, Inbox, connect_redis
 from tradecapture.inbox.acceptance import ACCEPT_TRADES
 from tradecapture.local.servers.ports import free_port
 from tradecapture.settings import Settings
@@ -165,13 +165,13 @@ def test_a_full_redis_can_still_be_emptied(inbox: Inbox, full_redis: "Redis") ->
     inbox.accept(submissions(2, "B1") + submissions(2, "B2"))
     inbox.clear_bell(0)
     full_redis.config_set("maxmemory", 1)
-    assert inbox.overdue() == [0]
+    assert inbox.reserve_bells() == [0]
     claim = claimed(inbox)
     assert inbox.renew(0, claim.token, [ONE]) == [True]
     assert inbox.hold(TWO, Hold.halt("a reason"))
-    assert inbox.settle(0, claim.token, [Settlement(ONE, 2)]) == [True]
+    assert inbox.complete(0, claim.token, [Completion(ONE, 2)]) == [True]
     assert inbox.postpone(0, claim.token, [TWO], 0.0) == [0]
-    inbox.release(TWO)
+    inbox.unhold(TWO)
     assert trade_ids(claimed(inbox)) == [["B2-1", "B2-2"]]
 
 

@@ -9,7 +9,7 @@ from redis import Redis
 
 from tests.support.builders import partition_of, submission, submissions
 from tests.support.inbox.redis_snapshot import KEYS, claimed, everything, waiting
-from tradecapture.inbox import Hold, Inbox, InboxReader, Settlement, acceptance
+from tradecapture.inbox import Completion, Hold, Inbox, InboxReader, acceptance
 from tradecapture.inbox.acceptance import ACCEPT_TRADES
 from tradecapture.inbox.scripts import Call, Safety, run_all
 from tradecapture.settings import Settings
@@ -48,8 +48,8 @@ def refusals(inbox: Inbox, batch: list[Submission]) -> list[Refusal]:
 def capture_one(inbox: Inbox) -> None:
     """Let the first trade that waits leave."""
     claim = claimed(inbox)
-    rest = [Settlement(name, 0) for name in claim.keys[1:]]
-    inbox.settle(claim.lane, claim.token, [Settlement(claim.keys[0], 1), *rest])
+    rest = [Completion(name, 0) for name in claim.keys[1:]]
+    inbox.complete(claim.lane, claim.token, [Completion(claim.keys[0], 1), *rest])
 
 
 def counted(inbox: Inbox) -> int:
@@ -162,7 +162,7 @@ def test_a_full_held_partition_does_not_drain(inbox: Inbox, settings: Settings) 
     """Only an operator can help: the longest wait, and the message says that it is held."""
     small = limited(inbox, settings, limit_partition=1)
     inbox.accept(submissions(1, "B1"))
-    inbox.hold(ONE, Hold.pause("ann", "corporate action"))
+    inbox.hold(ONE, Hold.by_operator("ann", "corporate action"))
     (full,) = refusals(small, [submission("T-1", "B1")])
     assert "which is held" in full.message
     assert full.retry_after_seconds == 60

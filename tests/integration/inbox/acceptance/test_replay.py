@@ -6,7 +6,7 @@ from tests.support.builders import partition_of, submission
 from tests.support.inbox.redis_snapshot import claimed, everything, waiting
 from tradecapture.inbox import Inbox, InboxReader
 from tradecapture.settings import Settings
-from tradecapture.trades.lifecycle import Standing
+from tradecapture.trades.lifecycle import ExpectedOutcome
 from tradecapture.trades.receipt import Receipt
 
 ONE = partition_of("B1")
@@ -50,6 +50,6 @@ def test_a_replay_skips_what_is_asked_of_a_new_trade(inbox: Inbox) -> None:
     identities = {k: v for k, v in everything(inbox.redis).items() if b"identity" in k}
     (answer,) = inbox.accept([structs.replace(mended, replay_of="1736000000000000:1")]).answers
     assert isinstance(answer, Receipt)
-    assert answer.standing is Standing.ACCEPTED
+    assert answer.standing is ExpectedOutcome.ACCEPTED
     after = {k: v for k, v in everything(inbox.redis).items() if b"identity" in k}
     assert after == identities

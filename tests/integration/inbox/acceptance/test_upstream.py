@@ -6,10 +6,10 @@ from hypothesis import strategies as st
 
 from tests.support.builders import partition_of, submission
 from tests.support.inbox.redis_snapshot import KEYS, claimed, everything, trade_ids
-from tradecapture.inbox import Inbox, InboxReader, Settlement
-from tradecapture.ledger.rules.partition import Turn, turn_of
+from tradecapture.inbox import Completion, Inbox, InboxReader
+from tradecapture.ledger.rules.partition import SequenceCheck, check_sequence
 from tradecapture.settings import Settings
-from tradecapture.trades.lifecycle import Standing
+from tradecapture.trades.lifecycle import ExpectedOutcome
 from tradecapture.trades.receipt import Receipt
 from tradecapture.trades.submission import Submission
 
@@ -38,7 +38,7 @@ def standings(inbox: Inbox, *batch: Submission) -> str:
 def settle_all(inbox: Inbox, upstream: int) -> None:
     """Capture everything that waits; the ledger has then reached a number."""
     claim = claimed(inbox)
-    inbox.settle(0, claim.token, [Settlement(ONE, claim.trades, upstream=upstream)])
+    inbox.complete(0, claim.token, [Completion(ONE, claim.trades, upstream=upstream)])
 
 
 def test_clients_of_the_service_before_read_what_they_expect(inbox: Inbox) -> None:
@@ -57,7 +57,7 @@ def test_a_receipt_says_which_number_is_awaited(inbox: Inbox) -> None:
     assert passed.why == "sequence number 1 was passed: the partition is at 1"
     assert far.why == "sequence number 102 is more than 100 ahead of 1"
     assert twin.why.startswith("sequence number 4 is that of another trade")
-    assert [r.standing for r in (far, twin)] == [Standing.REJECTED] * 2
+    assert [r.standing for r in (far, twin)] == [ExpectedOutcome.REJECTED] * 2
 
 
 def test_the_missing_number_takes_its_followers_along(inbox: Inbox) -> None:
@@ -73,24 +73,24 @@ def test_the_missing_number_takes_its_followers_along(inbox: Inbox) -> None:
 def test_the_prediction_follows_the_ledgers_rule(
     inbox: Inbox, order: list[int], window: int
 ) -> None:
-    """For any order of arrival and any window: what `turn_of` says, number by number."""
+    """For any order of arrival and any window: what `check_sequence` says, number by number."""
     inbox.redis.flushall()
     narrow = Inbox(inbox.redis, Settings(lanes=1, sequence_window=window))
     reached, ahead = 0, set[int]()
     for number in order:
         expected = {
-            Turn.NOW: Standing.ACCEPTED,
-            Turn.LATER: Standing.BUFFERED,
-            Turn.PASSED: Standing.REJECTED,
-            Turn.TOO_FAR: Standing.REJECTED,
-        }[turn_of(number, reached, window)]
+            SequenceCheck.NEXT: ExpectedOutcome.ACCEPTED,
+            SequenceCheck.AHEAD: ExpectedOutcome.BUFFERED,
+            SequenceCheck.BEHIND: ExpectedOutcome.REJECTED,
+            SequenceCheck.BEYOND_WINDOW: ExpectedOutcome.REJECTED,
+        }[check_sequence(number, reached, window)]
         (receipt,) = receipts(narrow, numbered(number))
         assert receipt.standing is expected
-        if expected is Standing.ACCEPTED:
+        if expected is ExpectedOutcome.ACCEPTED:
             reached = number
             while reached + 1 in ahead:
                 reached += 1
-        elif expected is Standing.BUFFERED:
+        elif expected is ExpectedOutcome.BUFFERED:
             ahead.add(number)
 
 
@@ -113,11 +113,15 @@ def test_what_was_remembered_by_the_release_before_is_read(
     sent = submission("T-1", "B1")
     inbox.redis.set(KEYS.seen("T-1"), f"{sent.digest} 7 1736000000000000 1736933400123 {ONE}")
     (receipt,) = receipts(inbox, sent)
-    assert (receipt.position, receipt.duplicate, receipt.standing) == (7, True, Standing.ACCEPTED)
+    assert (receipt.position, receipt.duplicate, receipt.standing) == (
+        7,
+        True,
+        ExpectedOutcome.ACCEPTED,
+    )
     seen = InboxReader(inbox.redis, settings.lanes).seen("T-1")
     assert seen is not None
     assert (seen.position, seen.accepted_ms, seen.partition) == (7, 1736933400123, ONE)
-    assert seen.standing is Standing.ACCEPTED
+    assert seen.standing is ExpectedOutcome.ACCEPTED
 
 
 def test_the_reader_knows_the_standing(inbox: Inbox, settings: Settings) -> None:
@@ -149,10 +153,10 @@ def test_while_trades_wait_the_ledger_only_raises_the_number(inbox: Inbox) -> No
     """What waits was promised its place; a released gap takes its followers along."""
     standings(inbox, numbered(1), numbered(2), numbered(5), numbered(8))
     claim = claimed(inbox)
-    inbox.settle(0, claim.token, [Settlement(ONE, 1, upstream=1)])
+    inbox.complete(0, claim.token, [Completion(ONE, 1, upstream=1)])
     assert standings(inbox, numbered(2, "two")) == "R"
     claim = claimed(inbox)
-    inbox.settle(0, claim.token, [Settlement(ONE, 1, upstream=4)])
+    inbox.complete(0, claim.token, [Completion(ONE, 1, upstream=4)])
     assert standings(inbox, numbered(5, "five"), numbered(6)) == "RA"
 
 
@@ -160,11 +164,11 @@ def test_a_settlement_refused_teaches_nothing(inbox: Inbox) -> None:
     """Neither a stale worker's, nor one that is sent twice."""
     standings(inbox, numbered(1))
     claim = claimed(inbox)
-    settle_all_again = [Settlement(ONE, 1, upstream=1)]
-    inbox.settle(0, claim.token, settle_all_again)
+    settle_all_again = [Completion(ONE, 1, upstream=1)]
+    inbox.complete(0, claim.token, settle_all_again)
     standings(inbox, numbered(2), numbered(3))
     before = everything(inbox.redis)
-    assert inbox.settle(0, claim.token, settle_all_again) == [False]
+    assert inbox.complete(0, claim.token, settle_all_again) == [False]
     assert everything(inbox.redis) == before
 
 

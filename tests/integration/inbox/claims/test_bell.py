@@ -63,22 +63,22 @@ def test_a_lost_bell_is_rung_again_after_its_time(inbox: Inbox, settings: Settin
     short = Inbox(inbox.redis, replace(settings, bell_seconds=0.03))
     assert short.accept(submissions(1, "B1")).ring == [0]
     until_gone(inbox.redis, KEYS.bell)
-    assert short.overdue() == [0]
-    assert short.overdue() == []
+    assert short.reserve_bells() == [0]
+    assert short.reserve_bells() == []
 
 
 def test_the_sweep_rings_only_where_something_is_due(inbox: Inbox, settings: Settings) -> None:
     """Not an empty lane, not a claimed partition, not a held one."""
     many = Inbox(inbox.redis, replace(settings, lanes=4))
-    assert many.overdue() == []
+    assert many.reserve_bells() == []
     inbox.accept(submissions(1, "B1"))
     inbox.clear_bell(0)
     claimed(inbox)
-    assert inbox.overdue() == []
+    assert inbox.reserve_bells() == []
     inbox.accept(submissions(1, "B2"))
     inbox.clear_bell(0)
     inbox.hold(partition_of("B2"), Hold.halt("a reason"))
-    assert inbox.overdue() == []
+    assert inbox.reserve_bells() == []
 
 
 def test_the_sweep_rings_for_a_dead_workers_lease(inbox: Inbox, settings: Settings) -> None:
@@ -88,11 +88,11 @@ def test_the_sweep_rings_for_a_dead_workers_lease(inbox: Inbox, settings: Settin
     short.clear_bell(0)
     claimed(short, "dies")
     until_gone(inbox.redis, KEYS.lock(ONE))
-    assert short.overdue() == [0]
+    assert short.reserve_bells() == [0]
 
 
 def test_many_sweeps_ring_once(inbox: Inbox) -> None:
     """Every worker looks, and one of them takes the right to ring."""
     inbox.accept(submissions(1, "B1"))
     inbox.clear_bell(0)
-    assert [inbox.overdue() for _ in range(5)] == [[0], [], [], [], []]
+    assert [inbox.reserve_bells() for _ in range(5)] == [[0], [], [], [], []]

@@ -176,7 +176,7 @@ def test_a_claim_says_what_it_leaves_that_no_bell_calls_for(
     small = limited(inbox, settings, batch_partitions=1)
     for book in ("B1", "B2", "B3"):
         inbox.accept(submissions(1, book))
-    assert claimed(small).uncalled == 0
+    assert claimed(small).due_without_bell == 0
     inbox.clear_bell(0)
-    assert claimed(small).uncalled == 1
-    assert claimed(small).uncalled == 0
+    assert claimed(small).due_without_bell == 1
+    assert claimed(small).due_without_bell == 0

@@ -11,17 +11,17 @@ from tests.support.inbox.redis_snapshot import (
     trade_ids,
     waiting,
 )
-from tradecapture.inbox import Claim, Hold, Inbox, Settlement
+from tradecapture.inbox import Claim, Completion, Hold, Inbox
 from tradecapture.settings import Settings
 
 ONE, TWO = partition_of("B1"), partition_of("B2")
 FOREIGN = b"9 1 1 1 an entry of another release"
-PAUSE = Hold.pause("ann", "corporate action")
+PAUSE = Hold.by_operator("ann", "corporate action")
 
 
 def taken(inbox: Inbox, trades: int = 1) -> Claim:
     """Take the partition; nobody else has it."""
-    claim = inbox.take(ONE, "ann", trades)
+    claim = inbox.claim_one(ONE, "ann", trades)
     assert claim is not None
     return claim
 
@@ -35,7 +35,7 @@ def test_a_held_partition_is_taken_with_its_oldest_trades(inbox: Inbox) -> None:
     assert claim.token.startswith("ann:")
     assert inbox.redis.get(KEYS.lock(ONE)) == claim.token.encode()
     assert claimed(inbox).keys == [TWO]
-    inbox.settle(0, claim.token, [Settlement(ONE, 0)])
+    inbox.complete(0, claim.token, [Completion(ONE, 0)])
     assert trade_ids(taken(inbox, trades=0)) == [[]]
 
 
@@ -43,10 +43,10 @@ def test_a_partition_that_somebody_has_is_not_taken(inbox: Inbox) -> None:
     """Neither a worker's nor another operator's; and a worker does not get an operator's."""
     inbox.accept(submissions(1, "B1"))
     claim = claimed(inbox)
-    assert inbox.take(ONE, "ann", 1) is None
-    inbox.settle(0, claim.token, [Settlement(ONE, 0)])
+    assert inbox.claim_one(ONE, "ann", 1) is None
+    inbox.complete(0, claim.token, [Completion(ONE, 0)])
     taken(inbox)
-    assert inbox.take(ONE, "bob", 1) is None
+    assert inbox.claim_one(ONE, "bob", 1) is None
     inbox.redis.zadd(KEYS.due, {ONE: 0})
     assert inbox.claim(0, "owner", 0.0) is None
 
@@ -69,7 +69,7 @@ def test_an_empty_partition_is_taken(inbox: Inbox) -> None:
     assert (trade_ids(claim), due_in_ms(inbox.redis, ONE)) == ([[]], None)
     inbox.accept(submissions(1, "B1"))
     assert inbox.claim(0, "owner", 0.0) is None
-    assert inbox.settle(0, claim.token, [Settlement(ONE, 0)]) == [True]
+    assert inbox.complete(0, claim.token, [Completion(ONE, 0)]) == [True]
     assert trade_ids(claimed(inbox)) == [["B1-1"]]
 
 
@@ -80,12 +80,12 @@ def test_a_held_partition_stays_out_of_the_due_set(inbox: Inbox) -> None:
     claim = taken(inbox)
     assert inbox.renew(0, claim.token, [ONE]) == [True]
     assert due_in_ms(inbox.redis, ONE) is None
-    assert inbox.settle(0, claim.token, [Settlement(ONE, 1)]) == [True]
+    assert inbox.complete(0, claim.token, [Completion(ONE, 1)]) == [True]
     assert due_in_ms(inbox.redis, ONE) is None
     claim = taken(inbox)
     assert inbox.postpone(0, claim.token, [ONE], 0.0) == [0]
     assert due_in_ms(inbox.redis, ONE) is None
-    inbox.release(ONE)
+    inbox.unhold(ONE)
     assert trade_ids(claimed(inbox)) == [["B1-2", "B1-3"]]
 
 
@@ -97,7 +97,7 @@ def test_an_operator_who_never_comes_back_holds_up_one_lease(
     short.accept(submissions(1, "B1"))
     claim = taken(short)
     assert trade_ids(claimed_soon(short)) == [["B1-1"]]
-    assert short.settle(0, claim.token, [Settlement(ONE, 1)]) == [False]
+    assert short.complete(0, claim.token, [Completion(ONE, 1)]) == [False]
 
 
 def test_what_cannot_be_read_is_handed_over_as_it_is(inbox: Inbox) -> None:
@@ -113,7 +113,7 @@ def test_what_cannot_be_read_is_handed_over_as_it_is(inbox: Inbox) -> None:
     claim = taken(inbox)
     assert (claim.partitions[0].entries, claim.partitions[0].head) == ((), partition.head)
     assert "version" in claim.partitions[0].unreadable
-    inbox.settle(0, claim.token, [Settlement(ONE, 1)])
+    inbox.complete(0, claim.token, [Completion(ONE, 1)])
     assert (waiting(inbox.redis, ONE), trade_ids(claimed(inbox))) == (1, [["B1-2"]])
 
 

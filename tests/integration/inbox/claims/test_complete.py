@@ -12,7 +12,7 @@ from tests.support.inbox.redis_snapshot import (
     trade_ids,
     waiting,
 )
-from tradecapture.inbox import Inbox, Settlement
+from tradecapture.inbox import Completion, Inbox
 from tradecapture.settings import Settings
 
 ONE, TWO = partition_of("B1"), partition_of("B2")
@@ -22,7 +22,7 @@ def test_written_trades_leave_and_the_rest_is_due_at_once(inbox: Inbox) -> None:
     """Two of three were written: the third is the head, and may be claimed now."""
     inbox.accept(submissions(3, "B1"))
     claim = claimed(inbox)
-    assert inbox.settle(0, claim.token, [Settlement(ONE, 2)]) == [True]
+    assert inbox.complete(0, claim.token, [Completion(ONE, 2)]) == [True]
     assert inbox.redis.exists(KEYS.lock(ONE)) == 0
     assert trade_ids(claimed(inbox)) == [["B1-3"]]
 
@@ -30,7 +30,7 @@ def test_written_trades_leave_and_the_rest_is_due_at_once(inbox: Inbox) -> None:
 def test_an_empty_partition_is_not_due(inbox: Inbox) -> None:
     """Everything written: nothing of the partition is left but its position counter."""
     inbox.accept(submissions(3, "B1"))
-    inbox.settle(0, claimed(inbox).token, [Settlement(ONE, 3)])
+    inbox.complete(0, claimed(inbox).token, [Completion(ONE, 3)])
     assert inbox.claim(0, "owner", 0.0) is None
     assert inbox.redis.exists(KEYS.inbox(ONE), KEYS.lock(ONE), KEYS.due) == 0
 
@@ -40,7 +40,7 @@ def test_trades_accepted_meanwhile_stay(inbox: Inbox) -> None:
     inbox.accept(submissions(2, "B1"))
     claim = claimed(inbox)
     inbox.accept(submissions(4, "B1"))
-    inbox.settle(0, claim.token, [Settlement(ONE, 2)])
+    inbox.complete(0, claim.token, [Completion(ONE, 2)])
     assert trade_ids(claimed(inbox)) == [["B1-3", "B1-4"]]
 
 
@@ -49,8 +49,8 @@ def test_each_partition_of_a_claim_has_its_answer(inbox: Inbox) -> None:
     inbox.accept([*submissions(1, "B1"), *submissions(1, "B2")])
     claim = claimed(inbox)
     inbox.redis.set(KEYS.lock(TWO), "another's")
-    settlements = [Settlement(TWO, 1), Settlement(ONE, 1)]
-    assert inbox.settle(0, claim.token, settlements) == [False, True]
+    completions = [Completion(TWO, 1), Completion(ONE, 1)]
+    assert inbox.complete(0, claim.token, completions) == [False, True]
     assert (waiting(inbox.redis, ONE), waiting(inbox.redis, TWO)) == (0, 1)
 
 
@@ -58,10 +58,10 @@ def test_a_settlement_sent_twice_removes_once(inbox: Inbox) -> None:
     """The second is refused and changes nothing: what was accepted since stays."""
     inbox.accept(submissions(2, "B1"))
     claim = claimed(inbox)
-    assert inbox.settle(0, claim.token, [Settlement(ONE, 2)]) == [True]
+    assert inbox.complete(0, claim.token, [Completion(ONE, 2)]) == [True]
     inbox.accept(submissions(4, "B1"))
     before = everything(inbox.redis)
-    assert inbox.settle(0, claim.token, [Settlement(ONE, 2)]) == [False]
+    assert inbox.complete(0, claim.token, [Completion(ONE, 2)]) == [False]
     assert everything(inbox.redis) == before
 
 
@@ -72,7 +72,7 @@ def test_a_stale_worker_removes_nothing(inbox: Inbox, settings: Settings) -> Non
     stale = claimed(short, "paused")
     current = claimed_soon(short, "awake")
     before = everything(inbox.redis)
-    assert short.settle(0, stale.token, [Settlement(ONE, 2, hold="halted")]) == [False]
+    assert short.complete(0, stale.token, [Completion(ONE, 2, hold="halted")]) == [False]
     assert everything(inbox.redis).keys() - {KEYS.lock(ONE).encode()} == before.keys() - {
         KEYS.lock(ONE).encode()
     }
@@ -87,14 +87,14 @@ def test_a_lease_that_ended_cannot_settle_even_if_nobody_else_came(
     inbox.accept(submissions(2, "B1"))
     claim = claimed(inbox)
     inbox.redis.delete(KEYS.lock(ONE))
-    assert inbox.settle(0, claim.token, [Settlement(ONE, 2)]) == [False]
+    assert inbox.complete(0, claim.token, [Completion(ONE, 2)]) == [False]
     assert waiting(inbox.redis, ONE) == 2
 
 
 def test_a_halted_partition_is_held_with_its_reason(inbox: Inbox) -> None:
     """The parked trade leaves, the partition is held, and what waits behind it stays."""
     inbox.accept(submissions(3, "B1"))
-    inbox.settle(0, claimed(inbox).token, [Settlement(ONE, 1, hold="T-1 cannot be captured")])
+    inbox.complete(0, claimed(inbox).token, [Completion(ONE, 1, hold="T-1 cannot be captured")])
     assert inbox.redis.hget(KEYS.held, ONE) == b"T-1 cannot be captured"
     assert inbox.claim(0, "owner", 0.0) is None
     assert (waiting(inbox.redis, ONE), due_in_ms(inbox.redis, ONE)) == (2, None)
@@ -107,5 +107,5 @@ def test_settling_ends_the_backoff(inbox: Inbox, settings: Settings) -> None:
     for expected in (4, 8):
         claim = claimed_soon(slow)
         assert slow.postpone(0, claim.token, [ONE], 1.0) == [expected]
-    slow.settle(0, claimed_soon(slow).token, [Settlement(ONE, 1)])
+    slow.complete(0, claimed_soon(slow).token, [Completion(ONE, 1)])
     assert slow.postpone(0, claimed(slow).token, [ONE], 1.0) == [4]

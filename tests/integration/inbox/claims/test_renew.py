@@ -11,7 +11,7 @@ from tests.support.inbox.redis_snapshot import (
     claimed_soon,
     due_in_ms,
 )
-from tradecapture.capture.lease_renewal import LONGEST_LEASES, Renewal
+from tradecapture.capture.lease_renewal import MAX_LEASES, LeaseRenewer
 from tradecapture.inbox import Inbox
 from tradecapture.local.servers.server import wait_until
 from tradecapture.settings import Settings
@@ -46,10 +46,10 @@ def test_the_renewal_keeps_a_claim_alive_for_many_leases(inbox: Inbox, settings:
     """The thread renews the claim in hand; when the claim is done, its lease ends."""
     short = Inbox(inbox.redis, replace(settings, lease_seconds=0.2))
     short.accept(submissions(1, "B1"))
-    renewal = Renewal(short)
+    renewal = LeaseRenewer(short)
     renewal.start()
     claim = claimed(short, "busy")
-    with renewal.of(claim):
+    with renewal.keep(claim):
         outlived = wait_until(lambda: short.claim(0, "another", 0.0) is not None, 0.7)
     assert not outlived
     assert claimed_soon(short, "another").keys == [ONE]
@@ -63,12 +63,12 @@ def test_a_capture_that_hangs_does_not_keep_its_partitions(
     lease_seconds = 0.05
     short = Inbox(inbox.redis, replace(settings, lease_seconds=lease_seconds))
     short.accept(submissions(1, "B1"))
-    renewal = Renewal(short)
+    renewal = LeaseRenewer(short)
     renewal.start()
-    with renewal.of(claimed(short, "hanging")):
+    with renewal.keep(claimed(short, "hanging")):
         began = time.monotonic()
         assert claimed_soon(short, "another").keys == [ONE]
-        assert time.monotonic() - began > LONGEST_LEASES * lease_seconds * 0.9
+        assert time.monotonic() - began > MAX_LEASES * lease_seconds * 0.9
     renewal.stop()
 
 
@@ -77,10 +77,10 @@ def test_the_renewal_survives_an_unreachable_redis(inbox: Inbox, settings: Setti
     inbox.accept(submissions(1, "B1"))
     claim = claimed(inbox)
     inbox.lease_seconds = 0.09  # for the thread, which is to look often
-    renewal = Renewal(inbox)
+    renewal = LeaseRenewer(inbox)
     renewal.start()
     inbox.redis.set(KEYS.due, "not a sorted set")  # the script fails
-    with renewal.of(claim):
+    with renewal.keep(claim):
         inbox.redis.pexpire(KEYS.lock(ONE), 50_000)
         assert wait_until(lambda: inbox.redis.pttl(KEYS.lock(ONE)) > 99_000, PATIENCE_SECONDS)
         inbox.redis.delete(KEYS.due)

@@ -6,20 +6,20 @@ import pytest
 
 from tests.support.builders import partition_of, submission, submissions
 from tests.support.inbox.redis_snapshot import KEYS, claimed, claimed_soon, due_in_ms, everything
-from tradecapture.inbox import Hold, Inbox, InboxReader, LaneWork, Settlement
-from tradecapture.inbox.backlog import MOST_LOOKED_INTO
+from tradecapture.inbox import Completion, Hold, Inbox, InboxReader, LaneLoad
+from tradecapture.inbox.backlog import MAX_LOOKED_INTO
 from tradecapture.settings import Settings
 
 ONE = partition_of("B1")
 LIMITS = Settings(lanes=1, batch_trades=100, batch_partitions=20)  # of a full claim
 
 
-def work_of(inbox: Inbox) -> LaneWork:
+def work_of(inbox: Inbox) -> LaneLoad:
     """Return the counts of lane 0."""
-    return look(inbox)._replace(due_for_ms=0, claims=0)
+    return look(inbox)._replace(due_for_ms=0, useful_parallelism=0)
 
 
-def look(inbox: Inbox) -> LaneWork:
+def look(inbox: Inbox) -> LaneLoad:
     """Return the work of lane 0."""
     return InboxReader(inbox.redis, 1).work(LIMITS)[0]
 
@@ -27,23 +27,23 @@ def look(inbox: Inbox) -> LaneWork:
 def test_nothing_waits_in_an_empty_lane(inbox: Inbox) -> None:
     """Nothing is due, for no time."""
     work = InboxReader(inbox.redis, 2).work(replace(LIMITS, lanes=2))
-    assert work == [LaneWork(lane, 0, 0, 0, 0, 0, 0) for lane in (0, 1)]
+    assert work == [LaneLoad(lane, 0, 0, 0, 0, 0, 0) for lane in (0, 1)]
 
 
 def test_a_partition_is_due_then_claimed_then_done(inbox: Inbox) -> None:
     """It counts once, however many trades wait in it; a look changes nothing."""
     inbox.accept([*submissions(500, "B1"), *submissions(1, "B2")])
     before = everything(inbox.redis)
-    assert work_of(inbox) == LaneWork(0, 2, 0, 0, 0, 0, 0)
+    assert work_of(inbox) == LaneLoad(0, 2, 0, 0, 0, 0, 0)
     assert everything(inbox.redis) == before
     claim = claimed(inbox)
-    assert work_of(inbox) == LaneWork(0, 0, 2, 0, 0, 0, 0)
-    inbox.settle(0, claim.token, [Settlement(ONE, 100)])
-    assert work_of(inbox) == LaneWork(0, 1, 1, 0, 0, 0, 0)
-    inbox.settle(0, claim.token, [Settlement(partition_of("B2"), 1)])
+    assert work_of(inbox) == LaneLoad(0, 0, 2, 0, 0, 0, 0)
+    inbox.complete(0, claim.token, [Completion(ONE, 100)])
+    assert work_of(inbox) == LaneLoad(0, 1, 1, 0, 0, 0, 0)
+    inbox.complete(0, claim.token, [Completion(partition_of("B2"), 1)])
     again = claimed(inbox)
-    inbox.settle(0, again.token, [Settlement(ONE, 400)])
-    assert work_of(inbox) == LaneWork(0, 0, 0, 0, 0, 0, 0)
+    inbox.complete(0, again.token, [Completion(ONE, 400)])
+    assert work_of(inbox) == LaneLoad(0, 0, 0, 0, 0, 0, 0)
 
 
 def test_a_postponed_partition_is_no_work_until_it_is_due(inbox: Inbox, settings: Settings) -> None:
@@ -51,19 +51,19 @@ def test_a_postponed_partition_is_no_work_until_it_is_due(inbox: Inbox, settings
     slow = Inbox(inbox.redis, replace(settings, backoff_seconds=60, backoff_limit_seconds=60))
     slow.accept(submissions(1, "B1"))
     slow.postpone(0, claimed(slow).token, [ONE], jitter=1.0)
-    assert work_of(inbox) == LaneWork(0, 0, 0, 1, 0, 0, 0)
+    assert work_of(inbox) == LaneLoad(0, 0, 0, 1, 0, 0, 0)
     inbox.redis.zadd(KEYS.due, {ONE: 1})
-    assert work_of(inbox) == LaneWork(0, 1, 0, 0, 0, 0, 0)
+    assert work_of(inbox) == LaneLoad(0, 1, 0, 0, 0, 0, 0)
     claim = claimed_soon(inbox)
-    inbox.settle(0, claim.token, [Settlement(ONE, 1)])
-    assert work_of(inbox) == LaneWork(0, 0, 0, 0, 0, 0, 0)
+    inbox.complete(0, claim.token, [Completion(ONE, 1)])
+    assert work_of(inbox) == LaneLoad(0, 0, 0, 0, 0, 0, 0)
 
 
 def test_a_held_partition_is_no_work(inbox: Inbox) -> None:
     """It waits for an operator, not for a worker."""
     inbox.accept([*submissions(3, "B1"), *submissions(3, "B2")])
     inbox.hold(ONE, Hold.halt("a reason"))
-    assert work_of(inbox) == LaneWork(0, 1, 0, 0, 1, 0, 0)
+    assert work_of(inbox) == LaneLoad(0, 1, 0, 0, 1, 0, 0)
 
 
 def test_the_longest_wait_for_a_worker_is_told(inbox: Inbox) -> None:
@@ -105,9 +105,9 @@ def test_partitions_make_as_many_claims_as_could_run_at_once(
     """By their number and their trades; a long queue in one partition makes one claim."""
     for number, depth in enumerate(depths):
         inbox.accept(submissions(depth, f"B{number}"))
-    assert look(inbox).claims == pytest.approx(claims)
+    assert look(inbox).useful_parallelism == pytest.approx(claims)
     claimed(inbox)
-    assert look(inbox).claims == pytest.approx(claims)
+    assert look(inbox).useful_parallelism == pytest.approx(claims)
 
 
 def test_what_nobody_may_claim_makes_no_claims(inbox: Inbox, settings: Settings) -> None:
@@ -116,15 +116,15 @@ def test_what_nobody_may_claim_makes_no_claims(inbox: Inbox, settings: Settings)
     slow.accept([*submissions(100, "B1"), *submissions(100, "B2")])
     claim = claimed(slow)
     slow.postpone(0, claim.token, claim.keys, jitter=1.0)
-    assert look(inbox).claims == 0
+    assert look(inbox).useful_parallelism == 0
     slow.accept(submissions(100, "B3"))
-    assert look(inbox).claims == 1
+    assert look(inbox).useful_parallelism == 1
     slow.hold(partition_of("B3"), Hold.halt("a reason"))
-    assert look(inbox).claims == 0
+    assert look(inbox).useful_parallelism == 0
 
 
 def test_some_partitions_stand_for_very_many(inbox: Inbox) -> None:
     """A look stays short however many are due."""
-    count = 3 * MOST_LOOKED_INTO
+    count = 3 * MAX_LOOKED_INTO
     inbox.accept([submission(f"T-{number}", f"B{number}") for number in range(count)])
-    assert look(inbox).claims == pytest.approx(count / 20)
+    assert look(inbox).useful_parallelism == pytest.approx(count / 20)

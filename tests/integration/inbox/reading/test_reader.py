@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from tests.support.builders import partition_of, submission, submissions
 from tests.support.inbox.redis_snapshot import KEYS, claimed, everything
-from tradecapture.inbox import Hold, Inbox, InboxReader, Settlement
+from tradecapture.inbox import Completion, Hold, Inbox, InboxReader
 from tradecapture.settings import Settings
 
 ONE = partition_of("B1")
@@ -14,7 +14,7 @@ def test_a_partition_shows_its_depth_owner_and_hold(inbox: Inbox, settings: Sett
     """Accepted, waiting, age of the head, lease and reason, without changing anything."""
     reader = InboxReader(inbox.redis, settings.lanes)
     inbox.accept(submissions(5, "B1"))
-    inbox.settle(0, claimed(inbox).token, [Settlement(ONE, 2)])
+    inbox.complete(0, claimed(inbox).token, [Completion(ONE, 2)])
     claim = claimed(inbox, "host-7")
     inbox.hold(ONE, Hold.halt("a reason"))
     before = everything(inbox.redis).keys()
@@ -64,7 +64,7 @@ def test_a_trade_that_left_its_inbox_has_no_entry(inbox: Inbox, settings: Settin
     """Its place is behind the head; another trade's entry is never given for it."""
     reader = InboxReader(inbox.redis, settings.lanes)
     inbox.accept(submissions(3, "B1"))
-    inbox.settle(0, claimed(inbox).token, [Settlement(ONE, 2)])
+    inbox.complete(0, claimed(inbox).token, [Completion(ONE, 2)])
     assert [reader.entry(ONE, position) for position in (1, 2, 4)] == [None, None, None]
     entry = reader.entry(ONE, 3)
     assert entry is not None
@@ -91,7 +91,7 @@ def test_waiting_trades_are_shown_from_the_head_on(inbox: Inbox, settings: Setti
     """Each in its place; one that cannot be read is known by its place alone."""
     reader = InboxReader(inbox.redis, settings.lanes)
     inbox.accept([*submissions(3, "B1"), submission("N-1", "B1", sequenceNumber=1)])
-    inbox.settle(0, claimed(inbox).token, [Settlement(ONE, 1)])
+    inbox.complete(0, claimed(inbox).token, [Completion(ONE, 1)])
     inbox.redis.lset(KEYS.inbox(ONE), 0, "2 3 1 1 an entry of a newer release")
     unreadable, second, numbered = reader.waiting(ONE, 10)
     assert (unreadable.position, unreadable.trade_id, unreadable.accepted_ms) == (2, None, None)

@@ -13,14 +13,14 @@ from tests.support.ledger.ledger_snapshot import (
     shares,
     trade_rows,
 )
-from tradecapture.ledger import Ledger, PartitionVerdict
+from tradecapture.ledger import Ledger, PartitionResult
 from tradecapture.trades.lifecycle import Outcome
 
 ONE = submission("T-1")
 SAME_ID_OTHER_CONTENT = submission("T-1", source="MANUAL")
 
 
-def outcomes_of(verdict: PartitionVerdict) -> dict[Outcome, int]:
+def outcomes_of(verdict: PartitionResult) -> dict[Outcome, int]:
     """Return a verdict's counts."""
     return dict(verdict.outcomes)
 

@@ -11,9 +11,9 @@ from tests.support.ledger.ledger_snapshot import (
     trade_rows,
     waiting_trades,
 )
-from tradecapture.ledger import Ledger, PartitionVerdict
+from tradecapture.ledger import Ledger, PartitionResult
 
-STALE = PartitionVerdict(PARTITION, 0, {}, stale=True)
+STALE = PartitionResult(PARTITION, 0, {}, stale=True)
 
 
 def test_an_older_fence_writes_nothing(ledger: Ledger) -> None:
@@ -28,7 +28,7 @@ def test_a_newer_fence_goes_on_where_the_older_ended(ledger: Ledger) -> None:
     """What the older wrote is not written again."""
     capture(ledger, *waiting_trades(2), fence=10)
     assert capture(ledger, *waiting_trades(5), fence=20) == [
-        PartitionVerdict(PARTITION, 5, captured(PARTITION, 3).outcomes)
+        PartitionResult(PARTITION, 5, captured(PARTITION, 3).outcomes)
     ]
     assert [row.ledger_sequence for row in trade_rows(ledger)] == [1, 2, 3, 4, 5]
     assert partition_row(ledger).fence == 20

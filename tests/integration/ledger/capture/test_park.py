@@ -16,7 +16,7 @@ from tests.support.ledger.ledger_snapshot import (
     waiting_trades,
 )
 from tradecapture.inbox import Entry
-from tradecapture.ledger import Ledger, PartitionVerdict
+from tradecapture.ledger import Ledger, PartitionResult
 from tradecapture.ledger.schema.tables import outbox
 from tradecapture.trades.lifecycle import Outcome
 from tradecapture.trades.submission import Submission
@@ -25,7 +25,7 @@ WHY = "ValueError: cannot be captured"
 AT_FAULT = entry(broken("T-3", "BOOK1"), 3)
 
 
-def park(ledger: Ledger, at_fault: Entry, fence: int = 1) -> PartitionVerdict:
+def park(ledger: Ledger, at_fault: Entry, fence: int = 1) -> PartitionResult:
     """Park a trade, as the worker does that found it."""
     return ledger.park(claim(at_fault, fence=fence), at_fault, WHY, TASK, lambda: NOW)
 
@@ -34,7 +34,7 @@ def test_a_parked_trade_is_recorded_and_halts_its_partition(ledger: Ledger) -> N
     """With its document, its place and its reason; operators find all three."""
     capture(ledger, *waiting_trades(2))
     verdict = park(ledger, AT_FAULT, fence=2)
-    assert verdict == PartitionVerdict(PARTITION, 1, {Outcome.PARKED: 1}, hold=WHY)
+    assert verdict == PartitionResult(PARTITION, 1, {Outcome.PARKED: 1}, hold=WHY)
     (row,) = exception_rows(ledger)
     assert (row.trade_id, row.outcome, row.reason) == ("T-3", "PARKED", WHY)
     assert row.document.encode() == AT_FAULT.submission.document
@@ -55,7 +55,7 @@ def test_a_halted_partition_captures_nothing(ledger: Ledger) -> None:
     park(ledger, AT_FAULT)
     before = contents(ledger)
     (verdict,) = capture(ledger, *waiting_trades(2, first=4), fence=2)
-    assert verdict == PartitionVerdict(PARTITION, 0, {}, hold=WHY)
+    assert verdict == PartitionResult(PARTITION, 0, {}, hold=WHY)
     assert contents(ledger) == before
 
 
@@ -78,9 +78,9 @@ def test_a_worker_that_died_between_park_and_settle_is_finished_by_the_next(
     park(ledger, AT_FAULT)
     known = contents(ledger)
     (verdict,) = capture(ledger, *before_it, AT_FAULT, *behind_it, fence=2)
-    assert verdict == PartitionVerdict(PARTITION, 3, {}, hold=WHY)
+    assert verdict == PartitionResult(PARTITION, 3, {}, hold=WHY)
     (verdict,) = capture(ledger, AT_FAULT, *behind_it, fence=3)
-    assert verdict == PartitionVerdict(PARTITION, 1, {}, hold=WHY)
+    assert verdict == PartitionResult(PARTITION, 1, {}, hold=WHY)
     assert contents(ledger) == known
     assert [row.position for row in trade_rows(ledger)] == [1, 2]
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tests.support.builders import NOW, entries, entry, numbered, partition_of, submission
 from tests.support.builders import claim as claim_of
-from tests.support.ledger.arrivals import MOST_TRADES, Arrival, arrivals, in_order
+from tests.support.ledger.arrivals import MAX_TRADES, Arrival, arrivals, in_order
 from tests.support.ledger.ledger_snapshot import TASK, partition_row, trade_rows
 from tests.support.ledger.memory_ledger import MemoryLedger
 from tests.support.ledger.sequence_numbers import buffered
@@ -70,8 +70,8 @@ def test_any_order_of_arrival_is_judged_as_the_right_order(arrival: Arrival) -> 
 
 @hypothesis_settings(max_examples=300)
 @given(
-    st.lists(st.none() | st.integers(1, MOST_TRADES), min_size=1, max_size=MOST_TRADES),
-    st.integers(1, MOST_TRADES),
+    st.lists(st.none() | st.integers(1, MAX_TRADES), min_size=1, max_size=MAX_TRADES),
+    st.integers(1, MAX_TRADES),
     st.data(),
 )
 def test_every_arrival_ends_in_one_row(

@@ -13,7 +13,7 @@ from tradecapture.ledger import Ledger
 
 SIZES = (1, 100, 1000)
 # Lock, insert, lock again, captured, recorded, three inserts, update; SQLite says BEGIN as well.
-MOST_STATEMENTS = 10
+MAX_STATEMENTS = 10
 
 
 @pytest.fixture
@@ -73,7 +73,7 @@ def test_a_batch_takes_the_same_statements_whatever_its_size(
         f"{batch_of.__name__}: {new} new, {known} captured before"
     )
     assert len(set(new)) == len(set(known)) == 1
-    assert max(new + known) <= MOST_STATEMENTS
+    assert max(new + known) <= MAX_STATEMENTS
 
 
 def test_duplicates_take_the_same_statements_whatever_their_number(
@@ -86,7 +86,7 @@ def test_duplicates_take_the_same_statements_whatever_their_number(
         counts.append(len(statements))
         statements.clear()
     assert len(set(counts)) == 1
-    assert counts[0] <= MOST_STATEMENTS
+    assert counts[0] <= MAX_STATEMENTS
 
 
 def test_a_statement_is_the_same_text_whatever_the_batch(

@@ -15,14 +15,14 @@ from tests.support.ledger.ledger_snapshot import (
     trade_rows,
     waiting_trades,
 )
-from tradecapture.ledger import Ledger, LedgerReader, PartitionVerdict
+from tradecapture.ledger import Ledger, LedgerReader, PartitionResult
 from tradecapture.settings import Settings
 from tradecapture.trades.lifecycle import Outcome
 
 WORKERS = 4
 PATIENCE_SECONDS = 30.0
 
-Work = Callable[[Ledger], list[PartitionVerdict]]
+Work = Callable[[Ledger], list[PartitionResult]]
 
 
 @pytest.fixture(params=["postgresql", pytest.param("mssql", marks=pytest.mark.mssql)])
@@ -37,10 +37,10 @@ def ledgers(request: pytest.FixtureRequest, settings: Settings) -> Iterator[list
         ledger.dispose()
 
 
-def at_once(ledgers: Sequence[Ledger], work: Sequence[Work]) -> list[list[PartitionVerdict]]:
+def at_once(ledgers: Sequence[Ledger], work: Sequence[Work]) -> list[list[PartitionResult]]:
     """Let every worker begin at the same moment; return what each was told."""
     barrier = threading.Barrier(len(work))
-    results: dict[int, list[PartitionVerdict]] = {}
+    results: dict[int, list[PartitionResult]] = {}
 
     def run(number: int) -> None:
         barrier.wait(PATIENCE_SECONDS)
@@ -101,7 +101,7 @@ def test_claims_of_many_partitions_in_any_order_do_not_block_each_other(
     def work(number: int) -> Work:
         order = books[number:] + books[:number] if number % 2 else books[::-1]
 
-        def rounds(ledger: Ledger) -> list[PartitionVerdict]:
+        def rounds(ledger: Ledger) -> list[PartitionResult]:
             verdicts = []
             for turn in range(5):
                 fence = turn * WORKERS + number + 1

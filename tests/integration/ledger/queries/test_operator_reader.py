@@ -5,16 +5,16 @@ import pytest
 from tests.support.builders import EPOCH, NOW, entries, entry, partition_of, submission
 from tests.support.ledger.ledger_snapshot import capture
 from tradecapture.ledger import Ledger
-from tradecapture.ledger.queries.operator_reader import ExceptionFilter, OperatingReader
+from tradecapture.ledger.queries.operator_reader import ExceptionFilter, OperatorReader
 from tradecapture.trades.lifecycle import Outcome
 
 ONE, TWO = partition_of("B1"), partition_of("B2")
 
 
 @pytest.fixture
-def operating(ledger: Ledger) -> OperatingReader:
+def operating(ledger: Ledger) -> OperatorReader:
     """What operators read with."""
-    return OperatingReader(ledger.engine, ledger.dialect)
+    return OperatorReader(ledger.engine, ledger.dialect)
 
 
 def reject(ledger: Ledger, book: str, number: int, epoch: int = EPOCH) -> None:
@@ -23,7 +23,7 @@ def reject(ledger: Ledger, book: str, number: int, epoch: int = EPOCH) -> None:
     capture(ledger, *entries(trades, epoch=epoch), fence=epoch)
 
 
-def test_pages_together_are_the_whole(ledger: Ledger, operating: OperatingReader) -> None:
+def test_pages_together_are_the_whole(ledger: Ledger, operating: OperatorReader) -> None:
     """Whatever the size of a page: each recorded trade once, by partition, epoch and position."""
     reject(ledger, "B1", 3)
     reject(ledger, "B2", 2)
@@ -45,7 +45,7 @@ def test_pages_together_are_the_whole(ledger: Ledger, operating: OperatingReader
         assert read == whole
 
 
-def test_a_filter_finds_what_fits_it(ledger: Ledger, operating: OperatingReader) -> None:
+def test_a_filter_finds_what_fits_it(ledger: Ledger, operating: OperatorReader) -> None:
     """Ids, outcome, partition, account, time, a part of the reason; a wildcard is only a letter."""
     reject(ledger, "B1", 2)
     reject(ledger, "B2", 1)
@@ -66,7 +66,7 @@ def test_a_filter_finds_what_fits_it(ledger: Ledger, operating: OperatingReader)
 
 
 def test_the_later_record_of_a_trade_is_the_newest(
-    ledger: Ledger, operating: OperatingReader
+    ledger: Ledger, operating: OperatorReader
 ) -> None:
     """By epoch and position, for each content that its id was given."""
     first, other = (
@@ -81,7 +81,7 @@ def test_the_later_record_of_a_trade_is_the_newest(
     }
 
 
-def test_a_parked_trade_is_found_at_its_place(ledger: Ledger, operating: OperatingReader) -> None:
+def test_a_parked_trade_is_found_at_its_place(ledger: Ledger, operating: OperatorReader) -> None:
     """A rejected one there is none."""
     reject(ledger, "B1", 2)
     assert operating.parked_at(ONE, EPOCH, 1) is None

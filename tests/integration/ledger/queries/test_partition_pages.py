@@ -5,7 +5,7 @@ import pytest
 from tests.support.builders import NOW, broken, claim, entry, partition_of, submission
 from tests.support.ledger.ledger_snapshot import TASK, capture, partition_row
 from tradecapture.ledger.queries.operator_reader import PartitionPages
-from tradecapture.operations.action import Action, Request
+from tradecapture.operations.action import Action, ActionRequest
 from tradecapture.operations.transactions import OperatorLedger
 
 # In the order of their keys by code points, whatever the database's language would say.
@@ -39,7 +39,7 @@ def test_rows_are_found_by_their_keys(pages: PartitionPages, ledger: OperatorLed
 def test_held_partitions_are_found(pages: PartitionPages, ledger: OperatorLedger) -> None:
     """Paused by an operator or halted by a parked trade, which is found too."""
     assert pages.keys_after("", 100, only_held=True) == []
-    ledger.operate(Request(Action.PAUSE, KEYS[4], "ann", "why"), lambda: NOW)
+    ledger.perform(ActionRequest(Action.PAUSE, KEYS[4], "ann", "why"), lambda: NOW)
     poison = entry(broken("poison", BOOKS[1]), position=2)
     ledger.park(claim(poison, fence=2), poison, "a reason", TASK, lambda: NOW)
     assert pages.keys_after("", 100, only_held=True) == [KEYS[1], KEYS[4]]

@@ -40,7 +40,7 @@ def test_captured_wins_over_a_later_exception(ledger: Ledger, reader: LedgerRead
     """A conflicting resend does not hide the trade that was captured."""
     capture(ledger, entry(submission("T-1"), 1), entry(submission("T-1", source="MANUAL"), 2))
     assert isinstance(reader.trade("T-1"), TradeRow)
-    assert reader.ended(["T-1", "T-2"]) == {"T-1": Outcome.CAPTURED}
+    assert reader.outcomes(["T-1", "T-2"]) == {"T-1": Outcome.CAPTURED}
 
 
 def test_positions_are_listed_by_key_and_account(ledger: Ledger, reader: LedgerReader) -> None:
@@ -129,7 +129,7 @@ def test_reading_does_not_lock(ledger: Ledger, reader: LedgerReader) -> None:
     capture(ledger, *waiting_trades(2))
     with ledger.engine.begin() as writing:
         writing.execute(update(trades).values(task_id="later"))
-        assert reader.ended(["BOOK1-1"]) == {"BOOK1-1": Outcome.CAPTURED}
+        assert reader.outcomes(["BOOK1-1"]) == {"BOOK1-1": Outcome.CAPTURED}
         reader.ping()
 
 

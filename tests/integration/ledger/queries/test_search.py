@@ -16,11 +16,11 @@ from tradecapture.ledger.queries import index_scan as walk_module
 from tradecapture.ledger.queries import search as search_module
 from tradecapture.ledger.queries.search import TradeSearch
 from tradecapture.ledger.queries.trade_filter import (
-    FoundTrade,
-    Mark,
     MarkError,
+    PageKey,
     Section,
     TradeFilter,
+    TradeSummary,
 )
 from tradecapture.ledger.schema.tables import exceptions, metadata, partitions, trades
 from tradecapture.trades.lifecycle import Outcome
@@ -73,7 +73,7 @@ def search(ledger: Ledger) -> TradeSearch:
     return TradeSearch(ledger.engine, ledger.dialect)
 
 
-def write(ledger: Ledger, content: Sequence[Written]) -> list[FoundTrade]:
+def write(ledger: Ledger, content: Sequence[Written]) -> list[TradeSummary]:
     """Fill an empty ledger; return what stands in it, exceptions first, in no other order."""
     sequences: dict[str, int] = {}
     captured, others, found = [], [], []
@@ -85,7 +85,7 @@ def write(ledger: Ledger, content: Sequence[Written]) -> list[FoundTrade]:
             row = (trade_id, one.partition, sequence, *place, "d", one.outcome.value, one.day)
             captured.append(TradeRow._make((*row, NOW, NOW, TASK, "", "{}", None, None)))
             found.append(
-                FoundTrade(
+                TradeSummary(
                     *(trade_id, one.outcome, one.partition, *place, NOW, TASK),
                     *(one.day, sequence, NOW),
                 )
@@ -99,7 +99,7 @@ def write(ledger: Ledger, content: Sequence[Written]) -> list[FoundTrade]:
             )
         )
         found.append(
-            FoundTrade(
+            TradeSummary(
                 *(trade_id, one.outcome, one.partition, *place, NOW, TASK),
                 recorded_at=NOW,
                 reason="why",
@@ -124,7 +124,9 @@ def _partition_row(one: Written, sequence: int) -> PartitionRow:
     )
 
 
-def naive(content: Sequence[Written], found: Sequence[FoundTrade], wanted: TradeFilter) -> set[str]:
+def naive(
+    content: Sequence[Written], found: Sequence[TradeSummary], wanted: TradeFilter
+) -> set[str]:
     """Return the ids of the trades that fit, by looking at each."""
     fitting = set()
     for one, trade in zip(content, found, strict=True):
@@ -137,7 +139,7 @@ def naive(content: Sequence[Written], found: Sequence[FoundTrade], wanted: Trade
     return fitting
 
 
-def order_of(trade: FoundTrade, by_days: bool) -> tuple[object, ...]:
+def order_of(trade: TradeSummary, by_days: bool) -> tuple[object, ...]:
     """Return where a trade stands among those that are found."""
     if trade.outcome is not Outcome.CAPTURED:
         return (0, trade.partition_key, trade.epoch, trade.position, trade.trade_id)
@@ -163,7 +165,7 @@ def test_pages_together_are_what_a_naive_filter_finds(
             (search_module, "TRADES_AT_ONCE"),
         ):
             patch.setattr(module, name, 3)
-        found: list[FoundTrade] = []
+        found: list[TradeSummary] = []
         after, pages = None, 0
         while pages == 0 or after is not None:
             page = search.search(wanted, after, limit, lambda: not in_haste)
@@ -214,7 +216,7 @@ def test_a_mark_of_another_search_is_refused(search: TradeSearch) -> None:
     for key in ((1, 2), ("not a day", "P", 1)):
         with pytest.raises(MarkError):
             search.search(
-                TradeFilter(first_date=TODAY, last_date=TODAY), Mark(Section.CAPTURED, key), 1
+                TradeFilter(first_date=TODAY, last_date=TODAY), PageKey(Section.CAPTURED, key), 1
             )
 
 
@@ -257,7 +259,7 @@ def test_a_page_may_end_within_a_partition(
         for _ in range(4)
     ]
     there = write(ledger, content)
-    found: list[FoundTrade] = []
+    found: list[TradeSummary] = []
     after = None
     while not found or after is not None:
         page = search.search(wanted, after, limit)

@@ -6,7 +6,7 @@ PLACE_VARIABLE = "STALLING_WORKER_PLACE"
 FLAG_VARIABLE = "STALLING_WORKER_FLAG"  # a file that is made when it stops; without it, it stops
 
 
-class Place(StrEnum):
+class Failpoint(StrEnum):
     """Where it stops."""
 
     NOWHERE = "nowhere"

@@ -15,7 +15,7 @@ from celery.signals import worker_process_init
 from msgspec import json
 
 from tradecapture.inbox import Entry
-from tradecapture.ledger.rules.partition import PartitionJudge
+from tradecapture.ledger.rules.partition import PartitionAggregate
 from workers import app
 
 __all__ = ["app"]
@@ -33,18 +33,18 @@ def poison(file: Path, places: Mapping[str, int]) -> None:
     new.replace(file)
 
 
-def _judge(self: PartitionJudge, entry: Entry) -> None:
+def _judge(self: PartitionAggregate, entry: Entry) -> None:
     file = Path(os.environ[FILE_VARIABLE])
     places = json.decode(file.read_bytes(), type=dict[str, int])
     if places.get(entry.submission.partition_key) == entry.position:
         log.info(TASTED, trade_id=entry.submission.trade_id)
         raise RuntimeError(f"{entry.submission.trade_id} is poison")
-    _judge_well(self, entry)
+    _assess_well(self, entry)
 
 
 def _fall_ill(**_signal: Any) -> None:
-    PartitionJudge.judge = _judge  # type: ignore[method-assign]  # that is its point
+    PartitionAggregate.judge = _judge  # type: ignore[method-assign]  # that is its point
 
 
-_judge_well = PartitionJudge.judge
+_assess_well = PartitionAggregate.judge
 worker_process_init.connect(_fall_ill)  # not at import: tests import this module too

@@ -9,22 +9,22 @@ import signal
 from pathlib import Path
 from typing import Any
 
-from tests.support.faults.programs.failpoint import FLAG_VARIABLE, PLACE_VARIABLE, Place
+from tests.support.faults.programs.failpoint import FLAG_VARIABLE, PLACE_VARIABLE, Failpoint
 from tradecapture.inbox import Claim, Entry
-from tradecapture.ledger import PartitionVerdict
+from tradecapture.ledger import PartitionResult
 from tradecapture.ledger.ledger import Ledger
-from tradecapture.ledger.rules.state import Known
+from tradecapture.ledger.rules.state import ExistingTrades
 from tradecapture.ledger.transaction import Clock, LedgerTransaction
 from workers import app, process
 
 __all__ = ["app"]
 
 
-def _will_stall_at(place: Place) -> bool:
+def _will_stall_at(place: Failpoint) -> bool:
     return place == os.environ[PLACE_VARIABLE] and not Path(os.environ[FLAG_VARIABLE]).exists()
 
 
-def _stall_at(place: Place) -> None:
+def _stall_at(place: Failpoint) -> None:
     if _will_stall_at(place):
         Path(os.environ[FLAG_VARIABLE]).touch()
         os.killpg(0, signal.SIGSTOP)
@@ -33,31 +33,31 @@ def _stall_at(place: Place) -> None:
 class StallingLedger(Ledger):
     """Stops before or after its transaction, or before it parks."""
 
-    def capture(self, claim: Claim, task_id: str, clock: Clock) -> list[PartitionVerdict]:
+    def capture(self, claim: Claim, task_id: str, clock: Clock) -> list[PartitionResult]:
         """Capture."""
-        if _will_stall_at(Place.BEFORE_PARK):
+        if _will_stall_at(Failpoint.BEFORE_PARK):
             raise MemoryError("this host has none left; others have")
-        _stall_at(Place.BEFORE_TRANSACTION)
+        _stall_at(Failpoint.BEFORE_TRANSACTION)
         verdicts = super().capture(claim, task_id, clock)
-        _stall_at(Place.BEFORE_SETTLE)
+        _stall_at(Failpoint.BEFORE_SETTLE)
         return verdicts
 
     def park(
         self, claim: Claim, entry: Entry, reason: str, task_id: str, clock: Clock
-    ) -> PartitionVerdict:
+    ) -> PartitionResult:
         """Park."""
-        _stall_at(Place.BEFORE_PARK)
+        _stall_at(Failpoint.BEFORE_PARK)
         return super().park(claim, entry, reason, task_id, clock)
 
 
-def _stall_and_read(self: LedgerTransaction, *arguments: Any) -> Known:
-    _stall_at(Place.BEFORE_READS)
+def _stall_and_read(self: LedgerTransaction, *arguments: Any) -> ExistingTrades:
+    _stall_at(Failpoint.BEFORE_READS)
     return _read(self, *arguments)
 
 
 def _write_and_stall(self: LedgerTransaction, *arguments: Any) -> None:
     _write(self, *arguments)
-    _stall_at(Place.BEFORE_COMMIT)
+    _stall_at(Failpoint.BEFORE_COMMIT)
 
 
 _read, _write = LedgerTransaction.known, LedgerTransaction.write

@@ -13,11 +13,11 @@ from sqlalchemy import Engine, event
 from tests.support.faults.programs.guard import DEVICE_VARIABLE, Device
 from tests.support.faults.programs.stalling_worker import StallingLedger, app
 from tests.support.inbox.mutation import mutated
-from tradecapture.capture.lease_renewal import Renewal
-from tradecapture.inbox import Claim, Settlement, scripts
-from tradecapture.ledger import PartitionVerdict
+from tradecapture.capture.lease_renewal import LeaseRenewer
+from tradecapture.inbox import Claim, Completion, scripts
+from tradecapture.ledger import PartitionResult
 from tradecapture.ledger.rows import PartitionRow
-from tradecapture.ledger.rules.state import Known
+from tradecapture.ledger.rules.state import ExistingTrades
 from tradecapture.ledger.transaction import Clock, LedgerTransaction
 from workers import process
 from workers.sweep import Sweep
@@ -28,10 +28,10 @@ __all__ = ["app"]
 class TrimmingLedger(StallingLedger):
     """Lets trades leave their inboxes before they are written."""
 
-    def capture(self, claim: Claim, task_id: str, clock: Clock) -> list[PartitionVerdict]:
+    def capture(self, claim: Claim, task_id: str, clock: Clock) -> list[PartitionResult]:
         """Settle, then capture."""
-        settlements = [Settlement(each.partition, len(each.entries)) for each in claim.partitions]
-        process.current().inbox.settle(claim.lane, claim.token, settlements)
+        completions = [Completion(each.partition, len(each.entries)) for each in claim.partitions]
+        process.current().inbox.complete(claim.lane, claim.token, completions)
         return super().capture(claim, task_id, clock)
 
 
@@ -52,7 +52,7 @@ def _no_row_lock() -> None:
 
 
 def _no_dedupe() -> None:
-    LedgerTransaction.known = lambda *_arguments: Known({}, ())  # type: ignore[method-assign]
+    LedgerTransaction.known = lambda *_arguments: ExistingTrades({}, ())  # type: ignore[method-assign]
 
 
 def _trim_first() -> None:
@@ -64,20 +64,20 @@ def _without(script: str, right: str, wrong: str) -> None:
 
 
 def _no_renewal() -> None:
-    Renewal._renew = lambda *_arguments: None  # type: ignore[method-assign]
+    LeaseRenewer._renew = lambda *_arguments: None  # type: ignore[method-assign]
 
 
 def _no_sweep() -> None:
     def look_away(self: Sweep) -> None:
         """Ring nothing."""
 
-    Sweep.look = look_away  # type: ignore[method-assign]
+    Sweep.ring_overdue = look_away  # type: ignore[method-assign]
 
 
 DISARM: Mapping[Device, Callable[[], None]] = {
     Device.NONE: lambda: None,
     Device.FENCE: _no_fence,
-    Device.TOKEN: lambda: _without("settle", "redis.call('GET', lock) == token", "true"),
+    Device.TOKEN: lambda: _without("complete", "redis.call('GET', lock) == token", "true"),
     Device.ROW_LOCK: _no_row_lock,
     Device.DEDUPE: _no_dedupe,
     Device.COMMIT_FIRST: _trim_first,

@@ -10,7 +10,7 @@ from typing import Any
 
 from tradecapture.inbox import entry
 from tradecapture.ledger import check_schema
-from tradecapture.ledger.schema.phases import LINES, Lines
+from tradecapture.ledger.schema.phases import PHASES, MigrationPhases
 from workers import process, sweep, tasks
 
 NEXT_RELEASE = "0.3.0"
@@ -19,9 +19,9 @@ NEXT_SIGNATURE = 2  # with the argument `desk`
 NEXT_TASK = "tradecapture.next"
 
 _HERE = Path(__file__).parent
-NEXT_LINES = Lines(
-    LINES.floor._replace(folders=(*LINES.floor.folders, _HERE / "contractions")),
-    LINES.expansions._replace(folders=(*LINES.expansions.folders, _HERE / "expansions")),
+NEXT_LINES = MigrationPhases(
+    PHASES.contractions._replace(folders=(*PHASES.contractions.folders, _HERE / "contractions")),
+    PHASES.expansions._replace(folders=(*PHASES.expansions.folders, _HERE / "expansions")),
 )
 
 
@@ -44,7 +44,7 @@ def install() -> None:
         process: {"check_schema": partial(check_schema, lines=NEXT_LINES)},
         sweep: {"RELEASE": NEXT_RELEASE},
         tasks: {
-            "SIGNATURE": NEXT_SIGNATURE,
+            "MESSAGE_VERSION": NEXT_SIGNATURE,
             "_needs_newer": lambda task, given: needs_newer(
                 task, {name: value for name, value in given.items() if name != "desk"}
             ),

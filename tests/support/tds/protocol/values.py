@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 # SQL_Latin1_General_CP1_CI_AS, the usual one: language, flags, sort id.
 COLLATION = bytes((0x09, 0x04, 0xD0, 0x00, 0x34))
 
-LONGEST_TEXT = 4000  # characters of an NVARCHAR that is not MAX
+MAX_TEXT = 4000  # characters of an NVARCHAR that is not MAX
 _EXACT = Context(prec=60)  # more digits than any NUMERIC has
 _EPOCH = date(1, 1, 1).toordinal()
 _SECONDS_SCALE = 6  # decimals of a DATETIME2 second, as the ledger's columns have
@@ -78,7 +78,7 @@ def encode(column: Column, value: Any) -> bytes:  # noqa: PLR0911 - one type a l
 
 
 def _bytes_of(column: Column) -> int:
-    if column.size is None or column.size > LONGEST_TEXT:
+    if column.size is None or column.size > MAX_TEXT:
         return 0xFFFF  # MAX
     return 2 * column.size
 

@@ -18,8 +18,8 @@ from tradecapture.cli.options import (
     why_option,
 )
 from tradecapture.cli.output import command_line, epilog, output, show_json
-from tradecapture.operations import WITH_REASON
-from tradecapture.operations.action import Action, Deed, Request
+from tradecapture.operations import REASON_REQUIRED
+from tradecapture.operations.action import Action, ActionRequest, ActionResult
 from tradecapture.operations.operators import open_operator
 from tradecapture.settings import DATABASE, REDIS
 
@@ -93,16 +93,16 @@ def _deed_command(action: Action) -> click.Command:
         ),
     )
     @partition_argument()
-    @why_option(required=action in WITH_REASON)
+    @why_option(required=action in REASON_REQUIRED)
     @by_option
     @click.option("--dry-run", is_flag=True, help="Say what would come of it, and change nothing.")
     @json_option
     @data_option
     def command(key: str, why: str, by: str, dry_run: bool, as_json: bool, data: Path) -> None:
         check_words(by, why, action)
-        request = Request(action, key, by, why)
+        request = ActionRequest(action, key, by, why)
         with open_operator(locate(data, REDIS, DATABASE)) as operator:
-            deed = operator.operations.do(request, dry_run=dry_run)
+            deed = operator.operations.perform(request, dry_run=dry_run)
         if as_json:
             show_json(_facts(request, deed, dry_run))
             if not deed.done:
@@ -123,7 +123,7 @@ def _deed_command(action: Action) -> click.Command:
 DEEDS = tuple(_deed_command(action) for action in WORDS)
 
 
-def _facts(request: Request, deed: Deed, dry_run: bool) -> dict[str, object]:
+def _facts(request: ActionRequest, deed: ActionResult, dry_run: bool) -> dict[str, object]:
     return {
         "partitionKey": request.partition,
         "action": request.action.value,
@@ -138,7 +138,9 @@ def _facts(request: Request, deed: Deed, dry_run: bool) -> dict[str, object]:
     }
 
 
-def _next(request: Request, deed: Deed, data: Path, *, dry_run: bool) -> Iterator[str]:
+def _next(
+    request: ActionRequest, deed: ActionResult, data: Path, *, dry_run: bool
+) -> Iterator[str]:
     """Yield the commands that lead on: to do it, to undo it, to see what came of it."""
     action, key = request.action, request.partition
     if dry_run:

@@ -14,7 +14,7 @@ from tradecapture.cli.commands.partitions.show import show
 from tradecapture.cli.errors import UNREACHABLE
 from tradecapture.cli.options import data_option, json_option, locate
 from tradecapture.cli.output import age, epilog, output, remarks, show_json, table
-from tradecapture.inbox import InboxPartition, OutOfReach
+from tradecapture.inbox import InboxPartition, UnreachableLanes
 from tradecapture.inbox.reader import open_inbox
 from tradecapture.operations.views import inbox_facts
 from tradecapture.settings import REDIS
@@ -64,7 +64,7 @@ def partitions(context: click.Context, as_json: bool, data: Path) -> None:
         _check_no_options(context)
         return
     with open_inbox(locate(data, REDIS)) as inbox:
-        out_of_reach = OutOfReach(inbox.lanes)
+        out_of_reach = UnreachableLanes(inbox.lanes)
         rows, now_ms = inbox.partitions(out_of_reach), inbox.now_ms()
     if as_json:
         _show_json([inbox_facts(row, now_ms) for row in rows], out_of_reach)
@@ -75,7 +75,7 @@ def partitions(context: click.Context, as_json: bool, data: Path) -> None:
         raise SystemExit(UNREACHABLE)
 
 
-def _show_json(rows: Sequence[dict[str, Any]], out_of_reach: OutOfReach) -> None:
+def _show_json(rows: Sequence[dict[str, Any]], out_of_reach: UnreachableLanes) -> None:
     # A list is the whole. What takes it for that must not be able to read a part of it so.
     show_json(
         {

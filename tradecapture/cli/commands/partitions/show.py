@@ -12,7 +12,7 @@ from tradecapture.cli.output import age, command_line, epilog, instant, output, 
 from tradecapture.inbox import HoldKind
 from tradecapture.ledger import AuditRow
 from tradecapture.ledger.queries.operator_reader import SequenceGap
-from tradecapture.operations import MOST_WAITING, CloseLook, hold_of
+from tradecapture.operations import MAX_WAITING, PartitionDetail, effective_hold
 from tradecapture.operations.operators import open_operator
 from tradecapture.operations.views import close_facts
 from tradecapture.settings import DATABASE, REDIS
@@ -47,7 +47,7 @@ def audit_table(title: str, rows: Iterable[AuditRow], *, partitions: bool = Fals
 @partition_argument()
 @click.option(
     "--waiting",
-    type=click.IntRange(0, MOST_WAITING),
+    type=click.IntRange(0, MAX_WAITING),
     default=20,
     show_default=True,
     metavar="N",
@@ -62,7 +62,7 @@ def show(key: str, waiting: int, as_json: bool, data: Path) -> None:
     missing numbers, and what operators did to it last.
     """
     with open_operator(locate(data, REDIS, DATABASE)) as operator:
-        look = operator.standings.close_look(key, waiting)
+        look = operator.standings.detail(key, waiting)
         now_ms = operator.standings.now_ms()
     if not look.standing.is_known:
         raise CommandError(
@@ -82,7 +82,7 @@ def show(key: str, waiting: int, as_json: bool, data: Path) -> None:
             screen.print(f"  {line}", soft_wrap=True)
 
 
-def _tables(key: str, look: CloseLook, now_ms: int) -> Iterator[Table]:
+def _tables(key: str, look: PartitionDetail, now_ms: int) -> Iterator[Table]:
     yield _summary(key, look, now_ms)
     if (parked := look.halting) is not None:
         columns = ("trade", "position #", "parked at", "why")
@@ -107,8 +107,8 @@ def _tables(key: str, look: CloseLook, now_ms: int) -> Iterator[Table]:
         yield audit_table("What operators did, the newest first", look.audit)
 
 
-def _summary(key: str, look: CloseLook, now_ms: int) -> Table:
-    row, inbox, hold = look.standing.row, look.standing.inbox, hold_of(look.standing)
+def _summary(key: str, look: PartitionDetail, now_ms: int) -> Table:
+    row, inbox, hold = look.standing.row, look.standing.inbox, effective_hold(look.standing)
     shown = table(f"Partition {key}", ("", ""), [])
     shown.show_header = False
     if hold is None:
@@ -139,9 +139,9 @@ def _summary(key: str, look: CloseLook, now_ms: int) -> Table:
     return shown
 
 
-def _what_to_do(key: str, look: CloseLook, data: Path) -> Iterator[str]:
+def _what_to_do(key: str, look: PartitionDetail, data: Path) -> Iterator[str]:
     """Yield the commands that lead on from here."""
-    hold, row = hold_of(look.standing), look.standing.row
+    hold, row = effective_hold(look.standing), look.standing.row
     halted = look.halting is not None or (hold is not None and hold.kind is HoldKind.HALTED)
     if row is not None and row.paused_reason is not None:
         yield command_line(data, "partitions", "resume", key)

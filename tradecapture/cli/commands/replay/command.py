@@ -9,7 +9,7 @@ import click
 from redis.exceptions import RedisError
 
 from tradecapture.capture.status import read_status
-from tradecapture.cli.commands.replay.filter import Given, filter_options
+from tradecapture.cli.commands.replay.filter import ReplayFilter, filter_options
 from tradecapture.cli.commands.replay.report import SHOWN, ReplayReport
 from tradecapture.cli.errors import FOUND, UNREACHABLE, CommandError
 from tradecapture.cli.options import (
@@ -24,7 +24,7 @@ from tradecapture.cli.options import (
 from tradecapture.cli.output import bar, command_line, epilog
 from tradecapture.operations.action import Action
 from tradecapture.operations.operators import Operator, open_operator
-from tradecapture.operations.replay import Order, replay_pages
+from tradecapture.operations.replay import ReplayRequest, replay_pages
 from tradecapture.settings import DATABASE, REDIS
 from tradecapture.trades.lifecycle import TradeState
 
@@ -60,7 +60,7 @@ def replay(
     Look first: without --yes nothing is changed. WHEN is 2026-01-15 or 2026-01-15T09:30, in UTC
     unless it says otherwise.
     """
-    given = Given(**fields)
+    given = ReplayFilter(**fields)
     if not given.words:
         raise click.UsageError(
             "say which trades: their IDs, or a filter (--outcome, --partition, --account, "
@@ -71,7 +71,7 @@ def replay(
     missing: list[tuple[str, str]] = []
     with open_operator(locate(data, REDIS, DATABASE)) as operator:
         try:
-            _replay(operator, given, Order(limit, by, why, really), report)
+            _replay(operator, given, ReplayRequest(limit, by, why, really), report)
             if limit is None or report.wanted < limit:
                 missing += _explained(operator, report)
         finally:
@@ -90,7 +90,9 @@ def replay(
         raise SystemExit(FOUND)
 
 
-def _replay(operator: Operator, given: Given, order: Order, report: ReplayReport) -> None:
+def _replay(
+    operator: Operator, given: ReplayFilter, order: ReplayRequest, report: ReplayReport
+) -> None:
     # In Redis time, by which rows are stamped: what is rejected anew meanwhile is not meant.
     now = datetime.fromtimestamp((operator.inbox.now_ms() + 1) / 1000, UTC)
     pages = replay_pages(operator.replay, operator.ledger, given.to_filter(now), order)

@@ -12,7 +12,7 @@ from tradecapture.trades.lifecycle import Outcome
 from tradecapture.trades.trade import is_trade_id
 
 
-class Given(NamedTuple):
+class ReplayFilter(NamedTuple):
     """The filter as it was typed."""
 
     trade_ids: tuple[str, ...]

@@ -14,7 +14,7 @@ from tradecapture.trades.receipt import Receipt, Refusal, RefusalCode
 SHOWN = 20  # refused rows that are shown; more belong into a file
 
 
-class Answered(StrEnum):
+class SubmitResult(StrEnum):
     """What a submitted trade was answered."""
 
     ACCEPTED = "accepted"
@@ -26,7 +26,7 @@ class Answered(StrEnum):
 
 
 # Nothing is wrong with these trades: they are accepted when they are sent again later.
-NOT_SENT = (Answered.UNAVAILABLE, Answered.FULL)
+NOT_SENT = (SubmitResult.UNAVAILABLE, SubmitResult.FULL)
 
 
 class RefusedRow(Struct, frozen=True, rename="camel"):
@@ -42,7 +42,7 @@ class Answers:
     """Counts answers and keeps the refused rows, all of them in a file if one is given."""
 
     def __init__(self, errors: BinaryIO | None) -> None:
-        self.counts: Counter[Answered] = Counter()
+        self.counts: Counter[SubmitResult] = Counter()
         self.accepted_ids: dict[str, None] = {}  # in their order, once each
         self.shown: list[RefusedRow] = []
         self.not_sent_because = ""  # of the last trade that was not sent
@@ -51,7 +51,7 @@ class Answers:
     @property
     def refused(self) -> int:
         """Rows that will never be accepted as they are."""
-        return self.counts[Answered.CONFLICT] + self.counts[Answered.INVALID]
+        return self.counts[SubmitResult.CONFLICT] + self.counts[SubmitResult.INVALID]
 
     @property
     def not_sent(self) -> int:
@@ -61,15 +61,15 @@ class Answers:
     @property
     def safe(self) -> int:
         """Trades that are on disk, or were already."""
-        return self.counts[Answered.ACCEPTED] + self.counts[Answered.RESENT]
+        return self.counts[SubmitResult.ACCEPTED] + self.counts[SubmitResult.RESENT]
 
     def add(self, file: TradeFile, row: Row, answer: Receipt | Refusal | None) -> None:
         """Note the answer to a row; None: it was not sent because it holds no trade."""
         if isinstance(answer, Receipt):
-            self.counts[Answered.RESENT if answer.duplicate else Answered.ACCEPTED] += 1
+            self.counts[SubmitResult.RESENT if answer.duplicate else SubmitResult.ACCEPTED] += 1
             self.accepted_ids[answer.trade_id] = None
             return
-        answered = _ANSWERED[answer.code] if answer else Answered.INVALID
+        answered = _ANSWERED[answer.code] if answer else SubmitResult.INVALID
         self.counts[answered] += 1
         if answer and answered in NOT_SENT:
             self.not_sent_because = answer.message
@@ -87,11 +87,11 @@ class Answers:
 
 
 _ANSWERED = {
-    RefusalCode.INVALID: Answered.INVALID,
-    RefusalCode.CONFLICT: Answered.CONFLICT,
-    RefusalCode.UNAVAILABLE: Answered.UNAVAILABLE,
-    RefusalCode.PARTITION_FULL: Answered.FULL,
-    RefusalCode.BACKLOG_FULL: Answered.FULL,
+    RefusalCode.INVALID: SubmitResult.INVALID,
+    RefusalCode.CONFLICT: SubmitResult.CONFLICT,
+    RefusalCode.UNAVAILABLE: SubmitResult.UNAVAILABLE,
+    RefusalCode.PARTITION_FULL: SubmitResult.FULL,
+    RefusalCode.BACKLOG_FULL: SubmitResult.FULL,
 }
 
 

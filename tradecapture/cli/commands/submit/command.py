@@ -9,7 +9,7 @@ from typing import BinaryIO
 import click
 
 from tradecapture.capture.status import await_outcomes
-from tradecapture.cli.commands.submit.answers import SHOWN, Answered, Answers
+from tradecapture.cli.commands.submit.answers import SHOWN, Answers, SubmitResult
 from tradecapture.cli.commands.submit.files import Format, read_trades
 from tradecapture.cli.commands.submit.sending import send
 from tradecapture.cli.errors import FOUND, UNREACHABLE, CommandError
@@ -91,14 +91,14 @@ def submit(
         send(client, sources, _size(files), answers)
     ended = _wait(settings, answers, timeout) if wait and answers.accepted_ids else None
     _show(answers, ended)
-    if answers.counts[Answered.UNAVAILABLE]:
+    if answers.counts[SubmitResult.UNAVAILABLE]:
         raise CommandError(
             f"Redis went out of reach. {answers.safe} trades are safe on its disk, the others were "
             "not sent. When it is back, run the same command again: what was accepted is "
             "recognised, so that is harmless",
             UNREACHABLE,
         )
-    if answers.counts[Answered.FULL]:
+    if answers.counts[SubmitResult.FULL]:
         raise CommandError(
             f"{answers.not_sent_because}. {answers.safe} trades are safe on disk, the others were "
             "not sent. See whether workers run (`tradecapture doctor`) and what is held "
@@ -135,8 +135,8 @@ def _not_captured(answers: Answers, ended: dict[str, Outcome]) -> int:
 def _show(answers: Answers, ended: dict[str, Outcome] | None) -> None:
     rows: list[tuple[str, int]] = [
         (answered.value, answers.counts[answered])
-        for answered in Answered
-        if answers.counts[answered] or answered is Answered.ACCEPTED
+        for answered in SubmitResult
+        if answers.counts[answered] or answered is SubmitResult.ACCEPTED
     ]
     if ended is not None:
         outcomes = list(ended.values())
