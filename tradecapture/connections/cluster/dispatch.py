@@ -134,7 +134,7 @@ class ClusterDispatcher:
             pipeline = self._map.connection(place.node).pipeline(transaction=transaction)
             for command in commands:
                 if place.asking:
-                    pipeline.execute_command("SENTINEL_OPTIONS")
+                    pipeline.execute_command("ASKING")
                 pipeline.execute_command(*command.guarded, **command.options)
             replies = pipeline.execute(raise_on_error=False)
         except NodeUnavailableError as error:
