@@ -15,7 +15,7 @@ from tradecapture.inbox import (
     connect_inboxes,
 )
 from tradecapture.ledger.engine import make_engine
-from tradecapture.ledger.queries.operator_reader import PartitionPages, SequenceGap
+from tradecapture.ledger.queries.operator_reader import OperatorReader, SequenceGap
 from tradecapture.settings import Settings
 
 BACKLOG_WARN = 0.8  # of a limit; above it there is little time left to add workers
@@ -41,7 +41,7 @@ def check_operating(settings: Settings) -> list[Finding]:
             newer = inbox.newer_heads(MAX_HELD, unseen)
             held = inbox.keys_after("", MAX_HELD, only_held=True, out_of_reach=unseen)
             now_ms = inbox.now_ms()
-        ledger = PartitionPages(engine, dialect)
+        ledger = OperatorReader(engine, dialect)
         held += ledger.keys_after("", MAX_HELD, only_held=True)
         gaps = ledger.sequence_gaps()
     except (RedisError, SQLAlchemyError):

@@ -32,6 +32,18 @@ class TradeRow(NamedTuple):
     buffered_at: datetime | None
 
 
+class EntryId(NamedTuple):
+    """Names one acceptance of a trade, and sorts a partition's in the order of acceptance.
+
+    Its fields are the primary key of `exceptions`.
+    """
+
+    partition_key: str
+    epoch: int
+    position: int
+    trade_id: str
+
+
 class ExceptionRow(NamedTuple):
     """An accepted trade that was not captured, and why."""
 
@@ -49,6 +61,11 @@ class ExceptionRow(NamedTuple):
     document: str
     sequence_number: int | None
     callback_url: str
+
+    @property
+    def entry_id(self) -> EntryId:
+        """The acceptance that this row records."""
+        return EntryId(self.partition_key, self.epoch, self.position, self.trade_id)
 
 
 class OutboxRow(NamedTuple):

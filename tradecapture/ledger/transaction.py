@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Select, Table, bindparam, delete, select
 from tradecapture.inbox import Claim, Entry
 from tradecapture.ledger.dialects import LedgerDialect
 from tradecapture.ledger.rows import (
+    EntryId,
     ExceptionRow,
     KnownTrade,
     PartitionRow,
@@ -129,7 +130,7 @@ class LedgerTransaction:
             if outcome == Outcome.CAPTURED:
                 captured[trade_id] = trade
                 continue
-            recorded.add((trade.partition_key, trade.epoch, trade.position, trade_id))
+            recorded.add(EntryId(trade.partition_key, trade.epoch, trade.position, trade_id))
             if outcome == Outcome.BUFFERED:
                 # Two partitions that were captured at the same moment may both have buffered an id.
                 buffered[trade_id] = min(trade, buffered.get(trade_id, trade))

@@ -9,7 +9,7 @@ from tradecapture.client import Client
 from tradecapture.connections.brokers.app import sending_app
 from tradecapture.inbox import Inbox, InboxReader, connect_inboxes
 from tradecapture.ledger import check_schema
-from tradecapture.ledger.queries.operator_reader import PartitionPages
+from tradecapture.ledger.queries.operator_reader import OperatorReader
 from tradecapture.operations import Operations, PartitionOverview, Replay
 from tradecapture.operations.transactions import OperatorLedger
 from tradecapture.settings import Settings
@@ -22,7 +22,7 @@ class Operator(NamedTuple):
     replay: Replay
     standings: PartitionOverview
     inbox: InboxReader
-    ledger: PartitionPages
+    ledger: OperatorReader
 
 
 @contextmanager
@@ -43,7 +43,7 @@ def open_operator(settings: Settings) -> Iterator[Operator]:
             check_schema(ledger.engine)
             bell = Bell(sending_app(settings.broker, settings.sentinels), inbox)
             inbox_reader = InboxReader(redis, settings.lanes)
-            reader = PartitionPages(ledger.engine, ledger.dialect)
+            reader = OperatorReader(ledger.engine, ledger.dialect)
             patience = settings.lease_seconds
             yield Operator(
                 Operations(inbox, inbox_reader, ledger, bell, patience_seconds=patience),
@@ -67,7 +67,7 @@ class Operators:
         """
         settings = client.settings
         self._ledger = OperatorLedger(settings)
-        reader = PartitionPages(self._ledger.engine, self._ledger.dialect)
+        reader = OperatorReader(self._ledger.engine, self._ledger.dialect)
         self.standings = PartitionOverview(client.inbox_reader, reader)
         self.operations = Operations(
             client.inbox,

@@ -13,7 +13,7 @@ from tradecapture.inbox import (
     WaitingTrade,
 )
 from tradecapture.ledger import AuditRow, ExceptionRow, PartitionRow
-from tradecapture.ledger.queries.operator_reader import PartitionPages, SequenceGap
+from tradecapture.ledger.queries.operator_reader import OperatorReader, SequenceGap
 from tradecapture.trades.partition import lane_of
 
 
@@ -81,7 +81,7 @@ class PartitionOverview:
     Each look raises redis.exceptions.RedisError or sqlalchemy.exc.SQLAlchemyError: out of reach.
     """
 
-    def __init__(self, inbox: InboxReader, ledger: PartitionPages) -> None:
+    def __init__(self, inbox: InboxReader, ledger: OperatorReader) -> None:
         self._inbox, self._ledger = inbox, ledger
 
     def page(self, after: str, limit: int, *, held: bool | None = None) -> Page:
@@ -124,7 +124,7 @@ class PartitionOverview:
         return PartitionDetail(
             standing,
             self._inbox.waiting(partition, waiting),
-            self._ledger.halting(row) if row is not None else None,
+            self._ledger.halting_trade(row) if row is not None else None,
             gaps[0] if gaps else None,
             self._ledger.audit(partition=partition, limit=AUDIT_ROWS),
         )

@@ -15,8 +15,7 @@ from tradecapture.capture.bell import Bell
 from tradecapture.inbox import Inbox
 from tradecapture.ledger import AuditRow, ExceptionRow
 from tradecapture.ledger.queries.operator_reader import ExceptionFilter, OperatorReader
-from tradecapture.ledger.rows import entry_of
-from tradecapture.ledger.rules.state import EntryId
+from tradecapture.ledger.rows import EntryId, entry_of
 from tradecapture.operations.action import Action
 from tradecapture.operations.transactions import OperatorLedger
 from tradecapture.trades.receipt import Answer, Receipt
@@ -93,9 +92,8 @@ def _state(
         return ReplayState.CAPTURED if same else ReplayState.CONFLICT
     if halts.get(row.partition_key) == (row.epoch, row.position):
         return ReplayState.HALTS
-    place = (row.partition_key, row.epoch, row.position, row.trade_id)
     # A row that was retried away meanwhile is the newest of none; the ledger will tell.
-    is_newest = newest.get((row.trade_id, row.digest), place) == place
+    is_newest = newest.get((row.trade_id, row.digest), row.entry_id) == row.entry_id
     return ReplayState.READY if is_newest else ReplayState.SUPERSEDED
 
 
@@ -163,9 +161,7 @@ def replay_pages(
 def _pages(ledger: OperatorReader, wanted: ExceptionFilter) -> Iterator[list[ExceptionRow]]:
     while rows := ledger.exceptions_like(wanted, PAGE_TRADES):
         yield rows
-        last = rows[-1]
-        place = (last.partition_key, last.epoch, last.position, last.trade_id)
-        wanted = wanted._replace(after=place)
+        wanted = wanted._replace(after=rows[-1].entry_id)
 
 
 def _up_to(plan: list[Replayed], ready: int) -> list[Replayed]:

@@ -9,9 +9,10 @@ from sqlalchemy import ColumnElement, Connection, and_, delete, select, update
 from tradecapture.inbox import Claim, Entry, Hold
 from tradecapture.ledger import Ledger, LedgerUnavailableError, reason_of
 from tradecapture.ledger.dialects import LedgerDialect
+from tradecapture.ledger.queries.operator_reader import find_halting_trade, find_parked_trade
 from tradecapture.ledger.rows import (
     AuditRow,
-    ExceptionRow,
+    EntryId,
     PartitionRow,
     entry_of,
     exception_row,
@@ -118,12 +119,12 @@ class HeadDeeds(Deeds):
         row = self.lock(connection, request, now)
         if row.fence > claim.fence:
             return _overtaken(request)
-        parked = self._parked(connection, row)
+        parked = find_halting_trade(connection, row)
         if parked is None:
             return ActionResult(
                 False, f"no parked trade halts {request.partition}: nothing to retry"
             )
-        connection.execute(delete(exceptions).where(_place_of(parked)))
+        connection.execute(delete(exceptions).where(_has_id(parked.entry_id)))
         entry = entry_of(parked)
         ids = [parked.trade_id]
         judge, known, written = self.judge(connection, _running(row, claim), ids, request, now)
@@ -169,18 +170,18 @@ class HeadDeeds(Deeds):
         ids = [head.submission.trade_id] if head is not None else []
         judge, known, written = self.judge(connection, _running(row, claim), ids, request, now)
         reason = f"skipped by {request.who}: {request.why}"
-        parked = self._parked(connection, row)
+        parked = find_halting_trade(connection, row)
         if parked is not None:
             entry, leaving = entry_of(parked), _up_to(claim, row)
             longer = f"{parked.reason}; {reason}"
-            connection.execute(update(exceptions).where(_place_of(parked)).values(reason=longer))
+            connection.execute(
+                update(exceptions).where(_has_id(parked.entry_id)).values(reason=longer)
+            )
         elif head is not None:
             entry, leaving = head, 1
             if known.has(head):
-                if (
-                    self._parked_at(connection, row.partition_key, head.epoch, head.position)
-                    is None
-                ):
+                parked = find_parked_trade(connection, row.partition_key, head.epoch, head.position)
+                if parked is None:
                     return self.audited(connection, request, now, _ended_before(head), head)
             else:
                 number = head.submission.sequence_number
@@ -210,31 +211,12 @@ class HeadDeeds(Deeds):
     ) -> ActionResult:
         """Note that a retry has failed: the partition stays halted, for the newest reason."""
         row = self.lock(connection, request, now)
-        parked = self._parked(connection, row)
+        parked = find_halting_trade(connection, row)
         if parked is None:
             return _overtaken(request)  # by another operator, who has retried or skipped it
         self.update(connection, row._replace(halted_reason=error, updated_at=now))
         deed = ActionResult(False, f"it still cannot be captured: {error}")
         return self.audited(connection, request, now, deed, entry_of(parked))
-
-    def _parked(self, connection: Connection, row: PartitionRow) -> ExceptionRow | None:
-        """Return the parked trade that halts a partition, if one does."""
-        if row.halted_epoch is None or row.halted_position is None:
-            return None
-        return self._parked_at(connection, row.partition_key, row.halted_epoch, row.halted_position)
-
-    def _parked_at(
-        self, connection: Connection, partition: str, epoch: int, position: int
-    ) -> ExceptionRow | None:
-        found = connection.execute(
-            select(*(exceptions.c[name] for name in ExceptionRow._fields)).where(
-                exceptions.c.partition_key == partition,
-                exceptions.c.epoch == epoch,
-                exceptions.c.position == position,
-                exceptions.c.outcome == Outcome.PARKED.value,
-            )
-        ).first()
-        return None if found is None else ExceptionRow._make(found)
 
 
 def _running(row: PartitionRow, claim: Claim) -> PartitionRow:
@@ -251,13 +233,9 @@ def _up_to(claim: Claim, row: PartitionRow) -> int:
     return sum((entry.epoch, entry.position) <= halted for entry in claimed.entries)
 
 
-def _place_of(row: ExceptionRow) -> ColumnElement[bool]:
-    return and_(
-        exceptions.c.partition_key == row.partition_key,
-        exceptions.c.epoch == row.epoch,
-        exceptions.c.position == row.position,
-        exceptions.c.trade_id == row.trade_id,
-    )
+def _has_id(entry_id: EntryId) -> ColumnElement[bool]:
+    """Return the condition that a row records one acceptance of a trade."""
+    return and_(*(exceptions.c[name] == value for name, value in entry_id._asdict().items()))
 
 
 def _was_recorded(trade_id: str, known: ExistingTrades) -> bool:

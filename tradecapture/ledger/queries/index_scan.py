@@ -1,6 +1,6 @@
 """The walk: one table of trades in the order of an index, so that a late page costs as an early."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -15,6 +15,7 @@ from tradecapture.ledger.queries.trade_filter import (
     TradeFilter,
     TradeSummary,
 )
+from tradecapture.ledger.rows import EntryId
 from tradecapture.ledger.schema.tables import exceptions, partitions, trades
 from tradecapture.trades.lifecycle import Outcome
 from tradecapture.trades.partition import partition_key_range, split_partition_key
@@ -27,7 +28,6 @@ EXAMINED_DOCUMENTS = 200
 
 NOT_CAPTURED = frozenset(Outcome) - {Outcome.CAPTURED}
 
-_PLACE = ("partition_key", "epoch", "position", "trade_id")
 _SEQUENCE = ("partition_key", "ledger_sequence")
 _BOTH = ("trade_id", "outcome", "partition_key", "epoch", "position", "accepted_at", "task_id")
 _OF_CAPTURED = (*_BOTH, "trade_date", "ledger_sequence", "captured_at")
@@ -46,6 +46,11 @@ class IndexScan:
     fits: Callable[[Row[Any]], bool]  # whether a row is wanted; the query cannot say all of it
     examined: int | None  # rows that a look reads at most; None: as many as are wanted
     of_partitions: ColumnElement[bool] | None  # the partitions it visits; None: it goes by itself
+
+    @property
+    def columns(self) -> "list[Column[Any]]":
+        """The columns of the order."""
+        return [self.table.c[name] for name in self.order]
 
     @property
     def partition(self) -> "Column[str]":
@@ -72,19 +77,6 @@ class IndexScan:
         if not all(isinstance(value, kind) for value, kind in zip(key, kinds, strict=False)):
             raise MarkError("a mark of another walk")
         return tuple(key[: len(kinds)])
-
-    def ranges_after(self, key: Sequence[Any]) -> Iterator[list[ColumnElement[bool]]]:
-        """Yield the conditions of the rows behind a place, a stretch of the index each, in order.
-
-        "Same partition and behind this number" and then "a later partition", rather than the two
-        with an OR, which no database reads from the place on.
-        """
-        columns = [self.table.c[name] for name in self.order[: len(key)]]
-        for length in reversed(range(len(key))):
-            same = [column == value for column, value in zip(columns[:length], key, strict=False)]
-            yield [*same, columns[length] > key[length]]
-        if not key:
-            yield []
 
 
 def scans_for(wanted: TradeFilter) -> list[IndexScan]:
@@ -152,7 +144,7 @@ def _of_exceptions(wanted: TradeFilter, outcomes: frozenset[Outcome]) -> IndexSc
     return _walk(
         Section.EXCEPTIONS,
         exceptions,
-        _PLACE,
+        EntryId._fields,
         names,
         conditions,
         _visited_partitions(wanted),

@@ -5,27 +5,20 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, and_, func, or_, select
+from sqlalchemy import Connection, func, select
 
 from tradecapture.ledger import check_schema
 from tradecapture.ledger.engine import make_engine
+from tradecapture.ledger.queries.keyset import read_after
 from tradecapture.ledger.queries.reader import LedgerReader
-from tradecapture.ledger.rows import AuditRow, ExceptionRow, PartitionRow
-from tradecapture.ledger.rules.state import EntryId
+from tradecapture.ledger.rows import AuditRow, EntryId, ExceptionRow, PartitionRow
 from tradecapture.ledger.schema.tables import audit, exceptions, partitions, trades
 from tradecapture.settings import Settings
 from tradecapture.trades.lifecycle import Outcome
 
 REPLAYABLE = (Outcome.PARKED, Outcome.REJECTED)
 
-
-# Where a recorded trade stands, in the order in which trades were accepted; the key of its row.
-_PLACE = (
-    exceptions.c.partition_key,
-    exceptions.c.epoch,
-    exceptions.c.position,
-    exceptions.c.trade_id,
-)
+_ENTRY_ID = tuple(exceptions.c[name] for name in EntryId._fields)
 
 
 class SequenceGap(NamedTuple):
@@ -51,8 +44,50 @@ class ExceptionFilter(NamedTuple):
     after: EntryId | None = None  # behind this place, so that many are read page by page
 
 
+def find_parked_trade(
+    connection: Connection, partition_key: str, epoch: int, position: int
+) -> ExceptionRow | None:
+    """Return the trade that is parked at a position of a partition; None: there is none."""
+    query = select(*(exceptions.c[name] for name in ExceptionRow._fields)).where(
+        exceptions.c.partition_key == partition_key,
+        exceptions.c.epoch == epoch,
+        exceptions.c.position == position,
+        exceptions.c.outcome == Outcome.PARKED.value,
+    )
+    row = connection.execute(query).first()
+    return ExceptionRow._make(row) if row else None
+
+
+def find_halting_trade(connection: Connection, row: PartitionRow) -> ExceptionRow | None:
+    """Return the parked trade that halts a partition; None: none does."""
+    if row.halted_epoch is None or row.halted_position is None:
+        return None
+    return find_parked_trade(connection, row.partition_key, row.halted_epoch, row.halted_position)
+
+
 class OperatorReader(LedgerReader):
     """Queries for operators. They never lock."""
+
+    def keys_after(self, after: str, limit: int, *, only_held: bool = False) -> list[str]:
+        """Return the keys of partitions that follow a key, in order, at most so many of them."""
+        columns = partitions.c
+        query = select(columns.partition_key).where(columns.partition_key > after)
+        if only_held:
+            query = query.where(
+                columns.paused_reason.is_not(None) | columns.halted_reason.is_not(None)
+            )
+        with self._read() as connection:
+            found = connection.execute(query.order_by(columns.partition_key).limit(limit))
+            return list(found.scalars())
+
+    def some(self, keys: Sequence[str]) -> dict[str, PartitionRow]:
+        """Return those of some partitions that the ledger has, by key."""
+        query = select(*(partitions.c[name] for name in PartitionRow._fields)).where(
+            self._dialect.among(partitions.c.partition_key, "keys")
+        )
+        with self._read() as connection:
+            found = connection.execute(query, {"keys": self._dialect.array(keys)})
+            return {row.partition_key: PartitionRow._make(row) for row in found}
 
     def exceptions_like(self, wanted: ExceptionFilter, limit: int) -> list[ExceptionRow]:
         """Return recorded trades in the order in which they were accepted, by partition."""
@@ -77,11 +112,9 @@ class OperatorReader(LedgerReader):
             query = query.where(columns.recorded_at < wanted.until)
         if wanted.reason is not None:
             query = query.where(columns.reason.like(_holding(wanted.reason), escape="/"))
-        if wanted.after is not None:
-            query = query.where(_behind(wanted.after))
-        query = query.order_by(*_PLACE)
+        query = query.order_by(*_ENTRY_ID)
         with self._read() as connection:
-            rows = connection.execute(query.limit(limit), parameters)
+            rows = read_after(connection, query, _ENTRY_ID, wanted.after or (), limit, parameters)
             return [ExceptionRow._make(row) for row in rows]
 
     def captured_digests(self, trade_ids: Sequence[str]) -> dict[str, str]:
@@ -96,31 +129,25 @@ class OperatorReader(LedgerReader):
     def newest_places(self, trade_ids: Sequence[str]) -> dict[tuple[str, str], EntryId]:
         """Return where each of some trades was parked or rejected last, by id and digest."""
         query = (
-            select(*_PLACE, exceptions.c.digest)
+            select(*_ENTRY_ID, exceptions.c.digest)
             .where(
                 exceptions.c.outcome.in_([outcome.value for outcome in REPLAYABLE]),
                 self._dialect.among(exceptions.c.trade_id, "ids"),
             )
-            .order_by(*_PLACE)
+            .order_by(*_ENTRY_ID)
         )
         with self._read() as connection:
             found = connection.execute(query, {"ids": self._dialect.array(trade_ids)})
             return {
-                (trade_id, digest): (partition, epoch, position, trade_id)
-                for partition, epoch, position, trade_id, digest in found
+                (entry_id.trade_id, digest): entry_id
+                for *values, digest in found
+                for entry_id in (EntryId._make(values),)
             }
 
-    def parked_at(self, partition: str, epoch: int, position: int) -> ExceptionRow | None:
-        """Return the parked trade at a place; None: there is none (any more)."""
-        query = select(*(exceptions.c[name] for name in ExceptionRow._fields)).where(
-            exceptions.c.partition_key == partition,
-            exceptions.c.epoch == epoch,
-            exceptions.c.position == position,
-            exceptions.c.outcome == Outcome.PARKED.value,
-        )
+    def halting_trade(self, row: PartitionRow) -> ExceptionRow | None:
+        """Return the parked trade that halts a partition; None: none does."""
         with self._read() as connection:
-            row = connection.execute(query).first()
-            return ExceptionRow._make(row) if row else None
+            return find_halting_trade(connection, row)
 
     def halts(self) -> dict[str, tuple[int, int]]:
         """Return the place (epoch, position) of the parked trade that halts each partition."""
@@ -171,16 +198,6 @@ class OperatorReader(LedgerReader):
             return [AuditRow._make(row) for row in connection.execute(query)]
 
 
-def _behind(place: EntryId) -> ColumnElement[bool]:
-    """Return the condition that a row stands behind a place; SQL Server compares no tuples."""
-    behind: ColumnElement[bool] | None = None
-    for column, value in reversed(list(zip(_PLACE, place, strict=True))):
-        further = column > value
-        behind = further if behind is None else or_(further, and_(column == value, behind))
-    assert behind is not None
-    return behind
-
-
 _ESCAPED = str.maketrans({letter: f"/{letter}" for letter in "/%_["})
 
 
@@ -206,34 +223,3 @@ def open_ledger(settings: Settings) -> Iterator[OperatorReader]:
         yield OperatorReader(engine, dialect)
     finally:
         engine.dispose()
-
-
-class PartitionPages(OperatorReader):
-    """Queries for those who look through partitions. They never lock."""
-
-    def keys_after(self, after: str, limit: int, *, only_held: bool = False) -> list[str]:
-        """Return the keys of partitions that follow a key, in order, at most so many of them."""
-        columns = partitions.c
-        query = select(columns.partition_key).where(columns.partition_key > after)
-        if only_held:
-            query = query.where(
-                columns.paused_reason.is_not(None) | columns.halted_reason.is_not(None)
-            )
-        with self._read() as connection:
-            found = connection.execute(query.order_by(columns.partition_key).limit(limit))
-            return list(found.scalars())
-
-    def some(self, keys: Sequence[str]) -> dict[str, PartitionRow]:
-        """Return those of some partitions that the ledger has, by key."""
-        query = select(*(partitions.c[name] for name in PartitionRow._fields)).where(
-            self._dialect.among(partitions.c.partition_key, "keys")
-        )
-        with self._read() as connection:
-            found = connection.execute(query, {"keys": self._dialect.array(keys)})
-            return {row.partition_key: PartitionRow._make(row) for row in found}
-
-    def halting(self, row: PartitionRow) -> ExceptionRow | None:
-        """Return the parked trade that halts a partition, if one does."""
-        if row.halted_epoch is None or row.halted_position is None:
-            return None
-        return self.parked_at(row.partition_key, row.halted_epoch, row.halted_position)

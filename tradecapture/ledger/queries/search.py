@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Connection, Row, select
 
 from tradecapture.ledger.queries.index_scan import IndexScan, found_trade, scans_for
+from tradecapture.ledger.queries.keyset import read_after
 from tradecapture.ledger.queries.reader import LedgerReader
 from tradecapture.ledger.queries.trade_filter import PageKey, Section, TradeFilter, TradePage
 from tradecapture.ledger.schema.tables import partitions
@@ -80,7 +81,12 @@ class TradeSearch(LedgerReader):
             if stretch is None:
                 return
             at_most = walk.examined or most
-            read = _read_on(connection, walk, stretch, at_most)
+            query = walk.query
+            if stretch.condition is not None:
+                query = query.where(stretch.condition)
+            read = read_after(
+                connection, query, walk.columns, stretch.behind, at_most, stretch.parameters
+            )
             end = walk.key_of(read[-1]) if len(read) == at_most else stretch.end
             yield [row for row in read if walk.fits(row)], end
             if end is None:
@@ -124,18 +130,3 @@ def _mark_at(walk: IndexScan, row: Row[Any]) -> PageKey:
 
 def _page(found: Sequence[tuple[IndexScan, Row[Any]]], last: PageKey | None) -> TradePage:
     return TradePage([found_trade(row) for _walk, row in found], last)
-
-
-def _read_on(
-    connection: Connection, walk: IndexScan, stretch: _ScanRange, at_most: int
-) -> list[Row[Any]]:
-    """Read the rows of a stretch in their order, at most so many."""
-    read: list[Row[Any]] = []
-    for step in walk.ranges_after(stretch.behind):
-        query = walk.query.where(*step)
-        if stretch.condition is not None:
-            query = query.where(stretch.condition)
-        read += connection.execute(query.limit(at_most - len(read)), stretch.parameters).all()
-        if len(read) == at_most:
-            break
-    return read

@@ -5,7 +5,14 @@ from collections.abc import Collection
 from typing import NamedTuple
 
 from tradecapture.inbox import Entry
-from tradecapture.ledger.rows import ExceptionRow, KnownTrade, OutboxRow, PartitionRow, TradeRow
+from tradecapture.ledger.rows import (
+    EntryId,
+    ExceptionRow,
+    KnownTrade,
+    OutboxRow,
+    PartitionRow,
+    TradeRow,
+)
 
 
 class WriteSet:
@@ -20,9 +27,6 @@ class WriteSet:
         self.partitions: list[PartitionRow] = []
 
 
-EntryId = tuple[str, int, int, str]  # partition, epoch, position, trade id
-
-
 class ExistingTrades(NamedTuple):
     """What the ledger has already under the trade ids that are judged."""
 
@@ -32,8 +36,8 @@ class ExistingTrades(NamedTuple):
     def has(self, entry: Entry) -> bool:
         """Return whether this very acceptance of a trade is in the ledger already."""
         submission = entry.submission
-        place = (submission.partition_key, entry.epoch, entry.position)
-        first = self.trades.get(submission.trade_id)
-        return (*place, submission.trade_id) in self.recorded or (
-            first is not None and first[:3] == place
+        entry_id = EntryId(
+            submission.partition_key, entry.epoch, entry.position, submission.trade_id
         )
+        existing = self.trades.get(submission.trade_id)
+        return entry_id in self.recorded or (existing is not None and existing[:3] == entry_id[:3])

@@ -1,14 +1,32 @@
-"""The operators' reading side: recorded trades page by page, and which record counts."""
+"""OperatorReader: recorded trades and partitions page by page, and which record counts."""
 
 import pytest
 
-from tests.support.builders import EPOCH, NOW, entries, entry, partition_of, submission
-from tests.support.ledger.ledger_snapshot import capture
+from tests.support.builders import (
+    EPOCH,
+    NOW,
+    broken,
+    claim,
+    entries,
+    entry,
+    partition_of,
+    submission,
+)
+from tests.support.ledger.ledger_snapshot import TASK, capture, partition_row
 from tradecapture.ledger import Ledger
-from tradecapture.ledger.queries.operator_reader import ExceptionFilter, OperatorReader
+from tradecapture.ledger.queries.operator_reader import (
+    ExceptionFilter,
+    OperatorReader,
+    find_parked_trade,
+)
+from tradecapture.operations.action import Action, ActionRequest
+from tradecapture.operations.transactions import OperatorLedger
 from tradecapture.trades.lifecycle import Outcome
 
 ONE, TWO = partition_of("B1"), partition_of("B2")
+# In the order of their keys by code points, whatever the database's language would say.
+BOOKS = ["B10", "B1", "B2", "Z", "a", "b", "é", "日"]
+KEYS = [partition_of(book) for book in BOOKS]
 
 
 @pytest.fixture
@@ -40,8 +58,7 @@ def test_pages_together_are_the_whole(ledger: Ledger, operating: OperatorReader)
         while rows := operating.exceptions_like(ExceptionFilter(after=after), size):
             assert len(rows) <= size
             read += rows
-            last = rows[-1]
-            after = (last.partition_key, last.epoch, last.position, last.trade_id)
+            after = rows[-1].entry_id
         assert read == whole
 
 
@@ -84,4 +101,51 @@ def test_the_later_record_of_a_trade_is_the_newest(
 def test_a_parked_trade_is_found_at_its_place(ledger: Ledger, operating: OperatorReader) -> None:
     """A rejected one there is none."""
     reject(ledger, "B1", 2)
-    assert operating.parked_at(ONE, EPOCH, 1) is None
+    with operating.engine.connect() as connection:
+        assert find_parked_trade(connection, ONE, EPOCH, 1) is None
+
+
+@pytest.fixture
+def pages(ledger: OperatorLedger) -> OperatorReader:
+    """A ledger with some partitions."""
+    capture(ledger, *(entry(submission(f"T-{book}", book)) for book in reversed(BOOKS)))
+    return OperatorReader(ledger.engine, ledger.dialect)
+
+
+def test_keys_follow_each_other_by_code_points(pages: OperatorReader) -> None:
+    """From the first one on, or behind any text; at most as many as are asked for."""
+    assert pages.keys_after("", 100) == KEYS
+    assert pages.keys_after("", 3) == KEYS[:3]
+    for place, key in enumerate(KEYS):
+        assert pages.keys_after(key, 2) == KEYS[place + 1 : place + 3]
+    assert pages.keys_after("ACC1_B1_", 1) == [KEYS[1]]
+
+
+def test_rows_are_found_by_their_keys(pages: OperatorReader, ledger: OperatorLedger) -> None:
+    """Those that are there, each as the ledger has it."""
+    asked = [KEYS[2], partition_of("unknown"), KEYS[5]]
+    assert pages.some(asked) == {key: partition_row(ledger, key) for key in asked[::2]}
+    assert pages.some([]) == {}
+
+
+def test_held_partitions_are_found(pages: OperatorReader, ledger: OperatorLedger) -> None:
+    """Paused by an operator or halted by a parked trade, which is found too."""
+    assert pages.keys_after("", 100, only_held=True) == []
+    ledger.perform(ActionRequest(Action.PAUSE, KEYS[4], "ann", "why"), lambda: NOW)
+    poison = entry(broken("poison", BOOKS[1]), position=2)
+    ledger.park(claim(poison, fence=2), poison, "a reason", TASK, lambda: NOW)
+    assert pages.keys_after("", 100, only_held=True) == [KEYS[1], KEYS[4]]
+    assert pages.keys_after(KEYS[1], 100, only_held=True) == [KEYS[4]]
+    halting = pages.halting_trade(partition_row(ledger, KEYS[1]))
+    assert halting is not None
+    assert (halting.trade_id, halting.position, halting.reason) == ("poison", 2, "a reason")
+    assert pages.halting_trade(partition_row(ledger, KEYS[4])) is None
+
+
+def test_the_gap_of_one_partition_is_found(pages: OperatorReader, ledger: OperatorLedger) -> None:
+    """Beside those of the others."""
+    ahead = [entry(submission(f"N-{book}", book, sequenceNumber=3), 2) for book in ("B1", "B2")]
+    capture(ledger, *ahead, fence=2)
+    assert [gap.partition for gap in pages.sequence_gaps(partition=KEYS[2])] == [KEYS[2]]
+    assert {gap.partition for gap in pages.sequence_gaps()} == set(KEYS[1:3])
+    assert pages.sequence_gaps(partition=KEYS[3]) == []
