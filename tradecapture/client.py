@@ -1,82 +1,84 @@
-"""The client: submits trades and asks what became of them, from any Python service."""
+"""The client: submits trades and reads what became of them, from any Python service."""
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime
-from functools import cached_property
-from typing import Any
+from typing import Any, Self
 
-from msgspec import structs
-from redis.exceptions import RedisError
-from sqlalchemy.exc import SQLAlchemyError
-
-from tradecapture.capture.bell import Bell
-from tradecapture.capture.status import TradeStatus, read_status
-from tradecapture.connections.brokers.app import sending_app
-from tradecapture.inbox import Inbox, InboxReader, connect_inboxes
-from tradecapture.ledger.queries.replica import ReplicaReader, make_replica_reader
-from tradecapture.ledger.queries.search import TradeSearch
+from tradecapture.capture.gateway import Gateway
+from tradecapture.capture.status import TradeStatus, await_outcomes
 from tradecapture.ledger.queries.trade_filter import PageKey, TradeFilter, TradePage
 from tradecapture.settings import Settings
-from tradecapture.trades.document import decode, differing_fields, encode
+from tradecapture.trades.document import encode
+from tradecapture.trades.lifecycle import Outcome
 from tradecapture.trades.problems import Problem
-from tradecapture.trades.receipt import Answer, Refusal, RefusalCode
+from tradecapture.trades.receipt import Answer
 from tradecapture.trades.submission import Invalid, Submission, read_submission
+from tradecapture.trades.trade import is_trade_id
 
-Trade = Mapping[str, Any] | bytes
+# A trade with the field names of the HTTP API, or its JSON.
+TradeInput = Mapping[str, Any] | bytes
 
 
 class Client:
-    """Submits trades to the fleet. Safe to use from several threads; make one a process.
+    """Submits trades to the fleet and reads what became of them.
 
-    A trade is a mapping with the wire's field names, or its JSON as bytes. An answer is a value:
-    a `Receipt` for a trade that is safe on disk, or a `Refusal` that says why it was not accepted
-    and what to do. Sending a trade again is always harmless.
+    Make one a process; it is safe to use from several threads. As a context manager it closes its
+    connections at the end:
+
+        with Client.from_environment() as client:
+            answer = client.submit(trade)
+
+    A trade is a mapping with the field names of the HTTP API, or its JSON as UTF-8 bytes. An
+    answer is a value: a `Receipt` for a trade that is safe on disk, or a `Refusal` that says why
+    the trade was not accepted and what to do. Submitting a trade again is always harmless.
     """
 
-    def __init__(self, settings: Settings, *, check: bool = True) -> None:
-        """Prepare to submit.
+    def __init__(self, settings: Settings) -> None:
+        """Connect to Redis and check that it was set up with the same number of lanes.
+
+        The database is connected to when it is first read.
 
         Args:
-            settings: of the whole deployment.
-            check: False: connect to nothing yet; call `inbox.check_lanes` before submitting.
+            settings: those of the whole deployment.
 
         Raises:
             LaneCountError: Redis was first used with another lane count.
-            redis.exceptions.RedisError: Redis is out of reach.
+            redis.exceptions.RedisError: Redis does not answer.
         """
-        self.settings = settings
-        self.redis = connect_inboxes(settings)
-        self.inbox = Inbox(self.redis, settings)
-        if check:
-            self.inbox.check_lanes()
-        self.inbox_reader = InboxReader(self.redis, settings.lanes)
-        self.bell = Bell(sending_app(settings.broker, settings.sentinels), self.inbox)
+        self._gateway = Gateway(settings)
 
     @classmethod
-    def from_environment(cls) -> "Client":
-        """Make a client with the settings of the environment; see the reference of settings."""
+    def from_environment(cls) -> Self:
+        """Make a client with the settings of the environment (docs/reference/settings.md).
+
+        Raises:
+            SettingsError: a variable cannot be used; the message names it.
+            LaneCountError, redis.exceptions.RedisError: see `Client`.
+        """
         return cls(Settings.from_environment(os.environ))
-
-    @cached_property
-    def readers(self) -> ReplicaReader:
-        """The ledger's reading side, and its replica's; connect when first asked something."""
-        return make_replica_reader(self.settings, self.settings.pool_size)
-
-    @property
-    def ledger(self) -> TradeSearch:
-        """The reading side of the ledger itself, never of a replica."""
-        return self.readers.ledger
 
     def submit(
         self,
-        trade: Trade,
+        trade: TradeInput,
         *,
         idempotency_key: str = "",
         correlation_id: str = "",
         callback_url: str = "",
     ) -> Answer:
-        """Submit one trade."""
+        """Submit one trade.
+
+        Args:
+            trade: a mapping with the field names of the HTTP API, or its JSON as UTF-8 bytes.
+                Give decimals as `Decimal`, `int` or text.
+            idempotency_key: 1 to 100 printable characters; empty: the trade's own key, or its id.
+            correlation_id: text to find the trade by in logs, at most 128 printable characters.
+            callback_url: http or https address to tell of the outcome; empty: none.
+
+        Returns:
+            A `Receipt` if the trade is safe on disk, also if it was accepted before; otherwise a
+            `Refusal`. A Redis that does not answer is a refusal too (`RefusalCode.UNAVAILABLE`).
+        """
         submission = _read(
             trade,
             _today(),
@@ -84,107 +86,105 @@ class Client:
             correlation_id=correlation_id,
             callback_url=callback_url,
         )
-        return self.accept([submission])[0]
+        return self._gateway.accept([submission])[0]
 
-    def submit_many(self, trades: Iterable[Trade], *, correlation_id: str = "") -> list[Answer]:
-        """Submit trades, those of a partition in the order given; one answer each, in their order.
+    def submit_many(
+        self, trades: Iterable[TradeInput], *, correlation_id: str = ""
+    ) -> list[Answer]:
+        """Submit trades in a few round trips. Trades of a partition keep the order given here.
 
-        All are sent in a few round trips: give thousands at a time.
+        Args:
+            trades: each as for `submit`. About 1,000 a call are cheapest.
+            correlation_id: text to find the trades by in logs, at most 128 printable characters.
+
+        Returns:
+            One answer a trade, in the order of the trades. A refused trade stops no other.
         """
         today = _today()
-        return self.accept([_read(trade, today, correlation_id=correlation_id) for trade in trades])
+        return self._gateway.accept(
+            [_read(trade, today, correlation_id=correlation_id) for trade in trades]
+        )
 
-    def accept(self, submissions: Sequence[Submission | Invalid]) -> list[Answer]:
-        """Put validated trades into their inboxes and ring; refuse the invalid ones."""
-        valid = [item for item in submissions if isinstance(item, Submission)]
-        acceptance = self.inbox.accept(valid)
-        self.ring(acceptance.ring)
-        answers = iter(acceptance.answers)
-        return [
-            self._explained(next(answers), item) if isinstance(item, Submission) else _refusal(item)
-            for item in submissions
-        ]
+    def wait(self, trade_ids: Iterable[str], timeout: float) -> dict[str, Outcome]:
+        """Wait until every trade has an outcome in the ledger, or the time is over.
 
-    def ring(self, lanes: Sequence[int]) -> None:
-        """Ring lanes' bells; where the broker is out of reach, leave it to the sweep."""
-        self.bell.ring(lanes)
+        Args:
+            trade_ids: ids of accepted trades.
+            timeout: how long to wait, in seconds; 0: only look once.
 
-    def status(self, trade_id: str) -> TradeStatus | None:
-        """Return what is known of an accepted trade; None: no such trade was accepted.
+        Returns:
+            The outcome of each trade that has one. A trade without an outcome in time is not in
+            it: such a trade is still in its inbox, or buffered, or was never accepted; `status`
+            tells which.
 
         Raises:
-            redis.exceptions.RedisError, sqlalchemy.exc.SQLAlchemyError: out of reach.
+            sqlalchemy.exc.SQLAlchemyError: the ledger does not answer.
         """
-        return read_status(self.readers, self.inbox_reader, trade_id)
+        # Other texts never have an outcome, and some of them no database can take.
+        valid_ids = [trade_id for trade_id in trade_ids if is_trade_id(trade_id)]
+        return await_outcomes(self._gateway.replica_reader, valid_ids, timeout)
+
+    def status(self, trade_id: str) -> TradeStatus | None:
+        """Return the status of an accepted trade; None if no trade with this id was accepted.
+
+        Raises:
+            redis.exceptions.RedisError: Redis does not answer.
+            sqlalchemy.exc.SQLAlchemyError: the ledger does not answer.
+        """
+        return self._gateway.status(trade_id)
 
     def search(
         self,
-        wanted: TradeFilter,
-        after: PageKey | None,
-        limit: int,
+        trade_filter: TradeFilter,
+        after: PageKey | None = None,
+        limit: int = 100,
         may_go_on: Callable[[], bool] = lambda: True,
     ) -> TradePage:
-        """Find trades in the ledger, or in its replica; see `TradeSearch.search`.
+        """Find trades in the ledger, page by page. Trades still in an inbox are not found.
+
+        A replica, if the settings name one, is read first; its trades may be some seconds old.
+
+        Args:
+            trade_filter: the trades to find; `TradeFilter()` finds all.
+            after: `TradePage.last` of the page before; None: begin with the first trade.
+            limit: trades on the page, at most.
+            may_go_on: called after each part of the scan; if it returns False, the page ends
+                early, with the trades found so far and a key where the next page begins.
+
+        Returns:
+            A page; its `last` is None if no more trades follow.
 
         Raises:
-            sqlalchemy.exc.SQLAlchemyError: neither answers.
+            MarkError: `after` cannot be a key of this search.
+            sqlalchemy.exc.SQLAlchemyError: neither the replica nor the ledger answers.
         """
-        return self.readers.may_be_stale(
-            lambda ledger: ledger.search(wanted, after, limit, may_go_on)
-        )
+        return self._gateway.search(trade_filter, after, limit, may_go_on)
 
     def close(self) -> None:
-        """Close all connections."""
-        self.redis.close()
-        if "readers" in self.__dict__:
-            self.readers.close()
+        """Close the connections to Redis and to the ledger."""
+        self._gateway.close()
 
-    def _explained(self, answer: Answer, submission: Submission) -> Answer:
-        """Name the fields in which a trade differs from the first one with its id."""
-        if not isinstance(answer, Refusal) or answer.code != RefusalCode.CONFLICT:
-            return answer
-        try:
-            first = self._first_document(submission.trade_id)
-        except (RedisError, SQLAlchemyError):
-            # The answer is right without the names, and the trades beside it are accepted.
-            first = None
-        if first is None:
-            return answer
-        names = ", ".join(differing_fields(decode(first), decode(submission.document)))
-        return structs.replace(answer, message=f"{answer.message}; these fields differ: {names}")
+    def __enter__(self) -> Self:
+        """Return the client itself."""
+        return self
 
-    def _first_document(self, trade_id: str) -> bytes | None:
-        seen = self.inbox_reader.seen(trade_id)
-        entry = self.inbox_reader.entry(seen.partition, seen.position) if seen else None
-        if entry is not None:
-            return entry.submission.document
-        status = self.status(trade_id)
-        return status.document if status else None
+    def __exit__(self, *_error: object) -> None:
+        """Close the connections, also after an error."""
+        self.close()
 
 
-def _refusal(invalid: Invalid) -> Refusal:
-    count = len(invalid.problems)
-    return Refusal(
-        invalid.trade_id,
-        RefusalCode.INVALID,
-        f"the trade is not valid: {count} problem{'s' if count > 1 else ''}; "
-        + "; ".join(f"{problem.path} {problem.message}" for problem in invalid.problems),
-        invalid.problems,
-    )
-
-
-def _read(trade: Trade, today: date, **beside: str) -> Submission | Invalid:
+def _read(trade: TradeInput, today: date, **options: str) -> Submission | Invalid:
     if isinstance(trade, bytes):
-        return read_submission(trade, today, **beside)
+        return read_submission(trade, today, **options)
     try:
         body = encode(dict(trade))
     except UnicodeEncodeError:
-        return Invalid(None, list(_unsound_texts(trade)))
-    return read_submission(body, today, **beside)
+        return Invalid(None, list(_surrogate_problems(trade)))
+    return read_submission(body, today, **options)
 
 
-def _unsound_texts(trade: Mapping[str, Any]) -> Iterator[Problem]:
-    """Name the fields that hold what no JSON text can."""
+def _surrogate_problems(trade: Mapping[str, Any]) -> Iterator[Problem]:
+    """Yield a problem for each field with half of a surrogate pair: UTF-8 cannot encode it."""
     for name, value in trade.items():
         try:
             encode({name: value})

@@ -8,7 +8,8 @@ import psutil
 import psycopg
 from sqlalchemy import make_url
 
-from tradecapture import Client, Receipt
+from tradecapture import Receipt
+from tradecapture.capture.gateway import Gateway
 from tradecapture.inbox import InboxPartition
 from tradecapture.local.servers.server import wait_until
 from tradecapture.local.servers.worker import LocalWorker
@@ -28,9 +29,9 @@ class Kill(NamedTuple):
 class Victim:
     """The worker that claims one partition, whose row somebody else has locked."""
 
-    def __init__(self, client: Client, first: Submission) -> None:
+    def __init__(self, gateway: Gateway, first: Submission) -> None:
         """Have one trade of the partition captured, so that its row exists."""
-        self._client, self._partition = client, first.partition_key
+        self._gateway, self._partition = gateway, first.partition_key
         self._accept(first)
         _wait("the first trade is captured", lambda: self._captured() == 1)
 
@@ -50,7 +51,7 @@ class Victim:
         Raises:
             TimeoutError: no worker took it, or none took it over.
         """
-        url = make_url(self._client.settings.database_url).set(drivername="postgresql")
+        url = make_url(self._gateway.settings.database_url).set(drivername="postgresql")
         with psycopg.connect(url.render_as_string(hide_password=False)) as connection:
             connection.execute(
                 "SELECT 1 FROM partitions WHERE partition_key = %s FOR UPDATE", [self._partition]
@@ -70,15 +71,15 @@ class Victim:
         return victim, Kill(held_seconds, row.lease_ms / 1000, seconds)
 
     def _accept(self, submission: Submission) -> None:
-        (answer,) = self._client.accept([submission])
+        (answer,) = self._gateway.accept([submission])
         assert isinstance(answer, Receipt), answer
 
     def _captured(self) -> int:
-        row = self._client.ledger.partition(self._partition)
+        row = self._gateway.ledger.partition(self._partition)
         return row.last_sequence if row else 0
 
     def _waiting(self) -> InboxPartition:
-        row = self._client.inbox_reader.partition(self._partition)
+        row = self._gateway.inbox_reader.partition(self._partition)
         assert row is not None, "a trade of it was accepted"
         return row
 

@@ -14,7 +14,8 @@ from typing import NamedTuple
 
 from benchmarks.capture.measurement import environment_of, running
 from benchmarks.failover.killed_worker import Kill, Victim, by_pool_process
-from tradecapture import Client, Settings
+from tradecapture import Settings
+from tradecapture.capture.gateway import Gateway
 from tradecapture.local.samples.trades import valid_submissions
 from tradecapture.local.servers.worker import LocalWorker
 from tradecapture.trades.partition import lane_of
@@ -49,7 +50,7 @@ def kill_rounds(
         for number in range(KILLS_A_ROUND + SURVIVORS)
     ]
     pairs = _pairs(kills, settings.lanes, random)
-    with closing(Client(replace(settings, pool_size=CONNECTIONS))) as client, running(workers):
+    with closing(Gateway(replace(settings, pool_size=CONNECTIONS))) as gateway, running(workers):
         for number in count():
             chosen = pairs[number * KILLS_A_ROUND :][:KILLS_A_ROUND]
             if not chosen:
@@ -57,8 +58,8 @@ def kill_rounds(
             # The claim is up to a lease old, so that the kill falls between any two renewals.
             ages = [random.uniform(0, settings.lease_seconds) for _ in chosen]
             with_traffic = number % 2 == 1
-            with _traffic(client, random.randrange(10**6)) if with_traffic else nullcontext():
-                dead = _kill(client, workers, chosen, ages)
+            with _traffic(gateway, random.randrange(10**6)) if with_traffic else nullcontext():
+                dead = _kill(gateway, workers, chosen, ages)
             for worker, _kill_of_it in dead:
                 worker.launch()
             for worker, _kill_of_it in dead:
@@ -67,12 +68,12 @@ def kill_rounds(
 
 
 def _kill(
-    client: Client,
+    gateway: Gateway,
     workers: Sequence[LocalWorker],
     pairs: Sequence[tuple[Submission, Submission]],
     ages: Sequence[float],
 ) -> list[tuple[LocalWorker, Kill]]:
-    victims = [Victim(client, first) for first, _second in pairs]
+    victims = [Victim(gateway, first) for first, _second in pairs]
     processes = by_pool_process(workers)
     with ThreadPoolExecutor(len(pairs)) as pool:
         kills = [
@@ -99,7 +100,7 @@ def _pairs(kills: int, lanes: int, random: Random) -> list[tuple[Submission, Sub
 
 
 @contextmanager
-def _traffic(client: Client, seed: int) -> Iterator[None]:
+def _traffic(gateway: Gateway, seed: int) -> Iterator[None]:
     """Submit a trade now and then, in all lanes."""
     stopping = threading.Event()
 
@@ -107,7 +108,7 @@ def _traffic(client: Client, seed: int) -> Iterator[None]:
         for trade in valid_submissions(TRAFFIC_TRADES, TRAFFIC_PARTITIONS, seed, _today()):
             if stopping.wait(TRAFFIC_SECONDS):
                 break
-            client.accept([trade])
+            gateway.accept([trade])
 
     thread = threading.Thread(target=submit)
     thread.start()

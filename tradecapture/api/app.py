@@ -30,7 +30,7 @@ from tradecapture.api.submission.capture import capture
 from tradecapture.api.trades.jobs import job_status
 from tradecapture.api.trades.search import search
 from tradecapture.api.trades.trade import trade, trade_named_batch
-from tradecapture.client import Client
+from tradecapture.capture.gateway import Gateway
 from tradecapture.inbox import LaneCountError
 from tradecapture.logs import configure_logs
 from tradecapture.settings import Settings, SettingsError
@@ -54,7 +54,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
     try:
         # The lanes are checked below, so that the app starts without Redis too.
         settings = settings or Settings.from_environment(os.environ)
-        service = Service(Client(settings, check=False))
+        service = Service(Gateway(settings, check=False))
         service.check_lanes()
     except (SettingsError, LaneCountError) as error:
         raise SystemExit(f"tradecapture api: {error}") from error
@@ -70,7 +70,7 @@ def _app(service: Service) -> Litestar:
             *(capture, capture_batch, trade, trade_named_batch, search, job_status),
             *(partitions, partition, act, backlog, health),
         ],
-        request_max_body_size=service.client.settings.trade_bytes,
+        request_max_body_size=service.gateway.settings.trade_bytes,
     )
     app = Litestar(
         [api, management_health, liveness, readiness, assets()],

@@ -2,56 +2,68 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Protocol
 
 from msgspec import Struct
 
 from tradecapture.inbox import InboxReader
-from tradecapture.ledger import ExceptionRow, LedgerReader, TradeRow
+from tradecapture.ledger import ExceptionRow, TradeRow
 from tradecapture.trades.lifecycle import Outcome, TradeState
 from tradecapture.trades.trade import is_trade_id
 
-ASKED_TRADES = 1000  # ids a question; one parameter, so small enough for every database
-LOOK_SECONDS = 0.1  # between two questions, so that waiting costs the database next to nothing
+IDS_PER_QUERY = 1000  # they are one parameter, so this fits every database
+POLL_INTERVAL_SECONDS = 0.1  # short for a waiting caller, and cheap for the database
+
+
+class OutcomeReader(Protocol):
+    """Reads outcomes of trades: the ledger's reader, or the one that also asks a replica."""
+
+    def outcomes(self, trade_ids: Sequence[str], /) -> dict[str, Outcome]:
+        """Return the outcome of each trade that has one."""
 
 
 def await_outcomes(
-    ledger: LedgerReader,
+    ledger: OutcomeReader,
     trade_ids: Iterable[str],
-    seconds: float,
-    progress: Callable[[int], None],
+    timeout_seconds: float,
+    progress: Callable[[int], None] = lambda _count: None,
     stop: threading.Event | None = None,
 ) -> dict[str, Outcome]:
-    """Return the outcome of each trade that has one, when all have or the time is over.
+    """Poll the ledger until every trade has an outcome, or the time is over.
 
     Args:
-        ledger: to be asked.
-        trade_ids: of accepted trades.
-        seconds: how long to wait, at most.
-        progress: told how many have an outcome.
-        stop: ends the waiting early.
+        ledger: reads the outcomes.
+        trade_ids: ids of accepted trades.
+        timeout_seconds: how long to wait, at most; 0: poll once.
+        progress: called after each poll with the number of trades that have an outcome.
+        stop: ends the wait early when it is set.
+
+    Returns:
+        The outcome of each trade that has one.
     """
-    deadline = time.monotonic() + seconds
-    stopped = stop or threading.Event()
-    ended: dict[str, Outcome] = {}
+    deadline = time.monotonic() + timeout_seconds
+    stop = stop or threading.Event()
+    outcomes: dict[str, Outcome] = {}
     pending = list(trade_ids)
     while True:
-        found: dict[str, Outcome] = {}
-        for start in range(0, len(pending), ASKED_TRADES):
-            asked = pending[start : start + ASKED_TRADES]
-            answer = ledger.outcomes(asked)
-            found |= answer
-            if not answer:
-                break  # trades end in about the order in which they were accepted
-        ended |= found
-        progress(len(ended))
-        pending = [trade_id for trade_id in pending if trade_id not in found]
-        if not pending or time.monotonic() >= deadline or stopped.is_set():
-            return ended
-        if not found:
-            stopped.wait(LOOK_SECONDS)
+        is_last_poll = time.monotonic() >= deadline or stop.is_set()
+        new: dict[str, Outcome] = {}
+        for start in range(0, len(pending), IDS_PER_QUERY):
+            answer = ledger.outcomes(pending[start : start + IDS_PER_QUERY])
+            new |= answer
+            # Trades end in about the order in which they were accepted, so the later ones are
+            # hardly further. Only the last poll has to be complete.
+            if not answer and not is_last_poll:
+                break
+        outcomes |= new
+        progress(len(outcomes))
+        pending = [trade_id for trade_id in pending if trade_id not in new]
+        if not pending or is_last_poll:
+            return outcomes
+        if not new:
+            stop.wait(min(POLL_INTERVAL_SECONDS, max(0.0, deadline - time.monotonic())))
 
 
 class TradeStatus(Struct, frozen=True):

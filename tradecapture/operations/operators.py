@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 from tradecapture.capture.bell import Bell
-from tradecapture.client import Client
+from tradecapture.capture.gateway import Gateway
 from tradecapture.connections.brokers.app import sending_app
 from tradecapture.inbox import Inbox, InboxReader, connect_inboxes
 from tradecapture.ledger import check_schema
@@ -59,21 +59,21 @@ def open_operator(settings: Settings) -> Iterator[Operator]:
 class Operators:
     """The hands and the eyes of operators, on a ledger that can be written."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, gateway: Gateway) -> None:
         """Prepare; nothing is connected yet.
 
         Raises:
             SettingsError: the database is not one that the ledger can use.
         """
-        settings = client.settings
+        settings = gateway.settings
         self._ledger = OperatorLedger(settings)
         reader = OperatorReader(self._ledger.engine, self._ledger.dialect)
-        self.standings = PartitionOverview(client.inbox_reader, reader)
+        self.standings = PartitionOverview(gateway.inbox_reader, reader)
         self.operations = Operations(
-            client.inbox,
-            client.inbox_reader,
+            gateway.inbox,
+            gateway.inbox_reader,
             self._ledger,
-            client.bell,
+            gateway.bell,
             patience_seconds=settings.lease_seconds,
         )
 

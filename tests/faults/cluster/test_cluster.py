@@ -41,13 +41,13 @@ def test_a_node_that_is_away_takes_its_own_lanes_only(
     Trades come over HTTP and in process. A lane's keys are on one node, and no bell is on any.
     """
     start_two_workers(deployment)
-    api, client = deployment.start_api("asked").url, deployment.client()
-    books = Books(client, history)
+    api, gateway = deployment.start_api("asked").url, deployment.gateway()
+    books = Books(gateway, history)
     first, away, last = deployment.cluster.masters
     living = [*deployment.books_of(first), *deployment.books_of(last)]
     dead = deployment.books_of(away)
     with mixed_load(deployment, history) as traffics:
-        wait_for_more(client)
+        wait_for_more(gateway)
         assert all(isinstance(answer, Receipt) for answer in books.send(living + dead))
         away.kill()
         killed_at = time.monotonic()
@@ -75,7 +75,7 @@ def test_a_node_that_is_away_takes_its_own_lanes_only(
             lambda: all(isinstance(answer, Receipt) for answer in books.send(dead)),
         )
         back_after = time.monotonic() - back_at
-        wait_for_more(client)
+        wait_for_more(gateway)
     assert_clean(traffics)
     assert_all_is_well(deployment, history)
     _assert_each_lane_is_on_one_node(deployment)
@@ -106,13 +106,13 @@ def test_lanes_whose_slots_move_under_load_lose_and_reorder_nothing(
 ) -> None:
     """A lane stands still while its slot is half moved, and goes on where it is then."""
     start_two_workers(deployment)
-    client, books = deployment.client(), Books(deployment.client(), history)
+    gateway, books = deployment.gateway(), Books(deployment.gateway(), history)
     source, target, _ = deployment.cluster.masters
     lanes = deployment.cluster.lanes_of(source, deployment.settings.lanes)[:MOVED_LANES]
     moved_books = deployment.books_of(source)[:MOVED_LANES]
     standing = moved = 0
     with mixed_load(deployment, history) as traffics:
-        wait_for_more(client)
+        wait_for_more(gateway)
         for lane, book in zip(lanes, moved_books, strict=True):
             assert all(isinstance(answer, Receipt) for answer in books.send([book]))
             with moving(deployment.cluster, lane, source, target) as migration:
@@ -125,7 +125,7 @@ def test_lanes_whose_slots_move_under_load_lose_and_reorder_nothing(
                 "the lane goes on",
                 partial(_is_taken, books, book),
             )
-        wait_for_more(client)
+        wait_for_more(gateway)
     assert_clean(traffics)
     assert_all_is_well(deployment, history)
     assert standing > 0, "no trade came while a slot was half moved"
@@ -149,12 +149,12 @@ def test_a_replica_takes_over_the_lanes_of_a_node_killed_under_load(
     deployment = replicated_deployment
     deployment.settings = replace(deployment.settings, safe_replicas=1)
     start_two_workers(deployment)
-    client = deployment.client()
-    books, killed = Books(client, history), deployment.cluster.masters[0]
+    gateway = deployment.gateway()
+    books, killed = Books(gateway, history), deployment.cluster.masters[0]
     its = deployment.books_of(killed)
     others = [book for node in deployment.cluster.masters[1:] for book in deployment.books_of(node)]
     with mixed_load(deployment, history) as traffics:
-        wait_for_more(client)
+        wait_for_more(gateway)
         assert all(isinstance(answer, Receipt) for answer in books.send(its + others))
         killed.kill()
         killed_at = time.monotonic()
@@ -167,7 +167,7 @@ def test_a_replica_takes_over_the_lanes_of_a_node_killed_under_load(
         killed.start()
         deployment.cluster.wait_until_whole()
         wait_for("its lanes go on", partial(_is_taken, books, *its))
-        wait_for_more(client)
+        wait_for_more(gateway)
     assert_clean(traffics)
     assert_all_is_well(deployment, history)
     figure(

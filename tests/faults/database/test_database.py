@@ -12,7 +12,7 @@ import pytest
 from tests.support.deployment.completion import wait_for
 from tests.support.deployment.deployment import Deployment
 from tests.support.deployment.invariants import assert_all_is_well
-from tests.support.deployment.traffic import Traffic, of_apis, of_client
+from tests.support.deployment.traffic import Traffic, of_apis, of_gateway
 from tests.support.deployment.worker_logs import POSTPONED, RETRIED, count_in_logs, counted_captures
 from tests.support.faults.fault_injector import COMMIT, MENDED, Saboteur
 from tests.support.faults.recovery_times import recovery_figure
@@ -20,7 +20,7 @@ from tests.support.faults.schedule import FaultKind, PlannedFault
 from tests.support.history.event import Answered, Said
 from tests.support.history.history import History
 from tests.support.servers.proxy import Mode, Proxy
-from tradecapture import Client
+from tradecapture.capture.gateway import Gateway
 from tradecapture.inbox.keys import lane_keys
 from tradecapture.local.servers.worker import LocalWorker
 
@@ -54,7 +54,7 @@ def test_postgresql_killed_and_restarted_under_load(
     assert count_in_logs(workers, RETRIED) >= KILLS
     figure(
         f"PostgreSQL killed {KILLS} times in {len(traffic.accepted):,} trades: "
-        + recovery_figure(deployment.client(), history)
+        + recovery_figure(deployment.gateway(), history)
     )
 
 
@@ -113,7 +113,7 @@ def test_while_the_database_is_away_trades_are_accepted_and_wait(
     """202 goes on, partitions back off, and nothing is parked; then all go in, in order."""
     deployment = postgresql_deployment
     proxy, workers, _saboteur = _start(deployment, history)
-    client, log = deployment.client(), history.log("saboteur")
+    gateway, log = deployment.gateway(), history.log("saboteur")
     sender = of_apis(deployment.start_api("api").url)
     with Traffic(history, sender, partitions=40, trades_a_second=60) as traffic:
         time.sleep(CALM_SECONDS)
@@ -121,8 +121,8 @@ def test_while_the_database_is_away_trades_are_accepted_and_wait(
         log.fault(FaultKind.CUT_OFF_DATABASE, mode)
         before = len(traffic.accepted)
         time.sleep(seconds)
-        during, tries = len(traffic.accepted) - before, _most_tries(client)
-        waiting = sum(row.waiting for row in client.inbox_reader.partitions())
+        during, tries = len(traffic.accepted) - before, _most_tries(gateway)
+        waiting = sum(row.waiting for row in gateway.inbox_reader.partitions())
         proxy.pass_on()
         log.fault(MENDED, mode)
         time.sleep(CALM_SECONDS)
@@ -135,7 +135,7 @@ def test_while_the_database_is_away_trades_are_accepted_and_wait(
         assert count_in_logs(workers, POSTPONED)
     figure(
         f"database away for {seconds:.0f} s ({mode}): {during:,} trades accepted meanwhile, "
-        + recovery_figure(deployment.client(), history)
+        + recovery_figure(deployment.gateway(), history)
     )
 
 
@@ -162,7 +162,7 @@ def test_while_sqlites_file_is_locked_trades_wait(
     assert count_in_logs(workers, POSTPONED)
     figure(
         f"SQLite's file locked for {seconds:.0f} s: {during:,} trades accepted meanwhile, "
-        + recovery_figure(deployment.client(), history)
+        + recovery_figure(deployment.gateway(), history)
     )
 
 
@@ -183,14 +183,14 @@ def _start_workers(deployment: Deployment) -> list[LocalWorker]:
 
 
 def _traffic(deployment: Deployment, history: History) -> Traffic:
-    sender = of_client(deployment.client())
+    sender = of_gateway(deployment.gateway())
     return Traffic(history, sender, partitions=100, trades_a_call=10, trades_a_second=200)
 
 
-def _most_tries(client: Client) -> int:
+def _most_tries(gateway: Gateway) -> int:
     """Return how often a partition was postponed in a row, at most."""
-    lanes = range(client.settings.lanes)
-    tries = [client.redis.hvals(lane_keys(lane).tries) for lane in lanes]
+    lanes = range(gateway.settings.lanes)
+    tries = [gateway.redis.hvals(lane_keys(lane).tries) for lane in lanes]
     return max((int(number) for lane in tries for number in lane), default=0)
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import Engine, create_engine
 from tests.support.deployment.completion import wait_for
 from tests.support.deployment.deployment import Deployment
 from tests.support.deployment.invariants import assert_all_is_well, success_rate
-from tests.support.deployment.traffic import Traffic, of_client
+from tests.support.deployment.traffic import Traffic, of_gateway
 from tests.support.deployment.worker_logs import POSTPONED, RETRIED, count_in_logs
 from tests.support.faults.deadlocks import (
     OURS,
@@ -62,8 +62,8 @@ def test_deadlocks_between_overlapping_claims_cost_no_trade(
     """Workers that lock in any order, with claims whose leases are taken away all the time."""
     deployment = postgresql_deployment
     workers = _start_workers(deployment, "tests.support.faults.programs.shuffling_worker")
-    client = deployment.client()
-    with _traffic(deployment, history) as traffic, forged_claims(client):
+    gateway = deployment.gateway()
+    with _traffic(deployment, history) as traffic, forged_claims(gateway):
         wait_for("many deadlocks", lambda: deadlocks(engine) >= DEADLOCKS, PATIENCE_SECONDS)
     _assert_all_went_in(deployment, history, traffic, workers)
     figure("deadlocks between overlapping claims: " + _figure(engine, deployment, history, workers))
@@ -79,7 +79,7 @@ def _start_workers(deployment: Deployment, app: str) -> list[LocalWorker]:
 
 
 def _traffic(deployment: Deployment, history: History) -> Traffic:
-    sender = of_client(deployment.client())
+    sender = of_gateway(deployment.gateway())
     return Traffic(history, sender, partitions=40, trades_a_call=10, trades_a_second=200)
 
 
@@ -100,5 +100,5 @@ def _figure(
         f"{deadlocks(engine)} in {len(history.accepted()):,} trades, "
         f"{count_in_logs(workers, RETRIED)} transactions tried again, "
         f"{count_in_logs(workers, POSTPONED)} claims postponed; "
-        + success_rate(deployment.client(), history)
+        + success_rate(deployment.gateway(), history)
     )

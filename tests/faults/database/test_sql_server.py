@@ -12,7 +12,7 @@ from sqlalchemy import create_engine, make_url, text
 from tests.support.deployment.completion import wait_for
 from tests.support.deployment.deployment import Deployment
 from tests.support.deployment.invariants import assert_all_is_well, success_rate
-from tests.support.deployment.traffic import Traffic, of_client
+from tests.support.deployment.traffic import Traffic, of_gateway
 from tests.support.deployment.worker_logs import POSTPONED, RETRIED, count_in_logs
 from tests.support.history.history import History
 from tests.support.tds import TdsServer
@@ -65,7 +65,7 @@ def test_errors_of_sql_server_under_load_cost_no_trade(
         worker.wait_ready()
     dice = Dice(7, SHARE, KINDS, STATEMENTS)
     stand_in.journal.clear()
-    sender = of_client(deployment.client())
+    sender = of_gateway(deployment.gateway())
     with Traffic(history, sender, partitions=40, trades_a_call=10, trades_a_second=200) as traffic:
         stand_in.faults = dice
         wait_for(
@@ -80,5 +80,5 @@ def test_errors_of_sql_server_under_load_cost_no_trade(
         f"{len(dice.thrown)} errors of SQL Server in {len(traffic.accepted):,} trades of a fleet: "
         f"{count_in_logs(workers, RETRIED)} transactions tried again, "
         f"{count_in_logs(workers, POSTPONED)} claims postponed; "
-        + success_rate(deployment.client(), history)
+        + success_rate(deployment.gateway(), history)
     )

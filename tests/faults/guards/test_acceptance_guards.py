@@ -26,7 +26,7 @@ def test_without_seen_a_resend_gets_another_receipt(
     """
     scene = sqlite_scene
     proxy = scene.deployment.proxy_redis()
-    scene.client = scene.deployment.client()
+    scene.gateway = scene.deployment.gateway()
     worker = scene.cast("worker")
     scene.begin()
     worker.go()
@@ -56,7 +56,7 @@ def test_without_the_closing_of_partitions_a_trade_overtakes_a_refused_one(
     worker.go()
     # A call of many trades goes to Redis in parts; here each trade is one.
     monkeypatch.setattr(acceptance, "ACCEPT_TRADES", 1)
-    scene.client = scene.deployment.client(limit_partition=1)
+    scene.gateway = scene.deployment.gateway(limit_partition=1)
     parts: list[Sequence[Call]] = []
 
     def run_all(redis: "Redis", calls: Sequence[Call], asked: scripts.Safety) -> list[Any]:
@@ -79,7 +79,7 @@ def test_without_the_closing_of_partitions_a_trade_overtakes_a_refused_one(
 
 
 def mutate(monkeypatch: pytest.MonkeyPatch, script: str, right: str, wrong: str) -> None:
-    """Change a script in this process, whose client accepts trades."""
+    """Change a script in this process, whose gateway accepts trades."""
     sources, named_by = mutated(script, right, wrong)
     monkeypatch.setattr(scripts, "_SOURCES", sources)
     monkeypatch.setattr(scripts, "_NAMED_BY", named_by)

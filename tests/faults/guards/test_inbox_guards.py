@@ -78,7 +78,7 @@ def test_without_the_partition_lock_an_operator_is_overtaken(sqlite_scene: Scene
     armed = scene.cast("armed")
     disarmed = scene.cast("disarmed", without=Device.LOCK)
     scene.begin()
-    operator = scene.deployment.client(lease_seconds=LONG_LEASE_SECONDS).inbox
+    operator = scene.deployment.gateway(lease_seconds=LONG_LEASE_SECONDS).inbox
     settled: list[bool] = []
 
     def story(worker: Actor, book: str) -> None:
@@ -91,7 +91,7 @@ def test_without_the_partition_lock_an_operator_is_overtaken(sqlite_scene: Scene
         worker.go()
         wait_for(
             "the worker has it, or finds it locked",
-            lambda: scene.captured(book) == 1 or scene.client.redis.hexists(LANE.tries, partition),
+            lambda: scene.captured(book) == 1 or scene.gateway.redis.hexists(LANE.tries, partition),
         )
         settled.extend(operator.complete(0, claim.token, [Completion(partition, 0)]))
         scene.until_nothing_waits()
@@ -113,7 +113,7 @@ def test_without_renewal_a_long_transaction_loses_its_lease(postgresql_scene: Sc
         worker.go()
         scene.send(book, 1)
         scene.until_nothing_waits()
-        with scene.client.ledger.engine.begin() as slow:
+        with scene.gateway.ledger.engine.begin() as slow:
             slow.execute(text("SELECT 1 FROM partitions FOR UPDATE"))
             scene.send(book, 1)
             time.sleep(LONG_TRANSACTION_SECONDS)

@@ -55,7 +55,7 @@ def test_without_the_fence_a_late_write_comes_after_a_newer_epoch(scene: Scene) 
         late.go()
         scene.send(book, 2, answers_lost=True)
         late.until_stalled()
-        scene.client.redis.flushall()
+        scene.gateway.redis.flushall()
         other.go()
         scene.send(book, 2)
         scene.until_nothing_waits()
@@ -168,6 +168,6 @@ def _stall_after_the_row_was_read(scene: Scene, late: Actor, other: Actor, book:
 
 
 def _waits_for_a_lock(scene: Scene) -> bool:
-    connect = scene.client.ledger.engine.connect
+    connect = scene.gateway.ledger.engine.connect
     with connect().execution_options(**{READ_ONLY: True}) as connection:
         return bool(connection.execute(WAITING_FOR_LOCKS).scalar_one())

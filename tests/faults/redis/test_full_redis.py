@@ -23,7 +23,7 @@ from tests.support.deployment.mixed_load import (
     wait_for_more,
 )
 from tests.support.history.history import History
-from tradecapture import Client
+from tradecapture.capture.gateway import Gateway
 from tradecapture.cli import cli
 from tradecapture.inbox.entry import Entry, decode_entry
 from tradecapture.inbox.keys import LANES_KEY
@@ -48,20 +48,20 @@ def test_a_full_redis_refuses_and_is_emptied_by_capture(
     deployment: Deployment, history: History, figure: Callable[[str], None]
 ) -> None:
     """Not a byte is left: 503 with Retry-After, nothing half-kept, and what waits is captured."""
-    workers, client = start_two_workers(deployment), deployment.client()
+    workers, gateway = start_two_workers(deployment), deployment.gateway()
     with mixed_load(deployment, history) as traffics:
         with stopped(workers):
-            wait_for_backlog(client)
-            client.redis.config_set("maxmemory", "1")
+            wait_for_backlog(gateway)
+            gateway.redis.config_set("maxmemory", "1")
             wait_for("trades are refused", lambda: _is_refused_both_ways(history))
-        drained_in = wait_until_nothing_waits(client)
+        drained_in = wait_until_nothing_waits(gateway)
         accepted = sum(len(traffic.accepted) for traffic in traffics)
-        assert captured(client) == accepted, "while it is full"
-        assert unevenness(client) == []
+        assert captured(gateway) == accepted, "while it is full"
+        assert unevenness(gateway) == []
         workers.append(deployment.start_worker("late").wait_ready())
-        client.redis.config_set("maxmemory", "0")
+        gateway.redis.config_set("maxmemory", "0")
         raised_at = time.monotonic()
-        wait_for_more(client)
+        wait_for_more(gateway)
         more_after = time.monotonic() - raised_at
     assert_clean(traffics)
     assert_all_is_well(deployment, history)
@@ -76,19 +76,19 @@ def test_an_emptied_redis_takes_new_trades_at_once(
     deployment: Deployment, history: History, figure: Callable[[str], None]
 ) -> None:
     """FLUSHALL: the same workers and APIs go on; lost is what waited, and reconcile says so."""
-    workers, client = start_two_workers(deployment), deployment.client()
+    workers, gateway = start_two_workers(deployment), deployment.gateway()
     with mixed_load(deployment, history) as traffics:
-        wait_for_more(client)
+        wait_for_more(gateway)
         with stopped(workers):
-            wait_for_backlog(client)
-            waited = _empty(client)
+            wait_for_backlog(gateway)
+            waited = _empty(gateway)
             emptied_at = time.monotonic()
-        wait_for_more(client)
+        wait_for_more(gateway)
         went_on_after = time.monotonic() - emptied_at
     assert_clean(traffics)
-    wait_until_nothing_waits(client)
+    wait_until_nothing_waits(gateway)
     # A worker that had some in hand writes them when it wakes, unless newer ones stand there.
-    ended = client.ledger.outcomes([entry.submission.trade_id for entry, _in_hand in waited])
+    ended = gateway.ledger.outcomes([entry.submission.trade_id for entry, _in_hand in waited])
     lost = [entry for entry, _in_hand in waited if entry.submission.trade_id not in ended]
     assert [entry for entry, in_hand in waited if not in_hand] != []
     assert all(entry in lost for entry, in_hand in waited if not in_hand)
@@ -98,11 +98,11 @@ def test_an_emptied_redis_takes_new_trades_at_once(
     assert "Redis was emptied or replaced" in said
     assert "must be sent again" in said
     assert "Clean: every accepted trade is accounted for." in said
-    answers = client.accept([entry.submission for entry in lost])
+    answers = gateway.accept([entry.submission for entry in lost])
     assert all(isinstance(answer, Receipt) and not answer.duplicate for answer in answers)
-    wait_until_nothing_waits(client)
-    assert set(client.ledger.outcomes(list(ids)).values()) == {Outcome.CAPTURED}
-    assert unevenness(client) == []
+    wait_until_nothing_waits(gateway)
+    assert set(gateway.ledger.outcomes(list(ids)).values()) == {Outcome.CAPTURED}
+    assert unevenness(gateway) == []
     figure(
         f"Redis emptied: {len(ids)} trades that waited were lost, and sent again; {MORE} new ones "
         f"captured after {went_on_after:.2f} s, {deployment.database}"
@@ -113,10 +113,10 @@ def _is_refused_both_ways(history: History) -> bool:
     return all(refusals(history, over_http=over_http) for over_http in (True, False))
 
 
-def _empty(client: Client) -> list[tuple[Entry, bool]]:
+def _empty(gateway: Gateway) -> list[tuple[Entry, bool]]:
     """Empty Redis; return each trade that waited, and whether a worker had it in hand."""
-    found: Any = client.redis.eval(EMPTY, 0)
-    assert client.redis.get(LANES_KEY) is None
+    found: Any = gateway.redis.eval(EMPTY, 0)
+    assert gateway.redis.get(LANES_KEY) is None
     return [
         (decode_entry(key.decode().split("inbox:", 1)[1], raw), bool(in_hand))
         for key, in_hand, entries in found

@@ -46,7 +46,7 @@ def test_a_redis_that_is_killed_keeps_every_trade(
             time.sleep(random.uniform(0, MAX_DEATH_SECONDS))
             deployment.redis_server.start()
             log.fault(MENDED, "redis")
-        wait_for_more(deployment.client())
+        wait_for_more(deployment.gateway())
     assert_clean(traffics)
     assert_all_is_well(deployment, history)
     assert refusals(history, over_http=True), "no request fell into a kill"
@@ -60,11 +60,11 @@ def test_a_redis_out_of_reach_refuses_and_loses_nothing(
 
     What the network swallowed arrives late, after it was sent again: once all the same.
     """
-    proxy, client = deployment.proxy_redis(), deployment.client(connect_seconds=SOON_SECONDS)
+    proxy, gateway = deployment.proxy_redis(), deployment.gateway(connect_seconds=SOON_SECONDS)
     workers = start_two_workers(deployment, connect_seconds=SOON_SECONDS)
     log = history.log("operator")
     with mixed_load(deployment, history, connect_seconds=SOON_SECONDS) as traffics:
-        wait_for_more(client)
+        wait_for_more(gateway)
         log.fault(FaultKind.FREEZE_REDIS, "redis")
         for break_it in (proxy.refuse, proxy.black_hole):
             break_it()
@@ -74,7 +74,7 @@ def test_a_redis_out_of_reach_refuses_and_loses_nothing(
             assert all(more > less for more, less in zip(after, before, strict=True))
         proxy.pass_on()
         log.fault(MENDED, "redis")
-        wait_for_more(client)
+        wait_for_more(gateway)
     assert_clean(traffics)
     assert_all_is_well(deployment, history)
     _assert_looked_often(workers)
@@ -95,7 +95,7 @@ def _assert_looked_often(workers: Sequence[LocalWorker]) -> None:
 def _recovered(deployment: Deployment, history: History) -> str:
     """Say how soon the fleet captured again each time."""
     ahead = time.time() - time.monotonic()  # one machine: its two clocks can be compared
-    ledger = deployment.client().ledger
+    ledger = deployment.gateway().ledger
     captures = {trade_id: at.timestamp() - ahead for trade_id, at in ledger.captures()}
     found = recoveries(history.events(), captures)
     first = [recovery.next_capture for recovery in found if recovery.next_capture is not None]

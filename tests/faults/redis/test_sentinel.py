@@ -55,21 +55,21 @@ def test_a_master_that_is_killed_loses_nothing_that_was_answered_202(
     workers = start_two_workers(deployment)
     log = history.log("killer")
     with mixed_load(deployment, history) as traffics:
-        wait_for_more(deployment.client())
+        wait_for_more(deployment.gateway())
         killed = time.monotonic()
         deployment.redis_server.kill()
         log.fault(FaultKind.KILL_REDIS, "redis")
         log.fault(MENDED, "redis")  # nobody mends it: what follows counts from the kill
         deployment.wait_for_failover()
         replaced = time.monotonic() - killed
-        wait_for_more(deployment.client())
+        wait_for_more(deployment.gateway())
     assert_clean(traffics)
     assert_all_is_well(deployment, history)
     assert refusals(history, over_http=True), "no request fell into the kill"
     assert all(worker.process.poll() is None for worker in workers)
     ahead = time.time() - time.monotonic()
     captures = {
-        trade_id: at.timestamp() - ahead for trade_id, at in deployment.client().ledger.captures()
+        trade_id: at.timestamp() - ahead for trade_id, at in deployment.gateway().ledger.captures()
     }
     (found,) = recoveries(history.events(), captures)
     assert found.next_capture is not None
@@ -85,7 +85,7 @@ def test_a_202_survives_the_master_only_where_a_replica_has_acknowledged_it(
     scene: Scene, deployment: SentinelDeployment, safe_replicas: int
 ) -> None:
     """Replication is broken when the trade comes, and the master dies. The account names it."""
-    scene.client = deployment.client(safe_replicas=safe_replicas)
+    scene.gateway = deployment.gateway(safe_replicas=safe_replicas)
     worker = scene.cast("worker")
     scene.begin()
     scene.send("BEFORE", 1)
@@ -139,7 +139,7 @@ def test_an_old_master_that_comes_back_accepts_nothing(
 ) -> None:
     """It was cut off and still takes itself for the master, but no replica acknowledges."""
     old = deployment.redis_server
-    cut_off = deployment.client(redis_url=old.url, broker_url=old.url, safe_replicas=1)
+    cut_off = deployment.gateway(redis_url=old.url, broker_url=old.url, safe_replicas=1)
     examined = check_redis(replace(deployment.settings, safe_replicas=1))
     # It finds the master, three sentinels and two replicas, and what this master is not told.
     assert [finding.subject for finding in examined if finding.level is not Level.OK] == [
@@ -150,7 +150,7 @@ def test_an_old_master_that_comes_back_accepts_nothing(
     freeze(old)
     deployment.wait_for_failover()
     scene.send("NEW", 3)
-    scene.client, current = cut_off, scene.client
+    scene.gateway, current = cut_off, scene.gateway
     thaw(old)
     woke, refused = time.monotonic(), 0
     while deployment.role(old) == "master":
@@ -162,7 +162,7 @@ def test_an_old_master_that_comes_back_accepts_nothing(
         f"{time.monotonic() - woke:.1f} s"
     )
     assert refused, "it was never asked"
-    scene.client = current
+    scene.gateway = current
     worker.go()
     scene.send("NEW", 3)
     scene.until_nothing_waits()

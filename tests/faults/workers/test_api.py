@@ -11,10 +11,10 @@ import pytest
 from tests.support.deployment.completion import wait_for, wait_until_nothing_waits
 from tests.support.deployment.deployment import Deployment
 from tests.support.deployment.invariants import assert_all_is_well
-from tests.support.deployment.traffic import Traffic, of_apis, of_client
+from tests.support.deployment.traffic import Traffic, of_apis, of_gateway
 from tests.support.history.event import Answered, Said
 from tests.support.history.history import History
-from tradecapture import Client
+from tradecapture.capture.gateway import Gateway
 from tradecapture.capture.messages import queue_of
 
 pytestmark = pytest.mark.fleet
@@ -40,9 +40,9 @@ def test_an_api_killed_between_append_and_bell_leaves_its_trade_to_the_sweep(
     assert dying.process.wait(10) < 0
     answers = [event.said for event in history.events() if isinstance(event, Answered)]
     assert answers == [Said.UNKNOWN, Said.ACCEPTED]
-    client = deployment.client()
-    assert [row.waiting for row in client.inbox_reader.partitions()] == [1]
-    assert _bells(client) == 0
+    gateway = deployment.gateway()
+    assert [row.waiting for row in gateway.inbox_reader.partitions()] == [1]
+    assert _bells(gateway) == 0
     deployment.start_worker("w").wait_ready()
     assert_all_is_well(deployment, history)
 
@@ -65,7 +65,7 @@ def test_apis_killed_under_load_lose_and_double_nothing(
             restarts.append(time.monotonic() - killed_at)
     stopped_at = time.monotonic()
     traffic.assert_clean()
-    wait_until_nothing_waits(deployment.client())
+    wait_until_nothing_waits(deployment.gateway())
     drained_in = time.monotonic() - stopped_at
     assert_all_is_well(deployment, history)
     answers = [event.said for event in history.events() if isinstance(event, Answered)]
@@ -81,16 +81,16 @@ def test_stolen_bells_are_rung_again(
     deployment: Deployment, history: History, figure: Callable[[str], None]
 ) -> None:
     """Celery messages vanish before a worker gets them: the sweep rings, nothing waits for ever."""
-    client = deployment.client(bell_seconds=BELL_SECONDS)
-    sender = of_client(client)
-    with _thief(client) as stolen:
+    gateway = deployment.gateway(bell_seconds=BELL_SECONDS)
+    sender = of_gateway(gateway)
+    with _thief(gateway) as stolen:
         with Traffic(history, sender, trades_a_call=10, trades_a_second=300) as traffic:
             # Before it is ready no worker can be quicker than the thief.
             deployment.start_worker("w", bell_seconds=BELL_SECONDS).wait_ready()
             wait_for("bells are stolen", lambda: len(stolen) >= STOLEN_BELLS)
         traffic.assert_clean()
     stopped_at = time.monotonic()
-    wait_until_nothing_waits(client)
+    wait_until_nothing_waits(gateway)
     figure(
         f"{len(stolen)} bells stolen: all captured {time.monotonic() - stopped_at:.2f} s after "
         f"the last theft (a bell counts for {BELL_SECONDS:g} s), {deployment.database}"
@@ -104,24 +104,24 @@ def test_bells_rung_a_hundred_times_capture_each_trade_once(
     """A bell only says look: repeating it changes nothing."""
     for number in range(2):
         deployment.start_worker(f"w{number}", concurrency=2, batch_trades=10).wait_ready()
-    client = deployment.client()
-    with Traffic(history, of_client(client), trades_a_call=20, trades_a_second=500) as traffic:
+    gateway = deployment.gateway()
+    with Traffic(history, of_gateway(gateway), trades_a_call=20, trades_a_second=500) as traffic:
         for _ in range(RINGS):
-            client.ring(range(client.settings.lanes))
+            gateway.bell.ring(range(gateway.settings.lanes))
     traffic.assert_clean()
     assert_all_is_well(deployment, history)
 
 
 @contextmanager
-def _thief(client: Client) -> Iterator[list[int]]:
+def _thief(gateway: Gateway) -> Iterator[list[int]]:
     """Take bells off their queues; yield the lanes whose bells were taken so far."""
     stolen: list[int] = []
     stopping = threading.Event()
 
     def steal() -> None:
-        lanes = range(client.settings.lanes)
+        lanes = range(gateway.settings.lanes)
         while not stopping.wait(LOOK_SECONDS):
-            pipeline = client.redis.pipeline(transaction=False)
+            pipeline = gateway.redis.pipeline(transaction=False)
             for lane in lanes:
                 pipeline.lpop(queue_of(lane))
             taken = zip(lanes, pipeline.execute(), strict=True)
@@ -136,6 +136,6 @@ def _thief(client: Client) -> Iterator[list[int]]:
         thread.join()
 
 
-def _bells(client: Client) -> int:
+def _bells(gateway: Gateway) -> int:
     """Return how many bells wait in the queues of all lanes."""
-    return sum(client.redis.llen(queue_of(lane)) for lane in range(client.settings.lanes))
+    return sum(gateway.redis.llen(queue_of(lane)) for lane in range(gateway.settings.lanes))

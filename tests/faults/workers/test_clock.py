@@ -14,7 +14,7 @@ import pytest
 
 from tests.support.deployment.deployment import Deployment
 from tests.support.deployment.invariants import assert_all_is_well
-from tests.support.deployment.traffic import Traffic, of_client
+from tests.support.deployment.traffic import Traffic, of_gateway
 from tests.support.history.history import History
 from tradecapture.inbox.keys import lane_keys
 
@@ -35,7 +35,7 @@ def test_an_hours_jumps_of_a_workers_clock_do_not_matter(
         app="tests.support.faults.programs.jumping_worker",
         lease_seconds=1,
     ).wait_ready()
-    sender = of_client(deployment.client())
+    sender = of_gateway(deployment.gateway())
     began = datetime.now(UTC)
     with Traffic(history, sender, trades_a_call=10, trades_a_second=500) as traffic:
         time.sleep(LOAD_SECONDS)
@@ -44,7 +44,7 @@ def test_an_hours_jumps_of_a_workers_clock_do_not_matter(
     log = jumping.log.read_bytes()
     assert log.count(b"clock jumped") > LOAD_SECONDS * 10
     assert not re.search(rb"stale=[^0]|lease lost|Traceback", log)
-    captured_at = [at for _trade_id, at in deployment.client().ledger.captures()]
+    captured_at = [at for _trade_id, at in deployment.gateway().ledger.captures()]
     assert began - SLACK < min(captured_at) <= max(captured_at) < datetime.now(UTC) + SLACK
 
 
@@ -58,17 +58,17 @@ def test_a_clock_of_redis_that_was_set_back_does_not_lower_the_fence(
     side, and this is the whole fleet's.
     """
     lanes = range(deployment.settings.lanes)
-    redis = deployment.client().redis
+    redis = deployment.gateway().redis
     ahead = time.time_ns() // 1000 + HOUR_US
     for lane in lanes:
         redis.set(lane_keys(lane).fence, ahead)
     for number in range(2):
         deployment.start_worker(f"w{number}").wait_ready()
-    sender = of_client(deployment.client())
+    sender = of_gateway(deployment.gateway())
     with Traffic(history, sender, trades=2_000, trades_a_call=20, partitions=40) as traffic:
         traffic.wait(60)
     traffic.assert_clean()
     assert_all_is_well(deployment, history)
-    rows = deployment.client().ledger.positions()
+    rows = deployment.gateway().ledger.positions()
     # Claims since, not microseconds.
     assert all(ahead < row.fence < ahead + len(traffic.accepted) for row in rows)

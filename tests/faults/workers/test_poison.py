@@ -10,11 +10,11 @@ import pytest
 from tests.support.deployment.completion import wait_for
 from tests.support.deployment.deployment import Deployment
 from tests.support.deployment.invariants import assert_all_is_well
-from tests.support.deployment.traffic import Traffic, of_client
+from tests.support.deployment.traffic import Traffic, of_gateway
 from tests.support.faults.programs.poisoned_worker import FILE_VARIABLE, TASTED, poison
 from tests.support.history.history import History
 from tests.support.ledger.ledger_snapshot import all_rows
-from tradecapture import Client
+from tradecapture.capture.gateway import Gateway
 from tradecapture.ledger import ExceptionRow, TradeRow
 from tradecapture.ledger.schema.tables import exceptions, trades
 from tradecapture.local.servers.worker import LocalWorker
@@ -60,23 +60,23 @@ def test_a_poisoned_trade_halts_its_partition_and_no_other(
     ]
     for worker in ill:
         worker.wait_ready()
-    client = deployment.client()
-    sender = of_client(deployment.client())
+    gateway = deployment.gateway()
+    sender = of_gateway(deployment.gateway())
     with Traffic(
         history, sender, partitions=PARTITIONS, trades_a_call=10, trades_a_second=300
     ) as traffic:
         time.sleep(SPAN.total_seconds())
         poisoned_at = datetime.now(UTC)
-        places = _next_places(client, poisons)
+        places = _next_places(gateway, poisons)
         poison(file, places)
-        wait_for("the poison is found", lambda: _halted(client).keys() == places.keys())
+        wait_for("the poison is found", lambda: _halted(gateway).keys() == places.keys())
         time.sleep(SPAN.total_seconds())
-        wait_for("trades wait behind it", lambda: min(_halted(client).values()) >= BEHIND)
-        assert _halted(client).keys() == places.keys()
-        parked = [ExceptionRow._make(row) for row in all_rows(client.ledger.engine, exceptions)]
+        wait_for("trades wait behind it", lambda: min(_halted(gateway).values()) >= BEHIND)
+        assert _halted(gateway).keys() == places.keys()
+        parked = [ExceptionRow._make(row) for row in all_rows(gateway.ledger.engine, exceptions)]
         assert {row.partition_key: row.position for row in parked} == places
         assert {row.outcome for row in parked} == {Outcome.PARKED}
-        _assert_order_is_kept(client, places)
+        _assert_order_is_kept(gateway, places)
         _assert_found_within_its_batch(ill, parked)
         for worker in ill:
             worker.stop()
@@ -88,13 +88,13 @@ def test_a_poisoned_trade_halts_its_partition_and_no_other(
                     ActionRequest(action, partition, "test", "cured")
                 )
                 assert deed.done, deed.message
-        wait_for("its partitions go on", lambda: _moved_on(client, places))
+        wait_for("its partitions go on", lambda: _moved_on(gateway, places))
         went_on_after = time.monotonic() - cured_at
     traffic.assert_clean()
     ids = [row.trade_id for row in parked]
     assert_all_is_well(deployment, history, parked=ids if action is Action.SKIP else ())
-    quiet = _longest_wait(client, poisoned_at - SPAN, poisoned_at, places)
-    with_poison = _longest_wait(client, poisoned_at, poisoned_at + SPAN, places)
+    quiet = _longest_wait(gateway, poisoned_at - SPAN, poisoned_at, places)
+    with_poison = _longest_wait(gateway, poisoned_at, poisoned_at + SPAN, places)
     found_after = max((row.recorded_at - row.accepted_at).total_seconds() for row in parked)
     figure(
         f"{poisons} poisoned: parked {found_after:.2f} s after acceptance at most; others waited "
@@ -104,25 +104,25 @@ def test_a_poisoned_trade_halts_its_partition_and_no_other(
     assert with_poison < quiet + LONGER_SECONDS
 
 
-def _next_places(client: Client, poisons: int) -> dict[str, int]:
+def _next_places(gateway: Gateway, poisons: int) -> dict[str, int]:
     """Return places of trades to come: some in one lane and so in one claim, some in others."""
-    rows = sorted(client.inbox_reader.partitions(), key=lambda row: row.lane)
+    rows = sorted(gateway.inbox_reader.partitions(), key=lambda row: row.lane)
     half = poisons // 2
     chosen = rows[:half] + rows[half - poisons :]
     return {row.partition: row.accepted + AHEAD for row in chosen}
 
 
-def _halted(client: Client) -> dict[str, int]:
+def _halted(gateway: Gateway) -> dict[str, int]:
     """Return how many trades wait in each partition that is held."""
-    return {row.partition: row.waiting for row in client.inbox_reader.partitions() if row.held}
+    return {row.partition: row.waiting for row in gateway.inbox_reader.partitions() if row.held}
 
 
-def _assert_order_is_kept(client: Client, places: Mapping[str, int]) -> None:
+def _assert_order_is_kept(gateway: Gateway, places: Mapping[str, int]) -> None:
     """What came before a poisoned trade is captured; what came behind it waits, oldest first."""
-    rows = {row.partition_key: row for row in client.ledger.positions()}
+    rows = {row.partition_key: row for row in gateway.ledger.positions()}
     for partition, position in places.items():
         assert rows[partition].last_position == position - 1
-        waiting = [entry.position for entry in client.inbox_reader.head(partition, BEHIND)]
+        waiting = [entry.position for entry in gateway.inbox_reader.head(partition, BEHIND)]
         assert waiting == list(range(position + 1, position + 1 + BEHIND))
 
 
@@ -135,19 +135,19 @@ def _assert_found_within_its_batch(
         assert 1 <= tastes <= MAX_TASTES, f"{row.trade_id} was tried {tastes} times"
 
 
-def _moved_on(client: Client, places: Mapping[str, int]) -> bool:
-    rows = {row.partition_key: row.last_position for row in client.ledger.positions()}
+def _moved_on(gateway: Gateway, places: Mapping[str, int]) -> bool:
+    rows = {row.partition_key: row.last_position for row in gateway.ledger.positions()}
     return all(rows[partition] > position for partition, position in places.items())
 
 
 def _longest_wait(
-    client: Client, since: datetime, until: datetime, poisoned: Mapping[str, int]
+    gateway: Gateway, since: datetime, until: datetime, poisoned: Mapping[str, int]
 ) -> float:
     """Return the longest time from acceptance to capture in partitions without poison, seconds.
 
     Of the trades that were accepted in a span of time.
     """
-    rows = [TradeRow._make(row) for row in all_rows(client.ledger.engine, trades)]
+    rows = [TradeRow._make(row) for row in all_rows(gateway.ledger.engine, trades)]
     waits = [
         row.captured_at - row.accepted_at
         for row in rows

@@ -10,10 +10,10 @@ import pytest
 from tests.support.deployment.completion import wait_for
 from tests.support.deployment.deployment import Deployment
 from tests.support.deployment.invariants import assert_all_is_well
-from tests.support.deployment.traffic import Traffic, of_apis, of_client
+from tests.support.deployment.traffic import Traffic, of_apis, of_gateway
 from tests.support.history.event import Answered, Said
 from tests.support.history.history import History
-from tradecapture import Client
+from tradecapture.capture.gateway import Gateway
 from tradecapture.local.servers.worker import LocalWorker
 
 pytestmark = pytest.mark.fleet
@@ -42,14 +42,14 @@ def test_warm_soft_and_cold_shutdown_under_load(
     }
     for worker in workers.values():
         worker.wait_ready()
-    client, log = deployment.client(), history.log("operator")
-    sender = of_client(deployment.client())
+    gateway, log = deployment.gateway(), history.log("operator")
+    sender = of_gateway(deployment.gateway())
     took = {}
     with Traffic(history, sender, trades_a_call=20, trades_a_second=1_500) as traffic:
         for name, signals in ways.items():
-            _wait_for_more(client, 1_000)
+            _wait_for_more(gateway, 1_000)
             log.fault(f"{name} shutdown", name)
-            took[name] = _stop(client, workers[name], signals)
+            took[name] = _stop(gateway, workers[name], signals)
     traffic.assert_clean()
     assert workers["warm"].process.returncode == 0
     assert_all_is_well(deployment, history)
@@ -85,17 +85,17 @@ def test_a_rolling_restart_shows_clients_nothing(
     )
 
 
-def _wait_for_more(client: Client, trades: int) -> None:
+def _wait_for_more(gateway: Gateway, trades: int) -> None:
     """Wait until some more trades are captured."""
-    enough = _captured(client) + trades
-    wait_for("more trades are captured", lambda: _captured(client) >= enough)
+    enough = _captured(gateway) + trades
+    wait_for("more trades are captured", lambda: _captured(gateway) >= enough)
 
 
-def _captured(client: Client) -> int:
-    return sum(row.last_sequence for row in client.ledger.positions())
+def _captured(gateway: Gateway) -> int:
+    return sum(row.last_sequence for row in gateway.ledger.positions())
 
 
-def _stop(client: Client, worker: LocalWorker, signals: Sequence[signal.Signals]) -> float:
+def _stop(gateway: Gateway, worker: LocalWorker, signals: Sequence[signal.Signals]) -> float:
     """Send signals until the worker ends; return how long it took. A warm one leaves no lease."""
     children = psutil.Process(worker.process.pid).children()
     started = time.monotonic()
@@ -105,7 +105,7 @@ def _stop(client: Client, worker: LocalWorker, signals: Sequence[signal.Signals]
     worker.process.wait(END_SECONDS)
     seconds = time.monotonic() - started
     if signals == WARM:
-        owners = [row.owner or "" for row in client.inbox_reader.partitions()]
+        owners = [row.owner or "" for row in gateway.inbox_reader.partitions()]
         assert not [o for o in owners if any(f"-{child.pid}:" in o for child in children)]
     wait_for("its pool ends", lambda: not any(child.is_running() for child in children))
     return seconds

@@ -13,10 +13,10 @@ import pytest
 from tests.support.deployment.completion import wait_for
 from tests.support.deployment.deployment import Deployment
 from tests.support.deployment.invariants import assert_all_is_well
-from tests.support.deployment.traffic import Traffic, of_client
+from tests.support.deployment.traffic import Traffic, of_gateway
 from tests.support.faults.programs.failpoint import FLAG_VARIABLE, PLACE_VARIABLE, Failpoint
 from tests.support.history.history import History
-from tradecapture import Client
+from tradecapture.capture.gateway import Gateway
 from tradecapture.local.servers.worker import LocalWorker
 
 pytestmark = pytest.mark.fleet
@@ -40,13 +40,13 @@ def test_a_worker_that_wakes_after_its_lease_is_refused(
     """
     said = STALE if place is Failpoint.BEFORE_TRANSACTION else LEASE_LOST
     stalling = _start_workers(deployment, tmp_path, place)
-    client = deployment.client()
-    with Traffic(history, of_client(client), partitions=40, trades_a_second=200) as traffic:
+    gateway = deployment.gateway()
+    with Traffic(history, of_gateway(gateway), partitions=40, trades_a_second=200) as traffic:
         wait_for("it stops with claims in hand", lambda: _is_stopped(stalling))
         stopped_at = time.monotonic()
-        stuck = _fences_of_claims(client, stalling)
+        stuck = _fences_of_claims(gateway, stalling)
         assert stuck
-        wait_for("another worker has its partitions", lambda: _moved_on(client, stuck))
+        wait_for("another worker has its partitions", lambda: _moved_on(gateway, stuck))
         moved_after = time.monotonic() - stopped_at
         more = len(traffic.accepted) + 100
         wait_for("more trades come", lambda: len(traffic.accepted) > more)
@@ -74,13 +74,13 @@ def test_a_worker_stopped_within_its_transaction_blocks_nobody_for_long(
     """
     deployment = postgresql_deployment
     stalling = _start_workers(deployment, tmp_path, Failpoint.BEFORE_COMMIT)
-    client = deployment.client()
-    with Traffic(history, of_client(client), partitions=40, trades_a_second=50) as traffic:
+    gateway = deployment.gateway()
+    with Traffic(history, of_gateway(gateway), partitions=40, trades_a_second=50) as traffic:
         wait_for("it stops within its transaction", lambda: _is_stopped(stalling))
         stopped_at = time.monotonic()
-        stuck = _fences_of_claims(client, stalling)
+        stuck = _fences_of_claims(gateway, stalling)
         assert stuck
-        wait_for("another worker has its partitions", lambda: _moved_on(client, stuck))
+        wait_for("another worker has its partitions", lambda: _moved_on(gateway, stuck))
         moved_after = time.monotonic() - stopped_at
         os.killpg(stalling.process.pid, signal.SIGCONT)
         wait_for("it learns", lambda: b"idle-in-transaction" in stalling.log.read_bytes())
@@ -114,10 +114,10 @@ def _is_stopped(worker: LocalWorker) -> bool:
     return all(process.status() == psutil.STATUS_STOPPED for process in (main, *_pool(worker)))
 
 
-def _fences_of_claims(client: Client, worker: LocalWorker) -> dict[str, int]:
+def _fences_of_claims(gateway: Gateway, worker: LocalWorker) -> dict[str, int]:
     """Return the partitions that a worker has claimed, and each claim's fence."""
     (child,) = _pool(worker)
-    owners = {row.partition: row.owner or "" for row in client.inbox_reader.partitions()}
+    owners = {row.partition: row.owner or "" for row in gateway.inbox_reader.partitions()}
     return {
         partition: int(owner.rsplit(":", 1)[1])
         for partition, owner in owners.items()
@@ -125,7 +125,7 @@ def _fences_of_claims(client: Client, worker: LocalWorker) -> dict[str, int]:
     }
 
 
-def _moved_on(client: Client, fences: dict[str, int]) -> bool:
+def _moved_on(gateway: Gateway, fences: dict[str, int]) -> bool:
     """Return whether newer claims have written each of the partitions."""
-    rows = {row.partition_key: row.fence for row in client.ledger.positions()}
+    rows = {row.partition_key: row.fence for row in gateway.ledger.positions()}
     return all(rows.get(partition, 0) > fence for partition, fence in fences.items())

@@ -13,10 +13,10 @@ import pytest
 from tests.support.deployment.completion import wait_for
 from tests.support.deployment.deployment import Deployment
 from tests.support.deployment.invariants import assert_all_is_well
-from tests.support.deployment.traffic import Traffic, of_client
+from tests.support.deployment.traffic import Traffic, of_gateway
 from tests.support.faults.dead_claims import DeadClaims
 from tests.support.history.history import History
-from tradecapture import Client
+from tradecapture.capture.gateway import Gateway
 from tradecapture.local.servers.worker import LocalWorker
 
 pytestmark = pytest.mark.fleet
@@ -53,13 +53,13 @@ def test_twenty_kills_lose_double_and_reorder_nothing(
     workers = [deployment.start_worker(f"w{number}", concurrency=2) for number in range(3)]
     for worker in workers:
         worker.wait_ready()
-    random, client, log = Random(7), deployment.client(), history.log("killer")
-    claims, hits, orphans = DeadClaims(client), 0, []
+    random, gateway, log = Random(7), deployment.gateway(), history.log("killer")
+    claims, hits, orphans = DeadClaims(gateway), 0, []
     moments = sorted(random.sample(range(TRADES // 50, TRADES * 9 // 10), KILLS))
-    sender = of_client(deployment.client())
+    sender = of_gateway(deployment.gateway())
     with Traffic(history, sender, trades=TRADES, trades_a_call=50, partitions=400) as traffic:
         for moment, kind in zip(moments, cycle(KINDS), strict=False):
-            _wait_for_captured(client, moment, claims)
+            _wait_for_captured(gateway, moment, claims)
             time.sleep(random.uniform(0, MAX_SOAK_PAUSE_SECONDS))
             worker = random.choice(_with_pools(workers))
             killed_at = time.monotonic()
@@ -69,7 +69,7 @@ def test_twenty_kills_lose_double_and_reorder_nothing(
             orphans += left
             if kind is not KillKind.CHILD:
                 worker.launch()
-        _wait_for_captured(client, TRADES, claims)
+        _wait_for_captured(gateway, TRADES, claims)
         traffic.wait(RUN_SECONDS)
     traffic.assert_clean()
     assert len(traffic.accepted) == TRADES
@@ -119,9 +119,9 @@ def _pool(worker: LocalWorker) -> list[psutil.Process]:
     return psutil.Process(worker.process.pid).children()
 
 
-def _wait_for_captured(client: Client, trades: int, claims: DeadClaims) -> None:
+def _wait_for_captured(gateway: Gateway, trades: int, claims: DeadClaims) -> None:
     def reached() -> bool:
-        rows = client.ledger.positions()
+        rows = gateway.ledger.positions()
         claims.look({row.partition_key: row.fence for row in rows})
         return sum(row.last_sequence for row in rows) >= trades
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from redis import Redis
 
-from tests.fleet.workers.conftest import client, start_worker  # noqa: F401 - fixtures
+from tests.fleet.workers.conftest import gateway, start_worker  # noqa: F401 - fixtures
 from tests.fleet.workers.test_submit_task import sender  # noqa: F401
 from tests.support.servers.rabbitmq_server import RabbitmqServer, why_not
 from tradecapture import Settings

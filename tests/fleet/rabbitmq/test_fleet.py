@@ -19,7 +19,7 @@ from tests.support.deployment.completion import (
 )
 from tests.support.deployment.load import submissions
 from tests.support.servers.rabbitmq_server import RabbitmqServer
-from tradecapture import Client
+from tradecapture.capture.gateway import Gateway
 from tradecapture.capture.messages import queue_of
 from tradecapture.doctor.finding import Level
 from tradecapture.doctor.workers import check_workers
@@ -32,88 +32,88 @@ ANSWER_SECONDS = 20.0  # for a submission whose bell cannot be sent; it needs 3,
 
 
 def test_bells_and_nothing_else_of_celery_go_through_rabbitmq(
-    client: Client, start_worker: StartWorker, redis: "Redis", rabbitmq: RabbitmqServer
+    gateway: Gateway, start_worker: StartWorker, redis: "Redis", rabbitmq: RabbitmqServer
 ) -> None:
     """2,000 trades are captured in order; Redis holds inboxes only; `doctor` counts processes."""
     for name in ("w1", "w2"):
         start_worker(name, concurrency=2).wait_ready()
-    ids = _submit(client)
-    wait_until_nothing_waits(client)
-    assert_each_captured_once_in_order(client, ids)
+    ids = _submit(gateway)
+    wait_until_nothing_waits(gateway)
+    assert_each_captured_once_in_order(gateway, ids)
     assert [key for key in redis.scan_iter() if not key.startswith(b"tc:")] == []
-    (finding, *_others), processes = check_workers(client.settings)
+    (finding, *_others), processes = check_workers(gateway.settings)
     assert (finding.level, processes) == (Level.OK, 4), finding
     # RabbitMQ 4.3 would refuse a queue that neither lasts nor belongs to one connection.
     listed = rabbitmq.control("list_queues", "name", "durable", "exclusive").splitlines()
     rows = [line.split("\t") for line in listed if "\t" in line]
-    assert len(rows) > client.settings.lanes
+    assert len(rows) > gateway.settings.lanes
     assert [row for row in rows if row[1:] == ["false", "false"]] == []
 
 
 def test_lost_bells_are_rung_again(
-    client: Client, start_worker: StartWorker, rabbitmq: RabbitmqServer
+    gateway: Gateway, start_worker: StartWorker, rabbitmq: RabbitmqServer
 ) -> None:
     """All bells are taken out of the queues; the sweep of a worker rings again."""
     worker = start_worker("w").wait_ready()  # it declares the queues
     worker.kill()
-    ids = _submit(client)
-    queues = [queue_of(lane) for lane in range(client.settings.lanes)]
+    ids = _submit(gateway)
+    queues = [queue_of(lane) for lane in range(gateway.settings.lanes)]
     assert sum(map(rabbitmq.waiting, queues)) > 0
     rabbitmq.empty(*queues)
     start_worker("w")
-    wait_until_nothing_waits(client)
-    assert_each_captured_once_in_order(client, ids)
+    wait_until_nothing_waits(gateway)
+    assert_each_captured_once_in_order(gateway, ids)
 
 
 def test_workers_find_a_restarted_rabbitmq(
-    client: Client, start_worker: StartWorker, rabbitmq: RabbitmqServer
+    gateway: Gateway, start_worker: StartWorker, rabbitmq: RabbitmqServer
 ) -> None:
     """Killed under load and started again: trades are accepted meanwhile, and captured after."""
     start_worker("w").wait_ready()
-    before = _submit(client)
+    before = _submit(gateway)
     rabbitmq.kill()
-    while_away = _submit(client, first=TRADES)
-    (finding,), _ = check_workers(client.settings)
+    while_away = _submit(gateway, first=TRADES)
+    (finding,), _ = check_workers(gateway.settings)
     assert (finding.level, finding.subject) == (Level.FAIL, "broker")
     rabbitmq.start()
-    wait_until_nothing_waits(client)
-    assert_each_captured_once_in_order(client, [*before, *while_away])
+    wait_until_nothing_waits(gateway)
+    assert_each_captured_once_in_order(gateway, [*before, *while_away])
 
 
 def test_a_frozen_rabbitmq_delays_a_submission_by_seconds_only(
-    client: Client, start_worker: StartWorker, rabbitmq: RabbitmqServer
+    gateway: Gateway, start_worker: StartWorker, rabbitmq: RabbitmqServer
 ) -> None:
     """Its connections stay open and nothing answers: the trade is accepted all the same."""
     start_worker("w").wait_ready()
-    before = _submit(client)
-    wait_until_nothing_waits(client)
+    before = _submit(gateway)
+    wait_until_nothing_waits(gateway)
     rabbitmq.freeze()
     try:
         began = time.monotonic()
-        meanwhile = _submit(client, first=TRADES)
+        meanwhile = _submit(gateway, first=TRADES)
         assert time.monotonic() - began < ANSWER_SECONDS
     finally:
         rabbitmq.thaw()
-    wait_until_nothing_waits(client)
-    assert_each_captured_once_in_order(client, [*before, *meanwhile])
+    wait_until_nothing_waits(gateway)
+    assert_each_captured_once_in_order(gateway, [*before, *meanwhile])
 
 
 @pytest.mark.parametrize("wrong", ["user", "virtual host"])
 def test_a_rabbitmq_that_refuses_the_submitter_costs_no_trade(
-    client: Client, rabbitmq: RabbitmqServer, wrong: str
+    gateway: Gateway, rabbitmq: RabbitmqServer, wrong: str
 ) -> None:
     """A wrong password or virtual host is a bell that is not rung, and no error of the trade's."""
     old, new = (":guest@", ":wrong@") if wrong == "user" else ("//", "/none")
     head, _, tail = rabbitmq.url.rpartition(old)
-    client.bell._app.conf.broker_url = f"{head}{new}{tail}"
-    (receipt,) = client.accept(submissions(1, partitions=1))
+    gateway.bell._app.conf.broker_url = f"{head}{new}{tail}"
+    (receipt,) = gateway.accept(submissions(1, partitions=1))
     assert isinstance(receipt, Receipt)
-    lane = next(iter({row.lane for row in client.inbox_reader.partitions()}))
-    assert client.inbox.reserve_bells([lane]) == [lane], "the right to ring was given back"
+    lane = next(iter({row.lane for row in gateway.inbox_reader.partitions()}))
+    assert gateway.inbox.reserve_bells([lane]) == [lane], "the right to ring was given back"
 
 
-def _submit(client: Client, first: int = 0) -> list[str]:
+def _submit(gateway: Gateway, first: int = 0) -> list[str]:
     """Submit the next trades, each accepted."""
-    answers = client.accept(submissions(first + TRADES, partitions=100)[first:])
+    answers = gateway.accept(submissions(first + TRADES, partitions=100)[first:])
     assert all(isinstance(answer, Receipt) for answer in answers)
     return [answer.trade_id or "" for answer in answers]

@@ -14,7 +14,7 @@ from tests.fleet.workers.conftest import StartWorker
 from tests.support.deployment.completion import assert_each_captured_once_in_order, wait_for
 from tests.support.deployment.load import submissions
 from tests.support.servers.rabbitmq_server import RabbitmqServer
-from tradecapture import Client
+from tradecapture.capture.gateway import Gateway
 from tradecapture.capture.messages import SUBMIT_QUEUE, SUBMIT_TASK
 from tradecapture.local.servers.worker import LocalWorker
 
@@ -25,7 +25,7 @@ PAUSE_MILLISECONDS = 60_000  # longer than the test needs; it is ended then
 
 
 @pytest.fixture
-def trade_ids(client: Client, sender: Celery) -> list[str]:
+def trade_ids(gateway: Gateway, sender: Celery) -> list[str]:
     """Trades that were sent as tasks, by a service that has gone since; nobody has taken them."""
     trades = submissions(TRADES, partitions=10)
     for trade in trades:
@@ -35,19 +35,19 @@ def trade_ids(client: Client, sender: Celery) -> list[str]:
 
 
 def test_submitted_trades_survive_a_kill_of_rabbitmq(
-    client: Client, trade_ids: list[str], start_worker: StartWorker, rabbitmq: RabbitmqServer
+    gateway: Gateway, trade_ids: list[str], start_worker: StartWorker, rabbitmq: RabbitmqServer
 ) -> None:
     """SIGKILL right after the last was sent: a message that is confirmed is on disk."""
     rabbitmq.kill()
     rabbitmq.start()
     assert rabbitmq.waiting(SUBMIT_QUEUE) == TRADES
     start_worker("w")
-    _wait_captured(client, trade_ids)
+    _wait_captured(gateway, trade_ids)
 
 
 @pytest.mark.parametrize("what", ["worker", "pool process"])
 def test_submitted_trades_survive_a_kill_of_what_holds_them(
-    client: Client,
+    gateway: Gateway,
     trade_ids: list[str],
     start_worker: StartWorker,
     redis: "Redis",
@@ -66,11 +66,11 @@ def test_submitted_trades_survive_a_kill_of_what_holds_them(
         redis.client_unpause()
     if what == "worker":
         start_worker("other")
-    _wait_captured(client, trade_ids)
+    _wait_captured(gateway, trade_ids)
 
 
 def test_a_sender_is_told_when_no_queue_takes_his_trade(
-    client: Client,
+    gateway: Gateway,
     sender: Celery,
     rabbitmq: RabbitmqServer,
 ) -> None:
@@ -95,6 +95,6 @@ def _is_paused(redis: "Redis") -> bool:
     return any("b" in each["flags"] for each in redis.client_list())
 
 
-def _wait_captured(client: Client, trade_ids: list[str]) -> None:
-    wait_for("all are captured", lambda: len(client.ledger.outcomes(trade_ids)) == TRADES)
-    assert_each_captured_once_in_order(client, trade_ids)
+def _wait_captured(gateway: Gateway, trade_ids: list[str]) -> None:
+    wait_for("all are captured", lambda: len(gateway.ledger.outcomes(trade_ids)) == TRADES)
+    assert_each_captured_once_in_order(gateway, trade_ids)

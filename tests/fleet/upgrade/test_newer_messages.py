@@ -23,7 +23,7 @@ from tests.support.releases.next_release import (
     read_next,
     write_next,
 )
-from tradecapture import Client
+from tradecapture.capture.gateway import Gateway
 from tradecapture.capture.messages import (
     CAPTURE_TASK,
     SIGNATURE_HEADER,
@@ -47,30 +47,30 @@ NEXT_WORKER = "tests.support.releases.next_worker"
 
 
 @pytest.fixture
-def client(deployment: Deployment) -> Client:
-    """A client of this release; what only newer workers can do is looked at again and again."""
+def gateway(deployment: Deployment) -> Gateway:
+    """A gateway of this release; what only newer workers can do is looked at again and again."""
     deployment.settings = replace(deployment.settings, backoff_limit_seconds=0.5)
-    return deployment.client()
+    return deployment.gateway()
 
 
 @pytest.fixture
-def sender(client: Client) -> Celery:
+def sender(gateway: Gateway) -> Celery:
     """A service that has only Celery."""
-    return sending_app(client.settings.broker)
+    return sending_app(gateway.settings.broker)
 
 
 @pytest.fixture
-def next_format(client: Client) -> Iterator[None]:
+def next_format(gateway: Gateway) -> Iterator[None]:
     """Let this process write entries of the next release, as its APIs do after the format rose."""
     entry.READERS[NEXT_FORMAT], entry.WRITERS[NEXT_FORMAT] = read_next, write_next
-    client.inbox.entry_format.record(NEXT_FORMAT)
+    gateway.inbox.entry_format.record(NEXT_FORMAT)
     yield
     del entry.READERS[NEXT_FORMAT], entry.WRITERS[NEXT_FORMAT]
 
 
-def ended(client: Client, *trade_ids: str) -> Callable[[], bool]:
+def ended(gateway: Gateway, *trade_ids: str) -> Callable[[], bool]:
     """Return whether trades are captured."""
-    return lambda: len(client.ledger.outcomes(list(trade_ids))) == len(trade_ids)
+    return lambda: len(gateway.ledger.outcomes(list(trade_ids))) == len(trade_ids)
 
 
 def is_in(log: Path, text: bytes) -> bool:
@@ -79,7 +79,7 @@ def is_in(log: Path, text: bytes) -> bool:
 
 
 def test_what_only_a_newer_worker_knows_waits_for_one(
-    fleet: MixedFleet, engine: Engine, client: Client, sender: Celery
+    fleet: MixedFleet, engine: Engine, gateway: Gateway, sender: Celery
 ) -> None:
     """A signature, an argument and a task that this release does not know: kept, then done."""
     worker = fleet.worker("this").wait_ready()
@@ -93,20 +93,20 @@ def test_what_only_a_newer_worker_knows_waits_for_one(
     for said in (b"signature 2", b"arguments ['desk']", NEXT_TASK.encode()):
         wait_for(f"{said!r} is left", partial(is_in, worker.log, said))
     sender.send_task(SUBMIT_TASK, args=(text["NOW"],))
-    wait_for("others go on", ended(client, "NOW"))
-    assert not client.ledger.outcomes(["SIGNED", "DESK", "NEXT"])
+    wait_for("others go on", ended(gateway, "NOW"))
+    assert not gateway.ledger.outcomes(["SIGNED", "DESK", "NEXT"])
     upgrade(engine, NEXT_LINES)
     fleet.worker("next", app=NEXT_WORKER).wait_ready()
-    wait_for("a newer worker does it", ended(client, "SIGNED", "DESK", "NEXT"))
-    assert len(all_rows(client.ledger.engine, trades)) == 4
+    wait_for("a newer worker does it", ended(gateway, "SIGNED", "DESK", "NEXT"))
+    assert len(all_rows(gateway.ledger.engine, trades)) == 4
 
 
 def test_a_bell_of_a_newer_release_is_answered(
-    fleet: MixedFleet, client: Client, sender: Celery
+    fleet: MixedFleet, gateway: Gateway, sender: Celery
 ) -> None:
     """Whatever else it says: to look is harmless."""
     fleet.worker("this", TRADECAPTURE_SWEEP_SECONDS="60").wait_ready()
-    accepted = client.inbox.accept([submission("RUNG")])  # nobody rings
+    accepted = gateway.inbox.accept([submission("RUNG")])  # nobody rings
     sender.send_task(
         CAPTURE_TASK,
         args=(accepted.ring[0], "more"),
@@ -114,24 +114,24 @@ def test_a_bell_of_a_newer_release_is_answered(
         queue=Queue(queue_of(accepted.ring[0])),
         headers={SIGNATURE_HEADER: 2},
     )
-    wait_for("it is captured", ended(client, "RUNG"))
+    wait_for("it is captured", ended(gateway, "RUNG"))
 
 
 def test_entries_of_a_newer_release_are_captured_by_its_workers(
-    fleet: MixedFleet, engine: Engine, client: Client, next_format: None
+    fleet: MixedFleet, engine: Engine, gateway: Gateway, next_format: None
 ) -> None:
     """Beside a worker of this release, which halts nothing: all of them, in order."""
     worker = fleet.worker("this").wait_ready()
-    client.accept([submission(f"T-{number}") for number in range(20)])
+    gateway.accept([submission(f"T-{number}") for number in range(20)])
     wait_for("it is left", partial(is_in, worker.log, b"left for workers of a newer release"))
-    assert not client.ledger.outcomes(["T-0"])
+    assert not gateway.ledger.outcomes(["T-0"])
     upgrade(engine, NEXT_LINES)
     fleet.worker("next", app=NEXT_WORKER).wait_ready()
-    client.accept([submission(f"T-{number}") for number in range(20, 40)])
-    wait_until_nothing_waits(client)
-    rows = sorted(all_rows(client.ledger.engine, trades), key=lambda row: row.ledger_sequence)
+    gateway.accept([submission(f"T-{number}") for number in range(20, 40)])
+    wait_until_nothing_waits(gateway)
+    rows = sorted(all_rows(gateway.ledger.engine, trades), key=lambda row: row.ledger_sequence)
     assert [row.trade_id for row in rows] == [f"T-{number}" for number in range(40)]
-    assert not [row for row in client.inbox_reader.partitions() if row.held]
+    assert not [row for row in gateway.inbox_reader.partitions() if row.held]
 
 
 def test_the_format_is_raised_when_all_workers_read_it(

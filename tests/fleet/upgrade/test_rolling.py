@@ -39,12 +39,12 @@ def test_each_process_is_replaced_and_rolled_back_under_load(
     apis = [fleet.api(f"api{number}", old) for number in range(2)]
     for worker in olds:
         worker.wait_ready()
-    client, started, log = deployment.client(), time.monotonic(), history.log("operator")
+    gateway, started, log = deployment.gateway(), time.monotonic(), history.log("operator")
 
     def goes_on(done: str, *releases: str) -> None:
         log.fault(done, ", ".join(releases))
-        enough = captured(client) + MORE
-        wait_for(f"more is captured after: {done}", lambda: captured(client) >= enough)
+        enough = captured(gateway) + MORE
+        wait_for(f"more is captured after: {done}", lambda: captured(gateway) >= enough)
         fleet.wait_for_releases(*releases)
 
     def change(api: ReleaseApi, code: Path) -> None:

@@ -99,13 +99,13 @@ def test_a_new_worker_is_refused_by_an_old_schema(
     deployment: Deployment, old_schema: Engine, fleet: MixedFleet
 ) -> None:
     """It ends and says what to do; the old one captures on, and after the upgrade both do."""
-    client = deployment.client()
+    gateway = deployment.gateway()
     fleet.worker("old", fleet.previous).wait_ready()
     refused = fleet.worker("new", ROOT)
     assert refused.process.wait(60) != 0
     assert "Run `tradecapture db upgrade`" in refused.log.read_text()
-    client.accept(submissions(5, "B1"))
-    wait_until_nothing_waits(client)
+    gateway.accept(submissions(5, "B1"))
+    wait_until_nothing_waits(gateway)
     upgrade(old_schema)
     refused.launch().wait_ready()
     fleet.wait_for_releases(PREVIOUS_RELEASE, RELEASE)
@@ -125,10 +125,10 @@ def test_a_schema_is_expanded_for_two_releases_and_contracted_for_one(
     newer = fleet.worker("next", ROOT, "tests.support.releases.next_worker")
     older.wait_ready()
     newer.wait_ready()
-    client = deployment.client()
+    gateway = deployment.gateway()
     fleet.wait_for_releases(RELEASE, NEXT_RELEASE)
-    client.accept(submissions(20, "B1") + submissions(20, "B2"))
-    wait_until_nothing_waits(client)
+    gateway.accept(submissions(20, "B1") + submissions(20, "B2"))
+    wait_until_nothing_waits(gateway)
     for both in (PHASES, NEXT_LINES):
         check_schema(engine, both)
 
@@ -149,8 +149,8 @@ def test_a_schema_is_expanded_for_two_releases_and_contracted_for_one(
     older.launch()
     assert older.process.wait(60) != 0
     assert REFUSAL in older.log.read_text()
-    client.accept(submissions(5, "B1", 21))
-    wait_for("captured", lambda: len(client.ledger.outcomes(ids("B1", 25))) == 25)
+    gateway.accept(submissions(5, "B1", 21))
+    wait_for("captured", lambda: len(gateway.ledger.outcomes(ids("B1", 25))) == 25)
 
 
 def test_an_expansion_is_needed_before_a_contraction(engine: Engine) -> None:

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from tradecapture import Client, Settings
+from tradecapture import Settings
+from tradecapture.capture.gateway import Gateway
 from tradecapture.local.servers.redis_server import RedisServer
 from tradecapture.local.servers.worker import LocalWorker
 
@@ -20,11 +21,11 @@ def fleet_settings(redis: "Redis", redis_server: RedisServer, ledger_url: str) -
 
 
 @pytest.fixture
-def client(fleet_settings: Settings) -> Iterator[Client]:
-    """A client of that deployment."""
-    client = Client(fleet_settings)
-    yield client
-    client.close()
+def gateway(fleet_settings: Settings) -> Iterator[Gateway]:
+    """A gateway to that deployment."""
+    gateway = Gateway(fleet_settings)
+    yield gateway
+    gateway.close()
 
 
 @pytest.fixture

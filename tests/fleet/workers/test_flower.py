@@ -13,7 +13,7 @@ import pytest
 from tests.fleet.workers.conftest import StartWorker
 from tests.support.deployment.completion import wait_for, wait_until_nothing_waits
 from tests.support.deployment.load import submissions
-from tradecapture import Client
+from tradecapture.capture.gateway import Gateway
 from tradecapture.local.servers.ports import free_port
 
 pytestmark = pytest.mark.fleet
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.fleet
 
 @pytest.mark.parametrize("ledger_url", ["sqlite"], indirect=True)  # the database does not matter
 def test_flower_shows_capture_tasks_and_the_workers(
-    client: Client, start_worker: StartWorker, tmp_path: Path
+    gateway: Gateway, start_worker: StartWorker, tmp_path: Path
 ) -> None:
     """`celery -A workers flower` lists captures with lane, counts and runtime, and workers."""
     port = free_port()
@@ -31,7 +31,7 @@ def test_flower_shows_capture_tasks_and_the_workers(
                 *(sys.executable, "-m", "celery", "-A", "workers", "flower"),
                 *("--address=127.0.0.1", f"--port={port}"),
             ],
-            env=_environment(client),
+            env=_environment(gateway),
             stdout=log,
             stderr=log,
         )
@@ -39,8 +39,8 @@ def test_flower_shows_capture_tasks_and_the_workers(
         wait_for("Flower answers", lambda: _get(port, "/api/workers") is not None)
         start_worker("w").wait_ready()
         wait_for("the worker is online", lambda: _online(port))
-        client.accept(submissions(300, partitions=10))
-        wait_until_nothing_waits(client)
+        gateway.accept(submissions(300, partitions=10))
+        wait_until_nothing_waits(gateway)
         wait_for("captures are shown", lambda: _captured(port) == 300)
         captures = _captures(port)
         assert all("lane" in task["result"] and task["runtime"] > 0 for task in captures)
@@ -73,10 +73,10 @@ def _get(port: int, path: str) -> Any:
         return None
 
 
-def _environment(client: Client) -> dict[str, str]:
+def _environment(gateway: Gateway) -> dict[str, str]:
     return {
         **os.environ,
-        "TRADECAPTURE_REDIS_URL": client.settings.redis_url,
-        "TRADECAPTURE_BROKER_URL": client.settings.broker_url,
+        "TRADECAPTURE_REDIS_URL": gateway.settings.redis_url,
+        "TRADECAPTURE_BROKER_URL": gateway.settings.broker_url,
         "FLOWER_UNAUTHENTICATED_API": "true",
     }

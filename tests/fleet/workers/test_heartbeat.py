@@ -129,9 +129,9 @@ def test_the_heart_beats_while_redis_is_silent(
         time.sleep(0.05)
     assert oldest < 0.75 * SILENT_SECONDS
     proxy.pass_on()
-    client = deployment.client()
-    client.accept(submissions(10, partitions=10))
-    wait_until_nothing_waits(client)
+    gateway = deployment.gateway()
+    gateway.accept(submissions(10, partitions=10))
+    wait_until_nothing_waits(gateway)
     beats_again(file)
     assert worker.process.poll() is None
     figure(f"heartbeat of a worker whose Redis is silent: {oldest:.1f} s old at most")

@@ -7,7 +7,8 @@ from sqlalchemy import create_engine, text
 from tests.fleet.workers.conftest import StartWorker
 from tests.support.builders import partition_of, submissions
 from tests.support.deployment.completion import wait_for
-from tradecapture import Client, Settings
+from tradecapture import Settings
+from tradecapture.capture.gateway import Gateway
 from tradecapture.inbox import Inbox
 from tradecapture.local.servers.redis_server import RedisServer
 from tradecapture.trades.partition import lane_of
@@ -25,7 +26,7 @@ def fleet_settings(redis: "Redis", redis_server: RedisServer, postgresql_url: st
 
 
 def test_a_stuck_worker_keeps_one_partition_and_not_its_lane(
-    fleet_settings: Settings, client: Client, start_worker: StartWorker
+    fleet_settings: Settings, gateway: Gateway, start_worker: StartWorker
 ) -> None:
     """While one waits for the lock of a partition's row, another captures the rest of the lane."""
     stuck, *others = (partition_of(book) for book in BOOKS)
@@ -44,10 +45,10 @@ def test_a_stuck_worker_keeps_one_partition_and_not_its_lane(
     engine = create_engine(fleet_settings.database_url)
 
     def captured(keys: list[str]) -> int:
-        rows = [client.ledger.partition(key) for key in keys]
+        rows = [gateway.ledger.partition(key) for key in keys]
         return sum(row.last_sequence for row in rows if row)
 
-    client.accept(submissions(1, BOOKS[0]))
+    gateway.accept(submissions(1, BOOKS[0]))
     wait_for("its row is there", lambda: captured([stuck]) == 1)
     with engine.connect() as connection:
         connection.execute(
@@ -56,10 +57,10 @@ def test_a_stuck_worker_keeps_one_partition_and_not_its_lane(
         everything = submissions(1, BOOKS[0], first=2)
         for book in BOOKS[1:]:
             everything += submissions(1, book)
-        client.accept(everything)
+        gateway.accept(everything)
         wait_for("the others are captured", lambda: captured(others) == len(others))
         assert captured([stuck]) == 1
     engine.dispose()
     wait_for("it goes on where it was", lambda: captured([stuck]) == 2)
     assert worker.process.poll() is None
-    assert Inbox(client.redis, fleet_settings).reserve_bells() == []
+    assert Inbox(gateway.redis, fleet_settings).reserve_bells() == []

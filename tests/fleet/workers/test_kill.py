@@ -15,7 +15,7 @@ from tests.support.deployment.completion import (
     wait_until_nothing_waits,
 )
 from tests.support.deployment.load import submissions
-from tradecapture import Client
+from tradecapture.capture.gateway import Gateway
 from tradecapture.inbox import InboxPartition
 from tradecapture.local.servers.worker import LocalWorker
 from tradecapture.trades.receipt import Receipt
@@ -28,32 +28,32 @@ MOVES_AGAIN_SECONDS = 8.0  # a lease of 5 s, half a second of the sweep, and the
 
 
 def test_a_killed_worker_loses_doubles_and_reorders_nothing(
-    client: Client, start_worker: StartWorker, figure: Callable[[str], None]
+    gateway: Gateway, start_worker: StartWorker, figure: Callable[[str], None]
 ) -> None:
     """SIGKILL in the middle of 20,000 trades: all captured once, in order, within 8 s of it."""
     victim, *others = [start_worker(f"w{n}", batch_trades=SMALL_BATCH) for n in range(3)]
     for worker in (victim, *others):
         worker.wait_ready()
-    answers = client.accept(submissions(TRADES, partitions=400))
+    answers = gateway.accept(submissions(TRADES, partitions=400))
     assert all(isinstance(answer, Receipt) for answer in answers)
 
-    held = _kill_while_it_holds_claims(client, victim)
+    held = _kill_while_it_holds_claims(gateway, victim)
     keys = {row.partition: row for row in held}
     moved_after = wait_for(
         "the dead worker's partitions move again",
-        lambda: all(_moved(keys[row.partition], row) for row in _rows(client, keys)),
+        lambda: all(_moved(keys[row.partition], row) for row in _rows(gateway, keys)),
         MOVES_AGAIN_SECONDS,
     )
-    database = client.ledger.engine.dialect.name
+    database = gateway.ledger.engine.dialect.name
     figure(
         f"{len(held)} partitions of a killed worker moved again in {moved_after:.2f} s, {database}"
     )
 
-    wait_until_nothing_waits(client)
-    assert_each_captured_once_in_order(client, [answer.trade_id or "" for answer in answers])
+    wait_until_nothing_waits(gateway)
+    assert_each_captured_once_in_order(gateway, [answer.trade_id or "" for answer in answers])
 
 
-def _kill_while_it_holds_claims(client: Client, victim: LocalWorker) -> list[InboxPartition]:
+def _kill_while_it_holds_claims(gateway: Gateway, victim: LocalWorker) -> list[InboxPartition]:
     """Stop the worker at a moment when it holds claims, then kill it; return what it held."""
     children = [child.pid for child in psutil.Process(victim.process.pid).children()]
     deadline = time.monotonic() + 30
@@ -62,7 +62,7 @@ def _kill_while_it_holds_claims(client: Client, victim: LocalWorker) -> list[Inb
             os.kill(child, signal.SIGSTOP)
         held = [
             row
-            for row in client.inbox_reader.partitions()
+            for row in gateway.inbox_reader.partitions()
             if row.owner and any(f"-{child}:" in row.owner for child in children)
         ]
         if held:
@@ -78,5 +78,5 @@ def _moved(before: InboxPartition, now: InboxPartition) -> bool:
     return now.owner != before.owner and (now.waiting < before.waiting or now.waiting == 0)
 
 
-def _rows(client: Client, keys: dict[str, InboxPartition]) -> list[InboxPartition]:
-    return [row for row in client.inbox_reader.partitions() if row.partition in keys]
+def _rows(gateway: Gateway, keys: dict[str, InboxPartition]) -> list[InboxPartition]:
+    return [row for row in gateway.inbox_reader.partitions() if row.partition in keys]

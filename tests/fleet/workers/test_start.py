@@ -4,14 +4,14 @@ import pytest
 
 from tests.fleet.workers.conftest import StartWorker
 from tests.support.deployment.completion import wait_for
-from tradecapture import Client
+from tradecapture.capture.gateway import Gateway
 from tradecapture.inbox.keys import LANES_KEY
 
 pytestmark = pytest.mark.fleet
 
 
 def test_a_worker_with_another_lane_count_refuses_and_says_what_to_do(
-    client: Client, start_worker: StartWorker
+    gateway: Gateway, start_worker: StartWorker
 ) -> None:
     """It ends with an error, changes nothing and names the setting."""
     worker = start_worker("w", lanes=8)
@@ -20,11 +20,11 @@ def test_a_worker_with_another_lane_count_refuses_and_says_what_to_do(
 
     assert worker.process.returncode != 0
     assert b"Set TRADECAPTURE_LANES=16" in worker.log.read_bytes()
-    assert client.redis.get(LANES_KEY) == b"16"
+    assert gateway.redis.get(LANES_KEY) == b"16"
 
 
 def test_a_worker_without_tables_refuses_and_names_the_command(
-    client: Client, start_worker: StartWorker, tmp_path: object
+    gateway: Gateway, start_worker: StartWorker, tmp_path: object
 ) -> None:
     """It ends with an error that says `tradecapture db upgrade`."""
     worker = start_worker("w", database_url=f"sqlite:///{tmp_path}/empty.db")

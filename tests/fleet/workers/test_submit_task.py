@@ -8,7 +8,7 @@ from celery import Celery
 from tests.fleet.workers.conftest import StartWorker
 from tests.support.builders import PARTITION, submission, trade
 from tests.support.deployment.completion import wait_for
-from tradecapture import Client
+from tradecapture.capture.gateway import Gateway
 from tradecapture.capture.messages import SUBMIT_TASK
 from tradecapture.connections.brokers.app import sending_app
 from tradecapture.trades.document import encode
@@ -18,13 +18,13 @@ pytestmark = pytest.mark.fleet
 
 
 @pytest.fixture
-def sender(client: Client) -> Celery:
+def sender(gateway: Gateway) -> Celery:
     """A service that has only Celery."""
-    return sending_app(client.settings.broker)
+    return sending_app(gateway.settings.broker)
 
 
 def test_a_trade_sent_as_json_text_is_captured_as_it_is(
-    client: Client, sender: Celery, start_worker: StartWorker
+    gateway: Gateway, sender: Celery, start_worker: StartWorker
 ) -> None:
     """The document in the ledger is the text of the task, byte for byte."""
     start_worker("w").wait_ready()
@@ -32,14 +32,14 @@ def test_a_trade_sent_as_json_text_is_captured_as_it_is(
 
     sender.send_task(SUBMIT_TASK, args=(text,))
 
-    wait_for("it is captured", lambda: _state(client, "AS-TEXT") == "CAPTURED")
-    status = client.status("AS-TEXT")
+    wait_for("it is captured", lambda: _state(gateway, "AS-TEXT") == "CAPTURED")
+    status = gateway.status("AS-TEXT")
     assert status is not None
     assert status.document == text.encode()
 
 
 def test_a_mapping_with_decimals_is_exact_and_one_with_floats_is_refused(
-    client: Client, sender: Celery, start_worker: StartWorker
+    gateway: Gateway, sender: Celery, start_worker: StartWorker
 ) -> None:
     """A Decimal crosses the broker digit for digit; a float may not be what was meant."""
     worker = start_worker("w").wait_ready()
@@ -50,36 +50,36 @@ def test_a_mapping_with_decimals_is_exact_and_one_with_floats_is_refused(
     sender.send_task(SUBMIT_TASK, args=(exact,))
     sender.send_task(SUBMIT_TASK, args=(inexact,))
 
-    wait_for("it is captured", lambda: _state(client, "EXACT") == "CAPTURED")
-    status = client.status("EXACT")
+    wait_for("it is captured", lambda: _state(gateway, "EXACT") == "CAPTURED")
+    status = gateway.status("EXACT")
     assert status is not None
     assert b"12345678901234567890.12345678" in (status.document or b"")
     wait_for("it is refused", lambda: b"binary float" in worker.log.read_bytes())
-    assert client.status("INEXACT") is None
+    assert gateway.status("INEXACT") is None
 
 
 def test_a_trade_for_which_there_is_no_room_is_tried_again(
-    client: Client, sender: Celery, start_worker: StartWorker
+    gateway: Gateway, sender: Celery, start_worker: StartWorker
 ) -> None:
     """Its sender has gone, so the task comes back until there is room; nothing is dropped."""
     document = trade(tradeId="NO-ROOM")
-    client.inbox.accept([submission("FIRST")])
-    claim = client.inbox.claim(lane_of(PARTITION, client.settings.lanes), "somebody", 0.0)
+    gateway.inbox.accept([submission("FIRST")])
+    claim = gateway.inbox.claim(lane_of(PARTITION, gateway.settings.lanes), "somebody", 0.0)
     assert claim is not None
-    client.inbox.clear_bell(claim.lane)  # nobody was rung
+    gateway.inbox.clear_bell(claim.lane)  # nobody was rung
     worker = start_worker("w", limit_partition=1).wait_ready()
 
     sender.send_task(SUBMIT_TASK, args=(encode(document).decode(),))
 
     wait_for("there is no room", lambda: b"Retry in" in worker.log.read_bytes())
-    assert client.status("NO-ROOM") is None
-    client.inbox.postpone(claim.lane, claim.token, claim.keys, 0.0)
-    wait_for("both are captured", lambda: _state(client, "NO-ROOM") == "CAPTURED")
-    assert _state(client, "FIRST") == "CAPTURED"
+    assert gateway.status("NO-ROOM") is None
+    gateway.inbox.postpone(claim.lane, claim.token, claim.keys, 0.0)
+    wait_for("both are captured", lambda: _state(gateway, "NO-ROOM") == "CAPTURED")
+    assert _state(gateway, "FIRST") == "CAPTURED"
 
 
-def _state(client: Client, trade_id: str) -> str | None:
-    status = client.status(trade_id)
+def _state(gateway: Gateway, trade_id: str) -> str | None:
+    status = gateway.status(trade_id)
     return status.status if status else None
 
 

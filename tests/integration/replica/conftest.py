@@ -1,4 +1,4 @@
-"""Fixtures: a primary with a standby that streams from it, and a client that reads from both."""
+"""Fixtures: a primary with a standby that streams from it, and a gateway that reads from both."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -9,7 +9,7 @@ from redis import Redis
 from tests.conftest import _emptied, _with_tables
 from tests.support.capture.worker import Worker
 from tests.support.servers.standby import Standby
-from tradecapture.client import Client
+from tradecapture.capture.gateway import Gateway
 from tradecapture.local.servers.postgresql_server import PostgresqlServer
 from tradecapture.settings import Settings
 
@@ -57,11 +57,11 @@ def worker(redis: "Redis", replicated: Settings) -> Iterator[Worker]:
 
 
 @pytest.fixture
-def client(redis: "Redis", replicated: Settings) -> Iterator[Client]:
-    """A client of it."""
-    client = Client(replicated)
-    yield client
-    client.close()
+def gateway(redis: "Redis", replicated: Settings) -> Iterator[Gateway]:
+    """A gateway to it."""
+    gateway = Gateway(replicated)
+    yield gateway
+    gateway.close()
 
 
 def _url_of(server: PostgresqlServer) -> str:

@@ -12,8 +12,8 @@ import pytest
 from tests.support.builders import submission, submissions
 from tests.support.capture.worker import Worker
 from tests.support.servers.standby import Standby
+from tradecapture.capture.gateway import Gateway
 from tradecapture.capture.status import read_status
-from tradecapture.client import Client
 from tradecapture.ledger.queries.replica import REST_SECONDS, ReplicaReader, make_replica_reader
 from tradecapture.ledger.queries.trade_filter import TradeFilter
 from tradecapture.local.servers.ports import LOOPBACK
@@ -24,19 +24,19 @@ from tradecapture.trades.lifecycle import Outcome, TradeState
 QUICK_SECONDS = 1.0  # far below the 2 s that psycopg waits for a connect at least
 
 
-def found(client: Client) -> list[str]:
+def found(gateway: Gateway) -> list[str]:
     """Return the ids of the trades that a search finds."""
-    return [trade.trade_id for trade in client.search(TradeFilter(), None, 100).trades]
+    return [trade.trade_id for trade in gateway.search(TradeFilter(), None, 100).trades]
 
 
-def state(client: Client, trade_id: str) -> TradeState | None:
+def state(gateway: Gateway, trade_id: str) -> TradeState | None:
     """Return the status of a trade."""
-    status = client.status(trade_id)
+    status = gateway.status(trade_id)
     return None if status is None else status.status
 
 
 def test_the_replica_answers_for_captured_trades(
-    worker: Worker, client: Client, standby: Standby, primary: PostgresqlServer
+    worker: Worker, gateway: Gateway, standby: Standby, primary: PostgresqlServer
 ) -> None:
     """Their status, a batch's outcomes and a search, also while the ledger itself is away."""
     worker.accept(*submissions(3))
@@ -46,30 +46,30 @@ def test_the_replica_answers_for_captured_trades(
     worker.ledger.dispose()
     primary.stop()
     try:
-        assert [state(client, trade_id) for trade_id in ids] == [TradeState.CAPTURED] * 3
-        assert client.readers.outcomes(ids) == dict.fromkeys(ids, Outcome.CAPTURED)
-        assert found(client) == ids
+        assert [state(gateway, trade_id) for trade_id in ids] == [TradeState.CAPTURED] * 3
+        assert gateway.replica_reader.outcomes(ids) == dict.fromkeys(ids, Outcome.CAPTURED)
+        assert found(gateway) == ids
     finally:
         primary.start()
 
 
 def test_a_status_is_right_however_far_the_replica_is_behind(
-    worker: Worker, client: Client, standby: Standby
+    worker: Worker, gateway: Gateway, standby: Standby
 ) -> None:
     """A trade that left its inbox and is not on the replica yet is neither unknown nor waiting."""
     standby.hold_back()
     worker.accept(submission("T-1"))
-    assert state(client, "T-1") is TradeState.ACCEPTED
+    assert state(gateway, "T-1") is TradeState.ACCEPTED
     worker.drain()
-    assert found(client) == []  # so it is the replica that is asked, and it is behind
-    assert state(client, "T-1") is TradeState.CAPTURED
-    assert client.readers.outcomes(["T-1", "T-2"]) == {"T-1": Outcome.CAPTURED}
-    assert state(client, "T-2") is None
+    assert found(gateway) == []  # so it is the replica that is asked, and it is behind
+    assert state(gateway, "T-1") is TradeState.CAPTURED
+    assert gateway.replica_reader.outcomes(["T-1", "T-2"]) == {"T-1": Outcome.CAPTURED}
+    assert state(gateway, "T-2") is None
     standby.go_on()
-    assert found(client) == ["T-1"]
+    assert found(gateway) == ["T-1"]
 
 
-def test_states_never_go_back(worker: Worker, client: Client, standby: Standby) -> None:
+def test_states_never_go_back(worker: Worker, gateway: Gateway, standby: Standby) -> None:
     """Read at every moment of a trade's way, with the replica behind, level, or left alone.
 
     Once it has the trade as buffered, which is no more true.
@@ -78,7 +78,7 @@ def test_states_never_go_back(worker: Worker, client: Client, standby: Standby) 
     seen: list[int] = []
 
     def look() -> None:
-        seen.append(order.index(state(client, "N-2")))
+        seen.append(order.index(state(gateway, "N-2")))
 
     def twice(step: Callable[[], object]) -> None:
         step()
@@ -101,7 +101,7 @@ def test_states_never_go_back(worker: Worker, client: Client, standby: Standby) 
 
 def test_a_replica_that_is_away_stops_no_read(
     worker: Worker,
-    client: Client,
+    gateway: Gateway,
     replicated: Settings,
     standby: Standby,
     logged: pytest.LogCaptureFixture,
@@ -115,7 +115,7 @@ def test_a_replica_that_is_away_stops_no_read(
     standby.catch_up()
 
     def status() -> TradeState | None:
-        status = read_status(readers, client.inbox_reader, "T-1")
+        status = read_status(readers, gateway.inbox_reader, "T-1")
         return None if status is None else status.status
 
     assert status() is TradeState.CAPTURED

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.fleet.workers.conftest import client, fleet_settings, start_worker
+from tests.fleet.workers.conftest import fleet_settings, gateway, start_worker
 from tests.integration.api.conftest import quiet
 from tests.integration.cli.conftest import deployment, run
 
 __all__ = [
-    "client",
+    "gateway",
     "deployment",
     "fleet_settings",
     "ledger_url",

@@ -13,7 +13,7 @@ from redis import Redis
 from tests.fleet.workers.conftest import StartWorker
 from tests.support.builders import submission
 from tests.support.deployment.completion import wait_for, wait_until_nothing_waits
-from tradecapture import Client
+from tradecapture.capture.gateway import Gateway
 from tradecapture.capture.messages import CAPTURE_TASK, SUBMIT_QUEUE, SUBMIT_TASK, queue_of
 from tradecapture.connections.brokers.app import sending_app
 from tradecapture.inbox.keys import LANES_KEY, lane_keys
@@ -72,16 +72,16 @@ def worker(start_worker: StartWorker) -> LocalWorker:
 
 
 def test_a_pickled_message_is_refused_and_never_read(
-    client: Client, worker: LocalWorker, tmp_path: Path
+    gateway: Gateway, worker: LocalWorker, tmp_path: Path
 ) -> None:
     """Its content type is not accepted, for a task and for a control message alike."""
     trap = tmp_path / "pickle was run"
-    with Connection(client.settings.broker) as connection:
+    with Connection(gateway.settings.broker) as connection:
         producer = Producer(connection)
         headers = {"task": CAPTURE_TASK, "id": str(uuid4()), "lang": "py"}
         body: Any = ((Creates(trap),), {}, {})
         producer.publish(body, routing_key=QUEUE, serializer="pickle", headers=headers)
-        control = sending_app(client.settings.broker).control.mailbox
+        control = sending_app(gateway.settings.broker).control.mailbox
         producer.publish(
             {"method": "ping", "arguments": {"trap": Creates(trap)}, "destination": None},
             exchange=control.exchange,
@@ -91,19 +91,19 @@ def test_a_pickled_message_is_refused_and_never_read(
 
     wait_for("the task is refused", lambda: REFUSED_TASK in worker.log.read_bytes())
     wait_for("the command is refused", lambda: REFUSED_COMMAND in worker.log.read_bytes())
-    _assert_it_works(client, worker)
+    _assert_it_works(gateway, worker)
     assert not trap.exists()
 
 
 @pytest.mark.parametrize("content_type", ["application/x-yaml", "application/x-msgpack", "text/x"])
 def test_other_content_is_refused(
-    content_type: str, client: Client, worker: LocalWorker, tmp_path: Path
+    content_type: str, gateway: Gateway, worker: LocalWorker, tmp_path: Path
 ) -> None:
     """YAML can run code where it is read carelessly; none is read at all."""
     trap = tmp_path / "made"
     body = f"!!python/object/apply:os.mkdir ['{trap}']".encode()
     headers = {"task": CAPTURE_TASK, "id": str(uuid4()), "lang": "py"}
-    with Connection(client.settings.broker) as connection:
+    with Connection(gateway.settings.broker) as connection:
         Producer(connection).publish(
             body,
             routing_key=QUEUE,
@@ -113,15 +113,15 @@ def test_other_content_is_refused(
         )
 
     wait_for("it is refused", lambda: REFUSED_TASK in worker.log.read_bytes())
-    _assert_it_works(client, worker)
+    _assert_it_works(gateway, worker)
     assert not trap.exists()
 
 
 def test_odd_messages_are_refused_and_nothing_is_touched(
-    client: Client, worker: LocalWorker, redis: "Redis"
+    gateway: Gateway, worker: LocalWorker, redis: "Redis"
 ) -> None:
     """Unknown tasks, wrong arguments, lanes that there are none of, what is no trade."""
-    app = sending_app(client.settings.broker)
+    app = sending_app(gateway.settings.broker)
     app.send_task("tradecapture.nothing", args=(1,), queue=SUBMIT_QUEUE)
     for lane in NO_LANES:
         app.send_task(CAPTURE_TASK, args=(lane,), queue=QUEUE)
@@ -135,18 +135,18 @@ def test_odd_messages_are_refused_and_nothing_is_touched(
 
     queues = (QUEUE, SUBMIT_QUEUE)
     wait_for("all are taken", lambda: not any(redis.llen(queue) for queue in queues))
-    _assert_it_works(client, worker)
+    _assert_it_works(gateway, worker)
     log = worker.log.read_text(errors="replace")
     assert log.count("is no lane of this deployment") == len(NO_LANES)
     assert "tradecapture.nothing" in log
-    known = tuple(lane_keys(lane).prefix for lane in range(client.settings.lanes))
+    known = tuple(lane_keys(lane).prefix for lane in range(gateway.settings.lanes))
     ours = [key.decode() for key in redis.keys("tc:*")]  # type: ignore[union-attr]
     assert [key for key in ours if not key.startswith(known) and key != LANES_KEY] == []
 
 
-def _assert_it_works(client: Client, worker: LocalWorker) -> None:
+def _assert_it_works(gateway: Gateway, worker: LocalWorker) -> None:
     """Check that the worker is the one that was started, and captures the next trade."""
-    client.accept([submission("NEXT")])
-    wait_until_nothing_waits(client)
-    assert client.ledger.outcomes(["NEXT"]) == {"NEXT": "CAPTURED"}
+    gateway.accept([submission("NEXT")])
+    wait_until_nothing_waits(gateway)
+    assert gateway.ledger.outcomes(["NEXT"]) == {"NEXT": "CAPTURED"}
     assert worker.process.poll() is None

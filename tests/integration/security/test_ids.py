@@ -3,7 +3,6 @@
 import csv
 import io
 import json
-from contextlib import closing
 from urllib.parse import quote
 
 import pytest
@@ -27,6 +26,7 @@ from tests.support.api.shell import Run
 from tests.support.builders import trade
 from tests.support.deployment.completion import wait_for, wait_until_nothing_waits
 from tradecapture import Client, Receipt, Refusal, Settings
+from tradecapture.capture.gateway import Gateway
 from tradecapture.capture.messages import SUBMIT_QUEUE, SUBMIT_TASK
 from tradecapture.connections.brokers.app import sending_app
 from tradecapture.trades.receipt import RefusalCode
@@ -43,7 +43,7 @@ def test_the_client_refuses_an_id_or_keeps_to_its_keys(
 ) -> None:
     """A mapping: the refusal names the field, and nothing of the trade is in Redis."""
     redis.flushall()
-    with closing(Client(settings)) as client:
+    with Client(settings) as client:
         answer = client.submit(with_id(field, text))
     if is_sound(field, text):
         assert isinstance(answer, Receipt)
@@ -61,7 +61,7 @@ def test_what_comes_beside_a_trade_is_refused_by_name_or_kept(
 ) -> None:
     """Idempotency key, correlation id and callback address, however they are written."""
     redis.flushall()
-    with closing(Client(settings)) as client:
+    with Client(settings) as client:
         for name in ("idempotency_key", "correlation_id", "callback_url"):
             answer = client.submit(trade(tradeId=f"BESIDE-{name}"), **{name: text})
             if isinstance(answer, Refusal):
@@ -136,11 +136,11 @@ def test_operators_commands_find_nothing_under_a_hostile_name(
 
 @pytest.mark.fleet
 def test_tasks_with_hostile_ids_are_refused_or_captured(
-    client: Client, start_worker: StartWorker, redis: "Redis"
+    gateway: Gateway, start_worker: StartWorker, redis: "Redis"
 ) -> None:
     """Submitted as Celery tasks, as text and as mappings; the worker lives through all of them."""
     worker = start_worker("w").wait_ready()
-    app = sending_app(client.settings.broker)
+    app = sending_app(gateway.settings.broker)
     sound: list[str] = []
     documents = [with_id("tradeId", text) for text in NASTY]
     documents += [
@@ -156,10 +156,10 @@ def test_tasks_with_hostile_ids_are_refused_or_captured(
 
     wait_for("all are taken", lambda: redis.llen(SUBMIT_QUEUE) == 0)
     wait_for(
-        "the sound ones are captured", lambda: len(client.ledger.outcomes(sound)) == len(sound)
+        "the sound ones are captured", lambda: len(gateway.ledger.outcomes(sound)) == len(sound)
     )
-    wait_until_nothing_waits(client)
-    assert set(client.ledger.outcomes(sound).values()) == {"CAPTURED"}
+    wait_until_nothing_waits(gateway)
+    assert set(gateway.ledger.outcomes(sound).values()) == {"CAPTURED"}
 
     assert worker.process.poll() is None
 

@@ -16,7 +16,8 @@ from tests.support.api.shell import Run
 from tests.support.builders import PARTITION, submissions, trade_json
 from tests.support.deployment.completion import wait_until_nothing_waits
 from tests.support.servers.flower import Flower
-from tradecapture import Client, Settings
+from tradecapture import Settings
+from tradecapture.capture.gateway import Gateway
 from tradecapture.connections.brokers.app import sending_app
 from tradecapture.inbox import connect_redis
 from tradecapture.inbox.hold import Hold
@@ -91,11 +92,11 @@ def test_the_documented_rights_are_enough_for_the_whole_path(
         api = stack.enter_context(ApiServer(tmp_path / "api", environment))
         flower = stack.enter_context(Flower(tmp_path / "flower.log", environment))
         settings = Settings(redis_url=fleets_url, database_url=ledger_url)
-        client = stack.enter_context(closing(Client(settings)))
+        gateway = stack.enter_context(closing(Gateway(settings)))
 
-        client.inbox.hold(PARTITION, Hold.by_operator("operator", "a reason"))
-        client.accept(submissions(5))
-        client.ring(client.inbox.unhold(PARTITION))
+        gateway.inbox.hold(PARTITION, Hold.by_operator("operator", "a reason"))
+        gateway.accept(submissions(5))
+        gateway.bell.ring(gateway.inbox.unhold(PARTITION))
         batch = b"\n".join(trade_json(tradeId=f"BATCH-{n}") for n in range(5))
         headers = {"Content-Type": "application/x-ndjson"}
         base = f"{api.url}/api/v1"
@@ -105,8 +106,8 @@ def test_the_documented_rights_are_enough_for_the_whole_path(
         job = httpx.get(api.url + answer.json()["statusUrl"], timeout=ANSWER_SECONDS)
         assert job.status_code == 200
         assert httpx.get(f"{base}/health", timeout=ANSWER_SECONDS).json()["status"] == "UP"
-        wait_until_nothing_waits(client)
-        client.inbox.reserve_bells()
+        wait_until_nothing_waits(gateway)
+        gateway.inbox.reserve_bells()
 
         app = sending_app(fleets_url)
         assert app.control.inspect(timeout=ANSWER_SECONDS, limit=1).stats()

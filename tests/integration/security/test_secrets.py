@@ -21,7 +21,8 @@ from tests.support.builders import submissions, trade_json
 from tests.support.deployment.completion import wait_until_nothing_waits
 from tests.support.servers.flower import Flower
 from tests.support.servers.program import Program
-from tradecapture import Client, Settings
+from tradecapture import Settings
+from tradecapture.capture.gateway import Gateway
 from tradecapture.connections.brokers.app import sending_app
 from tradecapture.connections.urls import without_password
 from tradecapture.inbox import connect_redis
@@ -110,10 +111,10 @@ def test_a_running_fleet_shows_no_password(
         flower = stack.enter_context(Flower(tmp_path / "flower.log", environment))
         stack.enter_context(worker)
         stack.enter_context(api)
-        client = stack.enter_context(closing(Client(settings)))
-        client.accept(submissions(3))
-        wait_until_nothing_waits(client)
-        assert_no_secret("repr", f"{settings!r} {client.redis!r} {client.ledger.engine!r}")
+        gateway = stack.enter_context(closing(Gateway(settings)))
+        gateway.accept(submissions(3))
+        wait_until_nothing_waits(gateway)
+        assert_no_secret("repr", f"{settings!r} {gateway.redis!r} {gateway.ledger.engine!r}")
         assert_no_secret("repr of the app", repr(sending_app(settings.broker).connection()))
         health = httpx.get(f"http://127.0.0.1:{port}/api/v1/health", timeout=10)
         assert health.status_code == 200

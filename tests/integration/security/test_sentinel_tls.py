@@ -20,7 +20,8 @@ from tests.support.deployment.completion import wait_for, wait_until_nothing_wai
 from tests.support.inbox.redis_snapshot import claimed
 from tests.support.servers.flower import Flower
 from tests.support.servers.tls_sentinels import ACCESS, TlsSentinels
-from tradecapture import Client, Settings
+from tradecapture import Settings
+from tradecapture.capture.gateway import Gateway
 from tradecapture.capture.messages import queue_of
 from tradecapture.connections.brokers.app import sending_app
 from tradecapture.connections.urls import SentinelAccess
@@ -54,15 +55,15 @@ def settings_of(sentinels: TlsSentinels, database_url: str = "sqlite://") -> Set
 def test_inboxes_and_bells_go_through(sentinels: TlsSentinels) -> None:
     """From acceptance to settling, with a user of few rights at the sentinels; the bell is rung."""
     settings = settings_of(sentinels)
-    with closing(Client(settings)) as client, sentinels.servers[0].redis() as redis:
-        answers = client.accept(submissions(3))
+    with closing(Gateway(settings)) as gateway, sentinels.servers[0].redis() as redis:
+        answers = gateway.accept(submissions(3))
         assert all(isinstance(answer, Receipt) for answer in answers), answers
         assert redis.llen(queue_of(0)) == 1
-        claim = claimed(client.inbox)
-        assert client.inbox.complete(0, claim.token, [Completion(claim.keys[0], 3)]) == [True]
-        assert [row.waiting for row in client.inbox_reader.partitions()] == [0]
-        assert_no_secret("repr", f"{settings!r} {settings.sentinels!r} {client.redis!r}")
-        told = client.bell._app.connection().info()["transport_options"]
+        claim = claimed(gateway.inbox)
+        assert gateway.inbox.complete(0, claim.token, [Completion(claim.keys[0], 3)]) == [True]
+        assert [row.waiting for row in gateway.inbox_reader.partitions()] == [0]
+        assert_no_secret("repr", f"{settings!r} {settings.sentinels!r} {gateway.redis!r}")
+        told = gateway.bell._app.connection().info()["transport_options"]
         assert_no_secret("the broker's options", repr(told))
 
 
@@ -157,9 +158,9 @@ def test_a_fleet_goes_on_after_a_failover(ledger_url: str, tmp_path: Path) -> No
         stack.callback(worker.kill)
         worker.start()
         flower = stack.enter_context(Flower(tmp_path / "flower.log", environment))
-        client = stack.enter_context(closing(Client(settings)))
-        client.accept(submissions(5))
-        wait_until_nothing_waits(client)
+        gateway = stack.enter_context(closing(Gateway(settings)))
+        gateway.accept(submissions(5))
+        wait_until_nothing_waits(gateway)
         assert flower.queues()
         control = sending_app(settings.broker, settings.sentinels).control
         inspect = control.inspect([f"w@{socket.gethostname()}"], timeout=ANSWER_SECONDS)
@@ -172,11 +173,11 @@ def test_a_fleet_goes_on_after_a_failover(ledger_url: str, tmp_path: Path) -> No
         wait_for("the replica takes over", replica.is_master)
 
         def accepted() -> bool:
-            return isinstance(client.accept([submission(trade_id="AFTER")])[0], Receipt)
+            return isinstance(gateway.accept([submission(trade_id="AFTER")])[0], Receipt)
 
         wait_for("a trade is accepted again", accepted)
-        wait_until_nothing_waits(client)
-        assert client.ledger.outcomes(["AFTER"]) == {"AFTER": "CAPTURED"}
+        wait_until_nothing_waits(gateway)
+        assert gateway.ledger.outcomes(["AFTER"]) == {"AFTER": "CAPTURED"}
         for log in tmp_path.glob("*.log"):
             assert_no_secret(log.name, log.read_text())
         assert "insecure SSL" not in worker.log.read_text()

@@ -18,7 +18,8 @@ from tests.support.builders import submissions, trade_json
 from tests.support.deployment.completion import wait_until_nothing_waits
 from tests.support.servers.flower import Flower
 from tests.support.servers.tls_proxy import TlsProxy
-from tradecapture import Client, Settings
+from tradecapture import Settings
+from tradecapture.capture.gateway import Gateway
 from tradecapture.connections.brokers.app import sending_app
 from tradecapture.inbox import connect_redis
 from tradecapture.ledger import upgrade
@@ -109,8 +110,8 @@ def test_a_whole_fleet_runs_on_redis_with_tls_and_a_password(
         worker.start()
         api = stack.enter_context(ApiServer(tmp_path / "api", environment))
         flower = stack.enter_context(Flower(tmp_path / "flower.log", environment))
-        client = stack.enter_context(closing(Client(settings)))
-        answers = client.accept(submissions(20))
+        gateway = stack.enter_context(closing(Gateway(settings)))
+        answers = gateway.accept(submissions(20))
         assert {answer.trade_id for answer in answers} == {f"BOOK1-{n}" for n in range(1, 21)}
         answer = httpx.post(
             f"{api.url}/api/v1/trades/capture",
@@ -119,8 +120,8 @@ def test_a_whole_fleet_runs_on_redis_with_tls_and_a_password(
             timeout=30,
         )
         assert answer.status_code in (200, 202), answer.text
-        wait_until_nothing_waits(client)
-        assert client.ledger.outcomes(["HTTP", "BOOK1-20"]) == {
+        wait_until_nothing_waits(gateway)
+        assert gateway.ledger.outcomes(["HTTP", "BOOK1-20"]) == {
             "HTTP": "CAPTURED",
             "BOOK1-20": "CAPTURED",
         }

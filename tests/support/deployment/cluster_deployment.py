@@ -10,7 +10,7 @@ from tests.support.deployment.deployment import POSTGRESQL, Deployment
 from tests.support.history.event import Said
 from tests.support.history.history import History
 from tests.support.servers.cluster_servers import ClusterServers, NodeServer
-from tradecapture import Client
+from tradecapture.capture.gateway import Gateway
 from tradecapture.trades.partition import lane_of
 from tradecapture.trades.receipt import Answer, Receipt
 
@@ -44,9 +44,9 @@ class ClusterDeployment(Deployment):
 class Books:
     """Sends trades of chosen books, which a test may count on to be on a node; notes answers."""
 
-    def __init__(self, client: Client, history: History) -> None:
-        """Send through a client."""
-        self._client, self._log = client, history.log("books")
+    def __init__(self, gateway: Gateway, history: History) -> None:
+        """Send through a gateway."""
+        self._gateway, self._log = gateway, history.log("books")
         self._sent: dict[str, int] = {}
 
     def send(self, books: Sequence[str], each: int = 3) -> list[Answer]:
@@ -61,7 +61,7 @@ class Books:
         ]
         for sent in batch:
             self._log.invoked(sent.trade_id, sent.partition_key, sent.digest)
-        answers = self._client.accept(batch)
+        answers = self._gateway.accept(batch)
         for sent, answer in zip(batch, answers, strict=True):
             if isinstance(answer, Receipt):
                 self._log.answered(sent.trade_id, Said.ACCEPTED, answer.position)
@@ -75,5 +75,5 @@ class Books:
     def captured(self, books: Sequence[str]) -> int:
         """Return how many trades of some books the ledger says it has captured."""
         keys = {partition_of(book) for book in books}
-        rows: Any = self._client.ledger.positions()
+        rows: Any = self._gateway.ledger.positions()
         return sum(row.last_sequence for row in rows if row.partition_key in keys)

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 
-from tradecapture import Client
+from tradecapture.capture.gateway import Gateway
 from tradecapture.operations.reconciliation import reconcile
 
 DEADLINE_SECONDS = 60.0
@@ -18,33 +18,33 @@ def wait_for(what: str, holds: Callable[[], bool], seconds: float = DEADLINE_SEC
     return time.monotonic() - started
 
 
-def wait_until_nothing_waits(client: Client, seconds: float = DEADLINE_SECONDS) -> float:
+def wait_until_nothing_waits(gateway: Gateway, seconds: float = DEADLINE_SECONDS) -> float:
     """Wait until every inbox is empty and no lease is held; return how long it took, in seconds."""
     return wait_for(
         "all inboxes empty",
         lambda: all(
-            row.waiting == 0 and row.owner is None for row in client.inbox_reader.partitions()
+            row.waiting == 0 and row.owner is None for row in gateway.inbox_reader.partitions()
         ),
         seconds,
     )
 
 
-def assert_each_captured_once_in_order(client: Client, trade_ids: list[str]) -> None:
+def assert_each_captured_once_in_order(gateway: Gateway, trade_ids: list[str]) -> None:
     """Check the desk's first three promises, from what the ledger and Redis say."""
-    ended = client.ledger.outcomes(trade_ids)
+    ended = gateway.ledger.outcomes(trade_ids)
     lost = [trade_id for trade_id in trade_ids if ended.get(trade_id) != "CAPTURED"]
     assert not lost, f"{len(lost)} accepted trades are not captured, such as {lost[:3]}"
-    assert unevenness(client) == []
-    counts = client.ledger.outcome_counts()
+    assert unevenness(gateway) == []
+    counts = gateway.ledger.outcome_counts()
     assert sum(count.trades for count in counts if count.outcome == "CAPTURED") == len(trade_ids)
 
 
-def unevenness(client: Client) -> list[str]:
+def unevenness(gateway: Gateway) -> list[str]:
     """Return what is wrong with the accounts, the order and the sequences; nothing is right."""
-    accounts = reconcile(client.inbox_reader.partitions(), client.ledger.outcome_counts())
+    accounts = reconcile(gateway.inbox_reader.partitions(), gateway.ledger.outcome_counts())
     wrong = [f"does not reconcile: {account}" for account in accounts if account.difference]
-    if inversions := client.ledger.inversions():
+    if inversions := gateway.ledger.inversions():
         wrong.append(f"{inversions} inversions")
-    if gaps := client.ledger.gaps():
+    if gaps := gateway.ledger.gaps():
         wrong.append(f"{gaps} partitions whose ledger sequence has gaps")
     return wrong

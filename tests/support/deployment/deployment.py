@@ -11,7 +11,8 @@ from sqlalchemy import make_url
 
 from tests.support.api.servers import API, ApiServer, environment_of
 from tests.support.servers.proxy import Proxy
-from tradecapture import Client, Settings
+from tradecapture import Settings
+from tradecapture.capture.gateway import Gateway
 from tradecapture.ledger import upgrade
 from tradecapture.ledger.engine import make_engine
 from tradecapture.local.servers.ports import LOOPBACK, free_port
@@ -83,11 +84,11 @@ class Deployment:
         api.start()
         return api
 
-    def client(self, **settings: Any) -> Client:
-        """Return a client in this process, with some other settings."""
-        client = Client(replace(self.settings, **settings))
-        self._running.callback(client.close)
-        return client
+    def gateway(self, **settings: Any) -> Gateway:
+        """Return a gateway of this process, with some other settings."""
+        gateway = Gateway(replace(self.settings, **settings))
+        self._running.callback(gateway.close)
+        return gateway
 
     def proxy_redis(self) -> Proxy:
         """Put a proxy before Redis; what is started, or connects, from now on goes through it."""

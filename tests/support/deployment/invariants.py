@@ -15,7 +15,7 @@ from tests.support.history.checker import Kind, check
 from tests.support.history.history import History
 from tests.support.history.read_evidence import read_evidence
 from tests.support.ledger.ledger_snapshot import all_rows
-from tradecapture import Client
+from tradecapture.capture.gateway import Gateway
 from tradecapture.ledger import TradeRow
 from tradecapture.ledger.schema.tables import trades
 from tradecapture.trades.holding import Holding, Tally
@@ -50,14 +50,14 @@ def assert_all_is_well(
         lost: ids of the trades that must be found to be lost, because Redis was emptied.
         seconds: how long trades may wait.
     """
-    client = deployment.client()
-    wait_until_nothing_waits(client, seconds)
-    found = problems(client, history, parked, lost)
+    gateway = deployment.gateway()
+    wait_until_nothing_waits(gateway, seconds)
+    found = problems(gateway, history, parked, lost)
     assert not found, f"{len(found)} problems:\n" + "\n".join(found[:SHOWN])
 
 
 def problems(
-    client: Client,
+    gateway: Gateway,
     history: History,
     parked: Collection[str] = (),
     lost: Collection[str] = (),
@@ -70,8 +70,8 @@ def problems(
     accepted = history.accepted()
     if not accepted:
         return ["no trade was accepted: nothing was tested"]
-    findings = check(history.events(), read_evidence(client))
-    ended = client.ledger.outcomes(accepted)
+    findings = check(history.events(), read_evidence(gateway))
+    ended = gateway.ledger.outcomes(accepted)
     expected = dict.fromkeys(accepted, Outcome.CAPTURED) | dict.fromkeys(parked, Outcome.PARKED)
     missed = {finding.subject for finding in findings if finding.kind is Kind.LOST}
     for trade_id in lost:
@@ -88,28 +88,28 @@ def problems(
             for trade_id, outcome in expected.items()
             if ended.get(trade_id) != outcome
         ),
-        *unevenness(client),
-        *_wrong_positions(client),
+        *unevenness(gateway),
+        *_wrong_positions(gateway),
     ]
 
 
-def success_rate(client: Client, history: History) -> str:
+def success_rate(gateway: Gateway, history: History) -> str:
     """Return in words which share of the accepted trades is captured."""
     accepted = history.accepted()
-    ended = client.ledger.outcomes(accepted)
+    ended = gateway.ledger.outcomes(accepted)
     captured = sum(ended.get(trade_id) == Outcome.CAPTURED for trade_id in accepted)
     return f"success rate {captured / len(accepted):.1%}"
 
 
-def _wrong_positions(client: Client) -> list[str]:
+def _wrong_positions(gateway: Gateway) -> list[str]:
     """Work out every partition's sums anew from its captured documents, in ledger order."""
-    rows = [TradeRow._make(row) for row in all_rows(client.ledger.engine, trades)]
+    rows = [TradeRow._make(row) for row in all_rows(gateway.ledger.engine, trades)]
     tallies: dict[str, Tally] = {}
     for row in sorted(rows, key=lambda row: (row.partition_key, row.ledger_sequence)):
         economics = _read_economics(row.document)
         tally = tallies.setdefault(row.partition_key, Tally(Holding()))
         tally.add(economics.trade_lots, economics.trade_date)
-    positions = {row.partition_key: row.holding for row in client.ledger.positions()}
+    positions = {row.partition_key: row.holding for row in gateway.ledger.positions()}
     return [
         f"{partition} has {positions.get(partition)}, its trades give {expected}"
         for partition in sorted(positions.keys() | tallies.keys())

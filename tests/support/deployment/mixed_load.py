@@ -1,4 +1,4 @@
-"""A mixed load: two workers, and trades that come over HTTP and through a client."""
+"""A mixed load: two workers, and trades that come over HTTP and from this process."""
 
 import os
 import signal
@@ -8,10 +8,10 @@ from typing import Any
 
 from tests.support.deployment.completion import wait_for
 from tests.support.deployment.deployment import Deployment
-from tests.support.deployment.traffic import Traffic, of_apis, of_client
+from tests.support.deployment.traffic import Traffic, of_apis, of_gateway
 from tests.support.history.event import Answered, Said
 from tests.support.history.history import History
-from tradecapture import Client
+from tradecapture.capture.gateway import Gateway
 from tradecapture.local.servers.worker import LocalWorker
 
 BACKLOG = 500  # trades that wait when something is done to them
@@ -28,13 +28,13 @@ def start_two_workers(deployment: Deployment, **settings: Any) -> list[LocalWork
 def mixed_load(
     deployment: Deployment, history: History, **settings: Any
 ) -> Iterator[tuple[Traffic, Traffic]]:
-    """Send trades over HTTP and, others, through a client in this process."""
+    """Send trades over HTTP and, others, from this process."""
     api = deployment.start_api("api", **settings)
-    client = deployment.client(**settings)
+    gateway = deployment.gateway(**settings)
     with (
         Traffic(history, of_apis(api.url), trades_a_second=80, partitions=40) as over_http,
         Traffic(
-            history, of_client(client), trades_a_call=10, trades_a_second=200, seed=8
+            history, of_gateway(gateway), trades_a_call=10, trades_a_second=200, seed=8
         ) as in_process,
     ):
         yield over_http, in_process
@@ -56,22 +56,22 @@ def assert_clean(traffics: Sequence[Traffic]) -> None:
         traffic.assert_clean()
 
 
-def captured(client: Client) -> int:
+def captured(gateway: Gateway) -> int:
     """Return how many trades are captured."""
-    return sum(row.last_sequence for row in client.ledger.positions())
+    return sum(row.last_sequence for row in gateway.ledger.positions())
 
 
-def wait_for_more(client: Client) -> None:
+def wait_for_more(gateway: Gateway) -> None:
     """Wait until some more trades are captured."""
-    enough = captured(client) + MORE
-    wait_for("more trades are captured", lambda: captured(client) >= enough)
+    enough = captured(gateway) + MORE
+    wait_for("more trades are captured", lambda: captured(gateway) >= enough)
 
 
-def wait_for_backlog(client: Client) -> None:
+def wait_for_backlog(gateway: Gateway) -> None:
     """Wait until many trades wait."""
 
     def waits() -> bool:
-        return sum(row.waiting for row in client.inbox_reader.partitions()) >= BACKLOG
+        return sum(row.waiting for row in gateway.inbox_reader.partitions()) >= BACKLOG
 
     wait_for("trades wait", waits)
 

@@ -8,7 +8,7 @@ import httpx
 from redis.exceptions import RedisError
 
 from tests.support.history.event import Said
-from tradecapture import Client
+from tradecapture.capture.gateway import Gateway
 from tradecapture.trades.receipt import Receipt, RefusalCode
 from tradecapture.trades.submission import Submission
 
@@ -48,17 +48,17 @@ class Sender(Protocol):
         """Close what it has opened."""
 
 
-class ClientSender:
-    """Sends through a client in this process."""
+class GatewaySender:
+    """Sends through a gateway in this process."""
 
-    def __init__(self, client: Client) -> None:
-        """Use a client, which other senders may use too."""
-        self._client = client
+    def __init__(self, gateway: Gateway) -> None:
+        """Use a gateway, which other senders may use too."""
+        self._gateway = gateway
 
     def send(self, trades: Sequence[Trade]) -> list[Reply]:
         """Send trades together."""
         try:
-            answers = self._client.accept([trade.submission for trade in trades])
+            answers = self._gateway.accept([trade.submission for trade in trades])
         except RedisError as error:
             return [Reply(Said.UNKNOWN, detail=str(error), is_error=True)] * len(trades)
         return [
@@ -69,7 +69,7 @@ class ClientSender:
         ]
 
     def close(self) -> None:
-        """Leave the client to whoever made it."""
+        """Leave the gateway open: its maker closes it."""
 
 
 class HttpSender:

@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Self
 
-from tests.support.deployment.senders import ClientSender, HttpSender, Sender, Trade
+from tests.support.deployment.senders import GatewaySender, HttpSender, Sender, Trade
 from tests.support.history.event import Said
 from tests.support.history.history import History, HistoryLog
-from tradecapture import Client
+from tradecapture.capture.gateway import Gateway
 from tradecapture.local.samples.trades import SampleSpec, generate
 from tradecapture.trades.submission import Submission, read_submission
 
@@ -42,7 +42,7 @@ class Traffic:
 
         Args:
             history: where everything is noted.
-            make_sender: makes a submitter's sender from its number; see `of_client`, `of_apis`.
+            make_sender: makes a submitter's sender from its number; see `of_gateway`, `of_apis`.
             submitters: threads.
             partitions: in total.
             trades: in total; None: until stopped.
@@ -163,9 +163,9 @@ class Traffic:
                 time.sleep(pause)
 
 
-def of_client(client: Client) -> Callable[[int], Sender]:
-    """Let all submitters send through a client in this process."""
-    return lambda _number: ClientSender(client)
+def of_gateway(gateway: Gateway) -> Callable[[int], Sender]:
+    """Let all submitters send through a gateway in this process."""
+    return lambda _number: GatewaySender(gateway)
 
 
 def of_apis(*urls: str) -> Callable[[int], Sender]:

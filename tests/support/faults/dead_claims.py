@@ -3,15 +3,15 @@
 import time
 from collections.abc import Collection, Mapping
 
-from tradecapture import Client
+from tradecapture.capture.gateway import Gateway
 
 
 class DeadClaims:
     """The claims of the dead, watched until a newer one has written to each partition."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, gateway: Gateway) -> None:
         """Begin with none."""
-        self._client = client
+        self._gateway = gateway
         self._open: dict[str, tuple[int, float]] = {}  # partition -> its dead claim's fence, since
         self.seconds: list[float] = []  # how long each partition stood still
 
@@ -24,7 +24,7 @@ class DeadClaims:
         """
         held = {
             row.partition: (int(row.owner.rsplit(":", 1)[1]), killed_at)
-            for row in self._client.inbox_reader.partitions()
+            for row in self._gateway.inbox_reader.partitions()
             if row.owner and any(f"-{process_id}:" in row.owner for process_id in process_ids)
         }
         self._open |= held

@@ -8,7 +8,7 @@ from random import Random
 
 from sqlalchemy import Connection, Engine, create_engine, make_url, text
 
-from tradecapture import Client
+from tradecapture.capture.gateway import Gateway
 from tradecapture.inbox.keys import lane_keys
 from tradecapture.local.servers.server import wait_until
 
@@ -63,16 +63,16 @@ def hostile_transactions(url: str) -> Iterator[None]:
 
 
 @contextmanager
-def forged_claims(client: Client) -> Iterator[None]:
+def forged_claims(gateway: Gateway) -> Iterator[None]:
     """Take every claim's lease away and ring, so that others claim the same partitions."""
 
     def forge() -> None:
-        claimed = [row for row in client.inbox_reader.partitions() if row.owner is not None]
+        claimed = [row for row in gateway.inbox_reader.partitions() if row.owner is not None]
         for row in claimed:
             keys = lane_keys(row.lane)
-            client.redis.delete(keys.lock(row.partition))
-            client.redis.zadd(keys.due, {row.partition: 0})
-        client.ring(sorted({row.lane for row in claimed}))
+            gateway.redis.delete(keys.lock(row.partition))
+            gateway.redis.zadd(keys.due, {row.partition: 0})
+        gateway.bell.ring(sorted({row.lane for row in claimed}))
 
     with _again_and_again(forge, FORGED_SECONDS):
         yield

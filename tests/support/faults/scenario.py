@@ -14,7 +14,7 @@ from tests.support.faults.programs.guard import DEVICE_VARIABLE, Device
 from tests.support.faults.stepped_worker import Actor
 from tests.support.history.event import Said
 from tests.support.history.history import History
-from tradecapture import Client
+from tradecapture.capture.gateway import Gateway
 from tradecapture.trades.receipt import Receipt
 
 LEASE_SECONDS = 0.5
@@ -36,7 +36,7 @@ class Scene:
             bell_seconds=LEASE_SECONDS,
             backoff_limit_seconds=LEASE_SECONDS,
         )
-        self.client: Client = deployment.client()
+        self.gateway: Gateway = deployment.gateway()
         self._log = history.log("submitter")
         self._sent: Counter[str] = Counter()
         self._actors: list[Actor] = []
@@ -100,7 +100,7 @@ class Scene:
         for sent in batch:
             self._log.invoked(sent.trade_id, sent.partition_key, sent.digest)
         answers = (
-            self.client.inbox.accept(batch).answers if bell_lost else self.client.accept(batch)
+            self.gateway.inbox.accept(batch).answers if bell_lost else self.gateway.accept(batch)
         )
         for sent, answer in zip(batch, answers, strict=True):
             if isinstance(answer, Receipt) and not answers_lost:
@@ -111,18 +111,18 @@ class Scene:
 
     def until_nothing_waits(self) -> None:
         """Wait until every inbox is empty and no lease is held."""
-        wait_until_nothing_waits(self.client)
+        wait_until_nothing_waits(self.gateway)
 
     def waiting(self, book: str) -> int:
         """Return how many trades of a book wait, claimed or not, and are not held."""
-        found = self.client.inbox_reader.partition(partition_of(book))
+        found = self.gateway.inbox_reader.partition(partition_of(book))
         return 0 if found is None or found.held else found.waiting
 
     def captured(self, book: str) -> int:
         """Return how many trades of a book the ledger says it has captured."""
-        rows = {row.partition_key: row.last_sequence for row in self.client.ledger.positions()}
+        rows = {row.partition_key: row.last_sequence for row in self.gateway.ledger.positions()}
         return rows.get(partition_of(book), 0)
 
     def problems(self) -> list[str]:
         """Return what the account finds wrong."""
-        return problems(self.client, self._history)
+        return problems(self.gateway, self._history)

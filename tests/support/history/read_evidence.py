@@ -2,7 +2,7 @@
 
 from tests.support.history.evidence import CapturedTrade, Evidence, RecordedTrade
 from tests.support.ledger.ledger_snapshot import all_rows
-from tradecapture import Client
+from tradecapture.capture.gateway import Gateway
 from tradecapture.ledger import ExceptionRow, TradeRow
 from tradecapture.ledger.schema.tables import audit, exceptions, trades
 from tradecapture.operations.action import Action
@@ -10,9 +10,9 @@ from tradecapture.trades.document import decode, digest_of
 from tradecapture.trades.lifecycle import Outcome
 
 
-def read_evidence(client: Client) -> Evidence:
+def read_evidence(gateway: Gateway) -> Evidence:
     """Read what a deployment holds; digests are worked out anew from the documents."""
-    engine, inboxes = client.ledger.engine, client.inbox_reader
+    engine, inboxes = gateway.ledger.engine, gateway.inbox_reader
     waiting = {
         entry.submission.trade_id: entry.position
         for row in inboxes.partitions()
@@ -41,7 +41,7 @@ def read_evidence(client: Client) -> Evidence:
         )
         for row in map(ExceptionRow._make, all_rows(engine, exceptions))
     ]
-    counted = {row.partition_key: row.last_sequence for row in client.ledger.positions()}
+    counted = {row.partition_key: row.last_sequence for row in gateway.ledger.positions()}
     replayed = {
         row.trade_id for row in all_rows(engine, audit) if row.action == Action.REPLAY.value
     }

@@ -19,8 +19,8 @@ _encode = msgspec.json.Encoder().encode
 @get("/backlog", operation_id="getBacklog", operation_class=BACKLOG)
 async def backlog(request: Request[Any, Any, Any]) -> ASGIResponse:
     """Tell what waits in each lane and in all, as far as lanes are in reach."""
-    client = service_of(request).client
-    body = await asyncio.to_thread(_body, client.inbox_reader, client.settings)
+    gateway = service_of(request).gateway
+    body = await asyncio.to_thread(_body, gateway.inbox_reader, gateway.settings)
     return ASGIResponse(body=_encode(body))
 
 

@@ -62,8 +62,8 @@ class Health:
     def __init__(self, service: Service) -> None:
         self._service = service
         self._checks = {
-            "redis": HealthCheck(service.client.inbox.probe_write),
-            "database": HealthCheck(service.client.ledger.ping),
+            "redis": HealthCheck(service.gateway.inbox.probe_write),
+            "database": HealthCheck(service.gateway.ledger.ping),
         }
 
     async def ready(self) -> HealthStatus:
@@ -121,8 +121,8 @@ def _health_of(request: Request[Any, Any, Any]) -> Health:
 
 
 def _pool_body(service: Service) -> ConnectionPoolBody:
-    pool = service.client.ledger.engine.pool
-    size = service.client.settings.pool_size
+    pool = service.gateway.ledger.engine.pool
+    size = service.gateway.settings.pool_size
     if not isinstance(pool, QueuePool):  # SQLite in memory
         return ConnectionPoolBody(0, 0, 0, size)
     active, idle = pool.checkedout(), pool.checkedin()

@@ -57,6 +57,6 @@ def _standing(service: Service, key: str) -> PartitionBody | None:
     standings = service.operators.standings
     try:
         standing = standings.one(key)
-        return partition_body(key, standing, service.client.settings.lanes, standings.now_ms())
+        return partition_body(key, standing, service.gateway.settings.lanes, standings.now_ms())
     except (RedisError, SQLAlchemyError):
         return None  # it is done: the answer must not ask for it again

@@ -43,7 +43,7 @@ async def partition(request: Request[Any, Any, Any]) -> ASGIResponse:
 
 
 def _page(service: Service, after: str, limit: int, held: bool | None) -> PartitionPageBody:
-    standings, lanes = service.operators.standings, service.client.settings.lanes
+    standings, lanes = service.operators.standings, service.gateway.settings.lanes
     page = standings.page(after, limit, held=held)
     now_ms = standings.now_ms()
     bodies = [
@@ -57,4 +57,4 @@ def _close_look(service: Service, key: str, waiting: int) -> PartitionDetailBody
     look = standings.detail(key, waiting)
     if not look.standing.is_known:
         raise unknown(key)
-    return close_body(key, look, service.client.settings, standings.now_ms())
+    return close_body(key, look, service.gateway.settings, standings.now_ms())

@@ -9,26 +9,26 @@ from litestar import Request
 from tradecapture.api.service.batch_jobs import BatchJobs
 from tradecapture.api.service.batching import BatchQueue, SubmissionBatcher
 from tradecapture.api.service.outcome_watch import OutcomeWatch
-from tradecapture.client import Client
+from tradecapture.capture.gateway import Gateway
 from tradecapture.operations.operators import Operators
 from tradecapture.trades.receipt import Answer
 from tradecapture.trades.submission import Invalid, Submission
 
 
 class Service:
-    """The client, and what lets many requests share it."""
+    """The gateway, and what lets many requests share it."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, gateway: Gateway) -> None:
         """Prepare to serve; nothing is connected yet.
 
         Raises:
             SettingsError: the database is not one that the ledger can use.
         """
-        self.client = client
+        self.gateway = gateway
         self.gathering = SubmissionBatcher(self.accept)
-        self.outcomes = OutcomeWatch(client.ledger.outcomes)
+        self.outcomes = OutcomeWatch(gateway.ledger.outcomes)
         self.batches = BatchQueue()
-        self.batch_jobs = BatchJobs(client.redis, client.settings.idempotency_seconds)
+        self.batch_jobs = BatchJobs(gateway.redis, gateway.settings.idempotency_seconds)
         self._lanes_checked = False
         self._operators: Operators | None = None
         self._operators_lock = Lock()
@@ -38,7 +38,7 @@ class Service:
         """What operators use; made when the first of them comes, in whichever thread."""
         with self._operators_lock:
             if self._operators is None:
-                self._operators = Operators(self.client)
+                self._operators = Operators(self.gateway)
             return self._operators
 
     def check_lanes(self) -> None:
@@ -48,7 +48,7 @@ class Service:
             LaneCountError: they do not.
             redis.exceptions.RedisError: Redis is out of reach.
         """
-        self.client.inbox.check_lanes()
+        self.gateway.inbox.check_lanes()
         self._lanes_checked = True
 
     def accept(self, submissions: Sequence[Submission | Invalid]) -> list[Answer]:
@@ -60,7 +60,7 @@ class Service:
         """
         if not self._lanes_checked:
             self.check_lanes()
-        return self.client.accept(submissions)
+        return self.gateway.accept(submissions)
 
     def close(self) -> None:
         """Close everything."""
@@ -69,7 +69,7 @@ class Service:
         with self._operators_lock:
             if self._operators is not None:
                 self._operators.close()
-        self.client.close()
+        self.gateway.close()
 
 
 def service_of(request: Request[Any, Any, Any]) -> Service:

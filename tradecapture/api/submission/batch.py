@@ -68,7 +68,7 @@ async def capture_batch(request: Request[Any, Any, Any]) -> ASGIResponse:
 def _read(
     service: Service, document: BatchDocument, today: date, correlation_id: str, callback_url: str
 ) -> Submission | Invalid:
-    limit = service.client.settings.trade_bytes
+    limit = service.gateway.settings.trade_bytes
     if len(document.body) > limit:
         return Invalid(None, [Problem("$", f"is larger than {limit} bytes")])
     return read_submission(

@@ -111,6 +111,6 @@ async def _outcome(service: Service, trade_id: str, wait_seconds: int) -> TradeS
     if not await service.outcomes.wait(trade_id, wait_seconds):
         return None
     try:
-        return await asyncio.to_thread(service.client.status, trade_id)
+        return await asyncio.to_thread(service.gateway.status, trade_id)
     except (RedisError, SQLAlchemyError):
         return None  # the trade is safe: the answer must be 202, not that something failed

@@ -36,12 +36,14 @@ async def job_status(request: Request[Any, Any, Any]) -> ASGIResponse:
 
 def _job_body(service: Service, job_id: str) -> JobBody | None:
     if (trade_id := trade_id_of(job_id)) is not None:
-        status = service.client.status(trade_id)
+        status = service.gateway.status(trade_id)
         return None if status is None else trade_job(job_id, status)
     job = service.batch_jobs.find(job_id) if is_batch_job_id(job_id) else None
     if job is None:
         return None
-    return batch_job(job_id, job, service.client.readers.outcomes(job.trade_ids), datetime.now(UTC))
+    return batch_job(
+        job_id, job, service.gateway.replica_reader.outcomes(job.trade_ids), datetime.now(UTC)
+    )
 
 
 def trade_job(job_id: str, status: TradeStatus) -> JobBody:

@@ -112,7 +112,7 @@ def _page(
 ) -> FoundPageBody:
     end = time.monotonic() + SEARCH_SECONDS
     try:
-        page = service.client.search(wanted, after, limit, lambda: time.monotonic() < end)
+        page = service.gateway.search(wanted, after, limit, lambda: time.monotonic() < end)
     except MarkError as error:  # a made-up cursor, or one of another release
         raise not_valid([FieldProblem("cursor", f"is no place in this search: {error}")]) from error
     cursor = None if page.last is None else encode_cursor(page.last, wanted)

@@ -55,7 +55,7 @@ async def _answer(request: Request[Any, Any, Any]) -> ASGIResponse:
         trade_id = unquote_to_bytes(name).decode()
     except UnicodeDecodeError as error:
         raise not_found("the trade id in the address is not UTF-8") from error
-    status = await asyncio.to_thread(service_of(request).client.status, trade_id)
+    status = await asyncio.to_thread(service_of(request).gateway.status, trade_id)
     if status is None:
         raise not_found(f"no trade with the id {trade_id!r} was accepted")
     return ASGIResponse(body=_encode(trade_body(status)))

@@ -25,7 +25,7 @@ from tests.support.faults.schedule import schedule
 from tests.support.faults.soak.report import SoakReport, show_report, show_schedule
 from tests.support.history.event import Invoked
 from tests.support.history.history import History
-from tradecapture import Client
+from tradecapture.capture.gateway import Gateway
 from tradecapture.cli.options import json_option
 from tradecapture.cli.output import bar, output, remarks, show_json
 
@@ -70,9 +70,9 @@ def soak(folder: Path, seconds: float, seed: int, progress: Callable[[float], No
                 _pass_time(started, fault.at_seconds, progress)
                 saboteur.commit(fault)
             _pass_time(started, seconds, progress)
-        client = deployment.client()
-        wrong = [*_wait(client), *traffic.problems(), *problems(client, history)]
-        return _report(seed, seconds, history, client, wrong)
+        gateway = deployment.gateway()
+        wrong = [*_wait(gateway), *traffic.problems(), *problems(gateway, history)]
+        return _report(seed, seconds, history, gateway, wrong)
 
 
 def _pass_time(started: float, until: float, progress: Callable[[float], None]) -> None:
@@ -81,21 +81,21 @@ def _pass_time(started: float, until: float, progress: Callable[[float], None]) 
         time.sleep(min(LOOK_SECONDS, until - passed))
 
 
-def _wait(client: Client) -> list[str]:
+def _wait(gateway: Gateway) -> list[str]:
     try:
-        wait_until_nothing_waits(client, DRAIN_SECONDS)
+        wait_until_nothing_waits(gateway, DRAIN_SECONDS)
     except AssertionError as error:
         return [str(error)]
     return []
 
 
 def _report(
-    seed: int, seconds: float, history: History, client: Client, wrong: list[str]
+    seed: int, seconds: float, history: History, gateway: Gateway, wrong: list[str]
 ) -> SoakReport:
     events = history.events()
     sent = [event.trade_id for event in events if isinstance(event, Invoked)]
     different = len(set(sent))
-    captures = capture_times(client)
+    captures = capture_times(gateway)
     return SoakReport(
         seed=seed,
         minutes=seconds / 60,

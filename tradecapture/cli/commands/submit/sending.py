@@ -8,7 +8,7 @@ from typing import TypeGuard, TypeVar
 from tradecapture.cli.commands.submit.answers import Answers
 from tradecapture.cli.commands.submit.files import TradeFile
 from tradecapture.cli.output import bar
-from tradecapture.client import Client, Trade
+from tradecapture.client import Client, TradeInput
 from tradecapture.trades.receipt import Answer, Refusal
 
 CHUNK_TRADES = 1000  # a call of the client; more no longer lowers the cost of a trade
@@ -48,7 +48,7 @@ def send(client: Client, files: Iterable[TradeFile], size: int | None, answers: 
 
 
 def _submit(
-    client: Client, trades: Sequence[Trade], note: Callable[[str], object]
+    client: Client, trades: Sequence[TradeInput], note: Callable[[str], object]
 ) -> Sequence[Answer]:
     """Submit trades; send those again for which there was no room, while room is being made."""
     answers = client.submit_many(trades)
