@@ -1,4 +1,4 @@
-"""A finding of `doctor`: what was looked at, how it stands, and the cure."""
+"""The finding: one thing that `tradecapture doctor` checked, how good it is, and its cure."""
 
 from collections.abc import Sequence
 from enum import StrEnum
@@ -7,20 +7,20 @@ from msgspec import UNSET, Struct, UnsetType
 
 
 class BudgetLine(Struct, frozen=True):
-    """What one kind of process holds."""
+    """The connections that all processes of one kind hold."""
 
-    what: str
-    number: int
-    each: int  # connections, at most
+    what: str  # the kind of process
+    number: int  # of processes
+    each: int  # connections of one process, at most
 
     @property
     def connections(self) -> int:
-        """How many all of them hold, at most."""
+        """Connections of all these processes, at most."""
         return self.number * self.each
 
 
 class Level(StrEnum):
-    """How a finding stands."""
+    """How good a finding is."""
 
     OK = "OK"
     WARN = "WARN"  # works, but less safe or slower than it could be
@@ -28,17 +28,15 @@ class Level(StrEnum):
 
 
 class Finding(Struct, frozen=True):
-    """One thing that was looked at."""
+    """One thing that was checked."""
 
     level: Level
     subject: str
     message: str
-    cure: str = ""
-    lines: Sequence[BudgetLine] | UnsetType = UNSET  # of a connection budget
+    cure: str = ""  # empty if the level is OK
+    lines: Sequence[BudgetLine] | UnsetType = UNSET  # only a connection budget has them
 
 
-def finding(subject: str, message: str, bad: Level | None, cure: str) -> Finding:
-    """Return a finding: OK without a cure, or the bad level with it."""
-    if bad is None:
-        return Finding(Level.OK, subject, message)
-    return Finding(bad, subject, message, cure)
+def finding(subject: str, message: str, level: Level, cure: str) -> Finding:
+    """Return a finding; one whose level is OK needs no cure and gets none."""
+    return Finding(level, subject, message, "" if level is Level.OK else cure)

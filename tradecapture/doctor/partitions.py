@@ -1,4 +1,4 @@
-"""Findings on what an operator should look at: what is held, what is missing, what is full."""
+"""Findings on partitions: those that are held, miss upstream's numbers, or are nearly full."""
 
 from collections.abc import Sequence
 
@@ -14,141 +14,152 @@ from tradecapture.inbox import (
     UnreachableLanes,
     connect_inboxes,
 )
-from tradecapture.ledger.engine import make_engine
+from tradecapture.ledger.engine import open_engine
 from tradecapture.ledger.queries.operator_reader import OperatorReader, SequenceGap
 from tradecapture.settings import Settings
 
-BACKLOG_WARN = 0.8  # of a limit; above it there is little time left to add workers
-MAX_HELD = 1000  # held partitions that are counted; more are "1,000 or more"
-NAMED = 3  # partitions that a finding names
+BACKLOG_WARN_SHARE = 0.8  # of a limit; above it there is little time left to add workers
+MAX_COUNTED = 1000  # partitions that are counted; more are "1,000 or more"
+MAX_NAMED = 3  # partitions that a finding names
 
 
-def check_operating(settings: Settings) -> list[Finding]:
-    """Look at partitions and backlogs; nothing where a server is away, which others find.
+def check_partitions(settings: Settings) -> list[Finding]:
+    """Check partitions and backlogs; return nothing if a server is down, which other checks find.
 
-    Of a cluster they are those in reach; a finding says which lanes are not.
+    On a cluster only the reachable lanes are checked, and a finding names the others.
     """
-    engine, dialect = make_engine(
-        settings.database_url, pool_size=1, timeout_seconds=settings.connect_seconds
-    )
     try:
-        with connect_inboxes(settings) as redis:
-            # Not through an Inbox: doctor changes nothing, also where no lane count is recorded.
-            inbox, unseen = InboxReader(redis, settings.lanes), UnreachableLanes(settings.lanes)
-            lanes = inbox.backlog(unseen)
-            fullest = max(lane.waiting for lane in lanes)
-            rows = inbox.partitions(unseen) if _is_near(fullest, settings.limit_partition) else []
-            newer = inbox.newer_heads(MAX_HELD, unseen)
-            held = inbox.keys_after("", MAX_HELD, only_held=True, out_of_reach=unseen)
+        with open_engine(settings) as (engine, dialect), connect_inboxes(settings) as redis:
+            # Not through an Inbox, which records the lane count: doctor changes nothing.
+            inbox = InboxReader(redis, settings.lanes)
+            unreachable = UnreachableLanes(settings.lanes)
+            lanes = inbox.backlog(unreachable)
+            # Reading all partitions costs time, so only if one may be near its limit.
+            deepest_lane = max(lane.waiting for lane in lanes)
+            may_be_full = _is_near(deepest_lane, settings.limit_partition)
+            partitions = inbox.partitions(unreachable) if may_be_full else []
+            newer = inbox.newer_heads(MAX_COUNTED, unreachable)
+            held = inbox.keys_after("", MAX_COUNTED, only_held=True, out_of_reach=unreachable)
             now_ms = inbox.now_ms()
-        ledger = OperatorReader(engine, dialect)
-        held += ledger.keys_after("", MAX_HELD, only_held=True)
-        gaps = ledger.sequence_gaps()
+            ledger = OperatorReader(engine, dialect)
+            held += ledger.keys_after("", MAX_COUNTED, only_held=True)
+            gaps = ledger.sequence_gaps()
     except (RedisError, SQLAlchemyError):
         return []
-    finally:
-        engine.dispose()
-    of_redis = [
-        assess_held(sorted(set(held))[:MAX_HELD]),
-        assess_newer(newer),
-        assess_backlog(lanes, rows, settings),
+    return [
+        assess_gaps(gaps, now_ms, settings.sequence_timeout_seconds),
+        *note_unreachable(
+            [
+                assess_held(sorted(set(held))[:MAX_COUNTED]),
+                assess_newer(newer),
+                assess_backlog(lanes, partitions, settings),
+            ],
+            unreachable,
+        ),
     ]
-    gap = assess_gaps(gaps, now_ms, settings.sequence_timeout_seconds)
-    return [gap, *of_lanes_in_reach(of_redis, unseen)]
 
 
-def of_lanes_in_reach(found: Sequence[Finding], unseen: UnreachableLanes) -> list[Finding]:
-    """Return findings that say of which lanes they are, if these are not all. Pure."""
-    if not unseen.lanes:
-        return [*found]
+def note_unreachable(findings: Sequence[Finding], unreachable: UnreachableLanes) -> list[Finding]:
+    """Say in findings that they miss some lanes, and add a finding that names these lanes. Pure."""
+    if not unreachable.lanes:
+        return [*findings]
     warning = Finding(
         Level.WARN,
         "lanes out of reach",
-        f"{unseen}; what waits there, and what only Redis knows to be held, is in no finding",
-        "start the node that is away, or wait until the lane is moved",
+        f"{unreachable}; the other findings leave out what waits there, and partitions that only "
+        "Redis knows to be held",
+        "start the node that is down, or wait until the lane is moved",
     )
     partial = [
-        structs.replace(finding, message=f"as far as lanes are in reach: {finding.message}")
-        for finding in found
+        structs.replace(item, message=f"in the reachable lanes: {item.message}")
+        for item in findings
     ]
     return [warning, *partial]
 
 
 def assess_held(keys: Sequence[str]) -> Finding:
-    """Judge the partitions that are paused or halted. Pure."""
-    if not keys:
-        return Finding(Level.OK, "held partitions", "none")
-    more = " or more" if len(keys) == MAX_HELD else ""
-    return Finding(
-        Level.WARN,
+    """Assess the partitions that are paused or halted. Pure."""
+    or_more = " or more" if len(keys) == MAX_COUNTED else ""
+    return finding(
         "held partitions",
-        f"{len(keys):,}{more}, whose trades only wait: {_named(keys)}",
+        f"{len(keys):,}{or_more}, whose trades only wait: {_name(keys)}" if keys else "none",
+        Level.WARN if keys else Level.OK,
         "`tradecapture partitions show KEY` says why, by whom, and what to do",
     )
 
 
 def assess_newer(keys: Sequence[str]) -> Finding:
-    """Judge the partitions whose oldest trade only a newer release can read. Pure."""
+    """Assess the partitions whose oldest trade only a newer release can read. Pure."""
     return finding(
         "newer entries",
-        f"{len(keys):,} partitions wait for workers of a newer release: {_named(keys)}"
+        f"{len(keys):,} partitions wait for workers of a newer release: {_name(keys)}"
         if keys
         else "none",
-        Level.WARN if keys else None,
+        Level.WARN if keys else Level.OK,
         "start workers of the release whose APIs accepted these trades; nothing is lost, and their "
         "order is kept",
     )
 
 
 def assess_gaps(gaps: Sequence[SequenceGap], now_ms: int, timeout_seconds: float) -> Finding:
-    """Judge the gaps in upstream's numbers. Pure."""
+    """Assess the gaps in upstream's sequence numbers. Pure.
+
+    Args:
+        gaps: one a partition.
+        now_ms: Redis time in milliseconds.
+        timeout_seconds: TRADECAPTURE_SEQUENCE_TIMEOUT_SECONDS; a younger gap may close by itself.
+    """
     oldest_ms = now_ms - timeout_seconds * 1000
-    late = [gap.partition for gap in gaps if gap.oldest.timestamp() * 1000 < oldest_ms]
-    message = f"{len(gaps):,}, of which {len(late):,} are older than {timeout_seconds:g} s"
+    overdue = [gap.partition for gap in gaps if gap.oldest.timestamp() * 1000 < oldest_ms]
+    message = f"{len(gaps):,}, of which {len(overdue):,} are older than {timeout_seconds:g} s"
+    if overdue:
+        message += f": {_name(overdue)}"
     return finding(
         "sequence gaps",
-        f"{message}: {_named(late)}" if late else message if gaps else "none",
-        Level.WARN if late else None,
+        message if gaps else "none",
+        Level.WARN if overdue else Level.OK,
         "send the missing numbers, or release their partitions: `tradecapture partitions gaps` "
         "shows how",
     )
 
 
 def assess_backlog(
-    lanes: Sequence[LaneBacklog], rows: Sequence[InboxPartition], settings: Settings
+    lanes: Sequence[LaneBacklog], partitions: Sequence[InboxPartition], settings: Settings
 ) -> Finding:
-    """Judge how near the backlog is to its limits. Pure.
+    """Assess how near the backlog is to its limits. Pure.
 
     Args:
         lanes: how many trades wait in each.
-        rows: the partitions; none, if no lane holds enough to bring one near its limit.
+        partitions: all of them; empty if no lane holds enough to bring one near its limit.
         settings: with the limits.
     """
-    total, lane = sum(lane.waiting for lane in lanes), max(lanes, key=lambda lane: lane.waiting)
+    total = sum(lane.waiting for lane in lanes)
+    deepest = max(lanes, key=lambda lane: lane.waiting)
     scopes = [
         (total, settings.limit_total, "in all lanes"),
-        (lane.waiting, settings.limit_lane, f"in lane {lane.lane}"),
+        (deepest.waiting, settings.limit_lane, f"in lane {deepest.lane}"),
     ]
-    if rows:
-        row = max(rows, key=lambda row: row.waiting)
-        scopes.append((row.waiting, settings.limit_partition, f"in partition {row.partition}"))
-    full = any(waiting >= limit for waiting, limit, _where in scopes)
-    near = [scope for scope in scopes if _is_near(*scope[:2])]
+    if partitions:
+        fullest = max(partitions, key=lambda partition: partition.waiting)
+        where = f"in partition {fullest.partition}"
+        scopes.append((fullest.waiting, settings.limit_partition, where))
+    is_full = any(waiting >= limit for waiting, limit, _where in scopes)
+    nearly_full = [scope for scope in scopes if _is_near(scope[0], scope[1])]
     return finding(
         "backlog",
         "; ".join(
             f"{waiting:,} trades wait {where}, {limit:,} may"
-            for waiting, limit, where in near or scopes[:1]
+            for waiting, limit, where in nearly_full or scopes[:1]
         ),
-        Level.FAIL if full else Level.WARN if near else None,
+        Level.FAIL if is_full else Level.WARN if nearly_full else Level.OK,
         "submissions get 429 or 503 at the limit: add workers, resume what is held, or raise "
         "TRADECAPTURE_LIMIT_TOTAL, _LANE or _PARTITION if Redis has the memory",
     )
 
 
 def _is_near(waiting: int, limit: int) -> bool:
-    return waiting >= BACKLOG_WARN * limit
+    return waiting >= BACKLOG_WARN_SHARE * limit
 
 
-def _named(keys: Sequence[str]) -> str:
-    return ", ".join(keys[:NAMED]) + (", ..." if len(keys) > NAMED else "")
+def _name(keys: Sequence[str]) -> str:
+    return ", ".join(keys[:MAX_NAMED]) + (", ..." if len(keys) > MAX_NAMED else "")

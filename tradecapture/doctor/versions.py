@@ -6,12 +6,12 @@ from importlib.metadata import version
 from tradecapture.doctor.finding import Finding, Level, finding
 from tradecapture.version import RELEASE
 
-OLDEST_KOMBU = (5, 7, 0)  # earlier ones stop consuming after a reconnect
+MIN_KOMBU = (5, 7, 0)  # earlier versions stop consuming after a reconnect
 PACKAGES = ("celery", "redis", "sqlalchemy")
 
 
 def check_versions() -> list[Finding]:
-    """Look at what is installed here."""
+    """Check what is installed on this machine."""
     return [
         Finding(Level.OK, "release", RELEASE),
         Finding(Level.OK, "Python", platform.python_version()),
@@ -21,11 +21,11 @@ def check_versions() -> list[Finding]:
 
 
 def assess_kombu(installed: str) -> Finding:
-    """Judge the version of kombu. Pure."""
+    """Assess the installed version of kombu. Pure."""
     numbers = tuple(int(part) for part in installed.split(".")[:3] if part.isdecimal())
     return finding(
         "package kombu",
         installed,
-        Level.FAIL if numbers < OLDEST_KOMBU else None,
-        "earlier ones stop taking messages after a reconnect: pip install 'kombu>=5.7.0'",
+        Level.FAIL if numbers < MIN_KOMBU else Level.OK,
+        "earlier versions stop taking messages after a reconnect: pip install 'kombu>=5.7.0'",
     )

@@ -1,11 +1,14 @@
 """The engine: connections to the ledger's database, set up for that database."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from sqlalchemy import Engine, create_engine, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from tradecapture.connections.urls import without_password
 from tradecapture.ledger.dialects import DIALECTS, LedgerDialect
-from tradecapture.settings import SettingsError
+from tradecapture.settings import Settings, SettingsError
 
 
 def _text(error: BaseException) -> str:
@@ -70,6 +73,31 @@ def make_engine(
     )
     dialect.configure(engine)
     return engine, dialect
+
+
+@contextmanager
+def open_engine(
+    settings: Settings, *, replica: bool = False
+) -> Iterator[tuple[Engine, LedgerDialect]]:
+    """Open an engine of one connection for the length of a with block.
+
+    Args:
+        settings: name the database.
+        replica: open the read replica, and only read.
+
+    Raises:
+        SettingsError: the URL is of no database that the ledger can use.
+    """
+    engine, dialect = make_engine(
+        settings.replica_url if replica else settings.database_url,
+        pool_size=1,
+        timeout_seconds=settings.connect_seconds,
+        read_only=replica,
+    )
+    try:
+        yield engine, dialect
+    finally:
+        engine.dispose()
 
 
 def create_database(url: str, timeout_seconds: float) -> bool:

@@ -25,7 +25,7 @@ from tests.support.faults.scenario import Scene
 from tests.support.faults.schedule import FaultKind
 from tests.support.history.history import History
 from tradecapture.doctor.finding import Level
-from tradecapture.doctor.redis import check_redis
+from tradecapture.doctor.redis_server import check_redis
 
 SOON_SECONDS = 1.0  # for one answer, so that clients learn of a silent server within it
 

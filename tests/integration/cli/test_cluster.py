@@ -13,8 +13,8 @@ from tests.support.api.shell import Run
 from tests.support.builders import partition_of, submission
 from tests.support.servers.cluster_servers import ClusterServers
 from tradecapture.connections.urls import without_password
-from tradecapture.doctor.cluster import ClusterFacts, assess_cluster
 from tradecapture.doctor.finding import Level
+from tradecapture.doctor.redis_cluster import ClusterFacts, assess_cluster
 from tradecapture.inbox import Inbox, connect_redis
 from tradecapture.settings import Settings
 

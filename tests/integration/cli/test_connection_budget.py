@@ -32,18 +32,18 @@ def test_the_largest_fleet_fits_and_one_more_worker_does_not(
         lambda size: budget_of_replica(size, pool_size),
         budget_of_redis,
     ):
-        most = budget_of(size).most_workers(limit, size)
-        if budget_of(size._replace(workers=0)).wanted <= limit:
-            assert budget_of(size._replace(workers=most)).wanted <= limit
+        most = budget_of(size).max_workers(limit, size)
+        if budget_of(size._replace(workers=0)).required <= limit:
+            assert budget_of(size._replace(workers=most)).required <= limit
         else:
             assert most == 0
-        assert budget_of(size._replace(workers=most + 1)).wanted > limit
+        assert budget_of(size._replace(workers=most + 1)).required > limit
 
 
 def test_workers_do_not_hold_a_pool_each() -> None:
     """A worker process captures in one thread: a larger pool is the APIs' alone."""
     small, large = (budget_of_database(FleetSize(0, 5, 4), pool) for pool in (2, 20))
-    assert small.wanted == large.wanted
+    assert small.required == large.required
     assert budget_of_database(FleetSize(3, 0, 1), 20).fleet == 3 * 2 * 20
 
 

@@ -20,7 +20,7 @@ from tradecapture.capture.capture import Capture
 from tradecapture.capture.lease_renewal import LeaseRenewer
 from tradecapture.cli import cli
 from tradecapture.doctor.finding import Level
-from tradecapture.doctor.partitions import check_operating
+from tradecapture.doctor.partitions import check_partitions
 from tradecapture.inbox import (
     Inbox,
     InboxReader,
@@ -149,7 +149,7 @@ def test_all_lanes_in_reach_are_the_whole(desk: Desk) -> None:
     result = desk.run("partitions", "--json")
     assert (result.exit_code, result.stderr) == (0, "")
     assert [row["partitionKey"] for row in json.loads(result.stdout)] == sorted(desk.keys)
-    assert "lanes out of reach" not in [found.subject for found in check_operating(desk.settings)]
+    assert "lanes out of reach" not in [found.subject for found in check_partitions(desk.settings)]
 
 
 def test_a_lane_that_is_half_moved_is_out_of_reach_for_its_work(
@@ -248,10 +248,10 @@ def test_reconcile_refuses_a_part(desk: Desk, outage: Outage, words: list[str]) 
 
 def test_doctor_says_which_lanes_its_findings_are_not_of(desk: Desk, outage: Outage) -> None:
     """It looks at the others: at what waits there, and at what is held."""
-    found = {finding.subject: finding for finding in check_operating(desk.settings)}
+    found = {finding.subject: finding for finding in check_partitions(desk.settings)}
     assert found["lanes out of reach"].level is Level.WARN
     assert found["lanes out of reach"].message.startswith(outage.words)
-    part = "as far as lanes are in reach: "
+    part = "in the reachable lanes: "
     assert found["newer entries"].message == f"{part}none"
     assert found["backlog"].message.startswith(f"{part}{len(outage.living)} trades wait")
     # The ledger has all that operators paused.

@@ -9,7 +9,7 @@ from tests.support.builders import submission
 from tests.support.capture.worker import Worker
 from tests.support.servers.standby import Standby
 from tradecapture.doctor.finding import Finding, Level
-from tradecapture.doctor.replica import (
+from tradecapture.doctor.read_replica import (
     LAG_WARN_BYTES,
     ReplicationFacts,
     assess_replica,

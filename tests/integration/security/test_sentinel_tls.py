@@ -26,7 +26,7 @@ from tradecapture.capture.messages import queue_of
 from tradecapture.connections.brokers.app import sending_app
 from tradecapture.connections.urls import SentinelAccess
 from tradecapture.doctor.finding import Level
-from tradecapture.doctor.redis import check_redis
+from tradecapture.doctor.redis_server import check_redis
 from tradecapture.inbox import Completion, connect_redis
 from tradecapture.local.servers.worker import LocalWorker
 from tradecapture.trades.receipt import Receipt

@@ -9,7 +9,7 @@ from tests.support.api.servers import API, ROOT, environment_of
 from tests.support.deployment.completion import wait_for
 from tests.support.deployment.deployment import Deployment
 from tests.support.releases.previous import ReleaseApi, ReleaseWorker
-from tradecapture.doctor.workers import ask_workers, releases_of
+from tradecapture.doctor.workers import ask_workers, workers_by_release
 from tradecapture.local.servers.worker import FLEET
 
 
@@ -46,7 +46,7 @@ class MixedFleet:
         """Wait until the workers that answer are of these releases, and of no other."""
 
         def are_there() -> bool:
-            return releases_of(ask_workers(self.deployment.settings)).keys() == set(releases)
+            return workers_by_release(ask_workers(self.deployment.settings)).keys() == set(releases)
 
         wait_for(f"workers of {releases} answer", are_there)
 

@@ -10,7 +10,11 @@ from sqlalchemy import Engine
 from tradecapture.cli.errors import FOUND, CommandError
 from tradecapture.cli.options import data_option, locate
 from tradecapture.cli.output import epilog, output
-from tradecapture.doctor.workers import PATIENT_SECONDS, ask_workers, releases_of
+from tradecapture.doctor.workers import (
+    PATIENT_REPLY_TIMEOUT_SECONDS,
+    ask_workers,
+    workers_by_release,
+)
 from tradecapture.ledger import check_schema
 from tradecapture.ledger.dialects import DIALECTS
 from tradecapture.ledger.engine import create_database, make_engine
@@ -148,7 +152,9 @@ def _connected(settings: Settings) -> Iterator[Engine]:
 def _check_releases(settings: Settings) -> None:
     others = {
         release: names
-        for release, names in releases_of(ask_workers(settings, PATIENT_SECONDS)).items()
+        for release, names in workers_by_release(
+            ask_workers(settings, PATIENT_REPLY_TIMEOUT_SECONDS)
+        ).items()
         if release != RELEASE
     }
     if others:

@@ -10,13 +10,13 @@ from tradecapture.cli.errors import FOUND
 from tradecapture.cli.options import data_option, json_option, locate
 from tradecapture.cli.output import epilog, output, show_json, table
 from tradecapture.connections.urls import is_cluster
-from tradecapture.doctor.cluster import check_cluster
 from tradecapture.doctor.connection_budget import FleetSize, check_budgets
 from tradecapture.doctor.database import check_database
 from tradecapture.doctor.finding import Finding, Level
-from tradecapture.doctor.partitions import check_operating
-from tradecapture.doctor.redis import check_redis
-from tradecapture.doctor.replica import check_replica
+from tradecapture.doctor.partitions import check_partitions
+from tradecapture.doctor.read_replica import check_replica
+from tradecapture.doctor.redis_cluster import check_cluster
+from tradecapture.doctor.redis_server import check_redis
 from tradecapture.doctor.versions import check_versions
 from tradecapture.doctor.workers import check_workers
 from tradecapture.settings import DATABASE, REDIS, Settings
@@ -78,7 +78,7 @@ def doctor(
     findings += check_replica(settings)
     if fleet:
         findings += check_budgets(settings, fleet)
-    findings += check_operating(settings)
+    findings += check_partitions(settings)
     if as_json:
         show_json(findings)
     else:

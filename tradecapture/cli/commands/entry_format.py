@@ -7,7 +7,7 @@ import click
 from tradecapture.cli.errors import FOUND, USAGE, CommandError
 from tradecapture.cli.options import data_option, locate
 from tradecapture.cli.output import epilog, output
-from tradecapture.doctor.workers import PATIENT_SECONDS, ask_workers, formats_of
+from tradecapture.doctor.workers import PATIENT_REPLY_TIMEOUT_SECONDS, ask_workers, newest_formats
 from tradecapture.inbox import Inbox, connect_inboxes
 from tradecapture.inbox.entry import EntryFormatError, newest_format
 from tradecapture.settings import REDIS
@@ -32,7 +32,7 @@ def entry_format(wanted: int | None, data: Path) -> None:
     older one are started again.
     """
     settings = locate(data, REDIS)
-    workers = formats_of(ask_workers(settings, PATIENT_SECONDS))
+    workers = newest_formats(ask_workers(settings, PATIENT_REPLY_TIMEOUT_SECONDS))
     redis = connect_inboxes(settings)
     try:
         inbox = Inbox(redis, settings)
