@@ -3,8 +3,7 @@
 from celery import Celery
 from celery.signals import worker_init, worker_process_init, worker_process_shutdown
 
-from tradecapture.connections.brokers import redis as broker
-from tradecapture.connections.brokers.rabbitmq import use_amqp
+from tradecapture.connections.brokers.options import register_transports
 from tradecapture.logs import configure_logs
 from workers import process
 from workers.events import Events
@@ -12,8 +11,7 @@ from workers.heartbeat import Heartbeat
 from workers.sweep import Sweep
 
 configure_logs()
-broker.use()
-use_amqp()
+register_transports(worker=True)
 process.settings()  # before Celery reads its own configuration from them
 app = Celery("tradecapture", include=["workers.tasks"], events=Events)
 app.config_from_object("celeryconfig")

@@ -66,7 +66,9 @@ def fleet(
         for keys in waiting:
             inbox.redis.rename(f"{keys.due}:aside", keys.due)
             inbox.redis.delete(keys.bell)
-        Bell(sending_app(settings.broker, settings.sentinels), inbox).ring(inbox.reserve_bells())
+        Bell(
+            sending_app(settings.broker, settings.connect_seconds, settings.sentinels), inbox
+        ).ring(inbox.reserve_bells())
         ended, _ = wait_captured(settings, len(submissions))
         cpu = cpu_seconds(fleet_workers) - cpu
     return Measurement(name, what, len(submissions), ended - started, cpu, inversions(settings))

@@ -27,7 +27,10 @@ class Crew:
         self._broker = stage.redis_database(BROKER_DATABASE)
         settings = stage.settings
         inbox = Inbox(connect_inboxes(settings), settings)
-        self._inbox, self._bell = inbox, Bell(sending_app(settings.broker), inbox)
+        self._inbox, self._bell = (
+            inbox,
+            Bell(sending_app(settings.broker, settings.connect_seconds), inbox),
+        )
 
     def begin(self) -> None:
         """Let the workers begin with what waits: one bell a lane, as an acceptance would ring."""

@@ -46,7 +46,9 @@ class Gateway:
         if check:
             self.inbox.check_lanes()
         self.inbox_reader = InboxReader(self.redis, settings.lanes)
-        self.bell = Bell(sending_app(settings.broker, settings.sentinels), self.inbox)
+        self.bell = Bell(
+            sending_app(settings.broker, settings.connect_seconds, settings.sentinels), self.inbox
+        )
 
     @cached_property
     def replica_reader(self) -> ReplicaReader:

@@ -96,9 +96,10 @@ def check_sentinels(parts: Sequence[SplitResult]) -> None:
 
 CLUSTER_SUFFIX = "+cluster"  # of the schemes of a Redis Cluster
 CLUSTER_SCHEMES = (f"redis{CLUSTER_SUFFIX}", f"rediss{CLUSTER_SUFFIX}")
+AMQP_SCHEMES = ("amqp", "amqps")
 # Over TLS: rediss, sentinels, amqps.
 REDIS_SCHEMES = ("redis", "rediss", "unix", *SENTINEL_SCHEMES, *CLUSTER_SCHEMES)
-BROKER_SCHEMES = ("redis", "rediss", "redis+socket", *SENTINEL_SCHEMES, "amqp", "amqps")
+BROKER_SCHEMES = ("redis", "rediss", "redis+socket", *SENTINEL_SCHEMES, *AMQP_SCHEMES)
 
 # From the colon after the user to the last "@": also where "/" or "@" in it are not encoded.
 _PASSWORD = re.compile(r"(://[^:@/?#]*):.*@", re.DOTALL)
@@ -120,6 +121,11 @@ def without_password(url: str) -> str:
 def is_cluster(url: str) -> bool:
     """Return whether a URL names a Redis Cluster."""
     return url.startswith(CLUSTER_SCHEMES)
+
+
+def is_amqp(url: str) -> bool:
+    """Return whether a URL names RabbitMQ, or another broker that speaks AMQP 0.9.1."""
+    return url.partition("://")[0] in AMQP_SCHEMES
 
 
 def check_url(text: str, schemes: tuple[str, ...]) -> None:

@@ -45,7 +45,7 @@ def ask_workers(
         kombu.exceptions.OperationalError, redis.exceptions.RedisError, OSError: the broker does
             not answer.
     """
-    app = sending_app(settings.broker, settings.sentinels)
+    app = sending_app(settings.broker, settings.connect_seconds, settings.sentinels)
     with app.connection_for_write() as connection:
         # Celery itself would retry for many seconds.
         connection.ensure_connection(max_retries=1)

@@ -41,7 +41,9 @@ def open_operator(settings: Settings) -> Iterator[Operator]:
             inbox = Inbox(redis, settings)
             inbox.check_lanes()
             check_schema(ledger.engine)
-            bell = Bell(sending_app(settings.broker, settings.sentinels), inbox)
+            bell = Bell(
+                sending_app(settings.broker, settings.connect_seconds, settings.sentinels), inbox
+            )
             inbox_reader = InboxReader(redis, settings.lanes)
             reader = OperatorReader(ledger.engine, ledger.dialect)
             patience = settings.lease_seconds

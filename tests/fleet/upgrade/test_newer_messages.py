@@ -56,7 +56,7 @@ def gateway(deployment: Deployment) -> Gateway:
 @pytest.fixture
 def sender(gateway: Gateway) -> Celery:
     """A service that has only Celery."""
-    return sending_app(gateway.settings.broker)
+    return sending_app(gateway.settings.broker, gateway.settings.connect_seconds)
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.fleet
 @pytest.fixture
 def sender(gateway: Gateway) -> Celery:
     """A service that has only Celery."""
-    return sending_app(gateway.settings.broker)
+    return sending_app(gateway.settings.broker, gateway.settings.connect_seconds)
 
 
 def test_a_trade_sent_as_json_text_is_captured_as_it_is(

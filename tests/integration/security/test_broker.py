@@ -81,7 +81,9 @@ def test_a_pickled_message_is_refused_and_never_read(
         headers = {"task": CAPTURE_TASK, "id": str(uuid4()), "lang": "py"}
         body: Any = ((Creates(trap),), {}, {})
         producer.publish(body, routing_key=QUEUE, serializer="pickle", headers=headers)
-        control = sending_app(gateway.settings.broker).control.mailbox
+        control = sending_app(
+            gateway.settings.broker, gateway.settings.connect_seconds
+        ).control.mailbox
         producer.publish(
             {"method": "ping", "arguments": {"trap": Creates(trap)}, "destination": None},
             exchange=control.exchange,
@@ -121,7 +123,7 @@ def test_odd_messages_are_refused_and_nothing_is_touched(
     gateway: Gateway, worker: LocalWorker, redis: "Redis"
 ) -> None:
     """Unknown tasks, wrong arguments, lanes that there are none of, what is no trade."""
-    app = sending_app(gateway.settings.broker)
+    app = sending_app(gateway.settings.broker, gateway.settings.connect_seconds)
     app.send_task("tradecapture.nothing", args=(1,), queue=SUBMIT_QUEUE)
     for lane in NO_LANES:
         app.send_task(CAPTURE_TASK, args=(lane,), queue=QUEUE)

@@ -140,7 +140,7 @@ def test_tasks_with_hostile_ids_are_refused_or_captured(
 ) -> None:
     """Submitted as Celery tasks, as text and as mappings; the worker lives through all of them."""
     worker = start_worker("w").wait_ready()
-    app = sending_app(gateway.settings.broker)
+    app = sending_app(gateway.settings.broker, gateway.settings.connect_seconds)
     sound: list[str] = []
     documents = [with_id("tradeId", text) for text in NASTY]
     documents += [

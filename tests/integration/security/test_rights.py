@@ -109,7 +109,7 @@ def test_the_documented_rights_are_enough_for_the_whole_path(
         wait_until_nothing_waits(gateway)
         gateway.inbox.reserve_bells()
 
-        app = sending_app(fleets_url)
+        app = sending_app(fleets_url, CONNECT_SECONDS)
         assert app.control.inspect(timeout=ANSWER_SECONDS, limit=1).stats()
         assert flower.queues() is not None
         for command in COMMANDS:

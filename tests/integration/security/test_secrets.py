@@ -115,7 +115,9 @@ def test_a_running_fleet_shows_no_password(
         gateway.accept(submissions(3))
         wait_until_nothing_waits(gateway)
         assert_no_secret("repr", f"{settings!r} {gateway.redis!r} {gateway.ledger.engine!r}")
-        assert_no_secret("repr of the app", repr(sending_app(settings.broker).connection()))
+        assert_no_secret(
+            "repr of the app", repr(sending_app(settings.broker, CONNECT_SECONDS).connection())
+        )
         health = httpx.get(f"http://127.0.0.1:{port}/api/v1/health", timeout=10)
         assert health.status_code == 200
         assert_no_secret("health", health.text)
@@ -129,7 +131,9 @@ def test_a_running_fleet_shows_no_password(
         ):
             assert_no_secret(f"Flower's {path}", flower.page(path))
         _assert_commands_show_no_secret(run, environment, expected=(0, 1))
-        inspect = sending_app(settings.broker).control.inspect([node], timeout=ANSWER_SECONDS)
+        inspect = sending_app(settings.broker, CONNECT_SECONDS).control.inspect(
+            [node], timeout=ANSWER_SECONDS
+        )
         for told in (inspect.conf(with_defaults=True), inspect.stats()):
             assert "redis" in str(told)
             assert_no_secret("celery inspect", str(told))

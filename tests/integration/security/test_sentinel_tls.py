@@ -106,7 +106,7 @@ def test_what_is_not_right_is_refused(
     ):
         redis.ping()
     with (
-        sending_app(url, access).connection_for_write() as connection,
+        sending_app(url, CONNECT_SECONDS, access).connection_for_write() as connection,
         pytest.raises(OperationalError, match=why) as bells,
     ):
         connection.ensure_connection(max_retries=1, interval_start=0)
@@ -162,7 +162,7 @@ def test_a_fleet_goes_on_after_a_failover(ledger_url: str, tmp_path: Path) -> No
         gateway.accept(submissions(5))
         wait_until_nothing_waits(gateway)
         assert flower.queues()
-        control = sending_app(settings.broker, settings.sentinels).control
+        control = sending_app(settings.broker, settings.connect_seconds, settings.sentinels).control
         inspect = control.inspect([f"w@{socket.gethostname()}"], timeout=ANSWER_SECONDS)
         for asked in (inspect.stats, lambda: inspect.conf(with_defaults=True)):
             told = str(asked())

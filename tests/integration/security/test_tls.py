@@ -150,7 +150,7 @@ def test_a_server_that_cannot_prove_who_it_is_gets_no_password(
     ):
         redis.ping()
     with (
-        sending_app(url).connection_for_write() as connection,
+        sending_app(url, CONNECT_SECONDS).connection_for_write() as connection,
         pytest.raises(OperationalError, match=why),
     ):
         connection.ensure_connection(max_retries=1, reraise_as_library_errors=True)
@@ -218,7 +218,10 @@ def _ping(url: str) -> bool:
 
 
 def _ping_broker(url: str) -> bool:
-    with sending_app(url).connection_for_write() as connection, suppress(OperationalError):
+    with (
+        sending_app(url, CONNECT_SECONDS).connection_for_write() as connection,
+        suppress(OperationalError),
+    ):
         connection.ensure_connection(max_retries=1, reraise_as_library_errors=True)
         return True
     return False

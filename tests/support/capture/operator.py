@@ -46,7 +46,7 @@ class Operator:
         self.inbox = Inbox(redis, replace(settings, lease_seconds=lease_seconds))
         self.ledger = ledger or OperatorLedger(settings)
         self.reader = OperatorReader(self.ledger.engine, self.ledger.dialect)
-        bell = Bell(sending_app(settings.broker), self.inbox)
+        bell = Bell(sending_app(settings.broker, settings.connect_seconds), self.inbox)
         self.operations = Operations(
             self.inbox,
             InboxReader(redis, settings.lanes),

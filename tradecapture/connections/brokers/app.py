@@ -1,39 +1,35 @@
-"""app."""
+"""A Celery app for the processes that send tasks but run none."""
 
 from typing import Any
 
 from celery import Celery
 
-from tradecapture.connections.brokers.rabbitmq import amqp_options, is_amqp, use_amqp
-from tradecapture.connections.brokers.sentinel import sentinel_options, use_sentinel
-from tradecapture.connections.urls import SentinelAccess, celery_url, is_sentinel, tls_options
+from tradecapture.connections.brokers.options import broker_settings, register_transports
+from tradecapture.connections.urls import SentinelAccess
+
+# A submitter waits until its bell is sent, and the sweep rings if it is not. So a sender retries a
+# connect once and at once, instead of for kombu's six seconds.
+RETRY_ONCE: dict[str, Any] = {
+    "max_retries": 1,
+    "interval_start": 0,
+    "interval_step": 0,
+    "interval_max": 0,
+}
 
 
-def sending_app(broker_url: str, sentinels: SentinelAccess | None = None) -> Celery:
-    """Return a Celery app that only sends, configured like the workers.
+def sending_app(
+    broker_url: str, connect_seconds: float, sentinels: SentinelAccess | None = None
+) -> Celery:
+    """Return a Celery app that only sends, with the settings of the workers.
 
     Args:
-        broker_url: of `Settings.broker`.
-        sentinels: what they are asked for, if the broker is reached through them.
+        broker_url: `Settings.broker`.
+        connect_seconds: how long one connect to the broker may take.
+        sentinels: the name of the master and the login, if `broker_url` names sentinels.
     """
-    use_amqp()
-    use_sentinel()
+    register_transports(worker=False)
     app = Celery("tradecapture")
-    app.config_from_object("celeryconfig")
-    app.conf.broker_url = celery_url(broker_url)
-    app.conf.broker_use_ssl = tls_options(broker_url)
-    # A submitter waits for the bell, and the sweep rings without it: one more try to connect, at
-    # once, instead of kombu's six seconds of them. Workers keep theirs.
-    once_more: dict[str, Any] = {
-        "max_retries": 1,
-        "interval_start": 0,
-        "interval_step": 0,
-        "interval_max": 0,
-    }
-    if is_sentinel(broker_url):
-        once_more |= sentinel_options(broker_url, sentinels or SentinelAccess())
-    options = app.conf.broker_transport_options
-    if is_amqp(broker_url):
-        options = amqp_options(app.conf.broker_connection_timeout)
-    app.conf.broker_transport_options = {**options, **once_more}
+    app.config_from_object("celeryconfig", force=True)
+    app.conf.update(broker_settings(broker_url, connect_seconds, sentinels or SentinelAccess()))
+    app.conf.broker_transport_options = {**app.conf.broker_transport_options, **RETRY_ONCE}
     return app

@@ -89,7 +89,9 @@ class Fleet(Struct, frozen=True):
             connection.close()
 
     def _workers_answer(self) -> bool:
-        app = sending_app(self.settings.broker, self.settings.sentinels)
+        app = sending_app(
+            self.settings.broker, self.settings.connect_seconds, self.settings.sentinels
+        )
         try:
             answers = app.control.ping(timeout=PING_SECONDS, limit=self.workers)
         except (BrokerError, RedisError, OSError):
