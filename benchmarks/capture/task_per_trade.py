@@ -20,6 +20,7 @@ from tradecapture.ledger.schema.tables import partitions, trades
 from tradecapture.trades.document import decode
 from tradecapture.trades.holding import Tally, encode_sums
 from tradecapture.trades.lifecycle import Outcome
+from tradecapture.trades.partition import PartitionKey
 from tradecapture.trades.submission import Submission, read_submission
 from tradecapture.trades.validation import check
 
@@ -115,15 +116,15 @@ def _write(connection: Connection, submission: Submission, position: int, task_i
     )
 
 
-def _locked_row(connection: Connection, partition: str, now: datetime) -> PartitionRow:
+def _locked_row(connection: Connection, partition_key: PartitionKey, now: datetime) -> PartitionRow:
     locked = (
         select(*(partitions.c[name] for name in PartitionRow._fields))
-        .where(partitions.c.partition_key == partition)
+        .where(partitions.c.partition_key == partition_key)
         .with_for_update()
     )
     found = connection.execute(locked).first()
     if found is not None:
         return PartitionRow._make(found)
-    row = new_partition(partition, now)
+    row = new_partition(partition_key, now)
     connection.execute(insert(partitions).values(row._asdict()))
     return row

@@ -31,6 +31,7 @@ from tradecapture.ledger.rules.state import ExistingTrades
 from tradecapture.ledger.schema.tables import trades
 from tradecapture.local.samples.trades import valid_submissions
 from tradecapture.local.servers.worker import LocalWorker
+from tradecapture.trades.partition import PartitionKey
 from tradecapture.trades.submission import Submission
 
 SEED = 20261124
@@ -134,7 +135,7 @@ def ceiling(scene: Scene, name: str, what: str, submissions: Sequence[Submission
 def _rows(submissions: Sequence[Submission]) -> Sequence[tuple[object, ...]]:
     """Return the rows that the fleet would write for these trades."""
     now = datetime.now(UTC)
-    entries: dict[str, list[Entry]] = {}
+    entries: dict[PartitionKey, list[Entry]] = {}
     for submission in submissions:
         waiting = entries.setdefault(submission.partition_key, [])
         accepted_ms = round(now.timestamp() * 1000)

@@ -18,7 +18,7 @@ from tradecapture import Settings
 from tradecapture.capture.gateway import Gateway
 from tradecapture.local.samples.trades import valid_submissions
 from tradecapture.local.servers.worker import LocalWorker
-from tradecapture.trades.partition import lane_of
+from tradecapture.trades.partition import PartitionKey, lane_of
 from tradecapture.trades.submission import Submission
 
 KILLS_A_ROUND = 5  # workers that die within seconds of each other, each with a lane of its own
@@ -85,7 +85,7 @@ def _kill(
 
 def _pairs(kills: int, lanes: int, random: Random) -> list[tuple[Submission, Submission]]:
     """Return two trades of so many partitions; those of a round are in different lanes."""
-    partitions: dict[str, list[Submission]] = defaultdict(list)
+    partitions: dict[PartitionKey, list[Submission]] = defaultdict(list)
     seed = random.randrange(10**6)
     for submission in valid_submissions(2 * SPARE * kills, SPARE * kills, seed, _today()):
         partitions[submission.partition_key].append(submission)

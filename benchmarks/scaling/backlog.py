@@ -18,6 +18,7 @@ from benchmarks.scaling.stage import BROKER_DATABASE, Stage
 from tradecapture.inbox import Inbox, connect_redis
 from tradecapture.inbox.keys import LANES_KEY
 from tradecapture.local.samples.trades import valid_submissions
+from tradecapture.trades.partition import PartitionKey
 from tradecapture.trades.submission import Submission
 
 FIRST_DATABASE = BROKER_DATABASE + 1
@@ -52,14 +53,14 @@ class Backlogs:
         """
         self._stage, self._trades, self._usual_trades = stage, trades, usual_trades
         self._made: dict[str, int] = {}  # mix -> database
-        self._partitions: dict[str, list[str]] = {}
+        self._partitions: dict[str, list[PartitionKey]] = {}
         self.footprint = Footprint(0.0, 0.0, 0.0)  # of the backlog that was made last
 
     def trades(self, way: str) -> int:
         """How many trades wait at the beginning of a cell."""
         return self._trades if way == FLEET else self._usual_trades
 
-    def partitions(self, mix: str) -> list[str]:
+    def partition_keys(self, mix: str) -> list[PartitionKey]:
         """Return the keys of a mix's partitions."""
         return self._partitions[mix]
 

@@ -73,7 +73,7 @@ def run(
 ) -> Window:
     """Run one cell; its workers are there, and have nothing in hand."""
     way, mix = cell.series.way, cell.series.mix
-    stage.empty_ledger(backlogs.partitions(mix))
+    stage.empty_ledger(backlogs.partition_keys(mix))
     backlogs.put(way, mix)
     stage.proxy.hold_back(cell.delay_ms / MS)
     backlog = backlogs.trades(way)

@@ -23,6 +23,7 @@ from tradecapture.local.servers.ports import LOOPBACK
 from tradecapture.local.servers.postgresql_server import PostgresqlServer
 from tradecapture.local.servers.redis_server import RedisServer
 from tradecapture.settings import Settings
+from tradecapture.trades.partition import PartitionKey
 
 BROKER_DATABASE = 1  # of Redis; the inboxes are in 0, and prepared backlogs in those after
 LIMIT = 10**9  # trades that may wait: the backlog is there before the workers
@@ -53,10 +54,10 @@ class Stage(NamedTuple):
         plain = make_url(url or self.direct_url).set(drivername="postgresql")
         return psycopg.connect(plain.render_as_string(hide_password=False), autocommit=True)
 
-    def empty_ledger(self, keys: Sequence[str]) -> None:
+    def empty_ledger(self, partition_keys: Sequence[PartitionKey]) -> None:
         """Remove every row, but for one of each partition: a book that has traded before."""
         names = ", ".join(table.name for table in metadata.sorted_tables)
-        rows = [new_partition(key, datetime.now(UTC)) for key in keys]
+        rows = [new_partition(key, datetime.now(UTC)) for key in partition_keys]
         engine, dialect = make_engine(self.direct_url, pool_size=1, timeout_seconds=5)
         with engine.begin() as connection:
             connection.execute(text(f"TRUNCATE {names}"))

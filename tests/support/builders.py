@@ -7,7 +7,7 @@ from typing import Any
 
 from tradecapture.inbox import Claim, ClaimedPartition, Entry
 from tradecapture.trades.document import Document, encode
-from tradecapture.trades.partition import partition_key
+from tradecapture.trades.partition import PartitionKey, make_partition_key
 from tradecapture.trades.submission import Submission, read_submission
 
 # In the past of whoever runs the tests, so that the client takes these trades too.
@@ -17,7 +17,7 @@ NOW_MS = 1_736_933_400_123
 EPOCH = 1_736_000_000_000_000  # Redis time (us) at which the lane's positions began
 
 ACCOUNT, BOOK, ISIN = "ACC1", "BOOK1", "US0378331005"
-PARTITION = f"{ACCOUNT}_{BOOK}_{ISIN}"
+PARTITION = make_partition_key(ACCOUNT, BOOK, ISIN)
 LEFT_OUT = object()  # as a change: the field is not there
 
 
@@ -74,9 +74,9 @@ def broken(trade_id: str, book: str = BOOK) -> Submission:
     return Submission(partition_of(book), trade_id, "0" * 32, b'{"tradeId": ')
 
 
-def partition_of(book: str) -> str:
+def partition_of(book: str) -> PartitionKey:
     """Return the partition that the submissions of a book belong to."""
-    return partition_key(ACCOUNT, book, ISIN)
+    return make_partition_key(ACCOUNT, book, ISIN)
 
 
 def entry(submitted: Submission, position: int = 1, epoch: int = EPOCH) -> Entry:

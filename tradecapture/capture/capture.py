@@ -15,6 +15,7 @@ from tradecapture.inbox import Claim, ClaimedPartition, Completion, Inbox
 from tradecapture.ledger import Ledger, LedgerUnavailableError, PartitionResult, reason_of
 from tradecapture.ledger.ledger import REASON_LENGTH
 from tradecapture.trades.lifecycle import Outcome
+from tradecapture.trades.partition import PartitionKey
 
 log = structlog.get_logger(__name__)
 
@@ -84,7 +85,9 @@ class Capture:
                 return CaptureSummary(batches, outcomes, stale, postponed, halted, work_left=True)
         return CaptureSummary(batches, outcomes, stale, postponed, halted, work_left=False)
 
-    def _write(self, claim: Claim, task_id: str) -> tuple[list[PartitionResult], list[str]]:
+    def _write(
+        self, claim: Claim, task_id: str
+    ) -> tuple[list[PartitionResult], list[PartitionKey]]:
         """Return the verdicts, and the partitions to postpone.
 
         These are those that the ledger did not answer for, and those whose head only a worker of a
@@ -95,12 +98,12 @@ class Capture:
             partitions=tuple(claimed for claimed in claim.partitions if claimed.entries)
         )
         unreadable = [
-            PartitionResult(claimed.partition, 0, {}, hold=claimed.unreadable)
+            PartitionResult(claimed.partition_key, 0, {}, hold=claimed.unreadable)
             for claimed in claim.partitions
             if not claimed.entries and not claimed.is_newer
         ]
         newer = [
-            claimed.partition
+            claimed.partition_key
             for claimed in claim.partitions
             if not claimed.entries and claimed.is_newer
         ]
@@ -111,7 +114,7 @@ class Capture:
 
     def _write_or_split(
         self, claim: Claim, task_id: str, clock: Callable[[], datetime]
-    ) -> tuple[list[PartitionResult], list[str]]:
+    ) -> tuple[list[PartitionResult], list[PartitionKey]]:
         """Write a claim; where something in it cannot be written, split it to find the trade."""
         if not claim.partitions:
             return [], []
@@ -119,12 +122,12 @@ class Capture:
             return self._ledger.capture(claim, task_id, clock), []
         except LedgerUnavailableError as error:
             log.warning("claim postponed", lane=claim.lane, error=str(error))
-            return [], claim.keys
+            return [], claim.partition_keys
         except Exception as error:  # whatever a trade can raise: it must stop no other trade
             if claim.trades == 1:
                 return self._park(claim, error, task_id, clock)
         verdicts: list[PartitionResult] = []
-        untouched: list[str] = []
+        untouched: list[PartitionKey] = []
         if len(claim.partitions) > 1:
             for claimed in claim.partitions:
                 part = claim._replace(partitions=(claimed,))
@@ -136,12 +139,12 @@ class Capture:
 
     def _write_one_by_one(
         self, claim: Claim, task_id: str, clock: Callable[[], datetime]
-    ) -> tuple[list[PartitionResult], list[str]]:
+    ) -> tuple[list[PartitionResult], list[PartitionKey]]:
         """Write one partition's trades singly, up to the one that is parked."""
         (claimed,) = claim.partitions
         written, upstream, outcomes = 0, 0, Counter[Outcome]()
         for entry in claimed.entries:
-            single = claim._replace(partitions=(ClaimedPartition(claimed.partition, (entry,)),))
+            single = claim._replace(partitions=(ClaimedPartition(claimed.partition_key, (entry,)),))
             verdicts, _untouched = self._write_or_split(single, task_id, clock)
             if not verdicts:
                 break  # the ledger went away; what was written is settled, the rest is due again
@@ -152,36 +155,36 @@ class Capture:
             if verdict.stale or verdict.hold or verdict.pause:
                 return [verdict._replace(written=written, outcomes=outcomes)], []
         if not written:
-            return [], [claimed.partition]
-        return [PartitionResult(claimed.partition, written, outcomes, upstream=upstream)], []
+            return [], [claimed.partition_key]
+        return [PartitionResult(claimed.partition_key, written, outcomes, upstream=upstream)], []
 
     def _park(
         self, claim: Claim, error: Exception, task_id: str, clock: Callable[[], datetime]
-    ) -> tuple[list[PartitionResult], list[str]]:
+    ) -> tuple[list[PartitionResult], list[PartitionKey]]:
         (claimed,) = claim.partitions
         (entry,) = claimed.entries
         reason = reason_of(error)
         trade_id = entry.submission.trade_id
-        log.error("trade parked", partition=claimed.partition, trade_id=trade_id, error=reason)
+        log.error("trade parked", partition=claimed.partition_key, trade_id=trade_id, error=reason)
         try:
             return [self._ledger.park(claim, entry, reason, task_id, clock)], []
         except LedgerUnavailableError:
-            return [], [claimed.partition]
+            return [], [claimed.partition_key]
         except Exception as park_error:  # it cannot even be recorded: hold it where it is
-            log.exception("trade not parked", partition=claimed.partition, trade_id=trade_id)
+            log.exception("trade not parked", partition=claimed.partition_key, trade_id=trade_id)
             why = f"{reason}; parking it failed too: {park_error}"[:REASON_LENGTH]
-            return [PartitionResult(claimed.partition, 0, {}, hold=why)], []
+            return [PartitionResult(claimed.partition_key, 0, {}, hold=why)], []
 
     def _settle(self, claim: Claim, verdicts: list[PartitionResult]) -> None:
         unreadable = {
-            claimed.partition: "" if claimed.is_newer else claimed.unreadable
+            claimed.partition_key: "" if claimed.is_newer else claimed.unreadable
             for claimed in claim.partitions
         }
         completions = [
             Completion(
-                verdict.partition,
+                verdict.partition_key,
                 verdict.written,
-                verdict.hold or unreadable[verdict.partition],
+                verdict.hold or unreadable[verdict.partition_key],
                 verdict.upstream,
                 verdict.pause,
             )
@@ -193,13 +196,13 @@ class Capture:
         settled = self._inbox.complete(claim.lane, claim.token, completions)
         for completion, kept in zip(completions, settled, strict=True):
             if not kept:
-                log.warning("lease lost before settle", partition=completion.partition)
+                log.warning("lease lost before settle", partition=completion.partition_key)
 
-    def _postpone(self, claim: Claim, partitions: list[str]) -> None:
-        if not partitions:
+    def _postpone(self, claim: Claim, partition_keys: list[PartitionKey]) -> None:
+        if not partition_keys:
             return
         try:
-            self._inbox.postpone(claim.lane, claim.token, partitions, self._jitter())
+            self._inbox.postpone(claim.lane, claim.token, partition_keys, self._jitter())
         except RedisError as error:
             log.warning("postpone failed; the lease will end", lane=claim.lane, error=str(error))
 

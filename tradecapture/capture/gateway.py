@@ -128,7 +128,7 @@ class Gateway:
 
     def _first_document(self, trade_id: str) -> bytes | None:
         seen = self.inbox_reader.seen(trade_id)
-        entry = self.inbox_reader.entry(seen.partition, seen.position) if seen else None
+        entry = self.inbox_reader.entry(seen.partition_key, seen.position) if seen else None
         if entry is not None:
             return entry.submission.document
         status = self.status(trade_id)

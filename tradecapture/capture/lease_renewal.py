@@ -62,11 +62,13 @@ class LeaseRenewer:
                     self._renew(in_hand.claim)
                 elif in_hand.renewals == MAX_LEASES * RENEWALS_A_LEASE:
                     claim = in_hand.claim
-                    log.error("capture hangs; its lease ends", lane=claim.lane, keys=claim.keys)
+                    log.error(
+                        "capture hangs; its lease ends", lane=claim.lane, keys=claim.partition_keys
+                    )
 
     def _renew(self, claim: Claim) -> None:
         try:
             # A claim settled in this very moment is harmless to renew: its token is gone.
-            self._inbox.renew(claim.lane, claim.token, claim.keys)
+            self._inbox.renew(claim.lane, claim.token, claim.partition_keys)
         except RedisError as error:
             log.warning("lease not renewed", lane=claim.lane, error=str(error))

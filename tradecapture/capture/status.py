@@ -11,6 +11,7 @@ from msgspec import Struct
 from tradecapture.inbox import InboxReader
 from tradecapture.ledger import ExceptionRow, TradeRow
 from tradecapture.trades.lifecycle import Outcome, TradeState
+from tradecapture.trades.partition import PartitionKey
 from tradecapture.trades.trade import is_trade_id
 
 IDS_PER_QUERY = 1000  # they are one parameter, so this fits every database
@@ -71,7 +72,7 @@ class TradeStatus(Struct, frozen=True):
 
     trade_id: str
     status: TradeState
-    partition_key: str
+    partition_key: PartitionKey
     position: int
     accepted_at: datetime
     ledger_sequence: int | None = None
@@ -128,4 +129,6 @@ def read_status(ledger: TradeRows, inbox: InboxReader, trade_id: str) -> TradeSt
     if seen is None:
         return None
     accepted_at = datetime.fromtimestamp(seen.accepted_ms / 1000, UTC)
-    return TradeStatus(trade_id, TradeState.ACCEPTED, seen.partition, seen.position, accepted_at)
+    return TradeStatus(
+        trade_id, TradeState.ACCEPTED, seen.partition_key, seen.position, accepted_at
+    )

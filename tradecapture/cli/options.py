@@ -14,7 +14,7 @@ from tradecapture.local.fleet.data_folder import DataFolder
 from tradecapture.operations import reason_problems
 from tradecapture.operations.action import Action
 from tradecapture.settings import DATABASE, REDIS, Settings
-from tradecapture.trades.partition import is_partition_key
+from tradecapture.trades.partition import PartitionKey, is_partition_key
 
 
 def data_option(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -102,22 +102,29 @@ def check_words(by: str, why: str, action: Action) -> None:
 def partition_argument(*, required: bool = True) -> Callable[..., Any]:
     """Return the argument KEY of a command: a partition."""
     return click.argument(
-        "key", metavar="KEY" if required else "[KEY]", required=required, callback=check_key
+        "partition_key",
+        metavar="KEY" if required else "[KEY]",
+        required=required,
+        callback=check_key,
     )
 
 
-def check_key(_context: click.Context, _option: click.Parameter, key: str | None) -> str | None:
+def check_key(
+    _context: click.Context, _option: click.Parameter, key: str | None
+) -> PartitionKey | None:
     """Return a partition key that was given, as a callback of its argument or option.
 
     Raises:
         click.BadParameter: no partition can have this key.
     """
-    if key is not None and not is_partition_key(key):
+    if key is None:
+        return None
+    if not is_partition_key(key):
         raise click.BadParameter(
             f"{key!r} is not a partition key: give account_book_security, with ~1 for an "
             "underscore and ~0 for a tilde inside an id, as `tradecapture partitions` shows it"
         )
-    return key
+    return PartitionKey(key)
 
 
 def _login_name() -> str:

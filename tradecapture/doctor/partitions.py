@@ -17,6 +17,7 @@ from tradecapture.inbox import (
 from tradecapture.ledger.engine import open_engine
 from tradecapture.ledger.queries.operator_reader import OperatorReader, SequenceGap
 from tradecapture.settings import Settings
+from tradecapture.trades.partition import PartitionKey
 
 BACKLOG_WARN_SHARE = 0.8  # of a limit; above it there is little time left to add workers
 MAX_COUNTED = 1000  # partitions that are counted; more are "1,000 or more"
@@ -77,25 +78,28 @@ def note_unreachable(findings: Sequence[Finding], unreachable: UnreachableLanes)
     return [warning, *partial]
 
 
-def assess_held(keys: Sequence[str]) -> Finding:
+def assess_held(partition_keys: Sequence[PartitionKey]) -> Finding:
     """Assess the partitions that are paused or halted. Pure."""
-    or_more = " or more" if len(keys) == MAX_COUNTED else ""
+    or_more = " or more" if len(partition_keys) == MAX_COUNTED else ""
     return finding(
         "held partitions",
-        f"{len(keys):,}{or_more}, whose trades only wait: {_name(keys)}" if keys else "none",
-        Level.WARN if keys else Level.OK,
+        f"{len(partition_keys):,}{or_more}, whose trades only wait: {_name(partition_keys)}"
+        if partition_keys
+        else "none",
+        Level.WARN if partition_keys else Level.OK,
         "`tradecapture partitions show KEY` says why, by whom, and what to do",
     )
 
 
-def assess_newer(keys: Sequence[str]) -> Finding:
+def assess_newer(partition_keys: Sequence[PartitionKey]) -> Finding:
     """Assess the partitions whose oldest trade only a newer release can read. Pure."""
     return finding(
         "newer entries",
-        f"{len(keys):,} partitions wait for workers of a newer release: {_name(keys)}"
-        if keys
+        f"{len(partition_keys):,} partitions wait for workers of a newer release: "
+        f"{_name(partition_keys)}"
+        if partition_keys
         else "none",
-        Level.WARN if keys else Level.OK,
+        Level.WARN if partition_keys else Level.OK,
         "start workers of the release whose APIs accepted these trades; nothing is lost, and their "
         "order is kept",
     )
@@ -110,7 +114,7 @@ def assess_gaps(gaps: Sequence[SequenceGap], now_ms: int, timeout_seconds: float
         timeout_seconds: TRADECAPTURE_SEQUENCE_TIMEOUT_SECONDS; a younger gap may close by itself.
     """
     oldest_ms = now_ms - timeout_seconds * 1000
-    overdue = [gap.partition for gap in gaps if gap.oldest.timestamp() * 1000 < oldest_ms]
+    overdue = [gap.partition_key for gap in gaps if gap.oldest.timestamp() * 1000 < oldest_ms]
     message = f"{len(gaps):,}, of which {len(overdue):,} are older than {timeout_seconds:g} s"
     if overdue:
         message += f": {_name(overdue)}"
@@ -141,7 +145,7 @@ def assess_backlog(
     ]
     if partitions:
         fullest = max(partitions, key=lambda partition: partition.waiting)
-        where = f"in partition {fullest.partition}"
+        where = f"in partition {fullest.partition_key}"
         scopes.append((fullest.waiting, settings.limit_partition, where))
     is_full = any(waiting >= limit for waiting, limit, _where in scopes)
     nearly_full = [scope for scope in scopes if _is_near(scope[0], scope[1])]
@@ -161,5 +165,7 @@ def _is_near(waiting: int, limit: int) -> bool:
     return waiting >= BACKLOG_WARN_SHARE * limit
 
 
-def _name(keys: Sequence[str]) -> str:
-    return ", ".join(keys[:MAX_NAMED]) + (", ..." if len(keys) > MAX_NAMED else "")
+def _name(partition_keys: Sequence[PartitionKey]) -> str:
+    return ", ".join(partition_keys[:MAX_NAMED]) + (
+        ", ..." if len(partition_keys) > MAX_NAMED else ""
+    )

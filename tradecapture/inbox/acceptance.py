@@ -16,7 +16,7 @@ from tradecapture.inbox.entry import EntryFormat, encode_body
 from tradecapture.inbox.keys import lane_keys
 from tradecapture.inbox.scripts import Argument, Call, Safety, run_all
 from tradecapture.settings import Settings
-from tradecapture.trades.partition import lane_of
+from tradecapture.trades.partition import PartitionKey, lane_of
 from tradecapture.trades.receipt import Answer, Receipt, Refusal
 from tradecapture.trades.submission import Submission
 
@@ -154,7 +154,7 @@ class _Appending:
         self._redis, self._settings, self._backlog = redis, settings, backlog
         self._submissions, self._answers = submissions, answers
         self._format = written  # of the entries
-        self._closed: dict[str, Refusal] = {}  # partition -> how its first trade was refused
+        self._closed: dict[PartitionKey, Refusal] = {}  # how its first trade was refused
         self.ring: set[int] = set()
         self.accepted = 0  # trades that were new
 

@@ -4,12 +4,13 @@ from typing import NamedTuple
 
 from tradecapture.inbox.entry import Entry
 from tradecapture.inbox.hold import Hold
+from tradecapture.trades.partition import PartitionKey
 
 
 class ClaimedPartition(NamedTuple):
     """A locked partition and the oldest trades that wait in it, in order."""
 
-    partition: str
+    partition_key: PartitionKey
     entries: tuple[Entry, ...]
     unreadable: str = ""  # why the entry after these cannot be read; empty: nothing is wrong
     head: bytes = b""  # that entry as it stands in the inbox
@@ -29,9 +30,9 @@ class Claim(NamedTuple):
     )
 
     @property
-    def keys(self) -> list[str]:
+    def partition_keys(self) -> list[PartitionKey]:
         """The keys of the claimed partitions."""
-        return [claimed.partition for claimed in self.partitions]
+        return [claimed.partition_key for claimed in self.partitions]
 
     @property
     def trades(self) -> int:
@@ -42,7 +43,7 @@ class Claim(NamedTuple):
 class Completion(NamedTuple):
     """What became of a claimed partition: how many trades to remove, and whether to hold it."""
 
-    partition: str
+    partition_key: PartitionKey
     written: int
     hold: str = ""  # why the fleet halts the partition; empty: it does not
     upstream: int = 0  # upstream's number that the ledger has reached; 0: it numbers none

@@ -18,6 +18,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from tradecapture.inbox.keys import FORMAT_KEY
+from tradecapture.trades.partition import PartitionKey
 from tradecapture.trades.submission import Submission
 
 OLDEST_FORMAT = 1  # what every release since 0.1.0 reads
@@ -80,7 +81,7 @@ def encode_body(submission: Submission, entry_format: int = OLDEST_FORMAT) -> by
     )
 
 
-def decode_entry(partition: str, raw: bytes) -> Entry:
+def decode_entry(partition_key: PartitionKey, raw: bytes) -> Entry:
     """Read an entry of a partition.
 
     Raises:
@@ -106,7 +107,7 @@ def decode_entry(partition: str, raw: bytes) -> Entry:
         int(epoch),
         int(accepted_ms),
         Submission(
-            partition,
+            partition_key,
             body.trade_id,
             body.digest,
             body.document,

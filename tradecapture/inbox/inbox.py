@@ -23,7 +23,7 @@ from tradecapture.inbox.hold import Hold, HoldKind
 from tradecapture.inbox.keys import LANES_KEY, lane_keys
 from tradecapture.inbox.scripts import Argument, Call, run, run_all
 from tradecapture.settings import Settings
-from tradecapture.trades.partition import lane_of
+from tradecapture.trades.partition import PartitionKey, lane_of
 from tradecapture.trades.submission import Submission
 
 
@@ -152,11 +152,11 @@ class Inbox:
             lane, token.decode(), int(fence), int(now_us), tuple(claimed), due_without_bell
         )
 
-    def claim_one(self, partition: str, owner: str, trades: int) -> Claim | None:
+    def claim_one(self, partition_key: PartitionKey, owner: str, trades: int) -> Claim | None:
         """Lock one partition for an operator, also if it is held or not due; None: it is locked.
 
         Args:
-            partition: its key.
+            partition_key: the partition.
             owner: who takes it; shown to operators, and part of the token.
             trades: how many of its oldest trades to read, at most (0: none); no more are read
                 than the bytes of a claim allow.
@@ -164,19 +164,19 @@ class Inbox:
         Raises:
             RedisError: Redis is out of reach.
         """
-        lane = lane_of(partition, self.lanes)
+        lane = lane_of(partition_key, self.lanes)
         keys = lane_keys(lane)
         limits = (trades, self._settings.batch_bytes)
         call = Call(
             "claim_one",
             (keys.due, keys.held, keys.fence),
-            (keys.prefix, owner, self._lease_ms, *limits, partition),
+            (keys.prefix, owner, self._lease_ms, *limits, partition_key),
         )
         reply = run(self.redis, call)
         if not reply:
             return None
         token, fence, now_us, *raw_entries = reply
-        taken = _claimed_partition(partition, raw_entries)
+        taken = _claimed_partition(partition_key, raw_entries)
         return Claim(lane, token.decode(), int(fence), int(now_us), (taken,))
 
     def complete(self, lane: int, token: str, completions: Iterable[Completion]) -> list[bool]:
@@ -186,10 +186,10 @@ class Inbox:
         """
         keys = lane_keys(lane)
         arguments: list[Argument] = [keys.prefix, token]
-        for partition, written, why, upstream, pause in completions:
+        for partition_key, written, why, upstream, pause in completions:
             hold = pause.encode() if pause else Hold.halt(why).encode() if why else ""
             reached = upstream if upstream <= MAX_PREDICTED_NUMBER else 0
-            arguments += (partition, written, hold, reached)
+            arguments += (partition_key, written, hold, reached)
         call = Call(
             "complete", (keys.due, keys.held, keys.tries, keys.backlog, keys.upstream), arguments
         )
@@ -197,43 +197,43 @@ class Inbox:
         return [reply == 1 for reply in replies]
 
     def postpone(
-        self, lane: int, token: str, partitions: Iterable[str], jitter: float
+        self, lane: int, token: str, partition_keys: Iterable[PartitionKey], jitter: float
     ) -> list[int | None]:
         """Give partitions back unwritten; return each delay in ms, None where a lease was lost."""
         keys = lane_keys(lane)
-        arguments: list[Argument] = [keys.prefix, token, *self._backoff_ms, jitter, *partitions]
+        arguments: list[Argument] = [keys.prefix, token, *self._backoff_ms, jitter, *partition_keys]
         replies = run(self.redis, Call("postpone", (keys.due, keys.held, keys.tries), arguments))
         return [None if reply < 0 else reply for reply in replies]
 
-    def renew(self, lane: int, token: str, partitions: Iterable[str]) -> list[bool]:
+    def renew(self, lane: int, token: str, partition_keys: Iterable[PartitionKey]) -> list[bool]:
         """Lengthen a claim's lease; False for a partition whose lease was lost."""
         keys = lane_keys(lane)
-        arguments: list[Argument] = [keys.prefix, token, self._lease_ms, *partitions]
+        arguments: list[Argument] = [keys.prefix, token, self._lease_ms, *partition_keys]
         replies = run(self.redis, Call("renew", (keys.due, keys.held), arguments))
         return [reply == 1 for reply in replies]
 
-    def hold(self, partition: str, hold: Hold) -> bool:
+    def hold(self, partition_key: PartitionKey, hold: Hold) -> bool:
         """Keep a partition from being claimed; its trades are accepted on.
 
         A hold that stands already is replaced; False says so.
         """
-        keys = lane_keys(lane_of(partition, self.lanes))
-        call = Call("hold", (keys.due, keys.held), (keys.prefix, hold.encode(), partition))
+        keys = lane_keys(lane_of(partition_key, self.lanes))
+        call = Call("hold", (keys.due, keys.held), (keys.prefix, hold.encode(), partition_key))
         return bool(run(self.redis, call) == 1)
 
-    def unhold(self, partition: str, kind: HoldKind | None = None) -> list[int]:
+    def unhold(self, partition_key: PartitionKey, kind: HoldKind | None = None) -> list[int]:
         """Let a held partition be claimed again; return the lanes whose bell must be rung.
 
         Args:
-            partition: its key.
+            partition_key: the partition.
             kind: release it only from a hold of this kind; None: from any.
         """
-        lane = lane_of(partition, self.lanes)
+        lane = lane_of(partition_key, self.lanes)
         keys = lane_keys(lane)
         call = Call(
             "unhold",
             (keys.due, keys.held, keys.bell),
-            (keys.prefix, self._bell_ms, kind or "", partition),
+            (keys.prefix, self._bell_ms, kind or "", partition_key),
         )
         ring, _released = run(self.redis, call)
         return [lane] if ring else []
@@ -253,12 +253,14 @@ class Inbox:
         return [lane for lane, reply in zip(looked_at, replies, strict=True) if reply == 1]
 
 
-def _claimed_partition(partition: str, raw_entries: Iterable[bytes]) -> ClaimedPartition:
+def _claimed_partition(
+    partition_key: PartitionKey, raw_entries: Iterable[bytes]
+) -> ClaimedPartition:
     entries: list[Entry] = []
     for raw in raw_entries:
         try:
-            entries.append(decode_entry(partition, raw))
+            entries.append(decode_entry(partition_key, raw))
         except UnreadableEntryError as error:
             newer = isinstance(error, NewerEntryError)
-            return ClaimedPartition(partition, tuple(entries), str(error), raw, newer)
-    return ClaimedPartition(partition, tuple(entries))
+            return ClaimedPartition(partition_key, tuple(entries), str(error), raw, newer)
+    return ClaimedPartition(partition_key, tuple(entries))

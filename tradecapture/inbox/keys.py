@@ -3,6 +3,8 @@
 from functools import cache
 from typing import NamedTuple
 
+from tradecapture.trades.partition import PartitionKey
+
 # Holds the lane count of this deployment, unless it is a cluster. It has no lane, so no hash tag.
 LANES_KEY = "tc:lanes"
 # Holds the format in which entries are written, once it was raised above the oldest.
@@ -30,17 +32,17 @@ class LaneKeys(NamedTuple):
     promoted: str  # string: replication id before the server became the master
     began: str  # hash: partition -> position given last before the epoch began
 
-    def inbox(self, partition: str) -> str:
+    def inbox(self, partition_key: PartitionKey) -> str:
         """The list of a partition's waiting trades, oldest first."""
-        return f"{self.prefix}inbox:{partition}"
+        return f"{self.prefix}inbox:{partition_key}"
 
-    def lock(self, partition: str) -> str:
+    def lock(self, partition_key: PartitionKey) -> str:
         """The lease on a partition: its owner's token."""
-        return f"{self.prefix}lock:{partition}"
+        return f"{self.prefix}lock:{partition_key}"
 
-    def ahead(self, partition: str) -> str:
+    def ahead(self, partition_key: PartitionKey) -> str:
         """Upstream's numbers that were accepted before their turn."""
-        return f"{self.prefix}ahead:{partition}"
+        return f"{self.prefix}ahead:{partition_key}"
 
     def identity(self, trade_id: str) -> str:
         """The digest that a trade id stands for; in the lane of the id, not of a partition."""

@@ -24,7 +24,7 @@ from tradecapture.inbox.keys import lane_keys
 from tradecapture.inbox.unreachable import UnreachableLanes, read_each_lane
 from tradecapture.settings import Settings
 from tradecapture.trades.lifecycle import ExpectedOutcome
-from tradecapture.trades.partition import lane_of
+from tradecapture.trades.partition import PartitionKey, lane_of
 
 # Partitions that are read at once. With each comes its oldest trade whole, and one of those may
 # have 256 KiB or, if the settings say so, more.
@@ -35,7 +35,7 @@ SCAN_AT_ONCE = 1000  # keys a step of a scan; a step takes Redis less than a mil
 class InboxPartition(NamedTuple):
     """How a partition stands in Redis."""
 
-    partition: str
+    partition_key: PartitionKey
     lane: int
     epoch: int  # Redis time in microseconds at which the lane's positions began
     accepted: int  # the position given last
@@ -57,40 +57,44 @@ class WaitingTrade(NamedTuple):
     unreadable: str | None = None  # why this release cannot read it
 
 
-def read_partitions(redis: "Redis", lane: int, partitions: Sequence[str]) -> list[InboxPartition]:
+def read_partitions(
+    redis: "Redis", lane: int, partition_keys: Sequence[PartitionKey]
+) -> list[InboxPartition]:
     """Return how some partitions of a lane stand; those that have accepted nothing are left out.
 
     Raises:
         RedisError: Redis is out of reach.
     """
-    remaining, found = iter(partitions), list[InboxPartition]()
+    remaining, found = iter(partition_keys), list[InboxPartition]()
     while some := list(islice(remaining, READ_AT_ONCE)):
         found += _read(redis, lane, some)
     return found
 
 
-def _read(redis: "Redis", lane: int, partitions: Sequence[str]) -> Iterator[InboxPartition]:
+def _read(
+    redis: "Redis", lane: int, partition_keys: Sequence[PartitionKey]
+) -> Iterator[InboxPartition]:
     keys = lane_keys(lane)
     epoch, held, positions, began = open_pipeline(
         redis,
         [
             ("GET", keys.epoch),
-            ("HMGET", keys.held, *partitions),
-            ("HMGET", keys.positions, *partitions),
-            ("HMGET", keys.began, *partitions),
+            ("HMGET", keys.held, *partition_keys),
+            ("HMGET", keys.positions, *partition_keys),
+            ("HMGET", keys.began, *partition_keys),
         ],
     )
     commands: list[Sequence[Any]] = []
-    for name in partitions:
-        lock = keys.lock(name)
-        commands += [("LLEN", keys.inbox(name)), ("LINDEX", keys.inbox(name), 0)]
+    for key in partition_keys:
+        lock = keys.lock(key)
+        commands += [("LLEN", keys.inbox(key)), ("LINDEX", keys.inbox(key), 0)]
         commands += [("GET", lock), ("PTTL", lock)]
     replies = iter(open_pipeline(redis, commands))
-    for name, position, hold, before in zip(partitions, positions, held, began, strict=True):
+    for key, position, hold, before in zip(partition_keys, positions, held, began, strict=True):
         waiting, head, owner, lease_ms = islice(replies, 4)
         if position is not None:
             yield InboxPartition(
-                partition=name,
+                partition_key=key,
                 lane=lane,
                 epoch=int(epoch or 0),
                 accepted=int(position),
@@ -103,7 +107,9 @@ def _read(redis: "Redis", lane: int, partitions: Sequence[str]) -> Iterator[Inbo
             )
 
 
-def read_waiting(redis: "Redis", lane: int, partition: str, trades: int) -> list[WaitingTrade]:
+def read_waiting(
+    redis: "Redis", lane: int, partition_key: PartitionKey, trades: int
+) -> list[WaitingTrade]:
     """Return the oldest trades that wait in a partition, at most so many, unreadable ones too.
 
     Raises:
@@ -112,21 +118,21 @@ def read_waiting(redis: "Redis", lane: int, partition: str, trades: int) -> list
     keys = lane_keys(lane)
     # In one transaction: a trade that cannot be read is known by its place alone.
     pipeline = redis.pipeline(transaction=True)
-    pipeline.hget(keys.positions, partition)
-    pipeline.llen(keys.inbox(partition))
+    pipeline.hget(keys.positions, partition_key)
+    pipeline.llen(keys.inbox(partition_key))
     if trades > 0:
-        pipeline.lrange(keys.inbox(partition), 0, trades - 1)
+        pipeline.lrange(keys.inbox(partition_key), 0, trades - 1)
     accepted, waiting, *entries = pipeline.execute()
     first = int(accepted or 0) - waiting + 1
     return [
-        _waiting(partition, first + index, raw)
+        _waiting(partition_key, first + index, raw)
         for index, raw in enumerate(entries[0] if entries else [])
     ]
 
 
-def _waiting(partition: str, position: int, raw: bytes) -> WaitingTrade:
+def _waiting(partition_key: PartitionKey, position: int, raw: bytes) -> WaitingTrade:
     try:
-        entry = decode_entry(partition, raw)
+        entry = decode_entry(partition_key, raw)
     except UnreadableEntryError as error:
         return WaitingTrade(position, None, None, unreadable=str(error))
     submission = entry.submission
@@ -137,7 +143,7 @@ def _waiting(partition: str, position: int, raw: bytes) -> WaitingTrade:
 
 def newer_heads(
     redis: "Redis", lanes: int, limit: int, out_of_reach: UnreachableLanes | None = None
-) -> list[str]:
+) -> list[PartitionKey]:
     """Return partitions whose oldest trade only a newer release can read.
 
     Args:
@@ -150,13 +156,14 @@ def newer_heads(
         RedisError: Redis, or a lane that is needed, is out of reach.
     """
 
-    def look(lane: int) -> list[str]:
-        keys, found = lane_keys(lane), list[str]()
-        names = [name.decode() for name in cast(list[bytes], redis.zrange(keys.due, 0, limit - 1))]
-        for start in range(0, len(names), READ_AT_ONCE):
-            some = names[start : start + READ_AT_ONCE]
-            heads = open_pipeline(redis, [("LINDEX", keys.inbox(name), 0) for name in some])
-            found += [name for name, head in zip(some, heads, strict=True) if is_newer(head or b"")]
+    def look(lane: int) -> list[PartitionKey]:
+        keys, found = lane_keys(lane), list[PartitionKey]()
+        raw_keys = cast(list[bytes], redis.zrange(keys.due, 0, limit - 1))
+        partition_keys = [PartitionKey(raw.decode()) for raw in raw_keys]
+        for start in range(0, len(partition_keys), READ_AT_ONCE):
+            some = partition_keys[start : start + READ_AT_ONCE]
+            heads = open_pipeline(redis, [("LINDEX", keys.inbox(key), 0) for key in some])
+            found += [key for key, head in zip(some, heads, strict=True) if is_newer(head or b"")]
         return found
 
     return [*chain.from_iterable(read_each_lane(redis, range(lanes), look, out_of_reach))]
@@ -170,7 +177,7 @@ def keys_after(
     *,
     only_held: bool = False,
     out_of_reach: UnreachableLanes | None = None,
-) -> list[str]:
+) -> list[PartitionKey]:
     """Return the keys that follow a key, in order, at most so many of them.
 
     Memory is bounded by the limit, however many partitions there are; the time is not.
@@ -202,7 +209,7 @@ def keys_after(
     found = list[bytes]()
     for names in read_each_lane(redis, range(lanes), look, out_of_reach):
         found = nsmallest(limit, [*found, *names])
-    return [name.decode() for name in found]
+    return [PartitionKey(raw.decode()) for raw in found]
 
 
 class SeenTrade(NamedTuple):
@@ -212,7 +219,7 @@ class SeenTrade(NamedTuple):
     position: int
     epoch: int
     accepted_ms: int  # Redis time
-    partition: str
+    partition_key: PartitionKey
     standing: ExpectedOutcome = ExpectedOutcome.ACCEPTED  # as predicted at its acceptance
 
 
@@ -243,56 +250,57 @@ class InboxReader:
                 raise error
         return None
 
-    def entry(self, partition: str, position: int) -> Entry | None:
+    def entry(self, partition_key: PartitionKey, position: int) -> Entry | None:
         """Return the trade that waits at a position; None: it waits no more, or is unreadable."""
-        inbox = lane_keys(lane_of(partition, self.lanes)).inbox(partition)
+        inbox = lane_keys(lane_of(partition_key, self.lanes)).inbox(partition_key)
         try:
-            for entry in self.head(partition, 1):
+            for entry in self.head(partition_key, 1):
                 raw = cast(bytes | None, self._redis.lindex(inbox, position - entry.position))
                 if raw is not None and position >= entry.position:
-                    found = decode_entry(partition, raw)
+                    found = decode_entry(partition_key, raw)
                     # Between the two looks the head may have moved.
                     return found if found.position == position else None
         except UnreadableEntryError:
             pass
         return None
 
-    def head(self, partition: str, trades: int) -> list[Entry]:
+    def head(self, partition_key: PartitionKey, trades: int) -> list[Entry]:
         """Return the oldest trades that wait in a partition, at most so many.
 
         Raises:
             UnreadableEntryError: one of them was accepted by another release.
         """
-        inbox = lane_keys(lane_of(partition, self.lanes)).inbox(partition)
+        inbox = lane_keys(lane_of(partition_key, self.lanes)).inbox(partition_key)
         raw_entries = cast(list[bytes], self._redis.lrange(inbox, 0, trades - 1))
-        return [decode_entry(partition, raw) for raw in raw_entries]
+        return [decode_entry(partition_key, raw) for raw in raw_entries]
 
     def partitions(self, out_of_reach: UnreachableLanes | None = None) -> list[InboxPartition]:
         """Return every partition that has accepted a trade in this epoch, by key."""
 
         def look(lane: int) -> list[InboxPartition]:
-            names = cast(list[bytes], self._redis.hkeys(lane_keys(lane).positions))
-            return read_partitions(self._redis, lane, [name.decode() for name in names])
+            raw_keys = cast(list[bytes], self._redis.hkeys(lane_keys(lane).positions))
+            partition_keys = [PartitionKey(raw.decode()) for raw in raw_keys]
+            return read_partitions(self._redis, lane, partition_keys)
 
         return self._of_lanes(range(self.lanes), look, out_of_reach)
 
-    def partition(self, partition: str) -> InboxPartition | None:
+    def partition(self, partition_key: PartitionKey) -> InboxPartition | None:
         """Return one partition, or None if it has accepted nothing in this epoch."""
-        found = read_partitions(self._redis, lane_of(partition, self.lanes), [partition])
+        found = read_partitions(self._redis, lane_of(partition_key, self.lanes), [partition_key])
         return found[0] if found else None
 
     def some(
-        self, partitions: Sequence[str], out_of_reach: UnreachableLanes | None = None
-    ) -> dict[str, InboxPartition]:
+        self, partition_keys: Sequence[PartitionKey], out_of_reach: UnreachableLanes | None = None
+    ) -> dict[PartitionKey, InboxPartition]:
         """Return those of some partitions that have accepted a trade in this epoch, by key."""
-        lanes: dict[int, list[str]] = {}
-        for partition in partitions:
-            lanes.setdefault(lane_of(partition, self.lanes), []).append(partition)
+        lanes: dict[int, list[PartitionKey]] = {}
+        for key in partition_keys:
+            lanes.setdefault(lane_of(key, self.lanes), []).append(key)
 
         def look(lane: int) -> list[InboxPartition]:
             return read_partitions(self._redis, lane, lanes[lane])
 
-        return {row.partition: row for row in self._of_lanes([*lanes], look, out_of_reach)}
+        return {row.partition_key: row for row in self._of_lanes([*lanes], look, out_of_reach)}
 
     def keys_after(
         self,
@@ -301,17 +309,19 @@ class InboxReader:
         *,
         only_held: bool = False,
         out_of_reach: UnreachableLanes | None = None,
-    ) -> list[str]:
+    ) -> list[PartitionKey]:
         """Return the keys of partitions that follow a key; see `partitions.keys_after`."""
         return keys_after(
             self._redis, self.lanes, after, limit, only_held=only_held, out_of_reach=out_of_reach
         )
 
-    def waiting(self, partition: str, trades: int) -> list[WaitingTrade]:
+    def waiting(self, partition_key: PartitionKey, trades: int) -> list[WaitingTrade]:
         """Return the oldest trades that wait in a partition; see `partitions.read_waiting`."""
-        return read_waiting(self._redis, lane_of(partition, self.lanes), partition, trades)
+        return read_waiting(self._redis, lane_of(partition_key, self.lanes), partition_key, trades)
 
-    def newer_heads(self, limit: int, out_of_reach: UnreachableLanes | None = None) -> list[str]:
+    def newer_heads(
+        self, limit: int, out_of_reach: UnreachableLanes | None = None
+    ) -> list[PartitionKey]:
         """Return partitions that wait for a newer release; see `partitions.newer_heads`."""
         return newer_heads(self._redis, self.lanes, limit, out_of_reach)
 
@@ -340,11 +350,16 @@ class InboxReader:
 
 
 def _seen_trade(value: bytes) -> SeenTrade:
-    digest, position, epoch, accepted, partition = value.split(b" ", 4)
+    digest, position, epoch, accepted, raw_key = value.split(b" ", 4)
     accepted_ms = accepted.rstrip(b"BR")
     standing = expected_outcome(accepted.removeprefix(accepted_ms))
     return SeenTrade(
-        digest.decode(), int(position), int(epoch), int(accepted_ms), partition.decode(), standing
+        digest.decode(),
+        int(position),
+        int(epoch),
+        int(accepted_ms),
+        PartitionKey(raw_key.decode()),
+        standing,
     )
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from tradecapture.inbox import Entry
 from tradecapture.trades.holding import Holding, decode_sums, encode_sums
 from tradecapture.trades.lifecycle import Outcome
-from tradecapture.trades.partition import split_partition_key
+from tradecapture.trades.partition import PartitionKey, split_partition_key
 from tradecapture.trades.submission import Submission
 
 
@@ -16,7 +16,7 @@ class TradeRow(NamedTuple):
     """A captured trade."""
 
     trade_id: str
-    partition_key: str
+    partition_key: PartitionKey
     ledger_sequence: int
     epoch: int
     position: int
@@ -38,7 +38,7 @@ class EntryId(NamedTuple):
     Its fields are the primary key of `exceptions`.
     """
 
-    partition_key: str
+    partition_key: PartitionKey
     epoch: int
     position: int
     trade_id: str
@@ -47,7 +47,7 @@ class EntryId(NamedTuple):
 class ExceptionRow(NamedTuple):
     """An accepted trade that was not captured, and why."""
 
-    partition_key: str
+    partition_key: PartitionKey
     epoch: int
     position: int
     trade_id: str
@@ -72,7 +72,7 @@ class OutboxRow(NamedTuple):
     """An event to deliver (its number is the database's)."""
 
     trade_id: str
-    partition_key: str
+    partition_key: PartitionKey
     outcome: str  # an Outcome's value
     callback_url: str
     correlation_id: str
@@ -82,7 +82,7 @@ class OutboxRow(NamedTuple):
 class PartitionRow(NamedTuple):
     """A partition as the ledger has it."""
 
-    partition_key: str
+    partition_key: PartitionKey
     account_id: str
     book_id: str
     security_id: str
@@ -117,7 +117,7 @@ class PartitionRow(NamedTuple):
 class KnownTrade(NamedTuple):
     """What the ledger already has under a trade id."""
 
-    partition_key: str
+    partition_key: PartitionKey
     epoch: int
     position: int
     digest: str
@@ -129,7 +129,7 @@ class AuditRow(NamedTuple):
     done_at: datetime
     who: str
     action: str  # an Action's value
-    partition_key: str
+    partition_key: PartitionKey
     trade_id: str | None
     epoch: int | None
     position: int | None
@@ -141,12 +141,12 @@ class AuditRow(NamedTuple):
 date_of = lru_cache(maxsize=64)(date.fromisoformat)
 
 
-def new_partition(partition: str, now: datetime) -> PartitionRow:
+def new_partition(partition_key: PartitionKey, now: datetime) -> PartitionRow:
     """Return the row of a partition in which nothing was captured yet."""
-    account_id, book_id, security_id = split_partition_key(partition)
+    account_id, book_id, security_id = split_partition_key(partition_key)
     empty = Holding()
     return PartitionRow(
-        partition_key=partition,
+        partition_key=partition_key,
         account_id=account_id,
         book_id=book_id,
         security_id=security_id,

@@ -22,6 +22,7 @@ from tradecapture.ledger.rules.partition import CaptureContext
 from tradecapture.ledger.rules.state import ExistingTrades, WriteSet
 from tradecapture.ledger.schema.tables import exceptions, outbox, partitions, trades
 from tradecapture.trades.lifecycle import Outcome
+from tradecapture.trades.partition import PartitionKey
 
 Clock = Callable[[], datetime]
 
@@ -60,7 +61,7 @@ class LedgerTransaction:
         self, connection: Connection, claim: Claim, task_id: str, clock: Clock
     ) -> list[PartitionResult]:
         """Write a claim's trades; return what became of each partition, in the claim's order."""
-        rows = self.locked(connection, claim.keys, clock())
+        rows = self.locked(connection, claim.partition_keys, clock())
         ids = [
             entry.submission.trade_id for claimed in claim.partitions for entry in claimed.entries
         ]
@@ -80,10 +81,10 @@ class LedgerTransaction:
         clock: Clock,
     ) -> PartitionResult:
         """Record a trade whose capture fails every time, and halt its partition: order first."""
-        partition, now = entry.submission.partition_key, clock()
-        row = self.locked(connection, [partition], now)[partition]
+        partition_key, now = entry.submission.partition_key, clock()
+        row = self.locked(connection, [partition_key], now)[partition_key]
         if row.fence > claim.fence:
-            return PartitionResult(partition, 0, {}, stale=True)
+            return PartitionResult(partition_key, 0, {}, stale=True)
         if row.halted_reason is None:
             written = WriteSet()
             number = entry.submission.sequence_number
@@ -99,17 +100,17 @@ class LedgerTransaction:
             )
             written.partitions.append(halted)
             self.write(connection, written)
-        return PartitionResult(partition, 1, {Outcome.PARKED: 1}, hold=reason)
+        return PartitionResult(partition_key, 1, {Outcome.PARKED: 1}, hold=reason)
 
     def rules(self, task_id: str, now: datetime) -> CaptureContext:
         """Return the rules of a judgement."""
         return CaptureContext(self._window, task_id, now)
 
     def locked(
-        self, connection: Connection, keys: Iterable[str], now: datetime
-    ) -> Mapping[str, PartitionRow]:
+        self, connection: Connection, partition_keys: Iterable[PartitionKey], now: datetime
+    ) -> Mapping[PartitionKey, PartitionRow]:
         """Lock partitions' rows, in key order, and return them; make those that are missing."""
-        wanted = sorted(keys)
+        wanted = sorted(partition_keys)
         rows = self._locked(connection, wanted)
         missing = [key for key in wanted if key not in rows]
         if missing:
@@ -137,13 +138,15 @@ class LedgerTransaction:
         return ExistingTrades(buffered | captured, recorded)
 
     def buffered(
-        self, connection: Connection, rows: Mapping[str, PartitionRow]
-    ) -> dict[str, dict[int, ExceptionRow]]:
+        self, connection: Connection, rows: Mapping[PartitionKey, PartitionRow]
+    ) -> dict[PartitionKey, dict[int, ExceptionRow]]:
         """Return the trades that wait in the ledger for their turn: partition -> number -> row."""
-        keys = [key for key, row in rows.items() if row.buffered]
-        found: dict[str, dict[int, ExceptionRow]] = {key: {} for key in keys}
-        if keys:
-            waiting = connection.execute(self._buffered, {"keys": self._dialect.array(keys)})
+        partition_keys = [key for key, row in rows.items() if row.buffered]
+        found: dict[PartitionKey, dict[int, ExceptionRow]] = {key: {} for key in partition_keys}
+        if partition_keys:
+            waiting = connection.execute(
+                self._buffered, {"keys": self._dialect.array(partition_keys)}
+            )
             for row in map(ExceptionRow._make, waiting):
                 found[row.partition_key][row.sequence_number or 0] = row
         return found
@@ -167,8 +170,10 @@ class LedgerTransaction:
             table.c.trade_id, table.c.outcome, *(table.c[name] for name in KnownTrade._fields)
         ).where(self._dialect.among(table.c.trade_id, "ids"))
 
-    def _locked(self, connection: Connection, keys: list[str]) -> dict[str, PartitionRow]:
-        found = connection.execute(self._lock, {"keys": self._dialect.array(keys)})
+    def _locked(
+        self, connection: Connection, partition_keys: list[PartitionKey]
+    ) -> dict[PartitionKey, PartitionRow]:
+        found = connection.execute(self._lock, {"keys": self._dialect.array(partition_keys)})
         return {row[0]: PartitionRow._make(row) for row in found}
 
     def _insert(
@@ -178,6 +183,6 @@ class LedgerTransaction:
             self._dialect.insert_rows(connection, table, rows)
 
 
-def ids_of(buffered: Mapping[str, Mapping[int, ExceptionRow]]) -> list[str]:
+def ids_of(buffered: Mapping[PartitionKey, Mapping[int, ExceptionRow]]) -> list[str]:
     """Return the ids of the trades that wait in the ledger for their turn."""
     return [row.trade_id for waiting in buffered.values() for row in waiting.values()]

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from tradecapture.ledger.schema.tables import WHO_LENGTH
 from tradecapture.trades.lifecycle import Outcome
+from tradecapture.trades.partition import PartitionKey
 from tradecapture.trades.trade import utf16_length
 
 
@@ -23,7 +24,7 @@ class ActionRequest(NamedTuple):
     """What an operator asks for."""
 
     action: Action
-    partition: str
+    partition_key: PartitionKey
     who: str
     why: str
 

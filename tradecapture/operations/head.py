@@ -11,13 +11,14 @@ from tradecapture.operations.action import Action, ActionRequest, ActionResult
 from tradecapture.operations.overview import PartitionState
 from tradecapture.operations.partition_claim import PartitionClaims
 from tradecapture.operations.transactions import OperatorLedger
+from tradecapture.trades.partition import PartitionKey
 from tradecapture.trades.submission import Submission
 
 
 def unreadable_entry(claimed: ClaimedPartition, epoch: int, position: int, now: datetime) -> Entry:
     """Return an entry that this release cannot read: whole, as base64, under an id of its place."""
     submission = Submission(
-        claimed.partition,
+        claimed.partition_key,
         f"unreadable-{epoch}-{position}",
         blake2b(claimed.head, digest_size=16).hexdigest(),
         b64encode(claimed.head),
@@ -34,7 +35,7 @@ class HeadOperations:
         inbox_reader: InboxReader,
         ledger: OperatorLedger,
         hands: PartitionClaims,
-        look: Callable[[str], PartitionState],
+        look: Callable[[PartitionKey], PartitionState],
     ) -> None:
         """Prepare; `look` tells how a partition stands."""
         self._inbox, self._inbox_reader = inbox, inbox_reader
@@ -49,18 +50,20 @@ class HeadOperations:
             redis.exceptions.RedisError, sqlalchemy.exc.SQLAlchemyError, LedgerUnavailableError:
                 out of reach; the same request again does what is left of it.
         """
-        partition = request.partition
+        partition_key = request.partition_key
         if not standing.is_halted and not standing.is_paused and standing.hold is None:
-            return ActionResult(False, f"{partition} is not held: pause it first")
+            return ActionResult(False, f"{partition_key} is not held: pause it first")
         if request.action is Action.RETRY and not standing.is_halted:
             if standing.hold is None or standing.hold.kind is HoldKind.PAUSED:
                 return ActionResult(
-                    False, f"no trade halts {partition}: nothing to retry, only resume"
+                    False, f"no trade halts {partition_key}: nothing to retry, only resume"
                 )
-            return self._let_go(request, f"workers may try the head of {partition} again", dry_run)
-        claim = self._hands.claim(partition, request.who)
+            return self._let_go(
+                request, f"workers may try the head of {partition_key} again", dry_run
+            )
+        claim = self._hands.claim(partition_key, request.who)
         if claim is None:
-            return self._hands.busy(partition)
+            return self._hands.busy(partition_key)
         return self._do_with(claim, request, standing, dry_run)
 
     def _do_with(
@@ -76,21 +79,21 @@ class HeadOperations:
             kept = self._hands.give_back(claim, *completion)
         if deed is None:
             message = (
-                f"no parked trade halts {request.partition} any more, and none is skipped: workers "
-                "go on with its head; to skip that, pause the partition first"
+                f"no parked trade halts {request.partition_key} any more, and none is skipped: "
+                "workers go on with its head; to skip that, pause the partition first"
             )
             return self._let_go(request, message, dry_run)
         if completion and not kept:
             # Were it released now, the trade would halt it again: it is still at the inbox's head.
             return deed._replace(
                 message=f"{deed.message}. But this host stood still for longer than a lease, and "
-                f"Redis was not told: {request.partition} stays held. Give the same command "
+                f"Redis was not told: {request.partition_key} stays held. Give the same command "
                 "again; it does the rest"
             )
         if completion:
-            self._hands.unhold(request.partition, HoldKind.HALTED)
+            self._hands.unhold(request.partition_key, HoldKind.HALTED)
         elif not dry_run:
-            self._hold_as_the_ledger(request.partition)
+            self._hold_as_the_ledger(request.partition_key)
         return deed
 
     def _written(
@@ -102,8 +105,8 @@ class HeadOperations:
             if any(claimed.is_newer and not claimed.entries for claimed in claim.partitions):
                 return ActionResult(
                     False,
-                    f"the head of {request.partition} was accepted by a newer release, which alone "
-                    "can read it: run this command of that release. Nothing was changed",
+                    f"the head of {request.partition_key} was accepted by a newer release, which "
+                    "alone can read it: run this command of that release. Nothing was changed",
                 )
             head = self._head(claim, standing)
             if head is None and not standing.is_paused:
@@ -122,7 +125,7 @@ class HeadOperations:
                 done_at=self._inbox.now(),
                 who=request.who,
                 action=request.action.value,
-                partition_key=request.partition,
+                partition_key=request.partition_key,
                 trade_id=None,
                 epoch=None,
                 position=None,
@@ -130,18 +133,18 @@ class HeadOperations:
                 result=message,
             )
             self._ledger.audit([note])
-            self._hands.unhold(request.partition, HoldKind.HALTED)
+            self._hands.unhold(request.partition_key, HoldKind.HALTED)
         return ActionResult(True, message)
 
-    def _hold_as_the_ledger(self, partition: str) -> None:
+    def _hold_as_the_ledger(self, partition_key: PartitionKey) -> None:
         """Make Redis follow after all: it may have been emptied, or another operator was faster."""
-        standing = self._look(partition)
+        standing = self._look(partition_key)
         if standing.hold is not None and standing.hold.kind is HoldKind.PAUSED:
             return
         if standing.row is not None and standing.row.halted_reason is not None:
-            self._inbox.hold(partition, Hold.halt(standing.row.halted_reason))
+            self._inbox.hold(partition_key, Hold.halt(standing.row.halted_reason))
         elif standing.hold is not None:
-            self._hands.unhold(partition, HoldKind.HALTED)
+            self._hands.unhold(partition_key, HoldKind.HALTED)
 
     def _head(self, claim: Claim, standing: PartitionState) -> Entry | None:
         """Return the trade to skip where none is parked: the head, if it is at fault or paused.
@@ -155,8 +158,8 @@ class HeadOperations:
             return claimed.entries[0] if standing.is_paused else None
         if not claimed.head:
             return None
-        (waiting,) = self._inbox_reader.waiting(claimed.partition, 1)
-        found = self._inbox_reader.partition(claimed.partition)
+        (waiting,) = self._inbox_reader.waiting(claimed.partition_key, 1)
+        found = self._inbox_reader.partition(claimed.partition_key)
         return unreadable_entry(
             claimed, found.epoch if found else 0, waiting.position, self._inbox.now()
         )

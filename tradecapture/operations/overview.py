@@ -1,6 +1,6 @@
 """Standings: how partitions stand, a page of them, or one from close by."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from heapq import nsmallest
 from typing import NamedTuple
 
@@ -14,7 +14,7 @@ from tradecapture.inbox import (
 )
 from tradecapture.ledger import AuditRow, ExceptionRow, PartitionRow
 from tradecapture.ledger.queries.operator_reader import OperatorReader, SequenceGap
-from tradecapture.trades.partition import lane_of
+from tradecapture.trades.partition import PartitionKey, lane_of
 
 
 class PartitionState(NamedTuple):
@@ -60,7 +60,7 @@ AUDIT_ROWS = 20  # what operators did to a partition last
 class Page(NamedTuple):
     """Partitions in the order of their keys."""
 
-    standings: dict[str, PartitionState]
+    standings: dict[PartitionKey, PartitionState]
     last: str | None  # the key behind which the next page begins; None: there is none
     lanes_out_of_reach: Sequence[int]  # whose partitions are left out
 
@@ -101,9 +101,9 @@ class PartitionOverview:
             after, limit + 1, only_held=held is True, out_of_reach=out_of_reach
         )
         there = self._ledger.keys_after(after, limit + 1, only_held=held is True)
-        keys = nsmallest(limit + 1, {*here, *there})
-        last = keys[limit - 1] if len(keys) > limit else None
-        standings = self._some(keys[:limit], out_of_reach)
+        partition_keys = nsmallest(limit + 1, {*here, *there})
+        last = partition_keys[limit - 1] if len(partition_keys) > limit else None
+        standings = self._some(partition_keys[:limit], out_of_reach)
         if held is not None:
             standings = {
                 key: standing
@@ -112,21 +112,21 @@ class PartitionOverview:
             }
         return Page(standings, last, out_of_reach.lanes)
 
-    def one(self, partition: str) -> PartitionState:
+    def one(self, partition_key: PartitionKey) -> PartitionState:
         """Return how one partition stands."""
-        return self._some([partition])[partition]
+        return self._some([partition_key])[partition_key]
 
-    def detail(self, partition: str, waiting: int) -> PartitionDetail:
+    def detail(self, partition_key: PartitionKey, waiting: int) -> PartitionDetail:
         """Look at one partition, and at so many of the trades that wait in it."""
-        standing = self.one(partition)
+        standing = self.one(partition_key)
         row = standing.row
-        gaps = self._ledger.sequence_gaps(partition=partition)
+        gaps = self._ledger.sequence_gaps(partition_key=partition_key)
         return PartitionDetail(
             standing,
-            self._inbox.waiting(partition, waiting),
+            self._inbox.waiting(partition_key, waiting),
             self._ledger.halting_trade(row) if row is not None else None,
             gaps[0] if gaps else None,
-            self._ledger.audit(partition=partition, limit=AUDIT_ROWS),
+            self._ledger.audit(partition_key=partition_key, limit=AUDIT_ROWS),
         )
 
     def now_ms(self) -> int:
@@ -134,15 +134,16 @@ class PartitionOverview:
         return self._inbox.now_ms()
 
     def _some(
-        self, partitions: Iterable[str], out_of_reach: UnreachableLanes | None = None
-    ) -> dict[str, PartitionState]:
-        keys = list(partitions)
-        found = self._inbox.some(keys, out_of_reach)
+        self, partition_keys: Sequence[PartitionKey], out_of_reach: UnreachableLanes | None = None
+    ) -> dict[PartitionKey, PartitionState]:
+        found = self._inbox.some(partition_keys, out_of_reach)
         if out_of_reach is not None:
-            keys = [key for key in keys if lane_of(key, self._inbox.lanes) not in out_of_reach]
-        rows = self._ledger.some(keys)
+            partition_keys = [
+                key for key in partition_keys if lane_of(key, self._inbox.lanes) not in out_of_reach
+            ]
+        rows = self._ledger.some(partition_keys)
         standings = {}
-        for key in keys:
+        for key in partition_keys:
             inbox = found.get(key)
             standings[key] = PartitionState(rows.get(key), inbox, inbox.held if inbox else None)
         return standings

@@ -8,6 +8,7 @@ from tradecapture.capture.bell import Bell
 from tradecapture.capture.lease_renewal import LeaseRenewer
 from tradecapture.inbox import Claim, Completion, HoldKind, Inbox
 from tradecapture.operations.action import ActionResult
+from tradecapture.trades.partition import PartitionKey
 
 # Trades that a take reads: those that a dead worker captured and did not settle stand before the
 # halting one, and no claim has more.
@@ -28,27 +29,29 @@ class PartitionClaims:
         """
         self._inbox, self._bell, self._patience_seconds = inbox, bell, patience_seconds
 
-    def claim(self, partition: str, who: str, trades: int = TAKEN_TRADES) -> Claim | None:
+    def claim(
+        self, partition_key: PartitionKey, who: str, trades: int = TAKEN_TRADES
+    ) -> Claim | None:
         """Lock a partition and read its oldest trades; None: a worker has it for too long.
 
         Args:
-            partition: its key.
+            partition_key: the partition.
             who: the operator.
             trades: how many to read, at most.
         """
         deadline = time.monotonic() + self._patience_seconds
         while True:
-            claim = self._inbox.claim_one(partition, f"operator-{who}", trades)
+            claim = self._inbox.claim_one(partition_key, f"operator-{who}", trades)
             if claim is not None or time.monotonic() >= deadline:
                 return claim
             time.sleep(TAKE_WAIT_SECONDS)
 
-    def busy(self, partition: str) -> ActionResult:
+    def busy(self, partition_key: PartitionKey) -> ActionResult:
         """Return what to answer where a partition could not be taken."""
         return ActionResult(
             False,
-            f"a worker has {partition} in hand for more than {self._patience_seconds:g} s: look "
-            "who (`tradecapture partitions show`), and try again",
+            f"a worker has {partition_key} in hand for more than {self._patience_seconds:g} s: "
+            "look who (`tradecapture partitions show`), and try again",
         )
 
     @contextmanager
@@ -68,10 +71,10 @@ class PartitionClaims:
         False: its lease was lost, because this host stood still; nothing was changed.
         """
         (claimed,) = claim.partitions
-        completion = Completion(claimed.partition, written, upstream=upstream)
+        completion = Completion(claimed.partition_key, written, upstream=upstream)
         (kept,) = self._inbox.complete(claim.lane, claim.token, [completion])
         return kept
 
-    def unhold(self, partition: str, kind: HoldKind | None) -> None:
+    def unhold(self, partition_key: PartitionKey, kind: HoldKind | None) -> None:
         """Let a partition be claimed again, if its hold is of this kind (None: of any); ring."""
-        self._bell.ring(self._inbox.unhold(partition, kind))
+        self._bell.ring(self._inbox.unhold(partition_key, kind))

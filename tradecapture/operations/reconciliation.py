@@ -8,12 +8,13 @@ from typing import NamedTuple
 from tradecapture.inbox import InboxPartition
 from tradecapture.ledger.queries.reader import OutcomeCount
 from tradecapture.trades.lifecycle import Outcome
+from tradecapture.trades.partition import PartitionKey
 
 
 class ReconciledPartition(NamedTuple):
     """The account of one partition and epoch. The difference must be 0."""
 
-    partition: str
+    partition_key: PartitionKey
     epoch: int
     accepted: int
     captured: int
@@ -57,25 +58,25 @@ def reconcile(
     When a replica takes the master's place a new epoch begins, at the position that it knew. The
     ledger may have more of the epoch before, so that some positions are in both.
     """
-    ended: dict[str, dict[int, _Ended]] = defaultdict(dict)
+    ended: dict[PartitionKey, dict[int, _Ended]] = defaultdict(dict)
     for count in counts:
-        epochs = ended[count.partition]
+        epochs = ended[count.partition_key]
         so_far = epochs.get(count.epoch, _Ended(Counter(), count.first_position, 0))
         so_far.outcomes[count.outcome] += count.trades
         epochs[count.epoch] = so_far._replace(
             first=min(so_far.first, count.first_position),
             last=max(so_far.last, count.last_position),
         )
-    in_redis = {row.partition: row for row in inboxes}
+    in_redis = {row.partition_key: row for row in inboxes}
     return [
         account
-        for partition in sorted(ended.keys() | in_redis.keys())
-        for account in _accounts(partition, ended[partition], in_redis.get(partition))
+        for partition_key in sorted(ended.keys() | in_redis.keys())
+        for account in _accounts(partition_key, ended[partition_key], in_redis.get(partition_key))
     ]
 
 
 def _accounts(
-    partition: str, ended: dict[int, _Ended], inbox: InboxPartition | None
+    partition_key: PartitionKey, ended: dict[int, _Ended], inbox: InboxPartition | None
 ) -> Iterator[ReconciledPartition]:
     if inbox is not None:
         ended.setdefault(inbox.epoch, _Ended(Counter(), inbox.began + 1, 0))
@@ -90,7 +91,7 @@ def _accounts(
             if inbox.epoch == epoch:
                 began, accepted = inbox.began if epoch != epochs[0] else 0, inbox.accepted
         yield ReconciledPartition(
-            partition=partition,
+            partition_key=partition_key,
             epoch=epoch,
             accepted=max(accepted, last, began) - began,
             captured=outcomes[Outcome.CAPTURED],

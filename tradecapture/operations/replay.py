@@ -18,6 +18,7 @@ from tradecapture.ledger.queries.operator_reader import ExceptionFilter, Operato
 from tradecapture.ledger.rows import EntryId, entry_of
 from tradecapture.operations.action import Action
 from tradecapture.operations.transactions import OperatorLedger
+from tradecapture.trades.partition import PartitionKey
 from tradecapture.trades.receipt import Answer, Receipt
 from tradecapture.trades.submission import Submission
 
@@ -85,7 +86,7 @@ def _state(
     row: ExceptionRow,
     newest: Mapping[tuple[str, str], EntryId],
     captured: dict[str, str],
-    halts: dict[str, tuple[int, int]],
+    halts: dict[PartitionKey, tuple[int, int]],
 ) -> ReplayState:
     if row.trade_id in captured:
         same = captured[row.trade_id] == row.digest

@@ -38,7 +38,7 @@ class Deeds:
         self.lock(connection, request, now)  # until then that attempt may still be committing
         found = connection.execute(
             select(audit.c.event_id).where(
-                audit.c.partition_key == request.partition,
+                audit.c.partition_key == request.partition_key,
                 audit.c.done_at == now,
                 audit.c.who == request.who,
                 audit.c.action == request.action.value,
@@ -52,7 +52,9 @@ class Deeds:
 
     def lock(self, connection: Connection, request: ActionRequest, now: datetime) -> PartitionRow:
         """Lock the partition's row and return it."""
-        return self._transaction.locked(connection, [request.partition], now)[request.partition]
+        return self._transaction.locked(connection, [request.partition_key], now)[
+            request.partition_key
+        ]
 
     def judge(
         self,
@@ -87,7 +89,7 @@ class Deeds:
             now,
             request.who,
             request.action.value,
-            request.partition,
+            request.partition_key,
             entry.submission.trade_id if entry else None,
             entry.epoch if entry else None,
             entry.position if entry else None,
@@ -122,7 +124,7 @@ class HeadDeeds(Deeds):
         parked = find_halting_trade(connection, row)
         if parked is None:
             return ActionResult(
-                False, f"no parked trade halts {request.partition}: nothing to retry"
+                False, f"no parked trade halts {request.partition_key}: nothing to retry"
             )
         connection.execute(delete(exceptions).where(_has_id(parked.entry_id)))
         entry = entry_of(parked)
@@ -190,7 +192,9 @@ class HeadDeeds(Deeds):
                 written.exceptions.append(row_of_head)
                 written.outbox += outbox_rows(head.submission, Outcome.PARKED, now)
         else:
-            return ActionResult(False, f"no trade waits in {request.partition}: nothing to skip")
+            return ActionResult(
+                False, f"no trade waits in {request.partition_key}: nothing to skip"
+            )
         if entry.submission.sequence_number == row.upstream + 1:
             judge.reach(row.upstream + 1)
         judge.finish()
@@ -256,7 +260,7 @@ def _ended_before(head: Entry) -> ActionResult:
 
 def _overtaken(request: ActionRequest) -> ActionResult:
     return ActionResult(
-        False, f"a worker has claimed {request.partition} meanwhile: look, and try again"
+        False, f"a worker has claimed {request.partition_key} meanwhile: look, and try again"
     )
 
 
@@ -270,7 +274,10 @@ class PartitionDeeds(Deeds):
         self.update(connection, row._replace(paused_reason=reason, updated_at=now))
         before = f"; it was paused before by {row.paused_reason}" if row.paused_reason else ""
         return self.audited(
-            connection, request, now, ActionResult(True, f"{request.partition} is paused{before}")
+            connection,
+            request,
+            now,
+            ActionResult(True, f"{request.partition_key} is paused{before}"),
         )
 
     def resume(self, connection: Connection, request: ActionRequest, now: datetime) -> ActionResult:
@@ -279,12 +286,12 @@ class PartitionDeeds(Deeds):
         if row.halted_reason is not None and row.paused_reason is None:
             return ActionResult(
                 False,
-                f"{request.partition} is halted by a parked trade at position "
+                f"{request.partition_key} is halted by a parked trade at position "
                 f"{row.halted_position} ({row.halted_reason}): retry or skip that",
             )
         self.update(connection, row._replace(paused_reason=None, updated_at=now))
         halted = "; a parked trade halts it still" if row.halted_reason is not None else ""
-        deed = ActionResult(True, f"{request.partition} is not paused any more{halted}")
+        deed = ActionResult(True, f"{request.partition_key} is not paused any more{halted}")
         return self.audited(connection, request, now, deed)
 
     def release(
@@ -294,11 +301,11 @@ class PartitionDeeds(Deeds):
         row = self.lock(connection, request, now)
         if not row.buffered:
             return ActionResult(
-                False, f"no trade of {request.partition} is buffered: nothing to release"
+                False, f"no trade of {request.partition_key} is buffered: nothing to release"
             )
         if row.halted_reason is not None or row.paused_reason is not None:
             return ActionResult(
-                False, f"{request.partition} is held: resume it first, then release"
+                False, f"{request.partition_key} is held: resume it first, then release"
             )
         judge, _known, written = self.judge(connection, row, [], request, now)
         missing = f"{row.upstream + 1} to {judge.lowest_buffered - 1}"

@@ -13,7 +13,7 @@ from tradecapture.operations import PartitionDetail, PartitionState, effective_h
 from tradecapture.operations.action import Action
 from tradecapture.settings import Settings
 from tradecapture.trades.clock import Timestamp
-from tradecapture.trades.partition import lane_of
+from tradecapture.trades.partition import PartitionKey, lane_of
 
 Count = Annotated[int, Meta(ge=0)]
 
@@ -100,7 +100,7 @@ def inbox_facts(row: InboxPartition, now_ms: int) -> dict[str, Any]:
     """Return how a partition stands in Redis."""
     oldest = row.oldest_accepted_ms
     return {
-        "partitionKey": row.partition,
+        "partitionKey": row.partition_key,
         "lane": row.lane,
         "accepted": row.accepted,
         "waiting": row.waiting,
@@ -111,11 +111,11 @@ def inbox_facts(row: InboxPartition, now_ms: int) -> dict[str, Any]:
     }
 
 
-def close_facts(key: str, look: PartitionDetail, now_ms: int) -> dict[str, Any]:
+def close_facts(partition_key: PartitionKey, look: PartitionDetail, now_ms: int) -> dict[str, Any]:
     """Return what is known of a partition from close by."""
     row, inbox, hold = look.standing.row, look.standing.inbox, effective_hold(look.standing)
     return {
-        "partitionKey": key,
+        "partitionKey": partition_key,
         "held": {"kind": hold.kind, "who": hold.who or None, "why": hold.why} if hold else None,
         "inbox": inbox_facts(inbox, now_ms) if inbox else None,
         "ledger": {
@@ -155,7 +155,7 @@ def close_facts(key: str, look: PartitionDetail, now_ms: int) -> dict[str, Any]:
 def gap_facts(gap: SequenceGap, now_ms: int) -> dict[str, Any]:
     """Return what is missing of upstream's numbers in a partition."""
     return {
-        "partitionKey": gap.partition,
+        "partitionKey": gap.partition_key,
         "upstream": gap.upstream,
         "missingFrom": gap.upstream + 1,
         "missingTo": gap.lowest - 1,
@@ -179,14 +179,16 @@ def audit_facts(row: AuditRow) -> dict[str, Any]:
     }
 
 
-def partition_body(key: str, standing: PartitionState, lanes: int, now_ms: int) -> PartitionBody:
+def partition_body(
+    partition_key: PartitionKey, standing: PartitionState, lanes: int, now_ms: int
+) -> PartitionBody:
     """Return how a partition stands; `now_ms` is Redis time."""
     row, inbox, hold = standing.row, standing.inbox, effective_hold(standing)
     oldest_ms = inbox.oldest_accepted_ms if inbox else None
     owner = inbox.owner if inbox else None
     return PartitionBody(
-        partition_key=key,
-        lane=lane_of(key, lanes),
+        partition_key=partition_key,
+        lane=lane_of(partition_key, lanes),
         accepted=inbox.accepted if inbox else 0,
         waiting=inbox.waiting if inbox else 0,
         oldest_age_ms=None if oldest_ms is None else max(0, now_ms - oldest_ms),
@@ -200,10 +202,10 @@ def partition_body(key: str, standing: PartitionState, lanes: int, now_ms: int) 
 
 
 def close_body(
-    key: str, look: PartitionDetail, settings: Settings, now_ms: int
+    partition_key: PartitionKey, look: PartitionDetail, settings: Settings, now_ms: int
 ) -> PartitionDetailBody:
     """Return a partition from close by; `now_ms` is Redis time."""
-    body = partition_body(key, look.standing, settings.lanes, now_ms)
+    body = partition_body(partition_key, look.standing, settings.lanes, now_ms)
     return PartitionDetailBody(
         **structs.asdict(body),
         waiting_trades=[_waiting(trade) for trade in look.waiting],

@@ -1,8 +1,11 @@
 """The partition key: `{accountId}_{bookId}_{securityId}`, escaped so that none collide."""
 
+from typing import NewType
 from zlib import crc32
 
 from tradecapture.trades.trade import utf16_length
+
+PartitionKey = NewType("PartitionKey", str)
 
 # An id may hold the separator itself, so it is escaped the way RFC 6901 (JSON Pointer) does it:
 # "~" becomes "~0" and "_" becomes "~1". Ids without either give exactly account_book_security.
@@ -12,12 +15,12 @@ SEPARATOR = "_"
 PARTITION_KEY_LENGTH = 3 * 50 * 2 + 2
 
 
-def partition_key(account_id: str, book_id: str, security_id: str) -> str:
+def make_partition_key(account_id: str, book_id: str, security_id: str) -> PartitionKey:
     """Return the partition key of the three ids; different ids never give the same key."""
     key = f"{account_id}_{book_id}_{security_id}"
     if "~" not in key and key.count(SEPARATOR) == 2:
-        return key
-    return SEPARATOR.join(_escape(part) for part in (account_id, book_id, security_id))
+        return PartitionKey(key)
+    return PartitionKey(SEPARATOR.join(map(_escape, (account_id, book_id, security_id))))
 
 
 def partition_key_range(account_id: str, book_id: str | None = None) -> tuple[str, str]:
@@ -41,16 +44,16 @@ def is_partition_key(text: str) -> bool:
     )
 
 
-def split_partition_key(key: str) -> tuple[str, str, str]:
+def split_partition_key(partition_key: str) -> tuple[str, str, str]:
     """Return the account, book and security id of a partition key.
 
     Raises:
         ValueError: the text is not a partition key; the message says what one looks like.
     """
-    parts = key.split(SEPARATOR)
+    parts = partition_key.split(SEPARATOR)
     if len(parts) != 3 or not all(parts):
         raise ValueError(
-            f"{key!r} is not a partition key: give account_book_security, "
+            f"{partition_key!r} is not a partition key: give account_book_security, "
             "with ~1 for an underscore and ~0 for a tilde inside an id"
         )
     account_id, book_id, security_id = (_unescape(part) for part in parts)
@@ -65,10 +68,10 @@ def _unescape(part: str) -> str:
     return part.replace("~1", SEPARATOR).replace("~0", "~")
 
 
-def lane_of(partition_key: str, lanes: int) -> int:
-    """Return the lane, 0 to lanes-1, of a partition.
+def lane_of(text: str, lanes: int) -> int:
+    """Return the lane, 0 to lanes-1, of a partition key or a trade id.
 
     CRC-32 (IEEE 802.3) because it is the same in every process and version, unlike `hash`,
     and costs 0.2 µs. Lanes only spread load, so no cryptographic hash is needed.
     """
-    return crc32(partition_key.encode()) % lanes
+    return crc32(text.encode()) % lanes

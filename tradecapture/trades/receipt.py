@@ -8,6 +8,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 from tradecapture.trades.lifecycle import ExpectedOutcome
+from tradecapture.trades.partition import PartitionKey
 from tradecapture.trades.problems import Problem
 
 JOB_PREFIX = "trade-"
@@ -32,7 +33,7 @@ class Receipt(Struct, frozen=True, rename="camel"):
     """A trade is safe in its inbox. A resend gets the first receipt again, as a duplicate."""
 
     trade_id: str
-    partition_key: str
+    partition_key: PartitionKey
     position: int
     accepted_at: datetime
     duplicate: bool

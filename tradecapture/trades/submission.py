@@ -15,7 +15,7 @@ from tradecapture.trades.document import (
     expand_compact_lots,
     is_nested_too_deeply,
 )
-from tradecapture.trades.partition import partition_key
+from tradecapture.trades.partition import PartitionKey, make_partition_key
 from tradecapture.trades.problems import Problem
 from tradecapture.trades.trade import utf16_length
 from tradecapture.trades.validation import check
@@ -27,7 +27,7 @@ CALLBACK_URL_LENGTH = 2000  # UTF-16 units, at most; what browsers and proxies a
 class Submission(Struct, frozen=True):
     """A valid trade as it goes into the inbox: its keys, its digest and its document."""
 
-    partition_key: str
+    partition_key: PartitionKey
     trade_id: str
     digest: str
     document: bytes
@@ -79,7 +79,7 @@ def read_submission(
     if trade is None or problems:
         return Invalid(_trade_id(document), problems)
     return Submission(
-        partition_key=partition_key(trade.account_id, trade.book_id, trade.security_id),
+        partition_key=make_partition_key(trade.account_id, trade.book_id, trade.security_id),
         trade_id=trade.trade_id,
         digest=digest_of(document),
         document=encode(document) if rewritten else body,

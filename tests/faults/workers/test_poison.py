@@ -21,6 +21,7 @@ from tradecapture.local.servers.worker import LocalWorker
 from tradecapture.operations.action import Action, ActionRequest
 from tradecapture.operations.operators import open_operator
 from tradecapture.trades.lifecycle import Outcome
+from tradecapture.trades.partition import PartitionKey
 
 pytestmark = pytest.mark.fleet
 
@@ -104,20 +105,20 @@ def test_a_poisoned_trade_halts_its_partition_and_no_other(
     assert with_poison < quiet + LONGER_SECONDS
 
 
-def _next_places(gateway: Gateway, poisons: int) -> dict[str, int]:
+def _next_places(gateway: Gateway, poisons: int) -> dict[PartitionKey, int]:
     """Return places of trades to come: some in one lane and so in one claim, some in others."""
     rows = sorted(gateway.inbox_reader.partitions(), key=lambda row: row.lane)
     half = poisons // 2
     chosen = rows[:half] + rows[half - poisons :]
-    return {row.partition: row.accepted + AHEAD for row in chosen}
+    return {row.partition_key: row.accepted + AHEAD for row in chosen}
 
 
-def _halted(gateway: Gateway) -> dict[str, int]:
+def _halted(gateway: Gateway) -> dict[PartitionKey, int]:
     """Return how many trades wait in each partition that is held."""
-    return {row.partition: row.waiting for row in gateway.inbox_reader.partitions() if row.held}
+    return {row.partition_key: row.waiting for row in gateway.inbox_reader.partitions() if row.held}
 
 
-def _assert_order_is_kept(gateway: Gateway, places: Mapping[str, int]) -> None:
+def _assert_order_is_kept(gateway: Gateway, places: Mapping[PartitionKey, int]) -> None:
     """What came before a poisoned trade is captured; what came behind it waits, oldest first."""
     rows = {row.partition_key: row for row in gateway.ledger.positions()}
     for partition, position in places.items():
@@ -135,13 +136,13 @@ def _assert_found_within_its_batch(
         assert 1 <= tastes <= MAX_TASTES, f"{row.trade_id} was tried {tastes} times"
 
 
-def _moved_on(gateway: Gateway, places: Mapping[str, int]) -> bool:
+def _moved_on(gateway: Gateway, places: Mapping[PartitionKey, int]) -> bool:
     rows = {row.partition_key: row.last_position for row in gateway.ledger.positions()}
     return all(rows[partition] > position for partition, position in places.items())
 
 
 def _longest_wait(
-    gateway: Gateway, since: datetime, until: datetime, poisoned: Mapping[str, int]
+    gateway: Gateway, since: datetime, until: datetime, poisoned: Mapping[PartitionKey, int]
 ) -> float:
     """Return the longest time from acceptance to capture in partitions without poison, seconds.
 

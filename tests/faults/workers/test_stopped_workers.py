@@ -18,6 +18,7 @@ from tests.support.faults.programs.failpoint import FLAG_VARIABLE, PLACE_VARIABL
 from tests.support.history.history import History
 from tradecapture.capture.gateway import Gateway
 from tradecapture.local.servers.worker import LocalWorker
+from tradecapture.trades.partition import PartitionKey
 
 pytestmark = pytest.mark.fleet
 
@@ -114,10 +115,10 @@ def _is_stopped(worker: LocalWorker) -> bool:
     return all(process.status() == psutil.STATUS_STOPPED for process in (main, *_pool(worker)))
 
 
-def _fences_of_claims(gateway: Gateway, worker: LocalWorker) -> dict[str, int]:
+def _fences_of_claims(gateway: Gateway, worker: LocalWorker) -> dict[PartitionKey, int]:
     """Return the partitions that a worker has claimed, and each claim's fence."""
     (child,) = _pool(worker)
-    owners = {row.partition: row.owner or "" for row in gateway.inbox_reader.partitions()}
+    owners = {row.partition_key: row.owner or "" for row in gateway.inbox_reader.partitions()}
     return {
         partition: int(owner.rsplit(":", 1)[1])
         for partition, owner in owners.items()
@@ -125,7 +126,7 @@ def _fences_of_claims(gateway: Gateway, worker: LocalWorker) -> dict[str, int]:
     }
 
 
-def _moved_on(gateway: Gateway, fences: dict[str, int]) -> bool:
+def _moved_on(gateway: Gateway, fences: dict[PartitionKey, int]) -> bool:
     """Return whether newer claims have written each of the partitions."""
     rows = {row.partition_key: row.fence for row in gateway.ledger.positions()}
     return all(rows.get(partition, 0) > fence for partition, fence in fences.items())

@@ -11,7 +11,7 @@ from tradecapture import Settings
 from tradecapture.capture.gateway import Gateway
 from tradecapture.inbox import Inbox
 from tradecapture.local.servers.redis_server import RedisServer
-from tradecapture.trades.partition import lane_of
+from tradecapture.trades.partition import PartitionKey, lane_of
 
 pytestmark = pytest.mark.fleet
 
@@ -44,7 +44,7 @@ def test_a_stuck_worker_keeps_one_partition_and_not_its_lane(
     ).wait_ready()
     engine = create_engine(fleet_settings.database_url)
 
-    def captured(keys: list[str]) -> int:
+    def captured(keys: list[PartitionKey]) -> int:
         rows = [gateway.ledger.partition(key) for key in keys]
         return sum(row.last_sequence for row in rows if row)
 

@@ -18,6 +18,7 @@ from tests.support.deployment.load import submissions
 from tradecapture.capture.gateway import Gateway
 from tradecapture.inbox import InboxPartition
 from tradecapture.local.servers.worker import LocalWorker
+from tradecapture.trades.partition import PartitionKey
 from tradecapture.trades.receipt import Receipt
 
 pytestmark = pytest.mark.fleet
@@ -38,10 +39,10 @@ def test_a_killed_worker_loses_doubles_and_reorders_nothing(
     assert all(isinstance(answer, Receipt) for answer in answers)
 
     held = _kill_while_it_holds_claims(gateway, victim)
-    keys = {row.partition: row for row in held}
+    keys = {row.partition_key: row for row in held}
     moved_after = wait_for(
         "the dead worker's partitions move again",
-        lambda: all(_moved(keys[row.partition], row) for row in _rows(gateway, keys)),
+        lambda: all(_moved(keys[row.partition_key], row) for row in _rows(gateway, keys)),
         MOVES_AGAIN_SECONDS,
     )
     database = gateway.ledger.engine.dialect.name
@@ -78,5 +79,5 @@ def _moved(before: InboxPartition, now: InboxPartition) -> bool:
     return now.owner != before.owner and (now.waiting < before.waiting or now.waiting == 0)
 
 
-def _rows(gateway: Gateway, keys: dict[str, InboxPartition]) -> list[InboxPartition]:
-    return [row for row in gateway.inbox_reader.partitions() if row.partition in keys]
+def _rows(gateway: Gateway, keys: dict[PartitionKey, InboxPartition]) -> list[InboxPartition]:
+    return [row for row in gateway.inbox_reader.partitions() if row.partition_key in keys]

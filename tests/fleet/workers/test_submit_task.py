@@ -73,7 +73,7 @@ def test_a_trade_for_which_there_is_no_room_is_tried_again(
 
     wait_for("there is no room", lambda: b"Retry in" in worker.log.read_bytes())
     assert gateway.status("NO-ROOM") is None
-    gateway.inbox.postpone(claim.lane, claim.token, claim.keys, 0.0)
+    gateway.inbox.postpone(claim.lane, claim.token, claim.partition_keys, 0.0)
     wait_for("both are captured", lambda: _state(gateway, "NO-ROOM") == "CAPTURED")
     assert _state(gateway, "FIRST") == "CAPTURED"
 

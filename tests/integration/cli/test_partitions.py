@@ -16,6 +16,7 @@ from tradecapture.inbox import Inbox
 from tradecapture.ledger import Ledger
 from tradecapture.ledger.schema.tables import audit, exceptions
 from tradecapture.local.servers.server import wait_until
+from tradecapture.trades.partition import PartitionKey
 
 PATIENCE_SECONDS = 60.0
 ONE, TWO = partition_of("B1"), partition_of("B2")
@@ -46,7 +47,9 @@ def captured(ledger: Ledger) -> list[str]:
     return [row.trade_id for row in trade_rows(ledger)]
 
 
-def test_show_says_what_halts_a_partition_and_what_waits_behind_it(run: Run, halted: str) -> None:
+def test_show_says_what_halts_a_partition_and_what_waits_behind_it(
+    run: Run, halted: PartitionKey
+) -> None:
     """The parked trade with its error, those behind it with positions and ages, what to do."""
     facts = shown(run, halted)
     assert facts["held"]["kind"] == "HALTED"
@@ -65,7 +68,7 @@ def test_show_says_what_halts_a_partition_and_what_waits_behind_it(run: Run, hal
     assert f"partitions resume {halted}" not in result.stdout
 
 
-def test_show_is_bounded(run: Run, halted: str) -> None:
+def test_show_is_bounded(run: Run, halted: PartitionKey) -> None:
     """It shows as many waiting trades as asked for, and says how many there are."""
     assert len(shown(run, halted, "--waiting", "2")["waiting"]) == 2
     assert "the oldest 2 of 3" in run("partitions", "show", halted, "--waiting", "2").stdout
@@ -102,7 +105,7 @@ def test_a_paused_partition_is_captured_when_it_is_resumed(
     assert did(run, ONE) == [("bob", "resume", ""), ("ann", "pause", "wrong prices")]
 
 
-def test_a_deed_is_its_callers_unless_another_name_is_given(run: Run, halted: str) -> None:
+def test_a_deed_is_its_callers_unless_another_name_is_given(run: Run, halted: PartitionKey) -> None:
     """The login name is kept in the audit, and no name that cannot be kept is taken."""
     run("partitions", "pause", halted, "--why", "a look")
     assert did(run, halted) == [(getpass.getuser(), "pause", "a look")]
@@ -113,7 +116,9 @@ def test_a_deed_is_its_callers_unless_another_name_is_given(run: Run, halted: st
 
 
 @pytest.mark.parametrize("action", ["pause", "skip", "release"])
-def test_what_takes_something_away_needs_a_reason(run: Run, halted: str, action: str) -> None:
+def test_what_takes_something_away_needs_a_reason(
+    run: Run, halted: PartitionKey, action: str
+) -> None:
     """Without one, or with blanks, nothing is done."""
     assert "Missing option '--why'" in run("partitions", action, halted).stderr
     result = run("partitions", action, halted, "--why", "  ")
@@ -126,7 +131,7 @@ def test_what_takes_something_away_needs_a_reason(run: Run, halted: str, action:
     [("pause", 0), ("resume", 1), ("retry", 1), ("skip", 0), ("release", 1)],
 )
 def test_a_dry_run_changes_nothing(
-    run: Run, halted: str, inbox: Inbox, ledger: Ledger, action: str, exit_code: int
+    run: Run, halted: PartitionKey, inbox: Inbox, ledger: Ledger, action: str, exit_code: int
 ) -> None:
     """It says what would come of it, and with what command; the audit knows nothing of it."""
     before = (contents(ledger), shown(run, halted)["held"], waiting(inbox.redis, halted))
@@ -142,7 +147,7 @@ def test_a_dry_run_changes_nothing(
 
 
 def test_a_retry_that_fails_keeps_the_halt(
-    run: Run, halted: str, capture: Capture, ledger: Ledger
+    run: Run, halted: PartitionKey, capture: Capture, ledger: Ledger
 ) -> None:
     """Exit code 1: what happened, that nothing is lost, what to do; what waits, waits on."""
     result = run("partitions", "retry", halted)
@@ -157,7 +162,7 @@ def test_a_retry_that_fails_keeps_the_halt(
 
 
 def test_a_mended_trade_is_retried_in_its_own_place(
-    run: Run, halted: str, capture: Capture, ledger: Ledger
+    run: Run, halted: PartitionKey, capture: Capture, ledger: Ledger
 ) -> None:
     """It is captured before those that were accepted after it, and they go on."""
     document = trade_json(tradeId="poison", bookId="B1").decode()
@@ -171,7 +176,7 @@ def test_a_mended_trade_is_retried_in_its_own_place(
 
 
 def test_a_skipped_trade_stays_parked_and_the_partition_goes_on(
-    run: Run, halted: str, capture: Capture, ledger: Ledger
+    run: Run, halted: PartitionKey, capture: Capture, ledger: Ledger
 ) -> None:
     """With who skipped it and why, and how to replay it."""
     result = run("partitions", "skip", halted, "--why", "cancelled", "--by", "ann")
@@ -185,7 +190,7 @@ def test_a_skipped_trade_stays_parked_and_the_partition_goes_on(
     assert run("reconcile").exit_code == 0
 
 
-def test_what_cannot_be_done_is_exit_code_1(run: Run, halted: str, inbox: Inbox) -> None:
+def test_what_cannot_be_done_is_exit_code_1(run: Run, halted: PartitionKey, inbox: Inbox) -> None:
     """With why, and that nothing was changed; as JSON too."""
     inbox.accept(submissions(1, "B2"))
     result = run("partitions", "resume", TWO)
@@ -272,7 +277,7 @@ def test_the_audit_shows_all_partitions_newest_first(run: Run, inbox: Inbox) -> 
 
 
 def test_a_deed_after_redis_was_emptied_holds_it_again(
-    run: Run, halted: str, redis: "Redis", inbox: Inbox, capture: Capture, ledger: Ledger
+    run: Run, halted: PartitionKey, redis: "Redis", inbox: Inbox, capture: Capture, ledger: Ledger
 ) -> None:
     """The ledger's halt is shown and worked on, whatever Redis forgot."""
     redis.flushall()

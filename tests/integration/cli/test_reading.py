@@ -5,7 +5,7 @@ import json
 from redis import Redis
 
 from tests.support.api.shell import Capture, Run, submit, table_row
-from tests.support.builders import PARTITION, lot, trade_json
+from tests.support.builders import PARTITION, lot, partition_of, trade_json
 from tradecapture.inbox import Hold, Inbox
 from tradecapture.ledger.engine import make_engine
 from tradecapture.ledger.schema.tables import trades
@@ -50,7 +50,7 @@ def test_positions_are_exact(run: Run, capture: Capture) -> None:
 def test_partitions_show_what_waits_and_why(run: Run, inbox: Inbox) -> None:
     """How many wait, since when, who has them, why they are held; one partition if asked."""
     submit(run, trade_json(tradeId="A"), trade_json(tradeId="B", bookId="BOOK2"))
-    inbox.hold("ACC1_BOOK2_US0378331005", Hold.by_operator("ann", "a reason"))
+    inbox.hold(partition_of("BOOK2"), Hold.by_operator("ann", "a reason"))
     claim = inbox.claim(0, "worker1", 0.0)
     assert claim is not None
     claimed, held = json.loads(run("partitions", "--json").stdout)

@@ -138,7 +138,7 @@ def test_what_is_known_is_told_while_a_node_is_away(
         else:
             seen = reader.seen(sent.trade_id)
             assert seen is not None
-            assert seen.partition == sent.partition_key
+            assert seen.partition_key == sent.partition_key
     with pytest.raises(LanesUnreachableError, match=re.escape(f"node {away.name} does not answer")):
         reader.backlog()
 

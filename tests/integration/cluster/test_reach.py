@@ -31,6 +31,7 @@ from tradecapture.inbox import (
 from tradecapture.ledger import Ledger
 from tradecapture.local.servers.redis_server import RedisServer
 from tradecapture.settings import Settings
+from tradecapture.trades.partition import PartitionKey
 
 BACKLOG = "/api/v1/backlog"
 NOWHERE = "redis+cluster://127.0.0.1:1;redis+cluster://127.0.0.1:2"
@@ -41,7 +42,7 @@ class Desk(NamedTuple):
 
     http: httpx.Client
     settings: Settings
-    keys: list[str]  # of the partition of each lane
+    keys: list[PartitionKey]  # of the partition of each lane
     held: set[int]  # lanes whose partition is paused
 
     def ask(self, path: str, **query: Any) -> Any:

@@ -36,7 +36,7 @@ def busy(redis: "Redis", settings: Settings) -> Inbox:
     inbox.accept([*submissions(3, "B1"), *submissions(2, "B2"), numbered(1, book="B1")])
     inbox.hold(TWO, Hold.halt("a reason"))
     claim = claimed(inbox)
-    inbox.postpone(0, claim.token, claim.keys, 0.0)
+    inbox.postpone(0, claim.token, claim.partition_keys, 0.0)
     assert redis.exists(lane_keys(0).bell) == 1
     # Those of a promotion, which a test cannot wait for.
     redis.set(lane_keys(0).promoted, "0" * 39 + "1")

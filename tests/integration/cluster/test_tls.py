@@ -53,7 +53,7 @@ def test_inboxes_on_a_cluster_over_tls(behind_tls: tuple[str, Path], settings: S
         answers = inbox.accept(submissions(3)).answers
         assert all(isinstance(answer, Receipt) for answer in answers), answers
         claim = claimed(inbox)
-        assert inbox.complete(0, claim.token, [Completion(claim.keys[0], 3)]) == [True]
+        assert inbox.complete(0, claim.token, [Completion(claim.partition_keys[0], 3)]) == [True]
         reader = InboxReader(redis, 1)
         assert [row.waiting for row in reader.partitions()] == [0]
         assert reader.now_ms()

@@ -16,6 +16,7 @@ from tradecapture.inbox import Completion, Hold, Inbox
 from tradecapture.inbox.backlog import read_load
 from tradecapture.inbox.keys import LANES_KEY, lane_keys
 from tradecapture.inbox.scripts import NAMES
+from tradecapture.trades.partition import PartitionKey
 
 KEYS = lane_keys(7)
 LANE_KEY_NAMES = {name for name in KEYS._fields if name != "prefix"}
@@ -58,7 +59,7 @@ def tell_a_story(inbox: Inbox) -> None:
     claim = inbox.claim(0, "owner", 0)
     assert claim is not None
     read_load(inbox.redis, inbox._settings)
-    inbox.renew(0, claim.token, claim.keys)
+    inbox.renew(0, claim.token, claim.partition_keys)
     inbox.complete(0, claim.token, [Completion(one, 1)])
     taken = inbox.claim_one(two, "ann", 1)
     assert taken is not None
@@ -138,7 +139,12 @@ def test_a_key_means_the_same_in_every_script(script: str) -> None:
 def test_all_keys_of_a_lane_are_in_one_slot() -> None:
     """They share the lane's hash tag, so that one script may touch them all on a cluster."""
     keys = [getattr(KEYS, name) for name in LANE_KEY_NAMES]
-    keys += [KEYS.inbox(PARTITION), KEYS.lock("{1}_B_C"), KEYS.seen("{2}"), KEYS.identity("{3}")]
+    keys += [
+        KEYS.inbox(PARTITION),
+        KEYS.lock(PartitionKey("{1}_B_C")),
+        KEYS.seen("{2}"),
+        KEYS.identity("{3}"),
+    ]
     assert len({key_slot(key.encode()) for key in keys}) == 1
     assert all(key.startswith("tc:{7}:") for key in keys)
 
@@ -146,6 +152,7 @@ def test_all_keys_of_a_lane_are_in_one_slot() -> None:
 def test_no_two_keys_are_the_same() -> None:
     """Lanes, partitions and trades have keys of their own."""
     keys = [getattr(lane_keys(lane), name) for lane in range(20) for name in LANE_KEY_NAMES]
-    keys += [KEYS.inbox("a"), KEYS.lock("a"), KEYS.seen("a"), KEYS.identity("a")]
+    key = PartitionKey("a")
+    keys += [KEYS.inbox(key), KEYS.lock(key), KEYS.seen("a"), KEYS.identity("a")]
     keys += [LANES_KEY]
     assert len(set(keys)) == len(keys)

@@ -173,7 +173,7 @@ def test_a_filter_finds_what_is_meant(ill: Worker, operator: Operator) -> None:
     assert found() == ["poison-1", "late", "poison-2"]
     assert found(trade_ids=["late", "poison-2", "unknown"]) == ["late", "poison-2"]
     assert found(outcomes=[Outcome.PARKED]) == ["poison-1", "poison-2"]
-    assert found(partition=ONE) == ["poison-1", "late"]
+    assert found(partition_key=ONE) == ["poison-1", "late"]
     assert found(account_id=ACCOUNT, outcomes=[Outcome.REJECTED]) == ["late"]
     assert found(account_id="ACC%") == []
     assert (found(since=soon), found(until=before)) == ([], [])

@@ -60,7 +60,9 @@ def test_inboxes_and_bells_go_through(sentinels: TlsSentinels) -> None:
         assert all(isinstance(answer, Receipt) for answer in answers), answers
         assert redis.llen(queue_of(0)) == 1
         claim = claimed(gateway.inbox)
-        assert gateway.inbox.complete(0, claim.token, [Completion(claim.keys[0], 3)]) == [True]
+        assert gateway.inbox.complete(0, claim.token, [Completion(claim.partition_keys[0], 3)]) == [
+            True
+        ]
         assert [row.waiting for row in gateway.inbox_reader.partitions()] == [0]
         assert_no_secret("repr", f"{settings!r} {settings.sentinels!r} {gateway.redis!r}")
         told = gateway.bell._app.connection().info()["transport_options"]

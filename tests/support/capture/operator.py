@@ -22,6 +22,7 @@ from tradecapture.operations import Operations, Replay
 from tradecapture.operations.action import Action, ActionRequest, ActionResult
 from tradecapture.operations.transactions import OperatorLedger
 from tradecapture.settings import Settings
+from tradecapture.trades.partition import PartitionKey
 
 WHO, WHY = "ann", "the feed was mended"
 LEASE_SECONDS = 10.0  # of an operator's claim: no stall of a busy machine ends it
@@ -57,10 +58,12 @@ class Operator:
         self.replay = Replay(self.inbox, self.reader, self.ledger, bell)
 
     def perform(
-        self, action: Action, partition: str = ONE, *, dry_run: bool = False
+        self, action: Action, partition_key: PartitionKey = ONE, *, dry_run: bool = False
     ) -> ActionResult:
         """Do something to a partition."""
-        return self.operations.perform(ActionRequest(action, partition, WHO, WHY), dry_run=dry_run)
+        return self.operations.perform(
+            ActionRequest(action, partition_key, WHO, WHY), dry_run=dry_run
+        )
 
     def before(self, call: str, happens: Callable[[], object]) -> None:
         """Let something happen once, just before the inbox is called."""
@@ -84,7 +87,7 @@ class Operator:
 
     def audited(self) -> list[AuditRow]:
         """Return what is in the audit, the oldest first."""
-        return self.reader.audit(partition=None, limit=1000)[::-1]
+        return self.reader.audit(partition_key=None, limit=1000)[::-1]
 
     def bells(self) -> int:
         """Return how many capture tasks wait for the lane."""

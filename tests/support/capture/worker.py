@@ -67,11 +67,13 @@ class Worker:
     def waiting(self) -> dict[str, int]:
         """Return how many trades wait in each partition in which some do."""
         rows = self.inbox_reader.partitions()
-        return {row.partition: row.waiting for row in rows if row.waiting}
+        return {row.partition_key: row.waiting for row in rows if row.waiting}
 
     def held(self) -> dict[str, str]:
         """Return the partitions that are held, and why."""
-        return {row.partition: row.held.why for row in self.inbox_reader.partitions() if row.held}
+        return {
+            row.partition_key: row.held.why for row in self.inbox_reader.partitions() if row.held
+        }
 
     def captured(self) -> dict[str, list[str]]:
         """Return the ids of the captured trades of each partition, in the ledger's order."""
@@ -81,7 +83,7 @@ class Worker:
     def assert_all_is_accounted_for(self) -> None:
         """Nothing lost, nothing doubled, nothing out of order."""
         rows = reconcile(self.inbox_reader.partitions(), self.reader.outcome_counts())
-        assert {row.partition: row.difference for row in rows if row.difference} == {}
+        assert {row.partition_key: row.difference for row in rows if row.difference} == {}
         assert (self.reader.inversions(), self.reader.gaps()) == (0, 0)
 
 

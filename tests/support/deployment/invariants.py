@@ -20,6 +20,7 @@ from tradecapture.ledger import TradeRow
 from tradecapture.ledger.schema.tables import trades
 from tradecapture.trades.holding import Holding, Tally
 from tradecapture.trades.lifecycle import Outcome
+from tradecapture.trades.partition import PartitionKey
 from tradecapture.trades.trade import TradeLot
 
 SHOWN = 5  # problems in a message; the first ones tell
@@ -104,7 +105,7 @@ def success_rate(gateway: Gateway, history: History) -> str:
 def _wrong_positions(gateway: Gateway) -> list[str]:
     """Work out every partition's sums anew from its captured documents, in ledger order."""
     rows = [TradeRow._make(row) for row in all_rows(gateway.ledger.engine, trades)]
-    tallies: dict[str, Tally] = {}
+    tallies: dict[PartitionKey, Tally] = {}
     for row in sorted(rows, key=lambda row: (row.partition_key, row.ledger_sequence)):
         economics = _read_economics(row.document)
         tally = tallies.setdefault(row.partition_key, Tally(Holding()))

@@ -4,6 +4,7 @@ import time
 from collections.abc import Collection, Mapping
 
 from tradecapture.capture.gateway import Gateway
+from tradecapture.trades.partition import PartitionKey
 
 
 class DeadClaims:
@@ -12,7 +13,8 @@ class DeadClaims:
     def __init__(self, gateway: Gateway) -> None:
         """Begin with none."""
         self._gateway = gateway
-        self._open: dict[str, tuple[int, float]] = {}  # partition -> its dead claim's fence, since
+        # Partition -> its dead claim's fence, since when.
+        self._open: dict[PartitionKey, tuple[int, float]] = {}
         self.seconds: list[float] = []  # how long each partition stood still
 
     def add(self, process_ids: Collection[int], killed_at: float) -> int:
@@ -23,14 +25,14 @@ class DeadClaims:
             killed_at: when, by the monotonic clock.
         """
         held = {
-            row.partition: (int(row.owner.rsplit(":", 1)[1]), killed_at)
+            row.partition_key: (int(row.owner.rsplit(":", 1)[1]), killed_at)
             for row in self._gateway.inbox_reader.partitions()
             if row.owner and any(f"-{process_id}:" in row.owner for process_id in process_ids)
         }
         self._open |= held
         return len(held)
 
-    def look(self, fences: Mapping[str, int]) -> None:
+    def look(self, fences: Mapping[PartitionKey, int]) -> None:
         """Note which partitions have moved on.
 
         Args:

@@ -70,8 +70,8 @@ def forged_claims(gateway: Gateway) -> Iterator[None]:
         claimed = [row for row in gateway.inbox_reader.partitions() if row.owner is not None]
         for row in claimed:
             keys = lane_keys(row.lane)
-            gateway.redis.delete(keys.lock(row.partition))
-            gateway.redis.zadd(keys.due, {row.partition: 0})
+            gateway.redis.delete(keys.lock(row.partition_key))
+            gateway.redis.zadd(keys.due, {row.partition_key: 0})
         gateway.bell.ring(sorted({row.lane for row in claimed}))
 
     with _again_and_again(forge, FORGED_SECONDS):

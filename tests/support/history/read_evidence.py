@@ -17,7 +17,7 @@ def read_evidence(gateway: Gateway) -> Evidence:
         entry.submission.trade_id: entry.position
         for row in inboxes.partitions()
         if row.waiting
-        for entry in inboxes.head(row.partition, row.waiting)
+        for entry in inboxes.head(row.partition_key, row.waiting)
     }
     captured = [
         CapturedTrade(
@@ -41,7 +41,9 @@ def read_evidence(gateway: Gateway) -> Evidence:
         )
         for row in map(ExceptionRow._make, all_rows(engine, exceptions))
     ]
-    counted = {row.partition_key: row.last_sequence for row in gateway.ledger.positions()}
+    counted: dict[str, int] = {
+        row.partition_key: row.last_sequence for row in gateway.ledger.positions()
+    }
     replayed = {
         row.trade_id for row in all_rows(engine, audit) if row.action == Action.REPLAY.value
     }

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from tradecapture.inbox import Claim, Hold
 from tradecapture.trades.lifecycle import ExpectedOutcome
+from tradecapture.trades.partition import PartitionKey
 
 
 @dataclass
@@ -11,7 +12,7 @@ class Hand:
     """What a worker has of one partition that it claimed."""
 
     claim: Claim
-    partition: str
+    partition_key: PartitionKey
     positions: list[int]  # of the trades that it read, in order
     lease_end: float  # virtual seconds
     written: int = 0  # of its trades, how many it knows the ledger to have
@@ -27,7 +28,7 @@ class Hand:
 class ModelPartition:
     """One partition: what was accepted, what the ledger has, what has left the inbox."""
 
-    name: str
+    partition_key: PartitionKey
     accepted: list[str] = field(default_factory=list)  # trade ids; the first has position 1
     ledger: list[int] = field(default_factory=list)  # positions in the order of capture
     fence: int = 0  # of the newest claim that wrote
@@ -45,7 +46,7 @@ class ModelPartition:
     def owner(self, now: float) -> Hand | None:
         """Return the one whose lease holds."""
         owners = [hand for hand in self.hands if hand.is_owner(now)]
-        assert len(owners) <= 1, f"{self.name} has two owners"
+        assert len(owners) <= 1, f"{self.partition_key} has two owners"
         return owners[0] if owners else None
 
     def stand(self, number: int, window: int) -> ExpectedOutcome:

@@ -8,6 +8,7 @@ from redis import Redis
 from tradecapture.inbox import Claim, Inbox
 from tradecapture.inbox.keys import lane_keys
 from tradecapture.local.servers.server import wait_until
+from tradecapture.trades.partition import PartitionKey
 
 KEYS = lane_keys(0)
 PATIENCE_SECONDS = 5.0
@@ -19,14 +20,14 @@ def everything(redis: "Redis") -> dict[bytes, bytes | None]:
     return {key: redis.dump(key) for key in keys}
 
 
-def waiting(redis: "Redis", partition: str) -> int:
+def waiting(redis: "Redis", partition_key: PartitionKey) -> int:
     """Return how many trades wait in a partition."""
-    return redis.llen(KEYS.inbox(partition))
+    return redis.llen(KEYS.inbox(partition_key))
 
 
-def due_in_ms(redis: "Redis", partition: str) -> float | None:
+def due_in_ms(redis: "Redis", partition_key: PartitionKey) -> float | None:
     """Return when a partition may be claimed, in ms from now; None: it is not due at all."""
-    score = redis.zscore(KEYS.due, partition)
+    score = redis.zscore(KEYS.due, partition_key)
     seconds, microseconds = redis.time()
     return None if score is None else score - (seconds * 1000 + microseconds / 1000)
 

@@ -14,7 +14,7 @@ from tradecapture.inbox.backlog import read_backlog
 from tradecapture.inbox.keys import lane_keys
 from tradecapture.settings import Settings
 from tradecapture.trades.lifecycle import ExpectedOutcome
-from tradecapture.trades.partition import lane_of
+from tradecapture.trades.partition import PartitionKey, lane_of
 from tradecapture.trades.receipt import Receipt, Refusal, RefusalCode
 from tradecapture.trades.submission import Submission
 
@@ -82,7 +82,7 @@ class InboxMachine(RuleBasedStateMachine):
     def pick(self, pick: int) -> tuple[Hand, ModelPartition, int]:
         """Return one of the hands, its partition and its lane."""
         hand = self.hands[pick % len(self.hands)]
-        return hand, self.model[hand.partition], hand.claim.lane
+        return hand, self.model[hand.partition_key], hand.claim.lane
 
     # ------------------------------------------------------------------ ways in
 
@@ -158,7 +158,7 @@ class InboxMachine(RuleBasedStateMachine):
         due = self._due_now(lane)
         free = {name for name in due if self._is_claimable(self.model[name])}
         claim = self.inbox.claim(lane, owner, jitter)
-        claimed = set(claim.keys) if claim else set()
+        claimed = set(claim.partition_keys) if claim else set()
         assert claimed <= free, "claimed what is held, owned or not due"
         trades = claim.trades if claim else 0
         if len(due) <= SETTINGS.batch_partitions and trades < SETTINGS.batch_trades:
@@ -180,14 +180,16 @@ class InboxMachine(RuleBasedStateMachine):
         """An operator gets the partition that nobody has: held or not, due or not, empty or not."""
         partition = self.model[partition_of(book)]
         free = partition.owner(self.now) is None
-        was_due = look(self.redis, LANE_OF)[partition.name].due_in_seconds is not None
-        claim = self.inbox.claim_one(partition.name, owner, number)
+        was_due = look(self.redis, LANE_OF)[partition.partition_key].due_in_seconds is not None
+        claim = self.inbox.claim_one(partition.partition_key, owner, number)
         assert (claim is not None) == free
         if claim:
             assert claim.trades == min(number, len(partition.waiting))
             self._take(claim)
             if partition.hold:
-                is_due = look(self.redis, LANE_OF)[partition.name].due_in_seconds is not None
+                is_due = (
+                    look(self.redis, LANE_OF)[partition.partition_key].due_in_seconds is not None
+                )
                 assert is_due <= was_due, "what is held became due"
 
     @precondition(lambda self: self.hands)
@@ -207,14 +209,14 @@ class InboxMachine(RuleBasedStateMachine):
         for _ in range(times):
             owns = hand.is_owner(self.now)
             why = "halted" if halts else ""
-            completion = Completion(hand.partition, hand.written, why, upstream)
+            completion = Completion(hand.partition_key, hand.written, why, upstream)
             assert self.inbox.complete(lane, hand.claim.token, [completion]) == [owns]
             if owns:
                 hand.given_back = True
                 self.left[lane] += hand.written
                 partition.complete(hand.written, upstream, Hold.halt(why) if halts else None)
                 if partition.hold:
-                    seen = look(self.redis, LANE_OF)[partition.name]
+                    seen = look(self.redis, LANE_OF)[partition.partition_key]
                     assert seen.due_in_seconds is None, "what is held became due"
 
     @precondition(lambda self: self.hands)
@@ -238,7 +240,7 @@ class InboxMachine(RuleBasedStateMachine):
     def postpone(self, pick: int, jitter: float) -> None:
         """A worker gives a partition back, if it is still its own."""
         hand, _partition, lane = self.pick(pick)
-        (delay,) = self.inbox.postpone(lane, hand.claim.token, [hand.partition], jitter)
+        (delay,) = self.inbox.postpone(lane, hand.claim.token, [hand.partition_key], jitter)
         assert (delay is not None) == hand.is_owner(self.now)
         if delay is not None:
             assert BACKOFF_SECONDS * 500 <= delay <= BACKOFF_LIMIT_SECONDS * 1000
@@ -249,7 +251,7 @@ class InboxMachine(RuleBasedStateMachine):
     def renew(self, pick: int) -> None:
         """A worker lengthens its lease, if it still has it."""
         hand, _partition, lane = self.pick(pick)
-        renewed = self.inbox.renew(lane, hand.claim.token, [hand.partition])
+        renewed = self.inbox.renew(lane, hand.claim.token, [hand.partition_key])
         assert renewed == [hand.is_owner(self.now)]
         if renewed == [True]:
             hand.lease_end = self.now + LEASE_SECONDS
@@ -260,14 +262,14 @@ class InboxMachine(RuleBasedStateMachine):
     def hold(self, book: str, hold: Hold) -> None:
         """A partition is held; a hold that stands is replaced."""
         partition = self.model[partition_of(book)]
-        assert self.inbox.hold(partition.name, hold) == (partition.hold is None)
+        assert self.inbox.hold(partition.partition_key, hold) == (partition.hold is None)
         partition.hold = hold
 
     @rule(book=books, kind=st.none() | st.sampled_from(HoldKind))
     def release(self, book: str, kind: HoldKind | None) -> None:
         """A partition is released, if it is held in this way."""
         partition = self.model[partition_of(book)]
-        self.inbox.unhold(partition.name, kind)
+        self.inbox.unhold(partition.partition_key, kind)
         if partition.hold and kind in (None, partition.hold.kind):
             partition.hold = None
 
@@ -353,9 +355,9 @@ class InboxMachine(RuleBasedStateMachine):
     def _finish(self, lane: int) -> None:
         for hand in self.hands:
             if hand.claim.lane == lane and hand.is_owner(self.now):
-                partition = self.model[hand.partition]
+                partition = self.model[hand.partition_key]
                 partition.write(hand, len(hand.positions))
-                completion = Completion(hand.partition, hand.written)
+                completion = Completion(hand.partition_key, hand.written)
                 assert self.inbox.complete(lane, hand.claim.token, [completion]) == [True]
                 hand.given_back = True
                 self.left[lane] += hand.written
@@ -368,12 +370,12 @@ class InboxMachine(RuleBasedStateMachine):
         assert len(claim.partitions) <= SETTINGS.batch_partitions
         for claimed in claim.partitions:
             assert claimed.unreadable == ""
-            partition = self.model[claimed.partition]
+            partition = self.model[claimed.partition_key]
             ids = [entry.submission.trade_id for entry in claimed.entries]
             assert ids == partition.waiting[: len(ids)], "not the oldest, in order"
             positions = [entry.position for entry in claimed.entries]
             lease_end = self.now + LEASE_SECONDS
-            partition.hands.append(Hand(claim, claimed.partition, positions, lease_end))
+            partition.hands.append(Hand(claim, claimed.partition_key, positions, lease_end))
 
     def _is_claimable(self, partition: ModelPartition) -> bool:
         return bool(partition.waiting) and not partition.hold and not partition.owner(self.now)
@@ -382,10 +384,12 @@ class InboxMachine(RuleBasedStateMachine):
         """Return why a trade of a partition is refused now; None: there is room."""
         if len(partition.waiting) >= SETTINGS.limit_partition:
             return RefusalCode.PARTITION_FULL
-        lane = LANE_OF[partition.name]
-        waiting = [len(each.waiting) for each in self.model.values() if LANE_OF[each.name] == lane]
+        lane = LANE_OF[partition.partition_key]
+        waiting = [
+            len(each.waiting) for each in self.model.values() if LANE_OF[each.partition_key] == lane
+        ]
         return RefusalCode.BACKLOG_FULL if sum(waiting) >= SETTINGS.limit_lane else None
 
-    def _due_now(self, lane: int) -> list[str]:
+    def _due_now(self, lane: int) -> list[PartitionKey]:
         looks = look(self.redis, LANE_OF)
         return [name for name, seen in looks.items() if LANE_OF[name] == lane and seen.is_due]

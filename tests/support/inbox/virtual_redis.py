@@ -7,6 +7,7 @@ from redis import Redis
 
 from tradecapture.inbox import Hold
 from tradecapture.inbox.keys import lane_keys
+from tradecapture.trades.partition import PartitionKey
 
 # One script each, so that no real time passes between the keys of one step.
 _SHIFT = """
@@ -64,14 +65,16 @@ class Look(NamedTuple):
         return self.due_in_seconds is not None and self.due_in_seconds <= 0
 
 
-def advance(redis: "Redis", lane: int, partitions: Sequence[str], seconds: int) -> None:
+def advance(
+    redis: "Redis", lane: int, partition_keys: Sequence[PartitionKey], seconds: int
+) -> None:
     """Let so many seconds pass for a lane: scores, leases and the bell."""
     keys = lane_keys(lane)
-    expiring = [keys.bell, *(keys.lock(partition) for partition in partitions)]
+    expiring = [keys.bell, *map(keys.lock, partition_keys)]
     redis.eval(_SHIFT, 1 + len(expiring), keys.due, *expiring, seconds * 1000)
 
 
-def look(redis: "Redis", lane_of_partition: dict[str, int]) -> dict[str, Look]:
+def look(redis: "Redis", lane_of_partition: dict[PartitionKey, int]) -> dict[PartitionKey, Look]:
     """Return what Redis has of some partitions at one moment."""
     names = [
         text

@@ -11,6 +11,7 @@ from tradecapture.ledger import ExceptionRow, Ledger, PartitionResult, Partition
 from tradecapture.ledger.dialects import READ_ONLY
 from tradecapture.ledger.schema.tables import exceptions, partitions, trades
 from tradecapture.trades.lifecycle import Outcome
+from tradecapture.trades.partition import PartitionKey
 
 TASK = "task-1"
 
@@ -22,14 +23,14 @@ def capture(
     return ledger.capture(claim(*claimed, fence=fence), task_id, lambda: NOW)
 
 
-def captured(partition: str, number: int) -> PartitionResult:
+def captured(partition_key: PartitionKey, number: int) -> PartitionResult:
     """Return the verdict on a partition of which so many trades were captured."""
-    return PartitionResult(partition, number, {Outcome.CAPTURED: number})
+    return PartitionResult(partition_key, number, {Outcome.CAPTURED: number})
 
 
-def nothing_new(partition: str, number: int) -> PartitionResult:
+def nothing_new(partition_key: PartitionKey, number: int) -> PartitionResult:
     """Return the verdict on a partition whose trades the ledger had already."""
-    return PartitionResult(partition, number, {})
+    return PartitionResult(partition_key, number, {})
 
 
 def all_rows(engine: Engine, table: Table) -> list[Any]:

@@ -21,7 +21,7 @@ class MemoryLedger:
 
     def capture(self, claim: Claim) -> list[PartitionResult]:
         """Capture a claim's trades."""
-        for key in claim.keys:
+        for key in claim.partition_keys:
             self.partitions.setdefault(key, new_partition(key, NOW))
         judgement = decide(claim, self._evidence(), self._rules)
         written = judgement.written

@@ -13,6 +13,7 @@ from tradecapture.ledger import AuditRow, Ledger
 from tradecapture.ledger.schema.tables import audit, metadata
 from tradecapture.operations.action import Action, ActionRequest, ActionResult
 from tradecapture.operations.transactions import OperatorLedger
+from tradecapture.trades.partition import PartitionKey
 
 LATER = NOW + timedelta(hours=1)  # when operators act
 WHO, WHY = "ann", "the feed was mended"
@@ -20,9 +21,9 @@ CAUSE = "ValueError: cannot be captured"
 PARKED = entry(submission("T-3"), 3)  # valid: the cause was not the trade's, and is mended
 
 
-def ask(action: Action, partition: str = PARTITION) -> ActionRequest:
+def ask(action: Action, partition_key: PartitionKey = PARTITION) -> ActionRequest:
     """Return a request."""
-    return ActionRequest(action, partition, WHO, WHY)
+    return ActionRequest(action, partition_key, WHO, WHY)
 
 
 def perform(

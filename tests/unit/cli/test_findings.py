@@ -24,6 +24,7 @@ from tradecapture.doctor.workers import (
 from tradecapture.inbox import InboxPartition, LaneBacklog
 from tradecapture.ledger.queries.operator_reader import SequenceGap
 from tradecapture.settings import Settings
+from tradecapture.trades.partition import PartitionKey
 from tradecapture.version import FIRST_VERSION, RELEASE
 
 CONFIG = {
@@ -197,7 +198,7 @@ def test_workers_of_several_releases_are_found() -> None:
 def test_partitions_that_wait_for_a_newer_release_are_named() -> None:
     """The finding counts them and names the first."""
     assert bad([assess_newer([])]) == {}
-    finding = assess_newer(["A_B_1"])
+    finding = assess_newer([PartitionKey("A_B_1")])
     assert bad([finding]) == {"newer entries": Level.WARN}
     assert finding.message == "1 partitions wait for workers of a newer release: A_B_1"
 
@@ -205,7 +206,7 @@ def test_partitions_that_wait_for_a_newer_release_are_named() -> None:
 def test_held_partitions_are_named() -> None:
     """The finding counts them and names the first three."""
     assert bad([assess_held([])]) == {}
-    finding = assess_held(["A_B_1", "A_B_2", "A_B_3", "A_B_4"])
+    finding = assess_held([PartitionKey(f"A_B_{number}") for number in (1, 2, 3, 4)])
     assert bad([finding]) == {"held partitions": Level.WARN}
     assert finding.message.startswith("4, ")
     assert finding.message.endswith("A_B_1, A_B_2, A_B_3, ...")
@@ -213,8 +214,8 @@ def test_held_partitions_are_named() -> None:
 
 def test_a_sequence_gap_is_found_when_it_is_over_its_timeout() -> None:
     """A gap older than the timeout is a WARN, a younger gap is OK."""
-    young = SequenceGap("A_B_1", 3, 5, 1, NOW - timedelta(seconds=299))
-    old = SequenceGap("A_B_2", 3, 5, 1, NOW - timedelta(seconds=301))
+    young = SequenceGap(PartitionKey("A_B_1"), 3, 5, 1, NOW - timedelta(seconds=299))
+    old = SequenceGap(PartitionKey("A_B_2"), 3, 5, 1, NOW - timedelta(seconds=301))
     assert bad([assess_gaps([], NOW_MS, 300), assess_gaps([young], NOW_MS, 300)]) == {}
     finding = assess_gaps([old, young], NOW_MS, 300)
     assert bad([finding]) == {"sequence gaps": Level.WARN}

@@ -18,6 +18,7 @@ from tradecapture.ledger.schema.phases import PHASES
 from tradecapture.ledger.schema.tables import metadata
 from tradecapture.operations.action import Action
 from tradecapture.trades.lifecycle import Outcome, TradeState
+from tradecapture.trades.partition import PartitionKey
 from tradecapture.trades.submission import Submission
 
 # Sorted by the table's name; columns in their order.
@@ -51,8 +52,9 @@ ENTRY = b"1 7 1700000000000000 1700000000123 " + bytes.fromhex(
     "97a3542d31b030313233343536373839616263646566c4077b2261223a317da3632d31"
     "b368747470733a2f2f782e6578616d706c652f6305a3313a32"
 )
+KEY = PartitionKey("P")
 SUBMISSION = Submission(
-    *("P", "T-1", "0123456789abcdef", b'{"a":1}', "c-1", "https://x.example/c", 5, "1:2")
+    *(KEY, "T-1", "0123456789abcdef", b'{"a":1}', "c-1", "https://x.example/c", 5, "1:2")
 )
 
 
@@ -60,7 +62,7 @@ def test_redis_keys_of_a_lane() -> None:
     """The keys of a lane share its hash tag."""
     keys = lane_keys(3)
     assert set(keys[1:]) == {f"tc:{{3}}:{name}" for name in LANE_KEYS}
-    assert [keys.inbox("P"), keys.lock("P"), keys.ahead("P")] == [
+    assert [keys.inbox(KEY), keys.lock(KEY), keys.ahead(KEY)] == [
         "tc:{3}:inbox:P",
         "tc:{3}:lock:P",
         "tc:{3}:ahead:P",
@@ -98,7 +100,7 @@ def test_holds_in_redis() -> None:
 def test_entries_in_redis() -> None:
     """An entry that release 0.1.0 wrote is read, and one is written in the same bytes."""
     entry = Entry(7, 1700000000000000, 1700000000123, SUBMISSION)
-    assert decode_entry("P", ENTRY) == entry
+    assert decode_entry(KEY, ENTRY) == entry
     assert ENTRY.endswith(encode_body(SUBMISSION))
 
 

@@ -18,6 +18,7 @@ from tradecapture.api.partitions.request import key_and_action_of, read_asked, u
 from tradecapture.api.service.service import Service, service_of
 from tradecapture.operations.action import ActionRequest
 from tradecapture.operations.views import PartitionBody, partition_body
+from tradecapture.trades.partition import PartitionKey
 
 _encode = msgspec.json.Encoder().encode
 
@@ -27,18 +28,18 @@ _encode = msgspec.json.Encoder().encode
 @post(PARTITIONS + "/{key:path}", status_code=200, include_in_schema=False)
 async def act(request: Request[Any, Any, Any]) -> ASGIResponse:
     """Do what an operator asks for, or only say what would come of it."""
-    key, action = key_and_action_of(request)
+    partition_key, action = key_and_action_of(request)
     require_media_type(request.scope["headers"], JSON)
     asked = read_asked(await request.body(), Query(request.scope), action)
-    wanted = ActionRequest(action, key, asked.by, asked.why)
+    wanted = ActionRequest(action, partition_key, asked.by, asked.why)
     body = await asyncio.to_thread(_act, service_of(request), wanted, asked.dry_run)
     return ASGIResponse(body=_encode(body))
 
 
 def _act(service: Service, wanted: ActionRequest, dry_run: bool) -> ActionResultBody:
     operations = service.operators.operations
-    if not operations.standing(wanted.partition).is_known:
-        raise unknown(wanted.partition)
+    if not operations.standing(wanted.partition_key).is_known:
+        raise unknown(wanted.partition_key)
     deed = operations.perform(wanted, dry_run=dry_run)
     if not deed.done:
         raise ProblemError(409, "NOT_POSSIBLE", deed.message)
@@ -49,14 +50,16 @@ def _act(service: Service, wanted: ActionRequest, dry_run: bool) -> ActionResult
         trade_id=deed.trade_id,
         outcome=deed.outcome,
         captured=deed.captured,
-        partition=_standing(service, wanted.partition),
+        partition=_standing(service, wanted.partition_key),
     )
 
 
-def _standing(service: Service, key: str) -> PartitionBody | None:
+def _standing(service: Service, partition_key: PartitionKey) -> PartitionBody | None:
     standings = service.operators.standings
     try:
-        standing = standings.one(key)
-        return partition_body(key, standing, service.gateway.settings.lanes, standings.now_ms())
+        standing = standings.one(partition_key)
+        return partition_body(
+            partition_key, standing, service.gateway.settings.lanes, standings.now_ms()
+        )
     except (RedisError, SQLAlchemyError):
         return None  # it is done: the answer must not ask for it again

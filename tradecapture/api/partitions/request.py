@@ -15,7 +15,7 @@ from tradecapture.api.partitions.bodies import ActionRequestBody
 from tradecapture.operations import reason_problems
 from tradecapture.operations.action import ACTIONS, Action
 from tradecapture.trades.document import decode
-from tradecapture.trades.partition import is_partition_key
+from tradecapture.trades.partition import PartitionKey, is_partition_key
 from tradecapture.trades.problems import shape_problems
 
 _FIELDS = [field.encode_name for field in msgspec.structs.fields(ActionRequestBody)]
@@ -63,7 +63,7 @@ def _text(asked: dict[str, Any], name: str) -> str:
     return given if isinstance(given, str) else ""
 
 
-def key_of(request: Request[Any, Any, Any]) -> str:
+def partition_key_of(request: Request[Any, Any, Any]) -> PartitionKey:
     """Return the key in the address of a partition.
 
     Raises:
@@ -78,7 +78,7 @@ def key_of(request: Request[Any, Any, Any]) -> str:
     return _checked(parts[0])
 
 
-def key_and_action_of(request: Request[Any, Any, Any]) -> tuple[str, Action]:
+def key_and_action_of(request: Request[Any, Any, Any]) -> tuple[PartitionKey, Action]:
     """Return the key in the address of an action, and the action.
 
     Raises:
@@ -93,11 +93,12 @@ def key_and_action_of(request: Request[Any, Any, Any]) -> tuple[str, Action]:
     return _checked(parts[0]), Action(parts[1])
 
 
-def unknown(key: str) -> ProblemError:
+def unknown(partition_key: str) -> ProblemError:
     """Return the problem of a partition of which nobody knows."""
     return not_found(
-        f"no trade of partition {key!r} was ever accepted. A key is account_book_security, "
-        "percent-encoded, with ~1 for an underscore and ~0 for a tilde in an id"
+        f"no trade of partition {partition_key!r} was ever accepted. A key is "
+        "account_book_security, percent-encoded, with ~1 for an underscore and ~0 for a tilde "
+        "in an id"
     )
 
 
@@ -110,7 +111,7 @@ def _parts(request: Request[Any, Any, Any]) -> list[str]:
         raise not_found("the partition key in the address is not UTF-8") from error
 
 
-def _checked(key: str) -> str:
-    if not is_partition_key(key):
-        raise unknown(key)
-    return key
+def _checked(text: str) -> PartitionKey:
+    if not is_partition_key(text):
+        raise unknown(text)
+    return PartitionKey(text)

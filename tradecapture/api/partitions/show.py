@@ -11,11 +11,11 @@ from tradecapture.api.http.paths import PARTITIONS
 from tradecapture.api.http.query import Query
 from tradecapture.api.partitions.bodies import PartitionPageBody
 from tradecapture.api.partitions.documentation import PAGE_SIZE, PARTITION, PARTITION_PAGE, WAITING
-from tradecapture.api.partitions.request import key_of, unknown
+from tradecapture.api.partitions.request import partition_key_of, unknown
 from tradecapture.api.service.service import Service, service_of
 from tradecapture.operations import MAX_PARTITIONS, MAX_WAITING
 from tradecapture.operations.views import PartitionDetailBody, close_body, partition_body
-from tradecapture.trades.partition import PARTITION_KEY_LENGTH
+from tradecapture.trades.partition import PARTITION_KEY_LENGTH, PartitionKey
 
 _encode = msgspec.json.Encoder().encode
 
@@ -34,11 +34,11 @@ async def partitions(request: Request[Any, Any, Any]) -> ASGIResponse:
 @get(PARTITIONS + "/{key:path}", operation_id="getPartition", operation_class=PARTITION)
 async def partition(request: Request[Any, Any, Any]) -> ASGIResponse:
     """Tell how a partition stands, and what waits in it."""
-    key = key_of(request)
+    partition_key = partition_key_of(request)
     query = Query(request.scope)
     waiting = query.number("waiting", WAITING, 0, MAX_WAITING)
     query.check()
-    body = await asyncio.to_thread(_close_look, service_of(request), key, waiting)
+    body = await asyncio.to_thread(_close_look, service_of(request), partition_key, waiting)
     return ASGIResponse(body=_encode(body))
 
 
@@ -52,9 +52,9 @@ def _page(service: Service, after: str, limit: int, held: bool | None) -> Partit
     return PartitionPageBody(bodies, page.last, page.lanes_out_of_reach)
 
 
-def _close_look(service: Service, key: str, waiting: int) -> PartitionDetailBody:
+def _close_look(service: Service, partition_key: PartitionKey, waiting: int) -> PartitionDetailBody:
     standings = service.operators.standings
-    look = standings.detail(key, waiting)
+    look = standings.detail(partition_key, waiting)
     if not look.standing.is_known:
-        raise unknown(key)
-    return close_body(key, look, service.gateway.settings, standings.now_ms())
+        raise unknown(partition_key)
+    return close_body(partition_key, look, service.gateway.settings, standings.now_ms())

@@ -19,7 +19,7 @@ from tradecapture.api.trades.cursor import CURSOR_LENGTH, decode_cursor, encode_
 from tradecapture.api.trades.documentation import MAX_FOUND, PAGE_SIZE, SEARCH
 from tradecapture.ledger.queries.trade_filter import MarkError, PageKey, TradeFilter, TradeSummary
 from tradecapture.trades.lifecycle import Outcome
-from tradecapture.trades.partition import PARTITION_KEY_LENGTH, is_partition_key
+from tradecapture.trades.partition import PARTITION_KEY_LENGTH, PartitionKey, is_partition_key
 from tradecapture.trades.trade import PARTITION_ID_LENGTH, utf16_length
 
 _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII).fullmatch
@@ -27,8 +27,8 @@ _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII).fullmatch
 
 def read_filter(query: Query) -> TradeFilter:
     """Read which trades are meant; what is empty counts as not given."""
-    partition = query.text("partitionKey", PARTITION_KEY_LENGTH) or None
-    if partition is not None and not is_partition_key(partition):
+    key = query.text("partitionKey", PARTITION_KEY_LENGTH)
+    if key and not is_partition_key(key):
         query.refuse(
             "partitionKey",
             "give account_book_security, with ~1 for an underscore and ~0 for a tilde in an id",
@@ -37,7 +37,10 @@ def read_filter(query: Query) -> TradeFilter:
         _id(query, name) for name in ("accountId", "bookId", "securityId")
     )
     first, last = _days(query)
-    return TradeFilter(partition, account_id, book_id, security_id, first, last, _outcomes(query))
+    partition_key = PartitionKey(key) if key else None
+    return TradeFilter(
+        partition_key, account_id, book_id, security_id, first, last, _outcomes(query)
+    )
 
 
 def _id(query: Query, name: str) -> str | None:

@@ -77,7 +77,7 @@ def _is_remarkable(row: ReconciledPartition) -> bool:
 
 def _facts(row: ReconciledPartition) -> dict[str, Any]:
     return {
-        "partitionKey": row.partition,
+        "partitionKey": row.partition_key,
         "epoch": row.epoch,
         **{name: getattr(row, name) for name in COLUMNS},
         "inRedis": row.in_redis,
@@ -92,7 +92,7 @@ def _show(
     rows: Sequence[ReconciledPartition], shown: Sequence[ReconciledPartition], differences: int
 ) -> None:
     lines: list[Sequence[object]] = [
-        (row.partition, *(getattr(row, name) for name in COLUMNS)) for row in shown
+        (row.partition_key, *(getattr(row, name) for name in COLUMNS)) for row in shown
     ]
     lines.append((f"total of {len(rows):,}", *totals(rows).values()))
     output().print(table("Reconciliation", ("partition", *(f"{n} #" for n in COLUMNS)), lines))

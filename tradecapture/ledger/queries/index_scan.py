@@ -18,7 +18,7 @@ from tradecapture.ledger.queries.trade_filter import (
 from tradecapture.ledger.rows import EntryId
 from tradecapture.ledger.schema.tables import exceptions, partitions, trades
 from tradecapture.trades.lifecycle import Outcome
-from tradecapture.trades.partition import partition_key_range, split_partition_key
+from tradecapture.trades.partition import PartitionKey, partition_key_range, split_partition_key
 
 # Rows that a look reads where a part of what is asked for is in no index: some milliseconds. For
 # many more of them PostgreSQL would rather sort a whole partition than read its index in order.
@@ -53,7 +53,7 @@ class IndexScan:
         return [self.table.c[name] for name in self.order]
 
     @property
-    def partition(self) -> "Column[str]":
+    def partition_key(self) -> "Column[str]":
         """The column of the partition's key."""
         return self.table.c.partition_key
 
@@ -81,7 +81,7 @@ class IndexScan:
 
 def scans_for(wanted: TradeFilter) -> list[IndexScan]:
     """Return the walks through which all trades that fit are found, in the order of sections."""
-    if wanted.partition is not None and not _agrees(wanted, wanted.partition):
+    if wanted.partition_key is not None and not _agrees(wanted, wanted.partition_key):
         return []
     walks = []
     others = NOT_CAPTURED & set(wanted.outcomes)
@@ -180,18 +180,18 @@ def _walk(
 def _on_keys(column: "Column[str]", wanted: TradeFilter) -> list[ColumnElement[bool]]:
     """Return what partition and account say of keys: an account's are a range of them."""
     found: list[ColumnElement[bool]] = []
-    if wanted.partition is not None:
-        found.append(column == wanted.partition)
+    if wanted.partition_key is not None:
+        found.append(column == wanted.partition_key)
     elif wanted.account_id is not None:
         low, high = partition_key_range(wanted.account_id, wanted.book_id)
         found += [column >= low, column < high]
     return found
 
 
-def _agrees(wanted: TradeFilter, partition: str) -> bool:
+def _agrees(wanted: TradeFilter, partition_key: PartitionKey) -> bool:
     """Return whether a partition is of the account, book and security that are asked for."""
     asked = (wanted.account_id, wanted.book_id, wanted.security_id)
-    ids = split_partition_key(partition)
+    ids = split_partition_key(partition_key)
     return all(one is None or one == other for one, other in zip(asked, ids, strict=True))
 
 
@@ -200,7 +200,7 @@ def _visited_partitions(wanted: TradeFilter) -> ColumnElement[bool] | None:
 
     A book alone, or a security, may be any partition's.
     """
-    if wanted.partition is not None:
+    if wanted.partition_key is not None:
         return None
     if wanted.security_id is None and (wanted.book_id is None or wanted.account_id is not None):
         return None

@@ -15,6 +15,7 @@ from tradecapture.ledger.rows import AuditRow, EntryId, ExceptionRow, PartitionR
 from tradecapture.ledger.schema.tables import audit, exceptions, partitions, trades
 from tradecapture.settings import Settings
 from tradecapture.trades.lifecycle import Outcome
+from tradecapture.trades.partition import PartitionKey
 
 REPLAYABLE = (Outcome.PARKED, Outcome.REJECTED)
 
@@ -24,7 +25,7 @@ _ENTRY_ID = tuple(exceptions.c[name] for name in EntryId._fields)
 class SequenceGap(NamedTuple):
     """Upstream's numbers are missing in a partition, and trades wait in the ledger for them."""
 
-    partition: str
+    partition_key: PartitionKey
     upstream: int  # the number that the partition has reached
     lowest: int  # buffered; the numbers between are missing
     buffered: int  # trades that wait
@@ -36,7 +37,7 @@ class ExceptionFilter(NamedTuple):
 
     trade_ids: Sequence[str] = ()
     outcomes: Sequence[Outcome] = REPLAYABLE
-    partition: str | None = None
+    partition_key: PartitionKey | None = None
     account_id: str | None = None
     since: datetime | None = None  # recorded at or after it
     until: datetime | None = None  # recorded before it
@@ -68,7 +69,7 @@ def find_halting_trade(connection: Connection, row: PartitionRow) -> ExceptionRo
 class OperatorReader(LedgerReader):
     """Queries for operators. They never lock."""
 
-    def keys_after(self, after: str, limit: int, *, only_held: bool = False) -> list[str]:
+    def keys_after(self, after: str, limit: int, *, only_held: bool = False) -> list[PartitionKey]:
         """Return the keys of partitions that follow a key, in order, at most so many of them."""
         columns = partitions.c
         query = select(columns.partition_key).where(columns.partition_key > after)
@@ -80,13 +81,13 @@ class OperatorReader(LedgerReader):
             found = connection.execute(query.order_by(columns.partition_key).limit(limit))
             return list(found.scalars())
 
-    def some(self, keys: Sequence[str]) -> dict[str, PartitionRow]:
+    def some(self, partition_keys: Sequence[PartitionKey]) -> dict[PartitionKey, PartitionRow]:
         """Return those of some partitions that the ledger has, by key."""
         query = select(*(partitions.c[name] for name in PartitionRow._fields)).where(
             self._dialect.among(partitions.c.partition_key, "keys")
         )
         with self._read() as connection:
-            found = connection.execute(query, {"keys": self._dialect.array(keys)})
+            found = connection.execute(query, {"keys": self._dialect.array(partition_keys)})
             return {row.partition_key: PartitionRow._make(row) for row in found}
 
     def exceptions_like(self, wanted: ExceptionFilter, limit: int) -> list[ExceptionRow]:
@@ -99,8 +100,8 @@ class OperatorReader(LedgerReader):
         if wanted.trade_ids:
             query = query.where(self._dialect.among(columns.trade_id, "ids"))
             parameters["ids"] = self._dialect.array(wanted.trade_ids)
-        if wanted.partition is not None:
-            query = query.where(columns.partition_key == wanted.partition)
+        if wanted.partition_key is not None:
+            query = query.where(columns.partition_key == wanted.partition_key)
         if wanted.account_id is not None:
             of_account = select(partitions.c.partition_key).where(
                 partitions.c.account_id == wanted.account_id
@@ -149,7 +150,7 @@ class OperatorReader(LedgerReader):
         with self._read() as connection:
             return find_halting_trade(connection, row)
 
-    def halts(self) -> dict[str, tuple[int, int]]:
+    def halts(self) -> dict[PartitionKey, tuple[int, int]]:
         """Return the place (epoch, position) of the parked trade that halts each partition."""
         query = select(
             partitions.c.partition_key, partitions.c.halted_epoch, partitions.c.halted_position
@@ -157,12 +158,12 @@ class OperatorReader(LedgerReader):
         with self._read() as connection:
             return {key: (epoch, position) for key, epoch, position in connection.execute(query)}
 
-    def sequence_gaps(self, *, partition: str | None = None) -> list[SequenceGap]:
+    def sequence_gaps(self, *, partition_key: PartitionKey | None = None) -> list[SequenceGap]:
         """Return the partitions in which trades wait for upstream's lower numbers, oldest first."""
         columns = exceptions.c
         buffered = columns.outcome == Outcome.BUFFERED.value
-        if partition is not None:
-            buffered &= columns.partition_key == partition
+        if partition_key is not None:
+            buffered &= columns.partition_key == partition_key
         waiting = (
             select(
                 columns.partition_key,
@@ -188,11 +189,11 @@ class OperatorReader(LedgerReader):
         with self._read() as connection:
             return [SequenceGap._make(row) for row in connection.execute(query)]
 
-    def audit(self, *, partition: str | None, limit: int) -> list[AuditRow]:
+    def audit(self, *, partition_key: PartitionKey | None, limit: int) -> list[AuditRow]:
         """Return what operators did, the newest first."""
         query = select(*(audit.c[name] for name in AuditRow._fields))
-        if partition is not None:
-            query = query.where(audit.c.partition_key == partition)
+        if partition_key is not None:
+            query = query.where(audit.c.partition_key == partition_key)
         query = query.order_by(audit.c.event_id.desc()).limit(limit)
         with self._read() as connection:
             return [AuditRow._make(row) for row in connection.execute(query)]

@@ -11,12 +11,13 @@ from tradecapture.ledger.dialects import READ_ONLY, LedgerDialect
 from tradecapture.ledger.rows import ExceptionRow, PartitionRow, TradeRow
 from tradecapture.ledger.schema.tables import exceptions, partitions, trades
 from tradecapture.trades.lifecycle import Outcome
+from tradecapture.trades.partition import PartitionKey
 
 
 class OutcomeCount(NamedTuple):
     """How many accepted trades of a partition and epoch ended in one way."""
 
-    partition: str
+    partition_key: PartitionKey
     epoch: int
     outcome: Outcome
     trades: int
@@ -69,11 +70,13 @@ class LedgerReader:
         with self._read() as connection:
             return [PartitionRow._make(row) for row in connection.execute(query)]
 
-    def partition(self, partition: str) -> PartitionRow | None:
+    def partition(self, partition_key: PartitionKey) -> PartitionRow | None:
         """Return one partition as the ledger has it; None: it has nothing of it."""
         query = select(*(partitions.c[name] for name in PartitionRow._fields))
         with self._read() as connection:
-            row = connection.execute(query.where(partitions.c.partition_key == partition)).first()
+            row = connection.execute(
+                query.where(partitions.c.partition_key == partition_key)
+            ).first()
             return PartitionRow._make(row) if row else None
 
     def outcome_counts(self) -> list[OutcomeCount]:
@@ -85,8 +88,8 @@ class LedgerReader:
                 position = table.c.position
                 sums = (func.count(), func.max(position), func.min(position))
                 counts += [
-                    OutcomeCount(partition, epoch, Outcome(outcome), *numbers)
-                    for partition, epoch, outcome, *numbers in connection.execute(
+                    OutcomeCount(partition_key, epoch, Outcome(outcome), *numbers)
+                    for partition_key, epoch, outcome, *numbers in connection.execute(
                         select(*by, *sums).group_by(*by)
                     )
                 ]

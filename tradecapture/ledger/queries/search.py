@@ -10,6 +10,7 @@ from tradecapture.ledger.queries.keyset import read_after
 from tradecapture.ledger.queries.reader import LedgerReader
 from tradecapture.ledger.queries.trade_filter import PageKey, Section, TradeFilter, TradePage
 from tradecapture.ledger.schema.tables import partitions
+from tradecapture.trades.partition import PartitionKey
 
 # Partitions of a book or a security that are looked up at once, and trades that these may hold
 # before they are read on their own: together they bound a statement, whatever the database's plan.
@@ -110,18 +111,22 @@ class TradeSearch(LedgerReader):
         ).all()
         if not rows:
             return None
-        keys: list[str] = []
+        partition_keys: list[PartitionKey] = []
         trades = 0
         for key, captured in rows:
             trades += captured if walk.section is Section.CAPTURED else 1
-            if keys and (trades > TRADES_AT_ONCE or (behind and keys[0] == behind[0])):
+            if partition_keys and (
+                trades > TRADES_AT_ONCE or (behind and partition_keys[0] == behind[0])
+            ):
                 break
-            keys.append(key)
-        if len(keys) == 1:
-            inside = behind if behind and behind[0] == keys[0] else ()
-            return _ScanRange(walk.partition == keys[0], {}, inside, keys)
-        among = self._dialect.among(walk.partition, "keys")
-        return _ScanRange(among, {"keys": self._dialect.array(keys)}, (), keys[-1:])
+            partition_keys.append(key)
+        if len(partition_keys) == 1:
+            inside = behind if behind and behind[0] == partition_keys[0] else ()
+            return _ScanRange(walk.partition_key == partition_keys[0], {}, inside, partition_keys)
+        among = self._dialect.among(walk.partition_key, "keys")
+        return _ScanRange(
+            among, {"keys": self._dialect.array(partition_keys)}, (), partition_keys[-1:]
+        )
 
 
 def _mark_at(walk: IndexScan, row: Row[Any]) -> PageKey:

@@ -6,6 +6,7 @@ from enum import IntEnum
 from typing import NamedTuple
 
 from tradecapture.trades.lifecycle import Outcome
+from tradecapture.trades.partition import PartitionKey
 
 
 class Section(IntEnum):
@@ -22,7 +23,7 @@ class Section(IntEnum):
 class TradeFilter(NamedTuple):
     """Which trades are meant; every field that is given must fit."""
 
-    partition: str | None = None
+    partition_key: PartitionKey | None = None
     account_id: str | None = None
     book_id: str | None = None
     security_id: str | None = None
@@ -47,7 +48,7 @@ class TradeSummary(NamedTuple):
 
     trade_id: str
     outcome: Outcome
-    partition_key: str
+    partition_key: PartitionKey
     epoch: int
     position: int
     accepted_at: datetime

@@ -8,20 +8,21 @@ from tradecapture.ledger.rows import ExceptionRow, PartitionRow
 from tradecapture.ledger.rules.partition import CaptureContext, PartitionAggregate
 from tradecapture.ledger.rules.state import ExistingTrades, WriteSet
 from tradecapture.trades.lifecycle import Outcome
+from tradecapture.trades.partition import PartitionKey
 
 
 class LedgerState(NamedTuple):
     """What the ledger has of the claimed partitions and trades."""
 
-    rows: Mapping[str, PartitionRow]  # partition -> its locked row
+    rows: Mapping[PartitionKey, PartitionRow]  # partition -> its locked row
     known: ExistingTrades
-    buffered: Mapping[str, dict[int, ExceptionRow]]  # partition -> number -> waiting trade
+    buffered: Mapping[PartitionKey, dict[int, ExceptionRow]]  # partition -> number -> waiting trade
 
 
 class PartitionResult(NamedTuple):
     """What became of a claimed partition."""
 
-    partition: str
+    partition_key: PartitionKey
     written: int  # trades that the ledger has now, and that may leave the inbox
     outcomes: Mapping[Outcome, int]
     stale: bool = False  # a newer claim has written; this one must do nothing
@@ -47,21 +48,21 @@ def decide(claim: Claim, evidence: LedgerState, rules: CaptureContext) -> Decisi
     known = ExistingTrades(dict(evidence.known.trades), evidence.known.recorded)
     judgement = Decision(WriteSet(), [])
     for claimed in claim.partitions:
-        row = evidence.rows[claimed.partition]
+        row = evidence.rows[claimed.partition_key]
         if row.fence > claim.fence:
-            verdict = PartitionResult(claimed.partition, 0, {}, stale=True)
+            verdict = PartitionResult(claimed.partition_key, 0, {}, stale=True)
         elif row.halted_reason is not None:
             verdict = _halted(row, claimed)
         elif row.paused_reason is not None:
             # Redis does not know of it, or did not when the trades were claimed.
             verdict = PartitionResult(
-                claimed.partition, 0, {}, pause=Hold.from_note(row.paused_reason)
+                claimed.partition_key, 0, {}, pause=Hold.from_note(row.paused_reason)
             )
         else:
             decide = PartitionAggregate(
                 row._replace(fence=claim.fence),
                 known,
-                dict(evidence.buffered.get(claimed.partition, {})),
+                dict(evidence.buffered.get(claimed.partition_key, {})),
                 rules,
                 judgement.written,
             )
@@ -69,7 +70,10 @@ def decide(claim: Claim, evidence: LedgerState, rules: CaptureContext) -> Decisi
                 decide.judge(entry)
             decide.finish()
             verdict = PartitionResult(
-                claimed.partition, len(claimed.entries), decide.outcomes, upstream=decide.upstream
+                claimed.partition_key,
+                len(claimed.entries),
+                decide.outcomes,
+                upstream=decide.upstream,
             )
         judgement.verdicts.append(verdict)
     return judgement
@@ -80,4 +84,4 @@ def _halted(row: PartitionRow, claimed: ClaimedPartition) -> PartitionResult:
     # captured before it, are in the ledger and may leave the inbox; the rest waits.
     parked = (row.halted_epoch or 0, row.halted_position or 0)
     written = sum((entry.epoch, entry.position) <= parked for entry in claimed.entries)
-    return PartitionResult(claimed.partition, written, {}, hold=row.halted_reason or "")
+    return PartitionResult(claimed.partition_key, written, {}, hold=row.halted_reason or "")

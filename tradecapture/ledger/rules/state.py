@@ -13,6 +13,7 @@ from tradecapture.ledger.rows import (
     PartitionRow,
     TradeRow,
 )
+from tradecapture.trades.partition import PartitionKey
 
 
 class WriteSet:
@@ -22,7 +23,7 @@ class WriteSet:
         self.trades: list[TradeRow] = []
         self.exceptions: list[ExceptionRow] = []
         # partition -> ids of its trades that leave the buffer
-        self.released: defaultdict[str, list[str]] = defaultdict(list)
+        self.released: defaultdict[PartitionKey, list[str]] = defaultdict(list)
         self.outbox: list[OutboxRow] = []
         self.partitions: list[PartitionRow] = []
 

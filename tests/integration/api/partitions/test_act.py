@@ -48,7 +48,7 @@ def numbered(*numbers: int) -> list[Any]:
 def audited(desk: Operated) -> list[tuple[str, str, str]]:
     """Return what operators did: the oldest first, as who, action and partition."""
     ledger = desk.worker.ledger
-    rows = OperatorReader(ledger.engine, ledger.dialect).audit(partition=None, limit=100)
+    rows = OperatorReader(ledger.engine, ledger.dialect).audit(partition_key=None, limit=100)
     return [(row.who, row.action, row.partition_key) for row in reversed(rows)]
 
 

@@ -14,7 +14,7 @@ from tests.support.builders import broken, partition_of, submission, submissions
 from tests.support.capture.worker import ONE, THREE, TWO
 from tests.support.inbox.redis_snapshot import KEYS, claimed, everything
 from tests.support.ledger.ledger_snapshot import contents
-from tradecapture.trades.partition import partition_key
+from tradecapture.trades.partition import make_partition_key
 
 UNREADABLE = "2 3 1 1 an entry of a newer release"
 BOOKS = [f"P{number:02}" for number in range(25)]
@@ -198,7 +198,7 @@ def test_every_partition_has_an_address(desk: Operated, ids: tuple[str, str, str
     account, book, security = ids
     trade = submission("T-1", book, accountId=account, securityId=security)
     desk.worker.accept(trade)
-    key = partition_key(*ids)
+    key = make_partition_key(*ids)
     assert desk.look(key)["partitionKey"] == key
     for action in ("pause", "resume"):
         assert desk.perform(key, action)["partition"]["partitionKey"] == key

@@ -63,7 +63,7 @@ def test_documents_are_kept_byte_for_byte(quiet: Deployment) -> None:
     post(quiet, b"[\n " + document + b" ]", JSON)
     seen = quiet.inbox.seen(trade_id)
     assert seen is not None
-    entry = quiet.inbox.entry(seen.partition, seen.position)
+    entry = quiet.inbox.entry(seen.partition_key, seen.position)
     assert entry is not None
     assert entry.submission.document == document
 

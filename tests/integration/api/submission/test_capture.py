@@ -70,7 +70,7 @@ def test_accepted_trade_is_in_its_inbox_byte_for_byte(quiet: Deployment) -> None
     answer = quiet.submit(body, X_Correlation_ID="abc 1", X_Callback_Url="http://h/x").json()
     seen = quiet.inbox.seen(answer["tradeId"])
     assert seen is not None
-    entry = quiet.inbox.entry(seen.partition, seen.position)
+    entry = quiet.inbox.entry(seen.partition_key, seen.position)
     assert entry is not None
     assert entry.submission.document == body
     assert entry.submission.correlation_id == "abc 1"
@@ -173,7 +173,7 @@ def test_compact_lot_is_accepted(quiet: Deployment) -> None:
     assert quiet.submit(body).status_code == 202
     seen = quiet.inbox.seen(trade_id)
     assert seen is not None
-    entry = quiet.inbox.entry(seen.partition, seen.position)
+    entry = quiet.inbox.entry(seen.partition_key, seen.position)
     assert entry is not None
     assert b'"quantity":[{"value":1000.50,' in entry.submission.document
 
@@ -232,7 +232,7 @@ def test_idempotency_key_is_kept_with_the_trade(
     assert quiet.submit(body, Idempotency_Key="key-1").status_code == 202
     seen = quiet.inbox.seen(trade_id)
     assert seen is not None
-    entry = quiet.inbox.entry(seen.partition, seen.position)
+    entry = quiet.inbox.entry(seen.partition_key, seen.position)
     assert entry is not None
     assert b'"idempotencyKey":' + expected in entry.submission.document
 

@@ -11,6 +11,7 @@ from tradecapture.api.service.batch_jobs import BatchJob
 from tradecapture.api.trades.jobs import batch_job, trade_job
 from tradecapture.capture.status import TradeStatus
 from tradecapture.trades.lifecycle import Outcome, TradeState
+from tradecapture.trades.partition import PartitionKey
 
 ACCEPTED_AT = datetime(2026, 1, 15, 9, 30, tzinfo=UTC)
 NOW = datetime(2026, 1, 15, 9, 31, tzinfo=UTC)
@@ -78,7 +79,9 @@ def test_each_state_of_a_trade_is_a_job_status(
     state: TradeState, reason: str | None, status: JobStatus, progress: int
 ) -> None:
     """A trade's job has a status for each of its states, and its reason as the error."""
-    job = trade_job("trade-VA", TradeStatus("T", state, "A_B_C", 1, ACCEPTED_AT, reason=reason))
+    job = trade_job(
+        "trade-VA", TradeStatus("T", state, PartitionKey("A_B_C"), 1, ACCEPTED_AT, reason=reason)
+    )
     assert (job.status, job.progress, job.error) == (status, progress, reason)
 
 

@@ -48,8 +48,8 @@ def refusals(inbox: Inbox, batch: list[Submission]) -> list[Refusal]:
 def capture_one(inbox: Inbox) -> None:
     """Let the first trade that waits leave."""
     claim = claimed(inbox)
-    rest = [Completion(name, 0) for name in claim.keys[1:]]
-    inbox.complete(claim.lane, claim.token, [Completion(claim.keys[0], 1), *rest])
+    rest = [Completion(name, 0) for name in claim.partition_keys[1:]]
+    inbox.complete(claim.lane, claim.token, [Completion(claim.partition_keys[0], 1), *rest])
 
 
 def counted(inbox: Inbox) -> int:

@@ -120,7 +120,7 @@ def test_what_was_remembered_by_the_release_before_is_read(
     )
     seen = InboxReader(inbox.redis, settings.lanes).seen("T-1")
     assert seen is not None
-    assert (seen.position, seen.accepted_ms, seen.partition) == (7, 1736933400123, ONE)
+    assert (seen.position, seen.accepted_ms, seen.partition_key) == (7, 1736933400123, ONE)
     assert seen.standing is ExpectedOutcome.ACCEPTED
 
 

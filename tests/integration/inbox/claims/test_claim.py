@@ -48,7 +48,7 @@ def test_a_claimed_partition_has_one_owner(inbox: Inbox) -> None:
     first = claimed(inbox, "first")
     inbox.accept([*submissions(4, "B1"), *submissions(1, "B2")])
     second = claimed(inbox, "second")
-    assert (first.keys, second.keys) == ([ONE], [TWO])
+    assert (first.partition_keys, second.partition_keys) == ([ONE], [TWO])
     assert inbox.claim(0, "third", 0.0) is None
     assert inbox.redis.get(KEYS.lock(ONE)) == first.token.encode()
 
@@ -99,8 +99,8 @@ def test_partitions_of_a_claim_are_limited(inbox: Inbox, settings: Settings) -> 
     """What is beyond the limit is left to the next claim, unlocked."""
     inbox.accept([s for book in ("B1", "B2", "B3") for s in submissions(1, book)])
     two = limited(inbox, settings, batch_partitions=2)
-    assert len(claimed(two).keys) == 2
-    assert len(claimed(two).keys) == 1
+    assert len(claimed(two).partition_keys) == 2
+    assert len(claimed(two).partition_keys) == 1
 
 
 def test_trades_of_a_claim_are_limited(inbox: Inbox, settings: Settings) -> None:
@@ -126,7 +126,7 @@ def test_the_longest_due_comes_first(inbox: Inbox, settings: Settings) -> None:
     """A partition that waits is not overtaken for ever by busier ones."""
     inbox.accept([*submissions(1, "B1"), *submissions(1, "B2")])
     inbox.redis.zincrby(KEYS.due, -60_000, TWO)
-    assert claimed(limited(inbox, settings, batch_partitions=1)).keys == [TWO]
+    assert claimed(limited(inbox, settings, batch_partitions=1)).partition_keys == [TWO]
 
 
 def test_a_partition_found_locked_waits_longer_each_time(inbox: Inbox, settings: Settings) -> None:
@@ -148,7 +148,7 @@ def test_a_held_partition_is_not_claimed(inbox: Inbox) -> None:
     inbox.accept([*submissions(1, "B1"), *submissions(1, "B2")])
     inbox.hold(ONE, Hold.halt("a reason"))
     inbox.redis.zadd(KEYS.due, {ONE: 0})
-    assert claimed(inbox).keys == [TWO]
+    assert claimed(inbox).partition_keys == [TWO]
     assert due_in_ms(inbox.redis, ONE) is None
 
 

@@ -34,7 +34,7 @@ def test_a_held_partition_is_taken_with_its_oldest_trades(inbox: Inbox) -> None:
     assert trade_ids(claim) == [["B1-1", "B1-2"]]
     assert claim.token.startswith("ann:")
     assert inbox.redis.get(KEYS.lock(ONE)) == claim.token.encode()
-    assert claimed(inbox).keys == [TWO]
+    assert claimed(inbox).partition_keys == [TWO]
     inbox.complete(0, claim.token, [Completion(ONE, 0)])
     assert trade_ids(taken(inbox, trades=0)) == [[]]
 

@@ -77,7 +77,7 @@ def test_a_stale_worker_removes_nothing(inbox: Inbox, settings: Settings) -> Non
         KEYS.lock(ONE).encode()
     }
     assert waiting(inbox.redis, ONE) == 2
-    assert current.keys == [ONE]
+    assert current.partition_keys == [ONE]
 
 
 def test_a_lease_that_ended_cannot_settle_even_if_nobody_else_came(

@@ -43,7 +43,7 @@ def test_a_claim_postponed_meanwhile_stays_held(inbox: Inbox) -> None:
     inbox.redis.zadd(KEYS.due, {ONE: 0}, xx=True)
     assert inbox.claim(0, "owner", 0.0) is None
     inbox.unhold(ONE)
-    assert claimed(inbox).keys == [ONE]
+    assert claimed(inbox).partition_keys == [ONE]
 
 
 def test_holding_twice_changes_only_the_reason(inbox: Inbox, settings: Settings) -> None:
@@ -83,7 +83,7 @@ def test_a_release_finds_the_partitions_lane(inbox: Inbox, settings: Settings) -
         for lane in many.unhold(partition_of(book)):
             claim = many.claim(lane, "owner", 0.0)
             assert claim is not None
-            assert claim.keys == [partition_of(book)]
+            assert claim.partition_keys == [partition_of(book)]
             many.clear_bell(lane)
 
 
@@ -109,7 +109,7 @@ def test_a_release_of_one_kind_leaves_the_other(inbox: Inbox, kind: HoldKind) ->
     assert inbox.unhold(TWO, kind) == []
     assert inbox.claim(0, "owner", 0.0) is None
     assert inbox.unhold(ONE, kind) == [0]
-    assert claimed(inbox).keys == [ONE]
+    assert claimed(inbox).partition_keys == [ONE]
 
 
 @given(st.text(), st.text(st.characters(exclude_characters=":")), st.booleans())

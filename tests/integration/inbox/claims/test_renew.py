@@ -52,7 +52,7 @@ def test_the_renewal_keeps_a_claim_alive_for_many_leases(inbox: Inbox, settings:
     with renewal.keep(claim):
         outlived = wait_until(lambda: short.claim(0, "another", 0.0) is not None, 0.7)
     assert not outlived
-    assert claimed_soon(short, "another").keys == [ONE]
+    assert claimed_soon(short, "another").partition_keys == [ONE]
     renewal.stop()
 
 
@@ -67,7 +67,7 @@ def test_a_capture_that_hangs_does_not_keep_its_partitions(
     renewal.start()
     with renewal.keep(claimed(short, "hanging")):
         began = time.monotonic()
-        assert claimed_soon(short, "another").keys == [ONE]
+        assert claimed_soon(short, "another").partition_keys == [ONE]
         assert time.monotonic() - began > MAX_LEASES * lease_seconds * 0.9
     renewal.stop()
 

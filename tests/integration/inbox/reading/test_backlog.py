@@ -27,7 +27,7 @@ class Clock:
 def capture(inbox: Inbox, trades: int) -> None:
     """Let the oldest trades leave."""
     claim = claimed(inbox)
-    inbox.complete(0, claim.token, [Completion(claim.keys[0], trades)])
+    inbox.complete(0, claim.token, [Completion(claim.partition_keys[0], trades)])
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_the_lanes_are_counted(inbox: Inbox, settings: Settings) -> None:
     inbox.accept([*submissions(3, "B1"), *submissions(3, "B1")])
     claim = claimed(inbox)
     for _ in range(2):
-        inbox.complete(0, claim.token, [Completion(claim.keys[0], 2)])
+        inbox.complete(0, claim.token, [Completion(claim.partition_keys[0], 2)])
     assert reader.backlog() == [LaneBacklog(0, waiting=1, settled=2)]
 
 

@@ -72,4 +72,4 @@ def test_operators_see_a_partition_whose_head_is_unreadable(
     inbox.accept(submissions(1, "B1"))
     inbox.redis.lpush(KEYS.inbox(ONE), raw)
     (row,) = InboxReader(inbox.redis, settings.lanes).partitions()
-    assert (row.partition, row.waiting, row.oldest_accepted_ms) == (ONE, 2, None)
+    assert (row.partition_key, row.waiting, row.oldest_accepted_ms) == (ONE, 2, None)

@@ -115,7 +115,7 @@ def test_what_nobody_may_claim_makes_no_claims(inbox: Inbox, settings: Settings)
     slow = Inbox(inbox.redis, replace(settings, backoff_seconds=60, backoff_limit_seconds=60))
     slow.accept([*submissions(100, "B1"), *submissions(100, "B2")])
     claim = claimed(slow)
-    slow.postpone(0, claim.token, claim.keys, jitter=1.0)
+    slow.postpone(0, claim.token, claim.partition_keys, jitter=1.0)
     assert look(inbox).useful_parallelism == 0
     slow.accept(submissions(100, "B3"))
     assert look(inbox).useful_parallelism == 1

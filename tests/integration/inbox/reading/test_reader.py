@@ -36,7 +36,7 @@ def test_partitions_of_all_lanes_are_listed_by_key(inbox: Inbox, settings: Setti
     many = Inbox(inbox.redis, replace(settings, lanes=16))
     many.accept([s for number in range(30) for s in submissions(1, f"B{number}")])
     rows = InboxReader(inbox.redis, 16).partitions()
-    assert [row.partition for row in rows] == sorted(partition_of(f"B{n}") for n in range(30))
+    assert [row.partition_key for row in rows] == sorted(partition_of(f"B{n}") for n in range(30))
 
 
 def test_an_unknown_partition_is_none(inbox: Inbox, settings: Settings) -> None:
@@ -53,8 +53,12 @@ def test_a_trade_is_found_in_whatever_lane_it_waits(inbox: Inbox, settings: Sett
         many.accept([submission(f"U-{number}", f"B{number}"), sent])
         seen = reader.seen(sent.trade_id)
         assert seen is not None
-        assert (seen.digest, seen.partition, seen.position) == (sent.digest, sent.partition_key, 2)
-        entry = reader.entry(seen.partition, seen.position)
+        assert (seen.digest, seen.partition_key, seen.position) == (
+            sent.digest,
+            sent.partition_key,
+            2,
+        )
+        entry = reader.entry(seen.partition_key, seen.position)
         assert entry is not None
         assert entry.submission == sent
     assert reader.seen("T-20") is None

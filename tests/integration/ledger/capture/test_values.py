@@ -21,6 +21,7 @@ from tradecapture.inbox import Entry
 from tradecapture.ledger import Ledger
 from tradecapture.ledger.rows import AuditRow, new_partition
 from tradecapture.ledger.schema.tables import audit, partitions
+from tradecapture.trades.partition import PartitionKey
 from tradecapture.trades.submission import Submission, read_submission
 
 FOX = "\U0001f98a"  # two UTF-16 units
@@ -56,7 +57,7 @@ TEXTS = [
 
 def row(number: int, **changes: Any) -> Any:
     """Return a partition's row with some columns changed."""
-    return new_partition(f"A_B_{number}", NOW)._replace(**changes)
+    return new_partition(PartitionKey(f"A_B_{number}"), NOW)._replace(**changes)
 
 
 def written(ledger: Ledger, table: Table, rows: list[Any]) -> list[Any]:
@@ -138,6 +139,8 @@ def test_ids_that_begin_alike_are_found_apart(ledger: Ledger) -> None:
 def test_an_operators_name_is_kept_in_every_alphabet(ledger: Ledger) -> None:
     """In the audit, as long as it may be, with whatever he wrote."""
     name = FOX * 50
-    deed = AuditRow(NOW, name, "pause", "A_B_C", None, None, None, f"{name} \\\n", "done")
+    deed = AuditRow(
+        NOW, name, "pause", PartitionKey("A_B_C"), None, None, None, f"{name} \\\n", "done"
+    )
     ((_number, *stored),) = written(ledger, audit, [deed])
     assert AuditRow._make(stored) == deed

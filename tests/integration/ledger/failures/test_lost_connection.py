@@ -56,7 +56,9 @@ def test_a_connection_that_is_cut_is_replaced(
     assert capture(ledger, *waiting_trades(3)) == [captured(PARTITION, 3)]
     assert len(cut) == 1
     assert shares(ledger) == 3000
-    assert capture(ledger, *waiting_trades(4), fence=2)[0].outcomes == captured("", 1).outcomes
+    assert (
+        capture(ledger, *waiting_trades(4), fence=2)[0].outcomes == captured(PARTITION, 1).outcomes
+    )
 
 
 @pytest.fixture

@@ -74,7 +74,7 @@ def test_a_filter_finds_what_fits_it(ledger: Ledger, operating: OperatorReader) 
     assert found() == ["B1-0", "B1-1", "B2-0"]
     assert found(trade_ids=["B1-1", "B2-0", "T-9"]) == ["B1-1", "B2-0"]
     assert found(outcomes=[Outcome.PARKED]) == []
-    assert found(partition=TWO) == found(partition=TWO, account_id="ACC1") == ["B2-0"]
+    assert found(partition_key=TWO) == found(partition_key=TWO, account_id="ACC1") == ["B2-0"]
     assert found(account_id="ACC2") == []
     assert found(reason="more than 100 ahead") == ["B1-0", "B1-1", "B2-0"]
     assert found(reason="more%ahead") == found(reason="more_than") == found(reason="[m]ore") == []
@@ -146,6 +146,6 @@ def test_the_gap_of_one_partition_is_found(pages: OperatorReader, ledger: Operat
     """Beside those of the others."""
     ahead = [entry(submission(f"N-{book}", book, sequenceNumber=3), 2) for book in ("B1", "B2")]
     capture(ledger, *ahead, fence=2)
-    assert [gap.partition for gap in pages.sequence_gaps(partition=KEYS[2])] == [KEYS[2]]
-    assert {gap.partition for gap in pages.sequence_gaps()} == set(KEYS[1:3])
-    assert pages.sequence_gaps(partition=KEYS[3]) == []
+    assert [gap.partition_key for gap in pages.sequence_gaps(partition_key=KEYS[2])] == [KEYS[2]]
+    assert {gap.partition_key for gap in pages.sequence_gaps()} == set(KEYS[1:3])
+    assert pages.sequence_gaps(partition_key=KEYS[3]) == []

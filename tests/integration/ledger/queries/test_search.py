@@ -24,7 +24,7 @@ from tradecapture.ledger.queries.trade_filter import (
 )
 from tradecapture.ledger.schema.tables import exceptions, metadata, partitions, trades
 from tradecapture.trades.lifecycle import Outcome
-from tradecapture.trades.partition import partition_key
+from tradecapture.trades.partition import PartitionKey, make_partition_key
 
 # Ids that begin alike, and that hold the separator and what it is escaped with.
 ACCOUNTS, BOOKS, SECURITIES = ("A", "A_", "A~"), ("1", "1_"), ("S", "T")
@@ -42,9 +42,9 @@ class Written(NamedTuple):
     day: date | None  # None: its document cannot be read
 
     @property
-    def partition(self) -> str:
+    def partition_key(self) -> PartitionKey:
         """Its partition's key."""
-        return partition_key(self.account_id, self.book_id, self.security_id)
+        return make_partition_key(self.account_id, self.book_id, self.security_id)
 
 
 written = st.builds(
@@ -58,7 +58,7 @@ written = st.builds(
 ledgers = st.lists(written, max_size=40)
 filters = st.builds(
     TradeFilter,
-    st.none() | st.builds(partition_key, *map(st.sampled_from, (ACCOUNTS, BOOKS, SECURITIES))),
+    st.none() | st.builds(make_partition_key, *map(st.sampled_from, (ACCOUNTS, BOOKS, SECURITIES))),
     *(st.none() | st.sampled_from(ids) for ids in (ACCOUNTS, BOOKS, SECURITIES)),
     *[st.none() | st.sampled_from(DAYS)] * 2,
     st.just((Outcome.CAPTURED,))
@@ -81,12 +81,12 @@ def write(ledger: Ledger, content: Sequence[Written]) -> list[TradeSummary]:
         trade_id, place = f"T-{number % 7}-{number}", (EPOCH + number % 2, number + 1)
         if one.outcome is Outcome.CAPTURED:
             assert one.day is not None
-            sequence = sequences[one.partition] = sequences.get(one.partition, 0) + 1
-            row = (trade_id, one.partition, sequence, *place, "d", one.outcome.value, one.day)
+            sequence = sequences[one.partition_key] = sequences.get(one.partition_key, 0) + 1
+            row = (trade_id, one.partition_key, sequence, *place, "d", one.outcome.value, one.day)
             captured.append(TradeRow._make((*row, NOW, NOW, TASK, "", "{}", None, None)))
             found.append(
                 TradeSummary(
-                    *(trade_id, one.outcome, one.partition, *place, NOW, TASK),
+                    *(trade_id, one.outcome, one.partition_key, *place, NOW, TASK),
                     *(one.day, sequence, NOW),
                 )
             )
@@ -94,18 +94,21 @@ def write(ledger: Ledger, content: Sequence[Written]) -> list[TradeSummary]:
         document = trade_json(tradeDate=one.day.isoformat()).decode() if one.day else UNREADABLE
         others.append(
             ExceptionRow(
-                *(one.partition, *place, trade_id, "d", one.outcome.value, "why", NOW, NOW),
+                *(one.partition_key, *place, trade_id, "d", one.outcome.value, "why", NOW, NOW),
                 *(TASK, "", document, None, ""),
             )
         )
         found.append(
             TradeSummary(
-                *(trade_id, one.outcome, one.partition, *place, NOW, TASK),
+                *(trade_id, one.outcome, one.partition_key, *place, NOW, TASK),
                 recorded_at=NOW,
                 reason="why",
             )
         )
-    rows = {one.partition: _partition_row(one, sequences.get(one.partition, 0)) for one in content}
+    rows = {
+        one.partition_key: _partition_row(one, sequences.get(one.partition_key, 0))
+        for one in content
+    }
     with ledger.engine.begin() as connection:
         for table in metadata.sorted_tables:
             connection.execute(table.delete())
@@ -119,7 +122,7 @@ def write(ledger: Ledger, content: Sequence[Written]) -> list[TradeSummary]:
 
 def _partition_row(one: Written, sequence: int) -> PartitionRow:
     return PartitionRow(
-        *(one.partition, one.account_id, one.book_id, one.security_id, 1, sequence, 1, 1, 0),
+        *(one.partition_key, one.account_id, one.book_id, one.security_id, 1, sequence, 1, 1, 0),
         *(0, "{}", "{}", None, None, None, None, NOW, None, 0, 0),  # type: ignore[arg-type]
     )
 
@@ -130,8 +133,8 @@ def naive(
     """Return the ids of the trades that fit, by looking at each."""
     fitting = set()
     for one, trade in zip(content, found, strict=True):
-        asked = (wanted.partition, wanted.account_id, wanted.book_id, wanted.security_id)
-        has = (one.partition, one.account_id, one.book_id, one.security_id)
+        asked = (wanted.partition_key, wanted.account_id, wanted.book_id, wanted.security_id)
+        has = (one.partition_key, one.account_id, one.book_id, one.security_id)
         same = all(a is None or a == b for a, b in zip(asked, has, strict=True))
         dated = not wanted.has_dates or (one.day is not None and wanted.includes(one.day))
         if same and dated and one.outcome in wanted.outcomes:

@@ -7,6 +7,7 @@ from sqlalchemy import Connection
 
 from tradecapture.ledger import PartitionRow
 from tradecapture.ledger.transaction import LedgerTransaction
+from tradecapture.trades.partition import PartitionKey
 
 ROW_SECONDS = 0.005  # between two locks, so that two transactions meet in between
 
@@ -15,14 +16,14 @@ _random = Random()
 
 
 def lock_in_any_order(
-    self: LedgerTransaction, connection: Connection, keys: list[str]
-) -> dict[str, PartitionRow]:
+    self: LedgerTransaction, connection: Connection, partition_keys: list[PartitionKey]
+) -> dict[PartitionKey, PartitionRow]:
     """Lock partitions' rows one by one, in an order drawn anew each time.
 
     A replacement for `LedgerTransaction._locked`, which locks them in key order.
     """
-    found: dict[str, PartitionRow] = {}
-    for key in _random.sample(keys, len(keys)):
+    found: dict[PartitionKey, PartitionRow] = {}
+    for key in _random.sample(partition_keys, len(partition_keys)):
         found |= _locked(self, connection, [key])
         time.sleep(ROW_SECONDS)
     return found

@@ -16,6 +16,7 @@ from msgspec import json
 
 from tradecapture.inbox import Entry
 from tradecapture.ledger.rules.partition import PartitionAggregate
+from tradecapture.trades.partition import PartitionKey
 from workers import app
 
 __all__ = ["app"]
@@ -26,7 +27,7 @@ TASTED = "poison tasted"  # in its log, once for every time
 log = structlog.get_logger(__name__)
 
 
-def poison(file: Path, places: Mapping[str, int]) -> None:
+def poison(file: Path, places: Mapping[PartitionKey, int]) -> None:
     """Make trades poison: partition -> position."""
     new = file.with_suffix(".new")
     new.write_bytes(json.encode(places))

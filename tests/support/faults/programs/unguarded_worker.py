@@ -30,7 +30,9 @@ class TrimmingLedger(StallingLedger):
 
     def capture(self, claim: Claim, task_id: str, clock: Clock) -> list[PartitionResult]:
         """Settle, then capture."""
-        completions = [Completion(each.partition, len(each.entries)) for each in claim.partitions]
+        completions = [
+            Completion(each.partition_key, len(each.entries)) for each in claim.partitions
+        ]
         process.current().inbox.complete(claim.lane, claim.token, completions)
         return super().capture(claim, task_id, clock)
 

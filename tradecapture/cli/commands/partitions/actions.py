@@ -22,6 +22,7 @@ from tradecapture.operations import REASON_REQUIRED
 from tradecapture.operations.action import Action, ActionRequest, ActionResult
 from tradecapture.operations.operators import open_operator
 from tradecapture.settings import DATABASE, REDIS
+from tradecapture.trades.partition import PartitionKey
 
 EXAMPLE = "PB00042_EQSWAP-NY_US0378331005"
 
@@ -98,9 +99,11 @@ def _deed_command(action: Action) -> click.Command:
     @click.option("--dry-run", is_flag=True, help="Say what would come of it, and change nothing.")
     @json_option
     @data_option
-    def command(key: str, why: str, by: str, dry_run: bool, as_json: bool, data: Path) -> None:
+    def command(
+        partition_key: PartitionKey, why: str, by: str, dry_run: bool, as_json: bool, data: Path
+    ) -> None:
         check_words(by, why, action)
-        request = ActionRequest(action, key, by, why)
+        request = ActionRequest(action, partition_key, by, why)
         with open_operator(locate(data, REDIS, DATABASE)) as operator:
             deed = operator.operations.perform(request, dry_run=dry_run)
         if as_json:
@@ -109,7 +112,7 @@ def _deed_command(action: Action) -> click.Command:
                 raise SystemExit(FOUND)
             return
         if not deed.done:
-            look = command_line(data, "partitions", "show", key)
+            look = command_line(data, "partitions", "show", partition_key)
             raise CommandError(f"{deed.message}. {words.refused}. To look: `{look}`", FOUND)
         screen = output()
         said = f"{deed.message[0].upper()}{deed.message[1:]}"
@@ -125,7 +128,7 @@ DEEDS = tuple(_deed_command(action) for action in WORDS)
 
 def _facts(request: ActionRequest, deed: ActionResult, dry_run: bool) -> dict[str, object]:
     return {
-        "partitionKey": request.partition,
+        "partitionKey": request.partition_key,
         "action": request.action.value,
         "by": request.who,
         "why": request.why,
@@ -142,17 +145,17 @@ def _next(
     request: ActionRequest, deed: ActionResult, data: Path, *, dry_run: bool
 ) -> Iterator[str]:
     """Yield the commands that lead on: to do it, to undo it, to see what came of it."""
-    action, key = request.action, request.partition
+    action, partition_key = request.action, request.partition_key
     if dry_run:
         why = ("--why", request.why) if request.why else ()
         words = (*why, *by_words(request.who))
-        yield "To do it: " + command_line(data, "partitions", action, key, *words)
+        yield "To do it: " + command_line(data, "partitions", action, partition_key, *words)
     elif action is Action.PAUSE:
-        yield "To resume: " + command_line(data, "partitions", "resume", key)
+        yield "To resume: " + command_line(data, "partitions", "resume", partition_key)
     elif action is Action.SKIP and deed.trade_id is not None:
         line = command_line(data, "replay", deed.trade_id, "--why", "WHY")
         yield f"To accept it again, at the tail: {line}"
     elif deed.trade_id is not None:
         yield "To see it: " + command_line(data, "trade", deed.trade_id)
     else:
-        yield "To look: " + command_line(data, "partitions", "show", key)
+        yield "To look: " + command_line(data, "partitions", "show", partition_key)

@@ -10,6 +10,7 @@ from tradecapture.cli.output import epilog, output, show_json
 from tradecapture.ledger.queries.operator_reader import open_ledger
 from tradecapture.operations.views import audit_facts
 from tradecapture.settings import DATABASE
+from tradecapture.trades.partition import PartitionKey
 
 
 @click.command(
@@ -29,12 +30,12 @@ from tradecapture.settings import DATABASE
 )
 @json_option
 @data_option
-def audit(key: str | None, limit: int, as_json: bool, data: Path) -> None:
+def audit(partition_key: PartitionKey | None, limit: int, as_json: bool, data: Path) -> None:
     """Show what operators did, to all partitions or to KEY: who, when, what, why; newest first."""
     with open_ledger(locate(data, DATABASE)) as ledger:
-        rows = ledger.audit(partition=key, limit=limit)
+        rows = ledger.audit(partition_key=partition_key, limit=limit)
     if as_json:
         show_json([audit_facts(row) for row in rows])
     else:
         title = f"What operators did: the newest {len(rows):,}"
-        output().print(audit_table(title, rows, partitions=key is None))
+        output().print(audit_table(title, rows, partitions=partition_key is None))

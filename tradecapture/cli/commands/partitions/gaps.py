@@ -34,13 +34,13 @@ def gaps(show_all: bool, as_json: bool, data: Path) -> None:
     timeout_ms = settings.sequence_timeout_seconds * 1000
     with open_inbox(settings) as inbox, open_ledger(settings) as ledger:
         found, now_ms = ledger.sequence_gaps(), inbox.now_ms()
-    ages = {gap.partition: now_ms - gap.oldest.timestamp() * 1000 for gap in found}
-    late = [gap for gap in found if ages[gap.partition] > timeout_ms]
+    ages = {gap.partition_key: now_ms - gap.oldest.timestamp() * 1000 for gap in found}
+    late = [gap for gap in found if ages[gap.partition_key] > timeout_ms]
     shown = found if show_all else late
     if as_json:
         show_json(
             [
-                gap_facts(gap, now_ms) | {"overTimeout": ages[gap.partition] > timeout_ms}
+                gap_facts(gap, now_ms) | {"overTimeout": ages[gap.partition_key] > timeout_ms}
                 for gap in shown
             ]
         )
@@ -48,12 +48,12 @@ def gaps(show_all: bool, as_json: bool, data: Path) -> None:
         columns = ("partition", "upstream at #", "missing", "buffered #", "oldest", "over time-out")
         rows = [
             (
-                gap.partition,
+                gap.partition_key,
                 gap.upstream,
                 missing_numbers(gap),
                 gap.buffered,
-                age(ages[gap.partition]),
-                "yes" if ages[gap.partition] > timeout_ms else "",
+                age(ages[gap.partition_key]),
+                "yes" if ages[gap.partition_key] > timeout_ms else "",
             )
             for gap in shown
         ]
@@ -63,7 +63,7 @@ def gaps(show_all: bool, as_json: bool, data: Path) -> None:
         if shown:
             screen.print("To wait for the missing numbers no longer:")
         for gap in shown:
-            line = command_line(data, "partitions", "release", gap.partition, "--why", "WHY")
+            line = command_line(data, "partitions", "release", gap.partition_key, "--why", "WHY")
             screen.print(f"  {line}", soft_wrap=True)
     if late:
         raise SystemExit(FOUND)

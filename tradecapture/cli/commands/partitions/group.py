@@ -92,7 +92,7 @@ def _show(rows: Sequence[InboxPartition], now_ms: int) -> None:
     columns = ("partition", "lane #", "accepted #", "waiting #", "oldest", "owner", "lease", "held")
     shown = [
         (
-            row.partition,
+            row.partition_key,
             row.lane,
             row.accepted,
             row.waiting,

@@ -16,6 +16,7 @@ from tradecapture.operations import MAX_WAITING, PartitionDetail, effective_hold
 from tradecapture.operations.operators import open_operator
 from tradecapture.operations.views import close_facts
 from tradecapture.settings import DATABASE, REDIS
+from tradecapture.trades.partition import PartitionKey
 
 
 def missing_numbers(gap: SequenceGap) -> str:
@@ -55,35 +56,35 @@ def audit_table(title: str, rows: Iterable[AuditRow], *, partitions: bool = Fals
 )
 @json_option
 @data_option
-def show(key: str, waiting: int, as_json: bool, data: Path) -> None:
+def show(partition_key: PartitionKey, waiting: int, as_json: bool, data: Path) -> None:
     """Show how partition KEY stands, in its inbox and in the ledger, and what can be done.
 
     Why it is held and by whom, the parked trade that halts it, the trades that wait, upstream's
     missing numbers, and what operators did to it last.
     """
     with open_operator(locate(data, REDIS, DATABASE)) as operator:
-        look = operator.standings.detail(key, waiting)
+        look = operator.standings.detail(partition_key, waiting)
         now_ms = operator.standings.now_ms()
     if not look.standing.is_known:
         raise CommandError(
-            f"no trade of partition {key} was accepted; `tradecapture partitions` lists those "
-            "that there are",
+            f"no trade of partition {partition_key} was accepted; `tradecapture partitions` lists "
+            "those that there are",
             FOUND,
         )
     if as_json:
-        show_json(close_facts(key, look, now_ms))
+        show_json(close_facts(partition_key, look, now_ms))
         return
     screen = output()
-    for shown in _tables(key, look, now_ms):
+    for shown in _tables(partition_key, look, now_ms):
         screen.print(shown)
-    if lines := list(_what_to_do(key, look, data)):
+    if lines := list(_what_to_do(partition_key, look, data)):
         screen.print("What you can do:")
         for line in lines:
             screen.print(f"  {line}", soft_wrap=True)
 
 
-def _tables(key: str, look: PartitionDetail, now_ms: int) -> Iterator[Table]:
-    yield _summary(key, look, now_ms)
+def _tables(partition_key: PartitionKey, look: PartitionDetail, now_ms: int) -> Iterator[Table]:
+    yield _summary(partition_key, look, now_ms)
     if (parked := look.halting) is not None:
         columns = ("trade", "position #", "parked at", "why")
         row = (parked.trade_id, parked.position, instant(parked.recorded_at), parked.reason)
@@ -107,9 +108,9 @@ def _tables(key: str, look: PartitionDetail, now_ms: int) -> Iterator[Table]:
         yield audit_table("What operators did, the newest first", look.audit)
 
 
-def _summary(key: str, look: PartitionDetail, now_ms: int) -> Table:
+def _summary(partition_key: PartitionKey, look: PartitionDetail, now_ms: int) -> Table:
     row, inbox, hold = look.standing.row, look.standing.inbox, effective_hold(look.standing)
-    shown = table(f"Partition {key}", ("", ""), [])
+    shown = table(f"Partition {partition_key}", ("", ""), [])
     shown.show_header = False
     if hold is None:
         shown.add_row("held", "no")
@@ -139,14 +140,16 @@ def _summary(key: str, look: PartitionDetail, now_ms: int) -> Table:
     return shown
 
 
-def _what_to_do(key: str, look: PartitionDetail, data: Path) -> Iterator[str]:
+def _what_to_do(partition_key: PartitionKey, look: PartitionDetail, data: Path) -> Iterator[str]:
     """Yield the commands that lead on from here."""
     hold, row = effective_hold(look.standing), look.standing.row
     halted = look.halting is not None or (hold is not None and hold.kind is HoldKind.HALTED)
     if row is not None and row.paused_reason is not None:
-        yield command_line(data, "partitions", "resume", key)
+        yield command_line(data, "partitions", "resume", partition_key)
     if halted:
-        yield command_line(data, "partitions", "retry", key, "--dry-run")
-        yield command_line(data, "partitions", "skip", key, "--why", "WHY", "--dry-run")
+        yield command_line(data, "partitions", "retry", partition_key, "--dry-run")
+        yield command_line(data, "partitions", "skip", partition_key, "--why", "WHY", "--dry-run")
     if look.gap is not None and hold is None:
-        yield command_line(data, "partitions", "release", key, "--why", "WHY", "--dry-run")
+        yield command_line(
+            data, "partitions", "release", partition_key, "--why", "WHY", "--dry-run"
+        )

@@ -9,6 +9,7 @@ import click
 from tradecapture.cli.options import check_key
 from tradecapture.ledger.queries.operator_reader import REPLAYABLE, ExceptionFilter
 from tradecapture.trades.lifecycle import Outcome
+from tradecapture.trades.partition import PartitionKey
 from tradecapture.trades.trade import is_trade_id
 
 
@@ -17,7 +18,7 @@ class ReplayFilter(NamedTuple):
 
     trade_ids: tuple[str, ...]
     outcome: str | None
-    partition: str | None
+    partition: PartitionKey | None
     account: str | None
     since: datetime | None
     until: datetime | None
@@ -38,7 +39,7 @@ class ReplayFilter(NamedTuple):
         return ExceptionFilter(
             trade_ids=self.trade_ids,
             outcomes=(Outcome(self.outcome.upper()),) if self.outcome else REPLAYABLE,
-            partition=self.partition,
+            partition_key=self.partition,
             account_id=self.account,
             since=self.since,
             until=min(self.until, now) if self.until else now,

@@ -119,8 +119,8 @@ class ReplayReport:
                 line = command_line(data, "trade", accepted[0].row.trade_id)
                 screen.print(f"  To see it: {line}", soft_wrap=True)
         halted = (each for each in self.shown if each.state is ReplayState.HALTS)
-        for partition in dict.fromkeys(replayed.row.partition_key for replayed in halted):
-            line = command_line(data, "partitions", "show", partition)
+        for partition_key in dict.fromkeys(replayed.row.partition_key for replayed in halted):
+            line = command_line(data, "partitions", "show", partition_key)
             screen.print(f"  To look at a halted partition: {line}", soft_wrap=True)
 
 
