@@ -13,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from tradecapture.capture.capture import Capture
 from tradecapture.capture.lease_renewal import LeaseRenewer
 from tradecapture.client import Client
-from tradecapture.inbox import Inbox, LaneCountError, connect_inboxes
+from tradecapture.inbox import Inbox, LaneCountError
 from tradecapture.ledger import Ledger, SchemaError, check_schema
 from tradecapture.settings import Settings, SettingsError
 
@@ -25,7 +25,7 @@ class WorkerProcess:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.inbox = Inbox(connect_inboxes(settings), settings)
+        self.inbox = Inbox.connect(settings)
         self.ledger = Ledger(settings)
         self.renewal = LeaseRenewer(self.inbox)
         self.capture = Capture(
@@ -41,7 +41,7 @@ class WorkerProcess:
         """Close everything."""
         self.renewal.stop()
         self.ledger.dispose()
-        self.inbox.redis.close()
+        self.inbox.close()
 
 
 @cache

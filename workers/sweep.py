@@ -12,7 +12,7 @@ from celery import bootsteps
 from redis.exceptions import RedisError
 
 from tradecapture.capture.bell import Bell
-from tradecapture.inbox import Inbox, connect_inboxes
+from tradecapture.inbox import Inbox
 from tradecapture.inbox.entry import newest_format
 from tradecapture.version import RELEASE
 from workers import process
@@ -30,7 +30,7 @@ class Sweep(bootsteps.StartStopStep):
         super().__init__(consumer, **options)
         settings = process.settings()
         self._every_seconds = settings.sweep_seconds
-        self._inbox = Inbox(connect_inboxes(settings), settings)
+        self._inbox = Inbox.connect(settings)
         self._bell = Bell(consumer.app, self._inbox)
         self._timer_entry: Any = None
 

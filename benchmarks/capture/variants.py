@@ -22,7 +22,7 @@ from benchmarks.capture.measurement import (
 from benchmarks.capture.task_per_trade import QUEUE
 from tradecapture.capture.bell import Bell
 from tradecapture.connections.brokers.app import sending_app
-from tradecapture.inbox import Claim, ClaimedPartition, Entry, Inbox, connect_inboxes
+from tradecapture.inbox import Claim, ClaimedPartition, Entry, Inbox
 from tradecapture.inbox.keys import lane_keys
 from tradecapture.ledger.rows import new_partition
 from tradecapture.ledger.rules.decision import LedgerState, decide
@@ -48,7 +48,7 @@ def fleet(
 ) -> Measurement:
     """Measure this fleet: the trades are accepted first, then all workers begin at once."""
     settings = scene.empty()
-    inbox = Inbox(connect_inboxes(settings), settings)
+    inbox = Inbox.connect(settings)
     inbox.check_lanes()
     inbox.accept(submissions)
     lanes = [lane_keys(lane) for lane in range(settings.lanes)]

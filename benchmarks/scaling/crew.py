@@ -11,7 +11,7 @@ from benchmarks.scaling.stage import BROKER_DATABASE, Stage
 from tradecapture.capture.bell import Bell
 from tradecapture.capture.messages import queue_of
 from tradecapture.connections.brokers.app import sending_app
-from tradecapture.inbox import Inbox, connect_inboxes
+from tradecapture.inbox import Inbox
 from tradecapture.local.servers.server import wait_until
 from tradecapture.local.servers.worker import LocalWorker
 
@@ -26,7 +26,7 @@ class Crew:
         self.workers, self._stage, self._way = workers, stage, way
         self._broker = stage.redis_database(BROKER_DATABASE)
         settings = stage.settings
-        inbox = Inbox(connect_inboxes(settings), settings)
+        inbox = Inbox.connect(settings)
         self._inbox, self._bell = (
             inbox,
             Bell(sending_app(settings.broker, settings.connect_seconds), inbox),

@@ -4,7 +4,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 import structlog
@@ -14,6 +14,7 @@ from tradecapture.capture.lease_renewal import LeaseRenewer
 from tradecapture.inbox import Claim, ClaimedPartition, Completion, Inbox
 from tradecapture.ledger import Ledger, LedgerUnavailableError, PartitionResult, reason_of
 from tradecapture.ledger.ledger import REASON_LENGTH
+from tradecapture.trades.clock import from_us
 from tradecapture.trades.lifecycle import Outcome
 from tradecapture.trades.partition import PartitionKey
 
@@ -208,6 +209,6 @@ class Capture:
 
     def _redis_clock(self, claim: Claim) -> Callable[[], datetime]:
         """Return a clock in Redis time: the hosts' own clocks need not agree."""
-        claimed_at = datetime.fromtimestamp(claim.now_us / 1_000_000, UTC)
+        claimed_at = from_us(claim.now_us)
         started = self._monotonic()
         return lambda: claimed_at + timedelta(seconds=self._monotonic() - started)

@@ -10,7 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from tradecapture.capture.bell import Bell
 from tradecapture.capture.status import TradeStatus, read_status
 from tradecapture.connections.brokers.app import sending_app
-from tradecapture.inbox import Inbox, InboxReader, connect_inboxes
+from tradecapture.inbox import Inbox, InboxReader
 from tradecapture.ledger.queries.replica import ReplicaReader, make_replica_reader
 from tradecapture.ledger.queries.search import TradeSearch
 from tradecapture.ledger.queries.trade_filter import PageKey, TradeFilter, TradePage
@@ -41,8 +41,8 @@ class Gateway:
             redis.exceptions.RedisError: Redis does not answer.
         """
         self.settings = settings
-        self.redis = connect_inboxes(settings)
-        self.inbox = Inbox(self.redis, settings)
+        self.inbox = Inbox.connect(settings)
+        self.redis = self.inbox.redis
         if check:
             self.inbox.check_lanes()
         self.inbox_reader = InboxReader(self.redis, settings.lanes)

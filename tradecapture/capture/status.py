@@ -3,13 +3,14 @@
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Protocol
 
 from msgspec import Struct
 
 from tradecapture.inbox import InboxReader
 from tradecapture.ledger import ExceptionRow, TradeRow
+from tradecapture.trades.clock import from_ms
 from tradecapture.trades.lifecycle import Outcome, TradeState
 from tradecapture.trades.partition import PartitionKey
 from tradecapture.trades.trade import is_trade_id
@@ -128,7 +129,7 @@ def read_status(ledger: TradeRows, inbox: InboxReader, trade_id: str) -> TradeSt
     seen = inbox.seen(trade_id)
     if seen is None:
         return None
-    accepted_at = datetime.fromtimestamp(seen.accepted_ms / 1000, UTC)
+    accepted_at = from_ms(seen.accepted_ms)
     return TradeStatus(
         trade_id, TradeState.ACCEPTED, seen.partition_key, seen.position, accepted_at
     )

@@ -1,12 +1,12 @@
 """A verdict of the accept script, made into the answer that a submitter reads."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import NamedTuple
 
 from tradecapture.inbox.backlog import Backlog, retry_after
 from tradecapture.inbox.scripts import NotReplicatedError
 from tradecapture.settings import Settings
+from tradecapture.trades.clock import from_ms
 from tradecapture.trades.lifecycle import ExpectedOutcome
 from tradecapture.trades.receipt import Receipt, Refusal, RefusalCode
 from tradecapture.trades.submission import Submission
@@ -128,7 +128,7 @@ def receipt(
         trade_id=submission.trade_id,
         partition_key=submission.partition_key,
         position=int(position),
-        accepted_at=datetime.fromtimestamp(int(accepted_ms) / 1000, UTC),
+        accepted_at=from_ms(int(accepted_ms)),
         duplicate=duplicate,
         standing=standing,
         why=explain_again(standing, number)

@@ -1,7 +1,7 @@
 """The inbox: accepted trades in order, and who may capture them. Redis keeps the order."""
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 
 from redis import Redis
 from redis.exceptions import RedisError
@@ -23,6 +23,7 @@ from tradecapture.inbox.hold import Hold, HoldKind
 from tradecapture.inbox.keys import LANES_KEY, lane_keys
 from tradecapture.inbox.scripts import Argument, Call, run, run_all
 from tradecapture.settings import Settings
+from tradecapture.trades.clock import from_ms
 from tradecapture.trades.partition import PartitionKey, lane_of
 from tradecapture.trades.submission import Submission
 
@@ -65,6 +66,15 @@ class Inbox:
             round(settings.backoff_limit_seconds * 1000),
         )
 
+    @classmethod
+    def connect(cls, settings: Settings) -> "Inbox":
+        """Return the inboxes of a deployment, with a client of their Redis that `close` closes."""
+        return cls(connect_inboxes(settings), settings)
+
+    def close(self) -> None:
+        """Close the connections to Redis."""
+        self.redis.close()
+
     def check_lanes(self) -> None:
         """Record the lane count at first use; compare it ever after.
 
@@ -103,7 +113,7 @@ class Inbox:
         Raises:
             RedisError: Redis is out of reach.
         """
-        return datetime.fromtimestamp(redis_now_ms(self.redis) / 1000, UTC)
+        return from_ms(redis_now_ms(self.redis))
 
     def recorded_lanes(self) -> set[int | None]:
         """Return the lane count recorded at first use; None: it is not, or not on each node.

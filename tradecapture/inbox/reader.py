@@ -1,7 +1,7 @@
 """The reading side of the inbox: where a trade waits, and how each partition stands."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from heapq import nsmallest
 from itertools import chain, islice
 from typing import Any, NamedTuple, cast
@@ -19,7 +19,7 @@ from tradecapture.inbox.entry import (
     is_newer,
 )
 from tradecapture.inbox.hold import Hold
-from tradecapture.inbox.inbox import Inbox, connect_inboxes
+from tradecapture.inbox.inbox import Inbox
 from tradecapture.inbox.keys import lane_keys
 from tradecapture.inbox.unreachable import UnreachableLanes, read_each_lane
 from tradecapture.settings import Settings
@@ -371,6 +371,6 @@ def open_inbox(settings: Settings) -> Iterator[InboxReader]:
         LaneCountError: Redis was first used with another lane count.
         redis.exceptions.RedisError: Redis does not answer.
     """
-    with connect_inboxes(settings) as redis:
-        Inbox(redis, settings).check_lanes()
-        yield InboxReader(redis, settings.lanes)
+    with closing(Inbox.connect(settings)) as inbox:
+        inbox.check_lanes()
+        yield InboxReader(inbox.redis, settings.lanes)

@@ -1,11 +1,12 @@
 """The rows that a capture writes; field names and order are the columns of their tables."""
 
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from decimal import Decimal
 from functools import lru_cache
 from typing import NamedTuple
 
 from tradecapture.inbox import Entry
+from tradecapture.trades.clock import from_ms
 from tradecapture.trades.holding import Holding, decode_sums, encode_sums
 from tradecapture.trades.lifecycle import Outcome
 from tradecapture.trades.partition import PartitionKey, split_partition_key
@@ -279,4 +280,4 @@ def entry_of(row: ExceptionRow) -> Entry:
 
 @lru_cache(maxsize=1024)
 def _instant(milliseconds: int) -> datetime:
-    return datetime.fromtimestamp(milliseconds / 1000, UTC)
+    return from_ms(milliseconds)

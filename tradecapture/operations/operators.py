@@ -1,13 +1,13 @@
 """The operators' side of a service: what looks at partitions, and what acts on them."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import NamedTuple
 
 from tradecapture.capture.bell import Bell
 from tradecapture.capture.gateway import Gateway
 from tradecapture.connections.brokers.app import sending_app
-from tradecapture.inbox import Inbox, InboxReader, connect_inboxes
+from tradecapture.inbox import Inbox, InboxReader
 from tradecapture.ledger import check_schema
 from tradecapture.ledger.queries.operator_reader import OperatorReader
 from tradecapture.operations import Operations, PartitionOverview, Replay
@@ -37,14 +37,13 @@ def open_operator(settings: Settings) -> Iterator[Operator]:
     """
     ledger = OperatorLedger(settings)
     try:
-        with connect_inboxes(settings) as redis:
-            inbox = Inbox(redis, settings)
+        with closing(Inbox.connect(settings)) as inbox:
             inbox.check_lanes()
             check_schema(ledger.engine)
             bell = Bell(
                 sending_app(settings.broker, settings.connect_seconds, settings.sentinels), inbox
             )
-            inbox_reader = InboxReader(redis, settings.lanes)
+            inbox_reader = InboxReader(inbox.redis, settings.lanes)
             reader = OperatorReader(ledger.engine, ledger.dialect)
             patience = settings.lease_seconds
             yield Operator(

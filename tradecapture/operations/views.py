@@ -1,7 +1,7 @@
 """The views of partitions: their bodies, made from how they stand."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Annotated, Any
 
 from msgspec import UNSET, Meta, Struct, UnsetType, structs
@@ -12,7 +12,7 @@ from tradecapture.ledger.queries.operator_reader import SequenceGap
 from tradecapture.operations import PartitionDetail, PartitionState, effective_hold
 from tradecapture.operations.action import Action
 from tradecapture.settings import Settings
-from tradecapture.trades.clock import Timestamp
+from tradecapture.trades.clock import Timestamp, from_ms
 from tradecapture.trades.partition import PartitionKey, lane_of
 
 Count = Annotated[int, Meta(ge=0)]
@@ -219,7 +219,7 @@ def _waiting(trade: WaitingTrade) -> WaitingBody:
     return WaitingBody(
         trade.position,
         trade.trade_id,
-        None if trade.accepted_ms is None else _instant(trade.accepted_ms),
+        None if trade.accepted_ms is None else from_ms(trade.accepted_ms),
         UNSET if trade.sequence_number is None else trade.sequence_number,
         trade.unreadable or UNSET,
     )
@@ -230,7 +230,7 @@ def _parked(row: ExceptionRow) -> ParkedBody:
 
 
 def _gap(gap: SequenceGap, timeout_seconds: float, now_ms: int) -> GapBody:
-    overdue = gap.oldest + timedelta(seconds=timeout_seconds) <= _instant(now_ms)
+    overdue = gap.oldest + timedelta(seconds=timeout_seconds) <= from_ms(now_ms)
     return GapBody(gap.upstream + 1, gap.lowest - 1, gap.buffered, gap.oldest, overdue)
 
 
@@ -238,7 +238,3 @@ def _audit(row: AuditRow) -> AuditBody:
     return AuditBody(
         row.done_at, row.who, Action(row.action), row.why, row.result, row.trade_id, row.position
     )
-
-
-def _instant(milliseconds: int) -> datetime:
-    return datetime.fromtimestamp(milliseconds / 1000, UTC)

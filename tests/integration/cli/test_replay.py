@@ -20,6 +20,7 @@ from tradecapture.operations import replay as replaying
 from tradecapture.operations.operators import open_operator
 from tradecapture.operations.replay import ReplayRequest, replay_pages
 from tradecapture.settings import Settings
+from tradecapture.trades.clock import from_ms
 
 ONE, TWO = partition_of("B1"), partition_of("B2")
 WHY = ("--why", "mended")
@@ -203,7 +204,7 @@ def test_what_is_rejected_again_meanwhile_is_not_replayed_again(
     monkeypatch.setattr(replaying, "PAGE_TRADES", 1)
     ids = rejected(inbox, capture, "B1", 3)
     with open_operator(deployment) as operator:
-        now = datetime.fromtimestamp((operator.inbox.now_ms() + 1) / 1000, UTC)
+        now = from_ms(operator.inbox.now_ms() + 1)
         wanted = REJECTED.to_filter(now)
         order = ReplayRequest(None, "ann", "why", really=True)
         replayed = []
@@ -251,7 +252,7 @@ def test_nothing_overtakes_a_trade_for_which_there_was_no_room(
     rejected(inbox, capture, "B1", 5)
     with open_operator(replace(deployment, limit_partition=1)) as operator:
         order = ReplayRequest(None, "ann", "why", really=True)
-        now = datetime.fromtimestamp((operator.inbox.now_ms() + 1) / 1000, UTC)
+        now = from_ms(operator.inbox.now_ms() + 1)
         wanted = REJECTED.to_filter(now)
         pages = []
         for page in replay_pages(operator.replay, operator.ledger, wanted, order):

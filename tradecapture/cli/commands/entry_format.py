@@ -8,7 +8,7 @@ from tradecapture.cli.errors import FOUND, USAGE, CommandError
 from tradecapture.cli.options import data_option, locate
 from tradecapture.cli.output import epilog, output
 from tradecapture.doctor.workers import PATIENT_REPLY_TIMEOUT_SECONDS, ask_workers, newest_formats
-from tradecapture.inbox import Inbox, connect_inboxes
+from tradecapture.inbox import Inbox
 from tradecapture.inbox.entry import EntryFormatError, newest_format
 from tradecapture.settings import REDIS
 from tradecapture.version import RELEASE
@@ -33,9 +33,8 @@ def entry_format(wanted: int | None, data: Path) -> None:
     """
     settings = locate(data, REDIS)
     workers = newest_formats(ask_workers(settings, PATIENT_REPLY_TIMEOUT_SECONDS))
-    redis = connect_inboxes(settings)
+    inbox = Inbox.connect(settings)
     try:
-        inbox = Inbox(redis, settings)
         inbox.check_lanes()
         recorded = inbox.entry_format.recorded()
         if wanted is not None:
@@ -49,7 +48,7 @@ def entry_format(wanted: int | None, data: Path) -> None:
     except EntryFormatError as error:
         raise CommandError(str(error), USAGE) from error
     finally:
-        redis.close()
+        inbox.close()
     read = f"release {RELEASE} reads formats up to {newest_format()}"
     if wanted is None or wanted == recorded:
         output().print(f"Trades are written in format {recorded}; {read}.")

@@ -1,7 +1,6 @@
 """`tradecapture reconcile`: every accepted trade accounted for, a partition a row."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from tradecapture.ledger.queries.operator_reader import open_ledger
 from tradecapture.operations.reconciliation import ReconciledPartition
 from tradecapture.operations.reconciliation import reconcile as account_for
 from tradecapture.settings import DATABASE, REDIS
+from tradecapture.trades.clock import from_us
 
 COLUMNS = (
     "accepted",
@@ -85,7 +85,7 @@ def _facts(row: ReconciledPartition) -> dict[str, Any]:
 
 
 def _began(epoch: int) -> str:
-    return instant(datetime.fromtimestamp(epoch / 1_000_000, UTC))
+    return instant(from_us(epoch))
 
 
 def _show(

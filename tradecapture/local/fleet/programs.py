@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Mapping
+from contextlib import closing
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
@@ -11,7 +12,7 @@ from msgspec import Struct
 from redis.exceptions import RedisError
 
 from tradecapture.connections.brokers.app import sending_app
-from tradecapture.inbox import Inbox, connect_inboxes
+from tradecapture.inbox import Inbox
 from tradecapture.local.servers.ports import LOOPBACK
 from tradecapture.local.servers.redis_server import is_ready, redis_command
 from tradecapture.local.servers.worker import worker_command
@@ -71,8 +72,8 @@ class Fleet(Struct, frozen=True):
             LaneCountError: it differs.
             redis.exceptions.RedisError: Redis does not answer.
         """
-        with connect_inboxes(self.settings) as redis:
-            Inbox(redis, self.settings).check_lanes()
+        with closing(Inbox.connect(self.settings)) as inbox:
+            inbox.check_lanes()
 
     def is_ready(self) -> bool:
         """Return whether the API is well and every worker answers."""

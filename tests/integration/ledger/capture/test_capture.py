@@ -1,6 +1,6 @@
 """Capturing: each trade becomes one row with everything about it, digit for digit, in order."""
 
-from datetime import UTC, date, datetime
+from datetime import date
 from decimal import Decimal
 from itertools import count
 from typing import Any
@@ -35,6 +35,7 @@ from tests.support.ledger.ledger_snapshot import (
 from tests.support.strategies import exact_values, texts
 from tradecapture.ledger import Ledger, TradeRow
 from tradecapture.ledger.schema.tables import outbox
+from tradecapture.trades.clock import from_ms
 from tradecapture.trades.document import decode
 from tradecapture.trades.submission import Submission, read_submission
 
@@ -55,7 +56,7 @@ def test_a_captured_trade_is_a_row_with_everything_about_it(ledger: Ledger) -> N
             digest=sent.digest,
             outcome="CAPTURED",
             trade_date=TODAY,
-            accepted_at=datetime.fromtimestamp(NOW_MS / 1000, UTC),
+            accepted_at=from_ms(NOW_MS),
             captured_at=NOW,
             task_id=TASK,
             correlation_id="c-1",

@@ -1,7 +1,6 @@
 """`tradecapture replay`: parked or rejected trades are accepted again, after a look."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +25,7 @@ from tradecapture.operations.action import Action
 from tradecapture.operations.operators import Operator, open_operator
 from tradecapture.operations.replay import ReplayRequest, replay_pages
 from tradecapture.settings import DATABASE, REDIS
+from tradecapture.trades.clock import from_ms
 from tradecapture.trades.lifecycle import TradeState
 
 
@@ -94,7 +94,7 @@ def _replay(
     operator: Operator, given: ReplayFilter, order: ReplayRequest, report: ReplayReport
 ) -> None:
     # In Redis time, by which rows are stamped: what is rejected anew meanwhile is not meant.
-    now = datetime.fromtimestamp((operator.inbox.now_ms() + 1) / 1000, UTC)
+    now = from_ms(operator.inbox.now_ms() + 1)
     pages = replay_pages(operator.replay, operator.ledger, given.to_filter(now), order)
     with bar() as progress:
         name = "replaying" if order.really else "looking"
