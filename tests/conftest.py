@@ -2,8 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,21 +10,24 @@ import pytest
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 from redis import Redis
-from sqlalchemy import create_engine, make_url, text
 
-from tests.support.servers.cluster_servers import ClusterServers
+from tests.support.deployment.deployment import Deployment
+from tests.support.servers.databases import (
+    MSSQL_VARIABLE,
+    emptied,
+    execute_on_mssql,
+    name_of,
+    new_mssql_database,
+    with_tables,
+)
+from tests.support.servers.redis.cluster_servers import ClusterServers
+from tests.support.servers.settings import CONNECT_SECONDS, settings_on
 from tests.support.tds import TdsServer
 from tradecapture.inbox import Inbox, connect_redis
-from tradecapture.ledger import upgrade
-from tradecapture.ledger.engine import make_engine
-from tradecapture.ledger.schema.tables import metadata
 from tradecapture.local.servers.postgresql_server import PostgresqlServer
 from tradecapture.local.servers.redis_server import RedisServer
 from tradecapture.logs import configure_logs
 from tradecapture.settings import Settings
-
-MSSQL_VARIABLE = "TRADECAPTURE_TEST_MSSQL_URL"
-CONNECT_SECONDS = 3.0
 
 # Where SQL Server's stand-in runs the tests too. A server that the environment names runs them all.
 STAND_IN_RUNS = tuple(f"tests/integration/{name}/" for name in ("ledger", "capture", "operations"))
@@ -82,15 +84,7 @@ def redis(redis_connection: "Redis") -> "Redis":
 @pytest.fixture
 def settings(redis_server: RedisServer) -> Settings:
     """Settings of a deployment on this Redis: one lane, long leases, no waiting in tests."""
-    return Settings(
-        redis_url=redis_server.url,
-        database_url="sqlite://",
-        lanes=1,
-        lease_seconds=100,
-        backoff_seconds=0.001,
-        backoff_limit_seconds=0.01,
-        connect_seconds=CONNECT_SECONDS,
-    )
+    return settings_on(redis_server.url)
 
 
 @pytest.fixture
@@ -109,14 +103,14 @@ def postgresql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Post
 @pytest.fixture(scope="session")
 def postgresql_database(postgresql_server: PostgresqlServer) -> str:
     """A database with the ledger's tables on it."""
-    return _with_tables(postgresql_server.new_database("ledger"))
+    return with_tables(postgresql_server.new_database("ledger"))
 
 
 @pytest.fixture(scope="session")
 def sqlite_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A file with the ledger's tables, to copy."""
     file = tmp_path_factory.mktemp("sqlite") / "ledger.db"
-    _with_tables(f"sqlite:///{file}")
+    with_tables(f"sqlite:///{file}")
     return file
 
 
@@ -135,46 +129,31 @@ def mssql_server(request: pytest.FixtureRequest) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def mssql_database(mssql_server: str) -> Iterator[str]:
     """A database with the ledger's tables on it."""
-    with _new_database(mssql_server, "test") as url:
+    with new_mssql_database(mssql_server, "test") as url:
         # As `doctor` asks for it: readers do not wait for captures.
-        _execute(mssql_server, f"ALTER DATABASE {name_of(url)} SET READ_COMMITTED_SNAPSHOT ON")
-        yield _with_tables(url)
+        execute_on_mssql(
+            mssql_server, f"ALTER DATABASE {name_of(url)} SET READ_COMMITTED_SNAPSHOT ON"
+        )
+        yield with_tables(url)
 
 
 @pytest.fixture
 def bare_mssql(mssql_server: str) -> Iterator[str]:
     """The URL of a new database on SQL Server, as it is made: without tables, nothing set."""
-    with _new_database(mssql_server, "bare") as url:
+    with new_mssql_database(mssql_server, "bare") as url:
         yield url
-
-
-def name_of(url: str) -> str | None:
-    """Return the database that a URL names."""
-    return make_url(url).database
-
-
-@contextmanager
-def _new_database(server: str, purpose: str) -> Iterator[str]:
-    name = f"tradecapture_{purpose}_{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}"
-    _execute(server, f"DROP DATABASE IF EXISTS {name}", f"CREATE DATABASE {name}")
-    yield make_url(server).set(database=name).render_as_string(hide_password=False)
-    _execute(
-        server,
-        f"ALTER DATABASE {name} SET SINGLE_USER WITH ROLLBACK IMMEDIATE",
-        f"DROP DATABASE {name}",
-    )
 
 
 @pytest.fixture
 def postgresql_url(postgresql_database: str) -> str:
     """The URL of an empty ledger on PostgreSQL."""
-    return _emptied(postgresql_database)
+    return emptied(postgresql_database)
 
 
 @pytest.fixture
 def mssql_url(mssql_database: str) -> str:
     """The URL of an empty ledger on SQL Server."""
-    return _emptied(mssql_database)
+    return emptied(mssql_database)
 
 
 @pytest.fixture(
@@ -193,32 +172,6 @@ def ledger_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 def ledger_settings(settings: Settings, ledger_url: str) -> Settings:
     """Settings of a deployment on this Redis and each database in turn."""
     return replace(settings, database_url=ledger_url)
-
-
-def _with_tables(url: str) -> str:
-    engine, _dialect = make_engine(url, pool_size=1, timeout_seconds=CONNECT_SECONDS)
-    upgrade(engine)
-    engine.dispose()
-    return url
-
-
-def _emptied(url: str) -> str:
-    engine, _dialect = make_engine(url, pool_size=1, timeout_seconds=CONNECT_SECONDS)
-    with engine.begin() as connection:
-        for table in metadata.sorted_tables:
-            connection.execute(table.delete())
-    engine.dispose()
-    return url
-
-
-def _execute(server: str, *statements: str) -> None:
-    # CREATE DATABASE is refused inside a transaction.
-    url = make_url(server).set(drivername="mssql+pymssql")
-    engine = create_engine(url, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        for statement in statements:
-            connection.execute(text(statement))
-    engine.dispose()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -250,3 +203,18 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.section("figures")
         for text in sorted(set(map(str, figures))):
             terminalreporter.line(text)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show the ends of a failed deployment's logs: its processes tell what the test did not see."""
+    report = yield
+    if report.failed:
+        for value in getattr(item, "funcargs", {}).values():
+            if isinstance(value, Deployment):
+                report.sections += [
+                    (f"log: {name}", tail) for name, tail in value.log_tails().items()
+                ]
+    return report

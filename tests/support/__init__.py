@@ -1,1 +1,5 @@
-"""What tests use: builders, snapshots, servers, deployments. Imports no test."""
+"""What tests share: builders, snapshots, servers, deployments. Imports no test."""
+
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]  # of the repository

@@ -5,11 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.conftest import pytest_runtest_makereport
 from tests.support.deployment.cluster_deployment import ClusterDeployment
-from tests.support.history.history import History
-
-__all__ = ["pytest_runtest_makereport"]  # shows the logs of a deployment whose test failed
 
 
 @pytest.fixture
@@ -24,9 +20,3 @@ def replicated_deployment(tmp_path: Path) -> Iterator[ClusterDeployment]:
     """Three nodes, each of which has a replica."""
     with ClusterDeployment(tmp_path / "deployment", replicas=3) as deployment:
         yield deployment
-
-
-@pytest.fixture
-def history(tmp_path: Path) -> History:
-    """An empty history."""
-    return History(tmp_path / "history")

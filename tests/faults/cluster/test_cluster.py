@@ -15,7 +15,7 @@ from redis import Redis
 from tests.support.deployment.cluster_deployment import Books, ClusterDeployment
 from tests.support.deployment.completion import DEADLINE_SECONDS, wait_for
 from tests.support.deployment.invariants import assert_all_is_well
-from tests.support.deployment.mixed_load import (
+from tests.support.deployment.traffic.mixed_load import (
     assert_clean,
     mixed_load,
     refusals,
@@ -23,7 +23,7 @@ from tests.support.deployment.mixed_load import (
     wait_for_more,
 )
 from tests.support.history.history import History
-from tests.support.servers.slot_migration import moving
+from tests.support.servers.redis.slot_migration import moving
 from tradecapture.trades.receipt import Receipt, Refusal, RefusalCode
 
 pytestmark = pytest.mark.fleet

@@ -12,14 +12,14 @@ import pytest
 from tests.support.deployment.completion import wait_for
 from tests.support.deployment.deployment import Deployment
 from tests.support.deployment.invariants import assert_all_is_well
-from tests.support.deployment.traffic import Traffic, of_apis, of_gateway
-from tests.support.deployment.worker_logs import POSTPONED, RETRIED, count_in_logs, counted_captures
+from tests.support.deployment.traffic.traffic import Traffic, of_apis, of_gateway
+from tests.support.deployment.workers import POSTPONED, RETRIED, count_in_logs, counted_captures
 from tests.support.faults.fault_injector import COMMIT, MENDED, Saboteur
 from tests.support.faults.recovery_times import recovery_figure
 from tests.support.faults.schedule import FaultKind, PlannedFault
 from tests.support.history.event import Answered, Said
 from tests.support.history.history import History
-from tests.support.servers.proxy import Mode, Proxy
+from tests.support.servers.proxies.proxy import Mode, Proxy
 from tradecapture.capture.gateway import Gateway
 from tradecapture.inbox.keys import lane_keys
 from tradecapture.local.servers.worker import LocalWorker

@@ -10,8 +10,8 @@ from sqlalchemy import Engine, create_engine
 from tests.support.deployment.completion import wait_for
 from tests.support.deployment.deployment import Deployment
 from tests.support.deployment.invariants import assert_all_is_well, success_rate
-from tests.support.deployment.traffic import Traffic, of_gateway
-from tests.support.deployment.worker_logs import POSTPONED, RETRIED, count_in_logs
+from tests.support.deployment.traffic.traffic import Traffic, of_gateway
+from tests.support.deployment.workers import POSTPONED, RETRIED, count_in_logs
 from tests.support.faults.deadlocks import (
     OURS,
     deadlocks,

@@ -12,8 +12,8 @@ from sqlalchemy import create_engine, make_url, text
 from tests.support.deployment.completion import wait_for
 from tests.support.deployment.deployment import Deployment
 from tests.support.deployment.invariants import assert_all_is_well, success_rate
-from tests.support.deployment.traffic import Traffic, of_gateway
-from tests.support.deployment.worker_logs import POSTPONED, RETRIED, count_in_logs
+from tests.support.deployment.traffic.traffic import Traffic, of_gateway
+from tests.support.deployment.workers import POSTPONED, RETRIED, count_in_logs
 from tests.support.history.history import History
 from tests.support.tds import TdsServer
 from tests.support.tds.faults import Dice, Fault, Moment, nothing

@@ -10,7 +10,7 @@ import pytest
 from redis import Redis
 
 from tests.support.faults.scenario import Scene
-from tests.support.inbox.mutation import mutated
+from tests.support.inbox.mutation import mutate
 from tradecapture.inbox import acceptance, scripts
 from tradecapture.inbox.scripts import Call
 
@@ -76,10 +76,3 @@ def test_without_the_closing_of_partitions_a_trade_overtakes_a_refused_one(
     scene.until_nothing_waits()
     late = "reordered: DISARMED-3, accepted, though DISARMED-2, before it in the same call, was not"
     assert late in scene.problems()
-
-
-def mutate(monkeypatch: pytest.MonkeyPatch, script: str, right: str, wrong: str) -> None:
-    """Change a script in this process, whose gateway accepts trades."""
-    sources, named_by = mutated(script, right, wrong)
-    monkeypatch.setattr(scripts, "_SOURCES", sources)
-    monkeypatch.setattr(scripts, "_NAMED_BY", named_by)

@@ -11,7 +11,7 @@ from tests.support.api.servers import environment_of
 from tests.support.deployment.completion import unevenness, wait_for, wait_until_nothing_waits
 from tests.support.deployment.deployment import Deployment
 from tests.support.deployment.invariants import assert_all_is_well
-from tests.support.deployment.mixed_load import (
+from tests.support.deployment.traffic.mixed_load import (
     MORE,
     assert_clean,
     captured,

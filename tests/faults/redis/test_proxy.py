@@ -9,7 +9,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError, TimeoutError
 from redis.retry import Retry
 
-from tests.support.servers.proxy import Proxy
+from tests.support.servers.proxies.proxy import Proxy
 from tradecapture.local.servers.ports import LOOPBACK, free_port
 from tradecapture.local.servers.redis_server import RedisServer
 from tradecapture.local.servers.server import wait_until

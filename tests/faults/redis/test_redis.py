@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.deployment.deployment import Deployment
 from tests.support.deployment.invariants import assert_all_is_well
-from tests.support.deployment.mixed_load import (
+from tests.support.deployment.traffic.mixed_load import (
     assert_clean,
     mixed_load,
     refusals,

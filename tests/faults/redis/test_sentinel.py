@@ -7,23 +7,23 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.guards.test_acceptance_guards import mutate
 from tests.support.deployment.completion import wait_for
 from tests.support.deployment.deployment import POSTGRESQL, SQLITE
 from tests.support.deployment.invariants import assert_all_is_well
-from tests.support.deployment.mixed_load import (
+from tests.support.deployment.sentinel_deployment import SentinelDeployment, freeze, thaw
+from tests.support.deployment.traffic.mixed_load import (
     assert_clean,
     mixed_load,
     refusals,
     start_two_workers,
     wait_for_more,
 )
-from tests.support.deployment.sentinel_deployment import SentinelDeployment, freeze, thaw
 from tests.support.faults.fault_injector import MENDED
 from tests.support.faults.recovery import recoveries
 from tests.support.faults.scenario import Scene
 from tests.support.faults.schedule import FaultKind
 from tests.support.history.history import History
+from tests.support.inbox.mutation import mutate
 from tradecapture.doctor.finding import Level
 from tradecapture.doctor.redis_server import check_redis
 

@@ -4,7 +4,7 @@ import pytest
 
 from tests.support.deployment.deployment import Deployment
 from tests.support.deployment.invariants import assert_all_is_well
-from tests.support.deployment.traffic import Traffic, of_apis, of_gateway
+from tests.support.deployment.traffic.traffic import Traffic, of_apis, of_gateway
 from tests.support.history.history import History
 
 pytestmark = pytest.mark.fleet

@@ -10,7 +10,7 @@ import pytest
 from tests.support.deployment.completion import wait_for
 from tests.support.deployment.deployment import Deployment
 from tests.support.deployment.invariants import assert_all_is_well
-from tests.support.deployment.traffic import Traffic, of_gateway
+from tests.support.deployment.traffic.traffic import Traffic, of_gateway
 from tests.support.faults.programs.poisoned_worker import FILE_VARIABLE, TASTED, poison
 from tests.support.history.history import History
 from tests.support.ledger.ledger_snapshot import all_rows

@@ -13,7 +13,7 @@ import pytest
 from tests.support.deployment.completion import wait_for
 from tests.support.deployment.deployment import Deployment
 from tests.support.deployment.invariants import assert_all_is_well
-from tests.support.deployment.traffic import Traffic, of_gateway
+from tests.support.deployment.traffic.traffic import Traffic, of_gateway
 from tests.support.faults.dead_claims import DeadClaims
 from tests.support.history.history import History
 from tradecapture.capture.gateway import Gateway

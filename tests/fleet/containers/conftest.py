@@ -1,22 +1,12 @@
-"""Skips what needs an engine or an image that is not here, and says which."""
+"""Images that the tests need; a test is skipped, with the reason, where one is missing."""
 
 from pathlib import Path
 
 import pytest
 
-from tests.support.containers.docker import IMAGE, why_not
+from tests.support.deployment.containers.docker import IMAGE
+from tests.support.deployment.containers.images import NGINX, POSTGRESQL, REDIS, SQL_SERVER, needs
 from tests.support.history.history import History
-
-SQL_SERVER = "mcr.microsoft.com/mssql/server:2022-latest"
-NGINX = "nginx:1.30"
-POSTGRESQL = "postgres:18"
-REDIS = "redis:7"
-
-
-def needs(*images: str) -> None:
-    """Skip the test that asks if one of the images is not here."""
-    if reason := why_not(IMAGE, *images):
-        pytest.skip(reason)
 
 
 @pytest.fixture

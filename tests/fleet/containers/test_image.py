@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.support.containers.docker import DockerError, docker, inspected
+from tests.support.deployment.containers.docker import DockerError, docker, inspected
 from tradecapture.version import RELEASE
 
 pytestmark = pytest.mark.docker

@@ -7,8 +7,9 @@ from contextlib import suppress
 import httpx
 import pytest
 
-from tests.support.containers.docker import IMAGE, ROOT, DockerError, docker
+from tests.support import ROOT
 from tests.support.deployment.completion import wait_for
+from tests.support.deployment.containers.docker import IMAGE, DockerError, docker
 from tradecapture.local.servers.ports import LOOPBACK, free_port
 
 pytestmark = pytest.mark.docker

@@ -6,10 +6,10 @@ from collections.abc import Callable
 import httpx
 import pytest
 
-from tests.support.containers.composed import Composed
-from tests.support.containers.docker import docker, inspected
 from tests.support.deployment.completion import wait_for
-from tests.support.deployment.traffic import Traffic, of_apis
+from tests.support.deployment.containers.composed import Composed
+from tests.support.deployment.containers.docker import docker, inspected
+from tests.support.deployment.traffic.traffic import Traffic, of_apis
 from tests.support.history.history import History
 from tradecapture.local.servers.ports import LOOPBACK
 

@@ -6,11 +6,11 @@ from collections.abc import Callable
 import httpx
 import pytest
 
-from tests.fleet.containers.conftest import SQL_SERVER
-from tests.support.containers.composed import FLOWER_PASSWORD, Composed
-from tests.support.containers.docker import inspected
 from tests.support.deployment.completion import wait_for
-from tests.support.deployment.traffic import Traffic, of_apis
+from tests.support.deployment.containers.composed import FLOWER_PASSWORD, Composed
+from tests.support.deployment.containers.docker import inspected
+from tests.support.deployment.containers.images import SQL_SERVER
+from tests.support.deployment.traffic.traffic import Traffic, of_apis
 from tests.support.history.history import History
 from tradecapture.local.servers.ports import LOOPBACK
 

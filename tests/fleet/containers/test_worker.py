@@ -16,10 +16,10 @@ from pytest_celery import (
 from pytest_docker_tools import container, fxtr
 from pytest_docker_tools import image as local_image
 
-from tests.fleet.containers.conftest import POSTGRESQL, REDIS, needs
 from tests.support.builders import trade_json
-from tests.support.containers.docker import IMAGE, docker, inspected
 from tests.support.deployment.completion import wait_for
+from tests.support.deployment.containers.docker import IMAGE, docker, inspected
+from tests.support.deployment.containers.images import POSTGRESQL, REDIS, needs
 from tradecapture.capture.messages import SUBMIT_QUEUE, SUBMIT_TASK
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(300)]

@@ -1,23 +1,19 @@
-"""The tests of the fleet once more, with the bells on RabbitMQ: what holds on Redis holds here."""
+"""A fleet whose bells are on RabbitMQ, and a RabbitMQ that is killed, frozen or refuses.
+
+Some tests of `tests/fleet/workers` run on RabbitMQ too (`on_each_broker`).
+"""
 
 import time
 
 import pytest
 from redis import Redis
 
-from tests.fleet.workers.conftest import StartWorker
-from tests.fleet.workers.test_flower import test_flower_shows_capture_tasks_and_the_workers  # noqa: F401 - they run here too
-from tests.fleet.workers.test_kill import test_a_killed_worker_loses_doubles_and_reorders_nothing  # noqa: F401
-from tests.fleet.workers.test_submit_task import (  # noqa: F401
-    test_a_mapping_with_decimals_is_exact_and_one_with_floats_is_refused,
-    test_a_trade_for_which_there_is_no_room_is_tried_again,
-    test_a_trade_sent_as_json_text_is_captured_as_it_is,
-)
 from tests.support.deployment.completion import (
     assert_each_captured_once_in_order,
     wait_until_nothing_waits,
 )
-from tests.support.deployment.load import submissions
+from tests.support.deployment.traffic.load import submissions
+from tests.support.deployment.workers import StartWorker
 from tests.support.servers.rabbitmq_server import RabbitmqServer
 from tradecapture.capture.gateway import Gateway
 from tradecapture.capture.messages import queue_of

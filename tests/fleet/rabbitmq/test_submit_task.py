@@ -10,9 +10,9 @@ from celery import Celery
 from kombu.exceptions import OperationalError
 from redis import Redis
 
-from tests.fleet.workers.conftest import StartWorker
 from tests.support.deployment.completion import assert_each_captured_once_in_order, wait_for
-from tests.support.deployment.load import submissions
+from tests.support.deployment.traffic.load import submissions
+from tests.support.deployment.workers import StartWorker
 from tests.support.servers.rabbitmq_server import RabbitmqServer
 from tradecapture.capture.gateway import Gateway
 from tradecapture.capture.messages import SUBMIT_QUEUE, SUBMIT_TASK

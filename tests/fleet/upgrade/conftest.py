@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from tests.faults.conftest import deployment, history, pytest_runtest_makereport
 from tests.support.deployment.deployment import Deployment
+from tests.support.deployment.fixtures import deployment, history
+from tests.support.deployment.releases.mixed_fleet import MixedFleet
+from tests.support.deployment.releases.previous import unpack_previous
 from tests.support.ledger.bare_database import RELEASED, migrate
-from tests.support.releases.mixed_fleet import MixedFleet
-from tests.support.releases.previous import unpack_previous
 from tradecapture.ledger.engine import make_engine
 
-__all__ = ["deployment", "history", "pytest_runtest_makereport"]
+__all__ = ["deployment", "history"]
 
 
 @pytest.fixture(scope="session")

@@ -14,15 +14,15 @@ from sqlalchemy import Engine
 from tests.support.builders import submission, trade
 from tests.support.deployment.completion import wait_for, wait_until_nothing_waits
 from tests.support.deployment.deployment import Deployment
-from tests.support.ledger.ledger_snapshot import all_rows
-from tests.support.releases.mixed_fleet import MixedFleet
-from tests.support.releases.next_release import (
+from tests.support.deployment.releases.mixed_fleet import MixedFleet
+from tests.support.deployment.releases.next_release import (
     NEXT_FORMAT,
     NEXT_LINES,
     NEXT_TASK,
     read_next,
     write_next,
 )
+from tests.support.ledger.ledger_snapshot import all_rows
 from tradecapture.capture.gateway import Gateway
 from tradecapture.capture.messages import (
     CAPTURE_TASK,
@@ -43,7 +43,7 @@ pytestmark = [
     pytest.mark.parametrize("deployment", ["sqlite"], indirect=True),
 ]
 
-NEXT_WORKER = "tests.support.releases.next_worker"
+NEXT_WORKER = "tests.support.deployment.releases.next_worker"
 
 
 @pytest.fixture

@@ -7,15 +7,15 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from tests.support.api.servers import ROOT
+from tests.support import ROOT
 from tests.support.deployment.completion import wait_for
 from tests.support.deployment.deployment import Deployment
 from tests.support.deployment.invariants import assert_all_is_well
-from tests.support.deployment.mixed_load import captured
-from tests.support.deployment.traffic import Traffic, of_apis
+from tests.support.deployment.releases.mixed_fleet import MixedFleet
+from tests.support.deployment.releases.previous import PREVIOUS_RELEASE, ReleaseApi
+from tests.support.deployment.traffic.mixed_load import captured
+from tests.support.deployment.traffic.traffic import Traffic, of_apis
 from tests.support.history.history import History
-from tests.support.releases.mixed_fleet import MixedFleet
-from tests.support.releases.previous import PREVIOUS_RELEASE, ReleaseApi
 from tradecapture.ledger import upgrade
 from tradecapture.version import RELEASE
 

@@ -8,15 +8,15 @@ import pytest
 from click.testing import CliRunner, Result
 from sqlalchemy import Engine, inspect
 
-from tests.support.api.servers import ROOT
+from tests.support import ROOT
 from tests.support.builders import submissions
 from tests.support.capture.worker import ids
 from tests.support.deployment.completion import wait_for, wait_until_nothing_waits
 from tests.support.deployment.deployment import Deployment
+from tests.support.deployment.releases.mixed_fleet import MixedFleet
+from tests.support.deployment.releases.next_release import NEXT_LINES, NEXT_RELEASE
+from tests.support.deployment.releases.previous import PREVIOUS_RELEASE
 from tests.support.ledger.bare_database import RELEASED, migrate
-from tests.support.releases.mixed_fleet import MixedFleet
-from tests.support.releases.next_release import NEXT_LINES, NEXT_RELEASE
-from tests.support.releases.previous import PREVIOUS_RELEASE
 from tradecapture.cli import cli
 from tradecapture.ledger import SchemaError, check_schema, upgrade
 from tradecapture.ledger.schema.phases import BASE, PHASES
@@ -122,7 +122,7 @@ def test_a_schema_is_expanded_for_two_releases_and_contracted_for_one(
     """Side by side until the contraction, which waits for the last older worker; then refused."""
     upgrade(engine, NEXT_LINES)
     older = fleet.worker("this", ROOT)
-    newer = fleet.worker("next", ROOT, "tests.support.releases.next_worker")
+    newer = fleet.worker("next", ROOT, "tests.support.deployment.releases.next_worker")
     older.wait_ready()
     newer.wait_ready()
     gateway = deployment.gateway()

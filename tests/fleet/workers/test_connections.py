@@ -12,9 +12,9 @@ import psycopg
 import pytest
 from redis import Redis
 
-from tests.conftest import _with_tables
 from tests.support.api.servers import ApiServer, environment_of
 from tests.support.builders import trade_json
+from tests.support.servers.databases import with_tables
 from tradecapture.doctor.connection_budget import FleetSize, budget_of_database, budget_of_redis
 from tradecapture.inbox import connect_redis
 from tradecapture.local.servers.postgresql_server import PostgresqlServer
@@ -43,7 +43,7 @@ class Busy(NamedTuple):
 @pytest.fixture
 def busy(tmp_path: Path, postgresql_server: PostgresqlServer) -> Iterator[Busy]:
     """A fleet on servers that nobody else uses."""
-    url = _with_tables(postgresql_server.new_database(DATABASE))
+    url = with_tables(postgresql_server.new_database(DATABASE))
     with RedisServer(tmp_path / "redis") as redis_server:
         environment = environment_of(redis_url=redis_server.url, database_url=url)
         workers = [

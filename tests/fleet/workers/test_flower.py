@@ -10,16 +10,23 @@ from typing import Any
 
 import pytest
 
-from tests.fleet.workers.conftest import StartWorker
 from tests.support.deployment.completion import wait_for, wait_until_nothing_waits
-from tests.support.deployment.load import submissions
+from tests.support.deployment.traffic.load import submissions
+from tests.support.deployment.workers import RABBITMQ, REDIS, StartWorker
 from tradecapture.capture.gateway import Gateway
 from tradecapture.local.servers.ports import free_port
 
 pytestmark = pytest.mark.fleet
 
 
-@pytest.mark.parametrize("ledger_url", ["sqlite"], indirect=True)  # the database does not matter
+@pytest.mark.parametrize(  # the database does not matter
+    ("ledger_url", "broker"),
+    [
+        ("sqlite", REDIS),
+        pytest.param("postgresql", RABBITMQ, marks=pytest.mark.rabbitmq),
+    ],
+    indirect=True,
+)
 def test_flower_shows_capture_tasks_and_the_workers(
     gateway: Gateway, start_worker: StartWorker, tmp_path: Path
 ) -> None:

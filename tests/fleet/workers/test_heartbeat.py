@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.deployment.completion import wait_for, wait_until_nothing_waits
 from tests.support.deployment.deployment import SQLITE, Deployment
-from tests.support.deployment.load import submissions
+from tests.support.deployment.traffic.load import submissions
 from tradecapture.local.servers.worker import LocalWorker
 from workers.heartbeat import EVERY_SECONDS
 

@@ -4,9 +4,9 @@ import pytest
 from redis import Redis
 from sqlalchemy import create_engine, text
 
-from tests.fleet.workers.conftest import StartWorker
 from tests.support.builders import partition_of, submissions
 from tests.support.deployment.completion import wait_for
+from tests.support.deployment.workers import StartWorker
 from tradecapture import Settings
 from tradecapture.capture.gateway import Gateway
 from tradecapture.inbox import Inbox

@@ -8,13 +8,13 @@ from collections.abc import Callable
 import psutil
 import pytest
 
-from tests.fleet.workers.conftest import StartWorker
 from tests.support.deployment.completion import (
     assert_each_captured_once_in_order,
     wait_for,
     wait_until_nothing_waits,
 )
-from tests.support.deployment.load import submissions
+from tests.support.deployment.traffic.load import submissions
+from tests.support.deployment.workers import StartWorker, on_each_broker
 from tradecapture.capture.gateway import Gateway
 from tradecapture.inbox import InboxPartition
 from tradecapture.local.servers.worker import LocalWorker
@@ -28,6 +28,7 @@ SMALL_BATCH = 50  # trades, so that the kill falls into the middle of hundreds o
 MOVES_AGAIN_SECONDS = 8.0  # a lease of 5 s, half a second of the sweep, and the capture itself
 
 
+@on_each_broker
 def test_a_killed_worker_loses_doubles_and_reorders_nothing(
     gateway: Gateway, start_worker: StartWorker, figure: Callable[[str], None]
 ) -> None:

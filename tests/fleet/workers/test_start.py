@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.fleet.workers.conftest import StartWorker
 from tests.support.deployment.completion import wait_for
+from tests.support.deployment.workers import StartWorker
 from tradecapture.capture.gateway import Gateway
 from tradecapture.inbox.keys import LANES_KEY
 

@@ -5,24 +5,18 @@ from decimal import Decimal
 import pytest
 from celery import Celery
 
-from tests.fleet.workers.conftest import StartWorker
 from tests.support.builders import PARTITION, submission, trade
 from tests.support.deployment.completion import wait_for
+from tests.support.deployment.workers import StartWorker, on_each_broker
 from tradecapture.capture.gateway import Gateway
 from tradecapture.capture.messages import SUBMIT_TASK
-from tradecapture.connections.brokers.app import sending_app
 from tradecapture.trades.document import encode
 from tradecapture.trades.partition import lane_of
 
 pytestmark = pytest.mark.fleet
 
 
-@pytest.fixture
-def sender(gateway: Gateway) -> Celery:
-    """A service that has only Celery."""
-    return sending_app(gateway.settings.broker, gateway.settings.connect_seconds)
-
-
+@on_each_broker
 def test_a_trade_sent_as_json_text_is_captured_as_it_is(
     gateway: Gateway, sender: Celery, start_worker: StartWorker
 ) -> None:
@@ -38,6 +32,7 @@ def test_a_trade_sent_as_json_text_is_captured_as_it_is(
     assert status.document == text.encode()
 
 
+@on_each_broker
 def test_a_mapping_with_decimals_is_exact_and_one_with_floats_is_refused(
     gateway: Gateway, sender: Celery, start_worker: StartWorker
 ) -> None:
@@ -58,6 +53,7 @@ def test_a_mapping_with_decimals_is_exact_and_one_with_floats_is_refused(
     assert gateway.status("INEXACT") is None
 
 
+@on_each_broker
 def test_a_trade_for_which_there_is_no_room_is_tried_again(
     gateway: Gateway, sender: Celery, start_worker: StartWorker
 ) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.api.conftest import LANES, Deployment, new_trade
+from tests.support.api.requests import LANES, Deployment, new_trade
 from tests.support.builders import partition_of
 from tradecapture.inbox import Hold, Inbox
 from tradecapture.settings import Settings

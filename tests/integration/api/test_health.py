@@ -1,6 +1,6 @@
 """`/health`: what monitoring of the old service reads."""
 
-from tests.integration.api.conftest import Deployment
+from tests.support.api.requests import Deployment
 
 
 def test_health_is_up_with_its_pool(quiet: Deployment) -> None:

@@ -10,7 +10,7 @@ from hypothesis import settings as hypothesis_settings
 from schemathesis import Case, GenerationMode
 from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
 
-from tests.integration.api.conftest import BATCH, CAPTURE, Deployment
+from tests.support.api.requests import BATCH, CAPTURE, Deployment
 
 DOCUMENT = "/schema/openapi.json"
 EXAMPLES = {"POST": 3, "GET": 20}  # an operation and mode; each is a request or more

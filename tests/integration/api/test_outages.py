@@ -11,8 +11,8 @@ import httpx
 import pytest
 from redis import Redis
 
-from tests.integration.api.conftest import ANSWER_SECONDS, BATCH, CAPTURE, JSON, new_trade
-from tests.integration.api.submission.test_capture import problem_of
+from tests.support.api.problems import check_unavailable
+from tests.support.api.requests import ANSWER_SECONDS, BATCH, CAPTURE, JSON, new_trade
 from tests.support.api.servers import ApiServer, environment_of
 from tradecapture.api.app import create_app
 from tradecapture.local.servers.ports import free_port
@@ -50,12 +50,6 @@ def probes_of(api: ApiServer) -> dict[str, int]:
 def submit(api: ApiServer, body: bytes, path: str = CAPTURE) -> httpx.Response:
     """Submit a trade or a batch."""
     return httpx.post(api.url + path, content=body, headers=JSON, timeout=ANSWER_SECONDS)
-
-
-def check_unavailable(response: httpx.Response) -> dict[str, Any]:
-    """Return the problem of a 503, after checking that it says when to come again."""
-    assert int(response.headers["retry-after"]) > 0
-    return problem_of(response, 503, "SERVICE_UNAVAILABLE")
 
 
 def test_redis_may_be_away_at_start_and_later(

@@ -7,8 +7,8 @@ import pytest
 from litestar import Request, get
 from litestar.testing import create_test_client
 
-from tests.integration.api.conftest import BATCH, CAPTURE, Deployment
-from tests.integration.api.submission.test_capture import problem_of
+from tests.support.api.problems import problem_of
+from tests.support.api.requests import BATCH, CAPTURE, Deployment
 from tradecapture.api.http.correlation import echo_correlation_id
 from tradecapture.api.http.problem import EXCEPTION_HANDLERS
 

@@ -9,7 +9,7 @@ from benchmarks.performance.load import send_by_the_clock
 from benchmarks.performance.plan import Scenario, plan
 from benchmarks.performance.service import Service
 from benchmarks.performance.trial import Observation, play
-from tests.support.servers.withholding_server import withholding_server
+from tests.support.servers.proxies.withholding_server import withholding_server
 
 REQUESTS = 100
 PATIENCE_SECONDS = 0.2  # for captures that never come

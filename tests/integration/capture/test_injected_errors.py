@@ -18,10 +18,10 @@ from redis import Redis
 from sqlalchemy import Engine, event, make_url
 from sqlalchemy.engine import ExceptionContext
 
-from tests.conftest import MSSQL_VARIABLE
 from tests.support.builders import partition_of, submissions
 from tests.support.capture.worker import Worker, ids
 from tests.support.ledger.retrying_inside import RetryingInside
+from tests.support.servers.databases import MSSQL_VARIABLE
 from tests.support.tds import TdsServer
 from tests.support.tds.faults import Fault, InTurn, Moment, nothing
 from tests.support.tds.journal import Journal

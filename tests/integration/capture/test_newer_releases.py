@@ -9,9 +9,9 @@ from tests.support.builders import broken, submission, submissions
 from tests.support.capture.fixtures import MakeWorker
 from tests.support.capture.operator import Operator, parked
 from tests.support.capture.worker import ONE, TWO, Worker, ids
+from tests.support.deployment.releases.next_release import NEXT_FORMAT, read_next, write_next
 from tests.support.inbox.redis_snapshot import KEYS
 from tests.support.ledger.ledger_snapshot import partition_row
-from tests.support.releases.next_release import NEXT_FORMAT, read_next, write_next
 from tradecapture.inbox import entry
 from tradecapture.inbox.entry import EntryFormatError
 from tradecapture.inbox.keys import FORMAT_KEY

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import CONNECT_SECONDS
-from tests.support.api.shell import Run
 from tests.support.builders import partition_of, submission
-from tests.support.servers.cluster_servers import ClusterServers
+from tests.support.cli.shell import Run
+from tests.support.servers.redis.cluster_servers import ClusterServers
+from tests.support.servers.settings import CONNECT_SECONDS
 from tradecapture.connections.urls import without_password
 from tradecapture.doctor.finding import Level
 from tradecapture.doctor.redis_cluster import ClusterFacts, assess_cluster

@@ -6,8 +6,8 @@ from pathlib import Path
 import click
 import pytest
 
-from tests.support.api.shell import NOWHERE, Run, submit
 from tests.support.builders import PARTITION, trade_json
+from tests.support.cli.shell import NOWHERE, Run, submit
 from tradecapture.cli import cli
 
 OPERATING = (

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from redis import Redis
 
-from tests.support.api.shell import Run
+from tests.support.cli.shell import Run
 from tradecapture.doctor.connection_budget import (
     CURES,
     FleetSize,

@@ -4,8 +4,8 @@ import json
 
 from redis import Redis
 
-from tests.support.api.shell import NOWHERE, Capture, Run, table_row
 from tests.support.builders import partition_of, submission, submissions
+from tests.support.cli.shell import NOWHERE, Capture, Run, table_row
 from tradecapture.inbox import Inbox
 from tradecapture.local.servers.server import wait_until
 

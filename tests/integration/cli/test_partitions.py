@@ -8,8 +8,8 @@ import pytest
 from redis import Redis
 from sqlalchemy import update
 
-from tests.support.api.shell import Capture, Run, table_row
 from tests.support.builders import broken, partition_of, submission, submissions, trade_json
+from tests.support.cli.shell import Capture, Run, table_row
 from tests.support.inbox.redis_snapshot import claimed, waiting
 from tests.support.ledger.ledger_snapshot import all_rows, contents, exception_rows, trade_rows
 from tradecapture.inbox import Inbox

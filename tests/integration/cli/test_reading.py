@@ -4,8 +4,8 @@ import json
 
 from redis import Redis
 
-from tests.support.api.shell import Capture, Run, submit, table_row
 from tests.support.builders import PARTITION, lot, partition_of, trade_json
+from tests.support.cli.shell import Capture, Run, submit, table_row
 from tradecapture.inbox import Hold, Inbox
 from tradecapture.ledger.engine import make_engine
 from tradecapture.ledger.schema.tables import trades

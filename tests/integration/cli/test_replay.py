@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from tests.support.api.shell import Capture, Run, table_row
 from tests.support.builders import broken, partition_of, submission, submissions, trade_json
+from tests.support.cli.shell import Capture, Run, table_row
 from tests.support.ledger.ledger_snapshot import all_rows, contents, exception_rows, trade_rows
 from tradecapture.cli.commands.replay.filter import ReplayFilter
 from tradecapture.inbox import Inbox, InboxReader

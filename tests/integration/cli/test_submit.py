@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from tests.support.api.shell import Capture, Run, table_row
 from tests.support.builders import PARTITION, TODAY, trade_json
+from tests.support.cli.shell import Capture, Run, table_row
 from tradecapture.cli.commands.submit.sending import CHUNK_TRADES
 from tradecapture.inbox.keys import lane_keys
 from tradecapture.local.servers.server import wait_until

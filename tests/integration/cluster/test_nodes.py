@@ -11,11 +11,12 @@ import pytest
 from redis import Redis
 from redis.exceptions import RedisError
 
-from tests.conftest import CONNECT_SECONDS
-from tests.support.builders import partition_of, submission, submissions
+from tests.support.builders import submissions
 from tests.support.deployment.completion import wait_for
-from tests.support.servers.cluster_servers import ClusterServers, NodeServer
-from tests.support.servers.slot_migration import moving
+from tests.support.inbox.lanes import LANES, of_each_lane
+from tests.support.servers.redis.cluster_servers import ClusterServers, NodeServer
+from tests.support.servers.redis.slot_migration import moving
+from tests.support.servers.settings import CONNECT_SECONDS
 from tradecapture.inbox import (
     Inbox,
     InboxReader,
@@ -27,11 +28,8 @@ from tradecapture.inbox import (
 from tradecapture.inbox.keys import lane_keys
 from tradecapture.inbox.unreachable import read_each_lane
 from tradecapture.settings import Settings
-from tradecapture.trades.partition import lane_of
 from tradecapture.trades.receipt import Receipt, Refusal, RefusalCode
-from tradecapture.trades.submission import Submission
 
-LANES = 16
 SOON_SECONDS = 1.0  # for one answer
 CALLS = 20
 
@@ -51,16 +49,6 @@ def away(cluster_servers: ClusterServers) -> Iterator[NodeServer]:
     yield node
     os.kill(node.process.pid, signal.SIGCONT)
     cluster_servers.wait_until_whole()
-
-
-def of_each_lane(trade_ids: str) -> list[Submission]:
-    """Return a trade for each lane, in the order of the lanes."""
-    found: dict[int, Submission] = {}
-    for number in range(1000):
-        lane = lane_of(partition_of(f"L{number}"), LANES)
-        if lane not in found:
-            found[lane] = submission(f"{trade_ids}-{lane}", f"L{number}")
-    return [found[lane] for lane in range(LANES)]
 
 
 def test_lanes_are_spread_over_the_nodes(cluster_servers: ClusterServers) -> None:

@@ -11,11 +11,11 @@ import httpx
 import pytest
 from click.testing import CliRunner, Result
 
-from tests.conftest import CONNECT_SECONDS
-from tests.integration.cluster.test_nodes import LANES, of_each_lane
 from tests.support.api.api_in_process import ANSWER_SECONDS, PARTITIONS, serving
-from tests.support.servers.cluster_servers import ClusterServers
-from tests.support.servers.slot_migration import moving
+from tests.support.inbox.lanes import LANES, of_each_lane
+from tests.support.servers.redis.cluster_servers import ClusterServers
+from tests.support.servers.redis.slot_migration import moving
+from tests.support.servers.settings import CONNECT_SECONDS
 from tradecapture.capture.capture import Capture
 from tradecapture.capture.lease_renewal import LeaseRenewer
 from tradecapture.cli import cli

@@ -8,11 +8,11 @@ import pytest
 from redis import Redis
 from redis.exceptions import RedisError
 
-from tests.conftest import CONNECT_SECONDS
 from tests.support.builders import numbered, partition_of, submissions
 from tests.support.inbox.redis_snapshot import claimed, trade_ids
-from tests.support.servers.cluster_servers import ClusterServers
-from tests.support.servers.slot_migration import moving
+from tests.support.servers.redis.cluster_servers import ClusterServers
+from tests.support.servers.redis.slot_migration import moving
+from tests.support.servers.settings import CONNECT_SECONDS
 from tradecapture.inbox import Completion, Hold, Inbox, connect_redis
 from tradecapture.inbox.keys import lane_keys
 from tradecapture.settings import Settings

@@ -9,11 +9,11 @@ import pytest
 import trustme
 from redis.exceptions import RedisError
 
-from tests.conftest import CONNECT_SECONDS
 from tests.support.builders import submissions
 from tests.support.inbox.redis_snapshot import claimed
-from tests.support.servers.cluster_servers import ClusterServers
-from tests.support.servers.tls_proxy import TlsProxy
+from tests.support.servers.proxies.tls_proxy import TlsProxy
+from tests.support.servers.redis.cluster_servers import ClusterServers
+from tests.support.servers.settings import CONNECT_SECONDS
 from tradecapture.inbox import Completion, Inbox, InboxReader, connect_redis
 from tradecapture.local.servers.ports import LOOPBACK
 from tradecapture.settings import Settings

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import pytest
 from redis import Redis
 
-from tests.conftest import CONNECT_SECONDS
-from tests.support.servers.cluster_servers import ClusterServers
+from tests.support.servers.redis.cluster_servers import ClusterServers
+from tests.support.servers.settings import CONNECT_SECONDS
 from tradecapture.inbox import connect_redis
 
 PLAIN, CLUSTER = "plain", "cluster"

@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 from redis import Redis
 
-from tests.conftest import _emptied, _with_tables
 from tests.support.capture.worker import Worker
+from tests.support.servers.databases import emptied, with_tables
 from tests.support.servers.standby import Standby
 from tradecapture.capture.gateway import Gateway
 from tradecapture.local.servers.postgresql_server import PostgresqlServer
@@ -20,7 +20,7 @@ DATABASE = "ledger"
 def primary(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresqlServer]:
     """A server of its own, which may be stopped."""
     with PostgresqlServer(tmp_path_factory.mktemp("primary")) as server:
-        _with_tables(server.new_database(DATABASE))
+        with_tables(server.new_database(DATABASE))
         yield server
 
 
@@ -43,7 +43,7 @@ def standby(running_standby: Standby) -> Standby:
 @pytest.fixture
 def replicated(settings: Settings, primary: PostgresqlServer, standby: Standby) -> Settings:
     """Settings of a deployment on an empty ledger, with the standby as its replica."""
-    url = _emptied(_url_of(primary))
+    url = emptied(_url_of(primary))
     standby.catch_up()
     return replace(settings, database_url=url, replica_url=standby.of(DATABASE))
 

@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.fleet.workers.conftest import fleet_settings, gateway, start_worker
-from tests.integration.api.conftest import quiet
-from tests.integration.cli.conftest import deployment, run
+from tests.support.api.fixtures import quiet
+from tests.support.cli.fixtures import deployment, run
+from tests.support.deployment.workers import broker, fleet_settings, gateway, start_worker
 
 __all__ = [
+    "broker",
     "gateway",
     "deployment",
     "fleet_settings",

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.api.servers import ROOT
+from tests.support import ROOT
 from tradecapture.local.servers.ports import LOOPBACK
 
 pytest.importorskip("pip_audit", reason="`pip install 'tradecapture[check]'` brings it")

@@ -10,9 +10,9 @@ from kombu.connection import Connection
 from kombu.messaging import Producer
 from redis import Redis
 
-from tests.fleet.workers.conftest import StartWorker
 from tests.support.builders import submission
 from tests.support.deployment.completion import wait_for, wait_until_nothing_waits
+from tests.support.deployment.workers import StartWorker
 from tradecapture.capture.gateway import Gateway
 from tradecapture.capture.messages import CAPTURE_TASK, SUBMIT_QUEUE, SUBMIT_TASK, queue_of
 from tradecapture.connections.brokers.app import sending_app

@@ -11,8 +11,6 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from redis import Redis
 
-from tests.fleet.workers.conftest import StartWorker
-from tests.integration.api.conftest import LANES, Deployment
 from tests.support.api.hostile import (
     ID_FIELDS,
     NASTY,
@@ -22,9 +20,11 @@ from tests.support.api.hostile import (
     keys,
     with_id,
 )
-from tests.support.api.shell import Run
+from tests.support.api.requests import LANES, Deployment
 from tests.support.builders import trade
+from tests.support.cli.shell import Run
 from tests.support.deployment.completion import wait_for, wait_until_nothing_waits
+from tests.support.deployment.workers import StartWorker
 from tradecapture import Client, Receipt, Refusal, Settings
 from tradecapture.capture.gateway import Gateway
 from tradecapture.capture.messages import SUBMIT_QUEUE, SUBMIT_TASK

@@ -11,9 +11,10 @@ import pytest
 from redis import Redis
 from redis.exceptions import NoPermissionError
 
-from tests.support.api.servers import ROOT, ApiServer, environment_of
-from tests.support.api.shell import Run
+from tests.support import ROOT
+from tests.support.api.servers import ApiServer, environment_of
 from tests.support.builders import PARTITION, submissions, trade_json
+from tests.support.cli.shell import Run
 from tests.support.deployment.completion import wait_until_nothing_waits
 from tests.support.servers.flower import Flower
 from tradecapture import Settings

@@ -14,10 +14,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support import ROOT
 from tests.support.api.secrets import BROKER, LEDGER, REDIS, assert_no_secret, encoded
-from tests.support.api.servers import ROOT, environment_of
-from tests.support.api.shell import Run
+from tests.support.api.servers import environment_of
 from tests.support.builders import submissions, trade_json
+from tests.support.cli.shell import Run
 from tests.support.deployment.completion import wait_until_nothing_waits
 from tests.support.servers.flower import Flower
 from tests.support.servers.program import Program

@@ -14,12 +14,12 @@ from redis.exceptions import RedisError
 
 from tests.support.api.secrets import assert_no_secret
 from tests.support.api.servers import environment_of
-from tests.support.api.shell import Run
 from tests.support.builders import submission, submissions
+from tests.support.cli.shell import Run
 from tests.support.deployment.completion import wait_for, wait_until_nothing_waits
 from tests.support.inbox.redis_snapshot import claimed
 from tests.support.servers.flower import Flower
-from tests.support.servers.tls_sentinels import ACCESS, TlsSentinels
+from tests.support.servers.redis.tls_sentinels import ACCESS, TlsSentinels
 from tradecapture import Settings
 from tradecapture.capture.gateway import Gateway
 from tradecapture.capture.messages import queue_of

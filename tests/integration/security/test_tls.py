@@ -13,11 +13,11 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from sqlalchemy.exc import OperationalError as DatabaseError
 
 from tests.support.api.servers import ApiServer, environment_of
-from tests.support.api.shell import Run
 from tests.support.builders import submissions, trade_json
+from tests.support.cli.shell import Run
 from tests.support.deployment.completion import wait_until_nothing_waits
 from tests.support.servers.flower import Flower
-from tests.support.servers.tls_proxy import TlsProxy
+from tests.support.servers.proxies.tls_proxy import TlsProxy
 from tradecapture import Settings
 from tradecapture.capture.gateway import Gateway
 from tradecapture.connections.brokers.app import sending_app

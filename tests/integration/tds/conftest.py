@@ -4,20 +4,17 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-import pymssql
 import pytest
-from sqlalchemy import Engine, create_engine, make_url, text
+from sqlalchemy import Engine, create_engine, text
 
+from tests.support.ledger.sql_server_driver import DATABASE, connect
 from tests.support.tds import TdsServer
 from tests.support.tds.faults import nothing
 from tradecapture.ledger import Ledger, upgrade
-from tradecapture.ledger.dialects.mssql.dialect import CONNECTION_PROPERTIES
 from tradecapture.ledger.engine import make_engine
 from tradecapture.ledger.schema.tables import metadata
 from tradecapture.local.servers.postgresql_server import PostgresqlServer
 from tradecapture.settings import Settings
-
-DATABASE = "tradecapture_tds"
 
 
 @pytest.fixture(scope="session")
@@ -75,19 +72,3 @@ def connections(server: TdsServer) -> Iterator["list[Any]"]:
     yield opened
     for connection in opened:
         connection.close()
-
-
-def connect(server: TdsServer, properties: str = CONNECTION_PROPERTIES, **changes: Any) -> Any:
-    """Return a connection of the driver itself."""
-    url = make_url(server.url_of(DATABASE))
-    arguments = {
-        "server": url.host,
-        "port": str(url.port),
-        "user": url.username,
-        "password": url.password,
-        "database": url.database,
-        "login_timeout": 10,
-        "conn_properties": properties,
-        **changes,
-    }
-    return pymssql.connect(**arguments)

@@ -9,7 +9,6 @@ import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError
 
-from tests.integration.tds.conftest import DATABASE, connect
 from tests.support.builders import NOW, PARTITION, claim, entry, submission
 from tests.support.ledger.ledger_snapshot import (
     TASK,
@@ -19,6 +18,7 @@ from tests.support.ledger.ledger_snapshot import (
     trade_rows,
     waiting_trades,
 )
+from tests.support.ledger.sql_server_driver import DATABASE, connect
 from tests.support.tds import TdsServer
 from tests.support.tds.faults import Dice, Fault, InTurn, Moment
 from tradecapture.ledger import Ledger, LedgerUnavailableError

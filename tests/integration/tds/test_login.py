@@ -4,7 +4,7 @@ import pymssql
 import pytest
 from sqlalchemy.exc import DBAPIError
 
-from tests.integration.tds.conftest import DATABASE, connect
+from tests.support.ledger.sql_server_driver import DATABASE, connect
 from tests.support.tds import TdsServer
 from tradecapture.ledger import LedgerReader
 from tradecapture.ledger.engine import make_engine

@@ -8,7 +8,7 @@ import pymssql
 import pytest
 from pymssql import _mssql
 
-from tests.integration.tds.conftest import connect
+from tests.support.ledger.sql_server_driver import connect
 from tests.support.tds import TdsServer
 from tradecapture.ledger.dialects.mssql.dialect import CONNECTION_PROPERTIES
 

@@ -1,1 +1,1 @@
-"""Tests: support, api."""
+"""The HTTP API: processes that serve it, requests, and checks of its answers."""

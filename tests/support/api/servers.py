@@ -7,10 +7,10 @@ from pathlib import Path
 
 import httpx
 
+from tests.support import ROOT
 from tradecapture.local.servers.ports import LOOPBACK, free_port
 from tradecapture.local.servers.server import LocalServer
 
-ROOT = Path(__file__).parents[3]
 API = "tradecapture.api.app:create_app"  # the product's ASGI factory
 
 

@@ -1,1 +1,1 @@
-"""Tests: support, capture."""
+"""A worker and an operator that run in a test's own process."""

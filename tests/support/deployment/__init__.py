@@ -1,1 +1,1 @@
-"""Tests: support, deployment."""
+"""Whole deployments of real processes: started, loaded with traffic, checked."""

@@ -9,7 +9,7 @@ from tests.support.builders import partition_of, submissions
 from tests.support.deployment.deployment import POSTGRESQL, Deployment
 from tests.support.history.event import Said
 from tests.support.history.history import History
-from tests.support.servers.cluster_servers import ClusterServers, NodeServer
+from tests.support.servers.redis.cluster_servers import ClusterServers, NodeServer
 from tradecapture.capture.gateway import Gateway
 from tradecapture.trades.partition import lane_of
 from tradecapture.trades.receipt import Answer, Receipt

@@ -10,7 +10,7 @@ from typing import Any, Self
 from sqlalchemy import make_url
 
 from tests.support.api.servers import API, ApiServer, environment_of
-from tests.support.servers.proxy import Proxy
+from tests.support.servers.proxies.proxy import Proxy
 from tradecapture import Settings
 from tradecapture.capture.gateway import Gateway
 from tradecapture.ledger import upgrade

@@ -7,7 +7,9 @@ from typing import Any
 
 import yaml
 
-FOLDER = Path(__file__).parents[3] / "deploy" / "kubernetes"
+from tests.support import ROOT
+
+FOLDER = ROOT / "deploy" / "kubernetes"
 # What is applied, by the name of what it renders to.
 FOLDERS = {
     "production": FOLDER / "overlays" / "production",

@@ -1,1 +1,1 @@
-"""Tests: support, faults."""
+"""Fleets with something broken on purpose, and what is measured of their recovery."""

@@ -12,7 +12,7 @@ from tests.support.api.servers import ApiServer
 from tests.support.deployment.deployment import Deployment
 from tests.support.faults.schedule import FaultKind, PlannedFault
 from tests.support.history.history import HistoryLog
-from tests.support.servers.proxy import Proxy
+from tests.support.servers.proxies.proxy import Proxy
 from tradecapture.local.servers.server import LocalServer
 from tradecapture.local.servers.worker import LocalWorker
 

@@ -1,1 +1,1 @@
-"""Tests: support, inbox."""
+"""Inboxes: snapshots of Redis, scripts with a mistake in them, a model and its state machine."""

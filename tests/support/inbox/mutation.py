@@ -2,6 +2,8 @@
 
 from hashlib import sha1
 
+import pytest
+
 from tradecapture.inbox import scripts
 
 
@@ -18,3 +20,10 @@ def mutated(script: str, right: str, wrong: str) -> tuple[dict[str, str], dict[s
     source = source.replace(right, wrong)
     digest = sha1(source.encode(), usedforsecurity=False).hexdigest()
     return {**scripts._SOURCES, script: source}, {**scripts._NAMED_BY, script: digest}
+
+
+def mutate(monkeypatch: pytest.MonkeyPatch, script: str, right: str, wrong: str) -> None:
+    """Change a script in this process, whose gateway accepts trades."""
+    sources, named_by = mutated(script, right, wrong)
+    monkeypatch.setattr(scripts, "_SOURCES", sources)
+    monkeypatch.setattr(scripts, "_NAMED_BY", named_by)

@@ -1,1 +1,1 @@
-"""Tests: support, ledger."""
+"""Ledgers: fixtures on each database, snapshots of their tables, and doubles of them."""

@@ -1,1 +1,1 @@
-"""Tests: support, servers."""
+"""Servers that tests start beside those of `tradecapture.local.servers`, and databases."""

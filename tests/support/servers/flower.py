@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 
-from tests.support.api.servers import ROOT
+from tests.support import ROOT
 from tradecapture.local.servers.ports import LOOPBACK, free_port
 from tradecapture.local.servers.server import LocalServer
 

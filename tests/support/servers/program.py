@@ -4,7 +4,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from tests.support.api.servers import ROOT
+from tests.support import ROOT
 from tradecapture.local.servers.server import LocalServer
 
 

@@ -9,8 +9,8 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from tests.fleet.containers.conftest import NGINX, POSTGRESQL, REDIS, SQL_SERVER
-from tests.support.containers.docker import ROOT
+from tests.support import ROOT
+from tests.support.deployment.containers.images import NGINX, POSTGRESQL, REDIS, SQL_SERVER
 from tradecapture.api.submission.headers import MAX_WAIT_SECONDS
 from tradecapture.version import RELEASE
 

@@ -11,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.support.builders import lot, trade
-from tests.support.strategies import exact_values, json_values
+from tests.support.builders.strategies import exact_values, json_values
 from tradecapture.trades.document import (
     NESTING_LEVELS,
     Document,

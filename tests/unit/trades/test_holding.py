@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.strategies import exact_values
+from tests.support.builders.strategies import exact_values
 from tradecapture.trades.holding import Holding, Tally, decode_sums, encode_sums, unit_of
 from tradecapture.trades.trade import Measure, PriceQuantity, TradeLot, Unit
 

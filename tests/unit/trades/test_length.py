@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import given
 
-from tests.support.strategies import texts
+from tests.support.builders.strategies import texts
 from tradecapture.operations import reason_problems
 from tradecapture.operations.action import Action
 from tradecapture.trades.partition import is_partition_key

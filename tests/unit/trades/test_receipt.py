@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.builders import PARTITION
-from tests.support.strategies import ids
+from tests.support.builders.strategies import ids
 from tradecapture.trades.receipt import Receipt, job_id_of, trade_id_of
 
 

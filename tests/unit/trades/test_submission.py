@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.support.builders import LEFT_OUT, PARTITION, TODAY, lot, trade_json
-from tests.support.strategies import json_values, nearly_valid_trades, printable
+from tests.support.builders.strategies import json_values, nearly_valid_trades, printable
 from tradecapture.trades.document import decode, encode
 from tradecapture.trades.problems import Problem
 from tradecapture.trades.submission import Invalid, Submission, read_submission

@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.support.builders import LEFT_OUT, TODAY, lot, trade
-from tests.support.strategies import exact_values, json_values, nearly_valid_trades
+from tests.support.builders.strategies import exact_values, json_values, nearly_valid_trades
 from tradecapture.trades.document import Document
 from tradecapture.trades.problems import Problem
 from tradecapture.trades.trade import Trade, Unit

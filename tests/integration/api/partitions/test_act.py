@@ -9,10 +9,9 @@ import pytest
 from redis import Redis
 from sqlalchemy import create_engine, text
 
-from tests.integration.api.conftest import JSON
-from tests.integration.api.submission.test_capture import paths, problem_of
-from tests.integration.api.test_outages import check_unavailable
 from tests.support.api.api_in_process import ANSWER_SECONDS, PARTITIONS, Operated, operated, serving
+from tests.support.api.problems import check_unavailable, paths, problem_of
+from tests.support.api.requests import JSON
 from tests.support.builders import broken, submission, submissions
 from tests.support.capture.worker import ONE, TWO, Worker, ids
 from tests.support.inbox.redis_snapshot import KEYS, claimed, everything

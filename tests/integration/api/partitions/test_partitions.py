@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from tests.integration.api.conftest import Deployment
-from tests.integration.api.submission.test_capture import paths, problem_of
 from tests.support.api.api_in_process import PARTITIONS, Operated
+from tests.support.api.problems import paths, problem_of
+from tests.support.api.requests import Deployment
 from tests.support.builders import broken, partition_of, submission, submissions
 from tests.support.capture.worker import ONE, THREE, TWO
 from tests.support.inbox.redis_snapshot import KEYS, claimed, everything

@@ -10,9 +10,9 @@ import httpx
 import pytest
 from redis import Redis
 
-from tests.integration.api.conftest import BATCH, CAPTURE, JSON
-from tests.integration.api.submission.test_capture import problem_of
 from tests.support.api.api_in_process import Operated, operated
+from tests.support.api.problems import problem_of
+from tests.support.api.requests import BATCH, CAPTURE, JSON
 from tests.support.builders import trade_json
 from tests.support.capture.worker import ONE, TWO, ids
 from tradecapture.settings import Settings

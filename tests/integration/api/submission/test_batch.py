@@ -6,8 +6,8 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.integration.api.conftest import BATCH, JSON, NDJSON, Deployment, new_trade
-from tests.integration.api.submission.test_capture import paths, problem_of
+from tests.support.api.problems import paths, problem_of
+from tests.support.api.requests import BATCH, JSON, NDJSON, Deployment, new_trade
 from tests.support.builders import partition_of, trade_json
 from tradecapture.api.submission.batch_body import BATCH_TRADES
 from tradecapture.local.servers.server import wait_until

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.api.conftest import ANSWER_SECONDS, CAPTURE, Deployment, new_trade
+from tests.support.api.requests import ANSWER_SECONDS, CAPTURE, Deployment, new_trade
 from tests.support.builders import partition_of, submissions
 from tradecapture.api.service.batching import SubmissionBatcher, TooManyPendingError
 from tradecapture.trades.receipt import Answer, Receipt

@@ -1,46 +1,22 @@
 """`POST /trades/capture`: what existing clients send, and what they check."""
 
-import re
 import time
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
-import httpx
 import pytest
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 
-from tests.integration.api.conftest import CAPTURE, JSON, Deployment, new_trade, today
+from tests.support.api.problems import paths, problem_of
+from tests.support.api.requests import CAPTURE, JSON, Deployment, new_trade, today
 from tests.support.builders import PARTITION, lot, trade_json
-from tests.support.strategies import exact_values, json_values, nearly_valid_trades
+from tests.support.builders.strategies import exact_values, json_values, nearly_valid_trades
 from tradecapture.trades.document import encode
 
 # Every answer to junk is a 400 with a problem document, found in a millisecond or two.
 EXAMPLES = 80
-
-
-def problem_of(response: httpx.Response, status: int, code: str) -> dict[str, Any]:
-    """Return the problem document of an answer, after checking what every one must have."""
-    assert response.status_code == status, response.text
-    assert response.headers["content-type"] == "application/problem+json"
-    body: dict[str, Any] = response.json()
-    assert body["status"] == status
-    assert body["type"].startswith("urn:tradecapture:problem:")
-    assert body["title"] == httpx.codes.get_reason_phrase(status)
-    assert body["detail"]
-    assert body["instance"] == body["error"]["path"] == response.request.url.path
-    assert body["error"]["code"] == code
-    assert body["error"]["message"] == body["detail"]
-    assert body["error"]["details"] == body.get("problems", [])
-    assert re.fullmatch(r"\d{4}-\d\d-\d\dT.*Z", body["error"]["timestamp"])
-    assert response.headers["x-correlation-id"]
-    return body
-
-
-def paths(problem: dict[str, Any]) -> list[str]:
-    """Return where the problems of a problem document are."""
-    return [found["path"] for found in problem["problems"]]
 
 
 def test_accepted_trade_is_answered_as_the_contract_says(quiet: Deployment) -> None:

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from tests.integration.api.conftest import BATCH, CAPTURE, JSON
-from tests.integration.api.submission.test_capture import paths, problem_of
 from tests.support.api.api_in_process import Operated, operated
+from tests.support.api.problems import paths, problem_of
+from tests.support.api.requests import BATCH, CAPTURE, JSON
 from tests.support.builders import submission, trade_json
 from tests.support.capture.worker import ONE
 from tradecapture.settings import Settings

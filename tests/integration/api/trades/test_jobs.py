@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tests.integration.api.conftest import Deployment, new_trade
-from tests.integration.api.submission.test_capture import problem_of
+from tests.support.api.problems import problem_of
+from tests.support.api.requests import Deployment, new_trade
 from tradecapture.api.bodies import JobStatus
 from tradecapture.api.service.batch_jobs import BatchJob
 from tradecapture.api.trades.jobs import batch_job, trade_job

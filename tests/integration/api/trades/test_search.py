@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from tests.integration.api.conftest import Deployment
-from tests.integration.api.submission.test_capture import paths, problem_of
 from tests.support.api.api_in_process import Operated
+from tests.support.api.problems import paths, problem_of
+from tests.support.api.requests import Deployment
 from tests.support.builders import ISIN, broken, partition_of, submission
 from tradecapture.api.trades.cursor import encode_cursor
 from tradecapture.ledger.queries.trade_filter import PageKey, Section, TradeFilter

@@ -4,8 +4,8 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.integration.api.conftest import LANES, Deployment, new_id, new_trade
-from tests.integration.api.submission.test_capture import problem_of
+from tests.support.api.problems import problem_of
+from tests.support.api.requests import LANES, Deployment, new_id, new_trade
 from tests.support.builders import PARTITION, broken, partition_of, trade_json
 from tradecapture.inbox import Inbox
 from tradecapture.local.servers.server import wait_until

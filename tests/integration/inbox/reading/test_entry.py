@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.builders import partition_of, submission, submissions
+from tests.support.builders.strategies import ids, texts
 from tests.support.inbox.redis_snapshot import KEYS, claimed, waiting
-from tests.support.strategies import ids, texts
 from tradecapture.inbox import Inbox, InboxReader
 from tradecapture.inbox.entry import UnreadableEntryError, decode_entry, encode_body
 from tradecapture.settings import Settings

@@ -23,6 +23,7 @@ from tests.support.builders import (
     submission,
     trade_json,
 )
+from tests.support.builders.strategies import exact_values, texts
 from tests.support.ledger.ledger_snapshot import (
     TASK,
     all_rows,
@@ -32,7 +33,6 @@ from tests.support.ledger.ledger_snapshot import (
     trade_rows,
     waiting_trades,
 )
-from tests.support.strategies import exact_values, texts
 from tradecapture.ledger import Ledger, TradeRow
 from tradecapture.ledger.schema.tables import outbox
 from tradecapture.trades.clock import from_ms

@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from sqlalchemy import Column, Integer, MetaData, Table, insert, select
 
-from tests.support.strategies import exact_values, texts
+from tests.support.builders.strategies import exact_values, texts
 from tradecapture.ledger import Ledger
 from tradecapture.ledger.schema.column_types import LONG_TEXT, ExactDecimal, UtcTimestamp, key
 

@@ -20,7 +20,7 @@ from tests.support.ledger.ledger_snapshot import (
     trade_rows,
     waiting_trades,
 )
-from tests.support.servers.proxy import Proxy
+from tests.support.servers.proxies.proxy import Proxy
 from tradecapture.ledger import Ledger
 from tradecapture.ledger.schema.tables import exceptions
 from tradecapture.settings import Settings

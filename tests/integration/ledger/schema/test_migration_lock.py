@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, Engine, create_engine
 
-from tests.support.api.servers import ROOT, environment_of
+from tests.support import ROOT
+from tests.support.api.servers import environment_of
 from tests.support.deployment.completion import wait_for
 from tests.support.ledger.bare_database import RELEASED, differences, migrate
 from tradecapture.ledger import check_schema, upgrade

@@ -17,7 +17,7 @@ import click
 from tests.support.deployment.completion import wait_until_nothing_waits
 from tests.support.deployment.deployment import POSTGRESQL, Deployment
 from tests.support.deployment.invariants import problems
-from tests.support.deployment.traffic import Traffic, of_apis
+from tests.support.deployment.traffic.traffic import Traffic, of_apis
 from tests.support.faults.fault_injector import Saboteur
 from tests.support.faults.recovery import recoveries
 from tests.support.faults.recovery_times import capture_times

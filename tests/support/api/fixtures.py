@@ -1,0 +1,51 @@
+"""Deployments of the API: one whose trades wait, one with a worker, one in this process."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import httpx
+import pytest
+from redis import Redis
+
+from tests.support.api.api_in_process import Operated, operated
+from tests.support.api.requests import ANSWER_SECONDS, LANES, Deployment
+from tests.support.api.servers import ApiServer, WorkerServer, environment_of
+from tradecapture.inbox import InboxReader, connect_redis
+from tradecapture.local.servers.redis_server import RedisServer
+from tradecapture.settings import Settings
+
+
+@pytest.fixture(scope="session")
+def quiet(sqlite_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    """A deployment without workers: its trades wait."""
+    yield from _deployment(tmp_path_factory.mktemp("quiet"), sqlite_database, workers=False)
+
+
+@pytest.fixture(scope="session")
+def fleet(sqlite_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    """A deployment with one worker: its trades are captured."""
+    yield from _deployment(tmp_path_factory.mktemp("fleet"), sqlite_database, workers=True)
+
+
+def _deployment(folder: Path, ledger: Path, *, workers: bool) -> Iterator[Deployment]:
+    database_url = f"sqlite:///{shutil.copy(ledger, folder / 'ledger.db')}"
+    with ExitStack() as running:
+        redis_server = running.enter_context(RedisServer(folder / "redis"))
+        environment = environment_of(
+            redis_url=redis_server.url, database_url=database_url, lanes=str(LANES)
+        )
+        if workers:
+            running.enter_context(WorkerServer(folder, environment))
+        api = running.enter_context(ApiServer(folder, environment))
+        http = running.enter_context(httpx.Client(base_url=api.url, timeout=ANSWER_SECONDS))
+        redis = running.enter_context(connect_redis(redis_server.url, ANSWER_SECONDS))
+        yield Deployment(http, redis, InboxReader(redis, LANES))
+
+
+@pytest.fixture
+def desk(redis: "Redis", ledger_settings: Settings) -> Iterator[Operated]:
+    """An API and a worker in this process, on this Redis and each database in turn."""
+    with operated(redis, ledger_settings) as desk:
+        yield desk

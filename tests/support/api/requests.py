@@ -1,0 +1,53 @@
+"""Requests to a running API: paths, media types, trades that no test has submitted."""
+
+from datetime import UTC, datetime
+from itertools import count
+from typing import NamedTuple
+
+import httpx
+from redis import Redis
+
+from tests.support.builders import trade_json
+from tradecapture.inbox import InboxReader
+
+CAPTURE = "/api/v1/trades/capture"
+BATCH = f"{CAPTURE}/batch"
+JSON = {"Content-Type": "application/json"}
+NDJSON = {"Content-Type": "application/x-ndjson"}
+LANES = 4  # fewer than usual: a small deployment starts faster
+ANSWER_SECONDS = 20.0  # for one answer, on a machine that is busy with other tests
+
+_numbers = count(1)
+
+
+class Deployment(NamedTuple):
+    """A running API, and what stands behind it."""
+
+    http: httpx.Client
+    redis: "Redis"
+    inbox: InboxReader
+
+    def submit(self, body: bytes, **headers: str) -> httpx.Response:
+        """Submit a trade; an underscore in a header's name stands for a hyphen."""
+        more = {name.replace("_", "-"): value for name, value in headers.items()}
+        return self.http.post(CAPTURE, content=body, headers=JSON | more)
+
+    def trade(self, trade_id: str) -> httpx.Response:
+        """Ask what became of a trade."""
+        return self.http.get(f"{CAPTURE}/{trade_id}")
+
+
+def new_id() -> str:
+    """Return a trade id that no test has used."""
+    return f"API-{next(_numbers)}"
+
+
+def new_trade(**changes: object) -> tuple[str, bytes]:
+    """Return the id and the JSON of a trade that no test has submitted."""
+    trade_id = new_id()
+    return trade_id, trade_json(tradeId=trade_id, **changes)
+
+
+def today() -> datetime:
+    """Return the time as the API sees it."""
+    return datetime.now(UTC)

@@ -1,0 +1,1 @@
+"""Deployments in Docker containers, and the images that stand in for released ones."""

@@ -1,0 +1,1 @@
+"""Proxies that delay, cut, encrypt or share connections to a server."""

@@ -1,0 +1,1 @@
+"""Redis servers of a cluster and sentinels, and slots that move between nodes."""

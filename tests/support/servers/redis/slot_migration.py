@@ -1,0 +1,72 @@
+"""Moving a slot from node to node, in steps that a test may stop between."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from redis import Redis
+from redis.crc import key_slot
+
+from tests.support.servers.redis.cluster_servers import ClusterServers, NodeServer
+from tradecapture.inbox.keys import lane_keys
+from tradecapture.local.servers.ports import LOOPBACK
+
+KEYS_A_STEP = 50
+MIGRATE_MS = 10_000
+
+
+@contextmanager
+def moving(
+    servers: ClusterServers, lane: int, source: NodeServer, target: NodeServer
+) -> Iterator["Migration"]:
+    """Move a lane's slot as redis-cli does: within, it is in between; at the end all has moved."""
+    with source.redis() as giver, target.redis() as taker:
+        migration = Migration(giver, taker, target, key_slot(lane_keys(lane).due.encode()))
+        migration.begin()
+        try:
+            yield migration
+        finally:
+            while migration.move_some():
+                pass
+            migration.end(servers)
+
+
+class Migration:
+    """One slot on its way."""
+
+    def __init__(self, giver: "Redis", taker: "Redis", target: NodeServer, slot: int) -> None:
+        self._giver, self._taker, self._target, self._slot = giver, taker, target, slot
+        self.moved = 0  # keys
+
+    def begin(self) -> None:
+        """Let the nodes know."""
+        giver, taker = (_identity(redis) for redis in (self._giver, self._taker))
+        self._taker.execute_command("CLUSTER SETSLOT", self._slot, "IMPORTING", giver)
+        self._giver.execute_command("CLUSTER SETSLOT", self._slot, "MIGRATING", taker)
+
+    def move_some(self) -> int:
+        """Move some of the keys that are left; return how many."""
+        keys: Any = self._giver.execute_command("CLUSTER GETKEYSINSLOT", self._slot, KEYS_A_STEP)
+        self.move(keys)
+        return len(keys)
+
+    def move(self, keys: list[Any]) -> None:
+        """Move these keys."""
+        if keys:
+            # As redis-cli does, without REPLACE: a key that both nodes have would be an error.
+            address = (LOOPBACK, self._target.port, "", 0, MIGRATE_MS)
+            self._giver.execute_command("MIGRATE", *address, "KEYS", *keys)
+        self.moved += len(keys)
+
+    def end(self, servers: ClusterServers) -> None:
+        """Let the target own the slot, and all masters know."""
+        taker = _identity(self._taker)
+        self._taker.execute_command("CLUSTER SETSLOT", self._slot, "NODE", taker)
+        for node in servers.masters:
+            with node.redis() as redis:
+                redis.execute_command("CLUSTER SETSLOT", self._slot, "NODE", taker)
+
+
+def _identity(redis: "Redis") -> str:
+    identity: Any = redis.execute_command("CLUSTER MYID")
+    return identity.decode() if isinstance(identity, bytes) else str(identity)

@@ -1,1 +1,0 @@
-"""Tests: upgrade, next_release."""
