@@ -6,13 +6,30 @@ BIN := $(VENV)/bin
 # Everything is installed anew when what it depends on changes.
 STAMP := $(VENV)/installed
 
-.PHONY: demo test check bench scaling failover soak autoscaling lock clean
+.PHONY: demo test unit integration fleet faults check bench scaling failover soak autoscaling lock clean
 
 demo: $(STAMP)  ## set up, run the main job on real input, prove it, end
 	$(BIN)/tradecapture demo
 
-test: $(STAMP)  ## every test, on SQLite and PostgreSQL, with real Redis and real workers
-	$(BIN)/python -m pytest -n 2 --dist worksteal
+# Two processes, each with servers of its own. ARGS goes to pytest: folders, or options for the target's own folder.
+PYTEST := $(BIN)/python -m pytest -n 2 --dist worksteal
+ARGS ?=
+in = $(if $(findstring tests/,$(ARGS)),,$(1)) $(ARGS)
+
+test: $(STAMP)  ## every test: unit, integration (also on SQL Server's stand-in), fleet, faults
+	$(PYTEST) $(ARGS)
+
+unit: $(STAMP)  ## rules, keys, models, findings; no server
+	$(PYTEST) $(call in,tests/unit)
+
+integration: $(STAMP)  ## one process with real Redis servers, SQLite and PostgreSQL
+	$(PYTEST) -m 'not mssql' --ignore tests/integration/tds $(call in,tests/integration)
+
+fleet: $(STAMP)  ## real workers and APIs
+	$(PYTEST) $(call in,tests/fleet)
+
+faults: $(STAMP)  ## a fleet with something broken on purpose; every promise is checked after it
+	$(PYTEST) $(call in,tests/faults)
 
 check: $(STAMP)  ## types, style, known vulnerabilities
 	$(BIN)/ruff check .

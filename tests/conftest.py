@@ -29,6 +29,8 @@ from tradecapture.local.servers.redis_server import RedisServer
 from tradecapture.logs import configure_logs
 from tradecapture.settings import Settings
 
+TESTS = Path(__file__).parent
+
 # Where SQL Server's stand-in runs the tests too. A server that the environment names runs them all.
 STAND_IN_RUNS = tuple(f"tests/integration/{name}/" for name in ("ledger", "capture", "operations"))
 
@@ -174,8 +176,14 @@ def ledger_settings(settings: Settings, ledger_url: str) -> Settings:
     return replace(settings, database_url=ledger_url)
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest itself deselects by mark
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what the stand-in need not run: it has shown its worth where SQL is sent."""
+    """Mark each test by its top folder; leave out what the stand-in need not run.
+
+    The stand-in runs the tests that send SQL of their own.
+    """
+    for item in items:
+        item.add_marker(item.path.relative_to(TESTS).parts[0])
     if MSSQL_VARIABLE in os.environ:
         return
     left_out = [

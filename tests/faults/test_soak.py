@@ -14,8 +14,6 @@ from tests.support.faults.schedule import FaultKind, schedule
 SEED, MINUTES = 11, 0.55  # half a minute with six kinds of fault, at Redis, database and workers
 ROOT = Path(__file__).parents[2]
 
-pytestmark = pytest.mark.fleet
-
 
 @pytest.mark.timeout(300)
 def test_a_short_soak_keeps_every_promise(tmp_path: Path, figure: Callable[[str], None]) -> None:

@@ -9,7 +9,6 @@ from functools import partial
 from http import HTTPStatus
 
 import httpx
-import pytest
 from redis import Redis
 
 from tests.support.deployment.cluster_deployment import Books, ClusterDeployment
@@ -25,8 +24,6 @@ from tests.support.deployment.traffic.mixed_load import (
 from tests.support.history.history import History
 from tests.support.servers.redis.slot_migration import moving
 from tradecapture.trades.receipt import Receipt, Refusal, RefusalCode
-
-pytestmark = pytest.mark.fleet
 
 MOVED_LANES = 3
 AWAY_SECONDS = 3.0  # longer than the others need to see that it has failed

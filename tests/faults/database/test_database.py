@@ -24,7 +24,7 @@ from tradecapture.capture.gateway import Gateway
 from tradecapture.inbox.keys import lane_keys
 from tradecapture.local.servers.worker import LocalWorker
 
-pytestmark = [pytest.mark.fleet, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.timeout(240)]
 
 KILL = PlannedFault(0.0, FaultKind.KILL_DATABASE, lasts_seconds=1.0, victim=0)
 CUT_ALL = PlannedFault(0.0, FaultKind.CUT_CONNECTIONS, lasts_seconds=0.0, victim=0)

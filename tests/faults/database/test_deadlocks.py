@@ -22,7 +22,7 @@ from tests.support.faults.deadlocks import (
 from tests.support.history.history import History
 from tradecapture.local.servers.worker import LocalWorker
 
-pytestmark = [pytest.mark.fleet, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.timeout(240)]
 
 DEADLOCKS = 12
 PATIENCE_SECONDS = 150.0  # for so many; transactions of a busy machine meet less often

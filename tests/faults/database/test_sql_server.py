@@ -20,7 +20,7 @@ from tests.support.tds.faults import Dice, Fault, Moment, nothing
 from tradecapture.ledger import upgrade
 from tradecapture.ledger.engine import make_engine
 
-pytestmark = [pytest.mark.fleet, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.timeout(240)]
 
 FAULTS = 60
 SHARE = 0.3  # of the transactions

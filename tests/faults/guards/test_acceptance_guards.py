@@ -14,8 +14,6 @@ from tests.support.inbox.mutation import mutate
 from tradecapture.inbox import acceptance, scripts
 from tradecapture.inbox.scripts import Call
 
-pytestmark = pytest.mark.fleet
-
 
 def test_without_seen_a_resend_gets_another_receipt(
     sqlite_scene: Scene, monkeypatch: pytest.MonkeyPatch

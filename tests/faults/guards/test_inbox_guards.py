@@ -7,7 +7,6 @@ keep the account clean.
 
 import time
 
-import pytest
 from sqlalchemy import text
 
 from tests.support.builders import partition_of
@@ -18,8 +17,6 @@ from tests.support.faults.scenario import Scene
 from tests.support.faults.stepped_worker import Actor
 from tradecapture.inbox import Completion, Hold
 from tradecapture.inbox.keys import lane_keys
-
-pytestmark = pytest.mark.fleet
 
 LEASE_LOST = b"lease lost before settle"  # in a worker's log: the token has refused its settle
 LANE = lane_keys(0)

@@ -5,7 +5,6 @@ without one of them the account finds what that device prevents. `test_inbox_dev
 `test_acceptance_devices.py` do the same for the others. `disarmed_worker.py` switches them off.
 """
 
-import pytest
 from sqlalchemy import text
 
 from tests.support.builders import partition_of
@@ -15,8 +14,6 @@ from tests.support.faults.programs.guard import Device
 from tests.support.faults.scenario import Scene
 from tests.support.faults.stepped_worker import Actor
 from tradecapture.ledger.dialects import READ_ONLY
-
-pytestmark = pytest.mark.fleet
 
 STALE = b"stale=1"  # in a worker's log: the fence has refused a partition
 WAITING_FOR_LOCKS = text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")

@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import pytest
 from click.testing import CliRunner
 
 from tests.support.api.servers import environment_of
@@ -29,8 +28,6 @@ from tradecapture.inbox.entry import Entry, decode_entry
 from tradecapture.inbox.keys import LANES_KEY
 from tradecapture.trades.lifecycle import Outcome
 from tradecapture.trades.receipt import Receipt
-
-pytestmark = pytest.mark.fleet
 
 # Reads what waits and who has it in hand, and empties Redis, at one moment.
 EMPTY = """

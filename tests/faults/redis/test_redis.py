@@ -5,8 +5,6 @@ import time
 from collections.abc import Callable, Sequence
 from random import Random
 
-import pytest
-
 from tests.support.deployment.deployment import Deployment
 from tests.support.deployment.invariants import assert_all_is_well
 from tests.support.deployment.traffic.mixed_load import (
@@ -22,8 +20,6 @@ from tests.support.faults.schedule import FaultKind
 from tests.support.history.history import History
 from tradecapture.local.servers.worker import LocalWorker
 from workers.consumer import RECONNECT_SECONDS
-
-pytestmark = pytest.mark.fleet
 
 KILLS = 5
 MAX_LIFE_SECONDS = 2.0  # of Redis, before it is killed

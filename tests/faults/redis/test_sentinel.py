@@ -29,8 +29,6 @@ from tradecapture.doctor.redis_server import check_redis
 
 SOON_SECONDS = 1.0  # for one answer, so that clients learn of a silent server within it
 
-pytestmark = pytest.mark.fleet
-
 
 @pytest.fixture(params=[SQLITE])
 def deployment(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SentinelDeployment]:

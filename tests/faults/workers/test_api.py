@@ -6,8 +6,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from random import Random
 
-import pytest
-
 from tests.support.deployment.completion import wait_for, wait_until_nothing_waits
 from tests.support.deployment.deployment import Deployment
 from tests.support.deployment.invariants import assert_all_is_well
@@ -16,8 +14,6 @@ from tests.support.history.event import Answered, Said
 from tests.support.history.history import History
 from tradecapture.capture.gateway import Gateway
 from tradecapture.capture.messages import queue_of
-
-pytestmark = pytest.mark.fleet
 
 DYING_API = "tests.support.faults.programs.dying_api:create_app"
 KILLS = 6

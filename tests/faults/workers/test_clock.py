@@ -10,15 +10,11 @@ import re
 import time
 from datetime import UTC, datetime, timedelta
 
-import pytest
-
 from tests.support.deployment.deployment import Deployment
 from tests.support.deployment.invariants import assert_all_is_well
 from tests.support.deployment.traffic.traffic import Traffic, of_gateway
 from tests.support.history.history import History
 from tradecapture.inbox.keys import lane_keys
-
-pytestmark = pytest.mark.fleet
 
 HOUR_US = 3_600_000_000
 LOAD_SECONDS = 5.0  # some fifty jumps

@@ -1,13 +1,9 @@
 """The harness itself: a deployment under traffic, without faults."""
 
-import pytest
-
 from tests.support.deployment.deployment import Deployment
 from tests.support.deployment.invariants import assert_all_is_well
 from tests.support.deployment.traffic.traffic import Traffic, of_apis, of_gateway
 from tests.support.history.history import History
-
-pytestmark = pytest.mark.fleet
 
 
 def test_without_faults_all_is_well(deployment: Deployment, history: History) -> None:

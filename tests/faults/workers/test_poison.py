@@ -23,8 +23,6 @@ from tradecapture.operations.operators import open_operator
 from tradecapture.trades.lifecycle import Outcome
 from tradecapture.trades.partition import PartitionKey
 
-pytestmark = pytest.mark.fleet
-
 PARTITIONS = 60
 SPAN = timedelta(seconds=4)  # without poison, and again with it
 AHEAD = 10  # trades of a partition that come before the poison: two seconds to make it known

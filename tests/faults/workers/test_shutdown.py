@@ -5,7 +5,6 @@ import time
 from collections.abc import Callable, Sequence
 
 import psutil
-import pytest
 
 from tests.support.deployment.completion import wait_for
 from tests.support.deployment.deployment import Deployment
@@ -15,8 +14,6 @@ from tests.support.history.event import Answered, Said
 from tests.support.history.history import History
 from tradecapture.capture.gateway import Gateway
 from tradecapture.local.servers.worker import LocalWorker
-
-pytestmark = pytest.mark.fleet
 
 # As Celery 5.7 documents them: SIGTERM lets tasks end; SIGQUIT gives them
 # worker_soft_shutdown_timeout; a second one cancels them, a third one ends the worker at once.

@@ -20,8 +20,6 @@ from tradecapture.capture.gateway import Gateway
 from tradecapture.local.servers.worker import LocalWorker
 from tradecapture.trades.partition import PartitionKey
 
-pytestmark = pytest.mark.fleet
-
 LEASE_SECONDS = 0.5
 # In a worker's log: partitions that the fence refused, and those whose token had gone.
 STALE, LEASE_LOST = re.compile(rb"stale=[1-9]"), re.compile(rb"lease lost before settle")

@@ -19,8 +19,6 @@ from tests.support.history.history import History
 from tradecapture.capture.gateway import Gateway
 from tradecapture.local.servers.worker import LocalWorker
 
-pytestmark = pytest.mark.fleet
-
 TRADES, KILLS = 50_000, 20
 SMALL_BATCH = 40  # trades, so that kills fall into the middle of transactions
 LEASE_SECONDS = 1.0  # so that twenty dead leases end within the run

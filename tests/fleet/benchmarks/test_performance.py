@@ -16,8 +16,6 @@ SCRIPT = ROOT / "scripts" / "performance-test.sh"
 PARALLEL = ("--test", "parallel")
 DAY = ("--profile", "day", "--trades", "2000", "--batch", "200")
 
-pytestmark = pytest.mark.fleet
-
 
 @pytest.fixture(scope="module")
 def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:

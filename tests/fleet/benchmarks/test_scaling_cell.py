@@ -11,8 +11,6 @@ from benchmarks.scaling.cell import FLEET, SINGLE, SMALL_BATCH, USUAL, Cell, Ser
 from benchmarks.scaling.measure import MS, measure
 from benchmarks.scaling.stage import Stage, open_stage
 
-pytestmark = pytest.mark.fleet
-
 DELAY_MS = 50
 CLIENTS = 16
 

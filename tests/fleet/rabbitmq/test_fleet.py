@@ -21,7 +21,7 @@ from tradecapture.doctor.finding import Level
 from tradecapture.doctor.workers import check_workers
 from tradecapture.trades.receipt import Receipt
 
-pytestmark = [pytest.mark.fleet, pytest.mark.rabbitmq]
+pytestmark = pytest.mark.rabbitmq
 
 TRADES = 2000
 ANSWER_SECONDS = 20.0  # for a submission whose bell cannot be sent; it needs 3, or 6

@@ -18,7 +18,7 @@ from tradecapture.capture.gateway import Gateway
 from tradecapture.capture.messages import SUBMIT_QUEUE, SUBMIT_TASK
 from tradecapture.local.servers.worker import LocalWorker
 
-pytestmark = [pytest.mark.fleet, pytest.mark.rabbitmq]
+pytestmark = pytest.mark.rabbitmq
 
 TRADES = 30
 PAUSE_MILLISECONDS = 60_000  # longer than the test needs; it is ended then

@@ -39,7 +39,6 @@ from tradecapture.ledger.schema.upgrades import upgrade
 from tradecapture.trades.document import encode
 
 pytestmark = [
-    pytest.mark.fleet,
     pytest.mark.parametrize("deployment", ["sqlite"], indirect=True),
 ]
 

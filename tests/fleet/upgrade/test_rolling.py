@@ -19,7 +19,7 @@ from tests.support.history.history import History
 from tradecapture.ledger import upgrade
 from tradecapture.version import RELEASE
 
-pytestmark = [pytest.mark.fleet, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.timeout(300)]
 
 TRADES_A_SECOND = 100.0
 MORE = 50  # trades that are captured in each state of the fleet

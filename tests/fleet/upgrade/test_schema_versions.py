@@ -93,7 +93,6 @@ def test_only_the_floor_is_what_the_first_release_compares_with(old_schema: Engi
         check_schema(old_schema)
 
 
-@pytest.mark.fleet
 @sqlite_only
 def test_a_new_worker_is_refused_by_an_old_schema(
     deployment: Deployment, old_schema: Engine, fleet: MixedFleet
@@ -111,7 +110,6 @@ def test_a_new_worker_is_refused_by_an_old_schema(
     fleet.wait_for_releases(PREVIOUS_RELEASE, RELEASE)
 
 
-@pytest.mark.fleet
 @sqlite_only
 def test_a_schema_is_expanded_for_two_releases_and_contracted_for_one(
     deployment: Deployment,

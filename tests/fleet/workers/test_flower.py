@@ -16,8 +16,6 @@ from tests.support.deployment.workers import RABBITMQ, REDIS, StartWorker
 from tradecapture.capture.gateway import Gateway
 from tradecapture.local.servers.ports import free_port
 
-pytestmark = pytest.mark.fleet
-
 
 @pytest.mark.parametrize(  # the database does not matter
     ("ledger_url", "broker"),

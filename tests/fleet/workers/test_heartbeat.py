@@ -15,8 +15,6 @@ from tests.support.deployment.traffic.load import submissions
 from tradecapture.local.servers.worker import LocalWorker
 from workers.heartbeat import EVERY_SECONDS
 
-pytestmark = pytest.mark.fleet
-
 # The machine is shared with other tests; a probe allows thirty.
 FRESH_SECONDS = 10 * EVERY_SECONDS
 AWAY_SECONDS = 4 * EVERY_SECONDS  # an outage of several beats

@@ -13,8 +13,6 @@ from tradecapture.inbox import Inbox
 from tradecapture.local.servers.redis_server import RedisServer
 from tradecapture.trades.partition import PartitionKey, lane_of
 
-pytestmark = pytest.mark.fleet
-
 MAX_SWEEP_SECONDS = 60.0  # the second look is after the test
 BOOKS = [f"B{number}" for number in range(1, 7)]
 

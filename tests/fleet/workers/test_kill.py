@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable
 
 import psutil
-import pytest
 
 from tests.support.deployment.completion import (
     assert_each_captured_once_in_order,
@@ -20,8 +19,6 @@ from tradecapture.inbox import InboxPartition
 from tradecapture.local.servers.worker import LocalWorker
 from tradecapture.trades.partition import PartitionKey
 from tradecapture.trades.receipt import Receipt
-
-pytestmark = pytest.mark.fleet
 
 TRADES = 20_000
 SMALL_BATCH = 50  # trades, so that the kill falls into the middle of hundreds of transactions

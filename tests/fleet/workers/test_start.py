@@ -1,13 +1,9 @@
 """A worker that could only fail does not start."""
 
-import pytest
-
 from tests.support.deployment.completion import wait_for
 from tests.support.deployment.workers import StartWorker
 from tradecapture.capture.gateway import Gateway
 from tradecapture.inbox.keys import LANES_KEY
-
-pytestmark = pytest.mark.fleet
 
 
 def test_a_worker_with_another_lane_count_refuses_and_says_what_to_do(

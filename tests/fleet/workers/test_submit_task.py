@@ -2,7 +2,6 @@
 
 from decimal import Decimal
 
-import pytest
 from celery import Celery
 
 from tests.support.builders import PARTITION, submission, trade
@@ -12,8 +11,6 @@ from tradecapture.capture.gateway import Gateway
 from tradecapture.capture.messages import SUBMIT_TASK
 from tradecapture.trades.document import encode
 from tradecapture.trades.partition import lane_of
-
-pytestmark = pytest.mark.fleet
 
 
 @on_each_broker

@@ -106,7 +106,7 @@ def submitted(data: Path, *trade_ids: str) -> None:
     assert result.returncode == 0, (result.stdout + result.stderr).decode()
 
 
-@pytest.mark.fleet
+@pytest.mark.workers
 def test_a_fleet_runs_survives_and_keeps_its_data(tmp_path: Path) -> None:
     """Trades are captured, a killed worker comes back, SIGTERM leaves nothing, data stays.
 
@@ -208,7 +208,7 @@ def test_a_given_server_out_of_reach_starts_nothing(
     assert b"starts" not in result.stderr
 
 
-@pytest.mark.fleet
+@pytest.mark.workers
 def test_the_demo_proves_what_it_says(tmp_path: Path) -> None:
     """A small one: exit code 0, every check holds, and JSON alone on standard output."""
     result = tradecapture("demo", "--trades", "1000", "--json", "--data", str(tmp_path / "demo"))

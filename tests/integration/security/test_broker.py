@@ -19,7 +19,7 @@ from tradecapture.connections.brokers.app import sending_app
 from tradecapture.inbox.keys import LANES_KEY, lane_keys
 from tradecapture.local.servers.worker import LocalWorker
 
-pytestmark = pytest.mark.fleet
+pytestmark = pytest.mark.workers
 
 QUEUE = queue_of(0)
 REFUSED_TASK = b"Received invalid task message: Refusing to deserialize"

@@ -134,7 +134,7 @@ def test_operators_commands_find_nothing_under_a_hostile_name(
     assert keys(redis) == ALWAYS
 
 
-@pytest.mark.fleet
+@pytest.mark.workers
 def test_tasks_with_hostile_ids_are_refused_or_captured(
     gateway: Gateway, start_worker: StartWorker, redis: "Redis"
 ) -> None:

@@ -80,7 +80,7 @@ def fleets_url(administrator: "Redis") -> str:
     return f"redis://tradecapture:{PASSWORD}@127.0.0.1:{port}/0"
 
 
-@pytest.mark.fleet
+@pytest.mark.workers
 def test_the_documented_rights_are_enough_for_the_whole_path(
     administrator: "Redis", fleets_url: str, ledger_url: str, run: Run, tmp_path: Path
 ) -> None:

@@ -96,7 +96,7 @@ def environment(redis_with_passwords: Settings, database_url: str, run: Run) -> 
     )
 
 
-@pytest.mark.fleet
+@pytest.mark.workers
 def test_a_running_fleet_shows_no_password(
     environment: dict[str, str], run: Run, tmp_path: Path
 ) -> None:
@@ -146,7 +146,7 @@ def test_a_running_fleet_shows_no_password(
         assert_no_secret(log.name, log.read_text(errors="replace"))
 
 
-@pytest.mark.fleet
+@pytest.mark.workers
 def test_up_shows_no_password(environment: dict[str, str], tmp_path: Path) -> None:
     """Its table, its programs' logs and command lines; its record is for this user only."""
     data = tmp_path / "data"
@@ -162,7 +162,7 @@ def test_up_shows_no_password(environment: dict[str, str], tmp_path: Path) -> No
             assert_no_secret(str(file), file.read_text(errors="replace"))
 
 
-@pytest.mark.fleet
+@pytest.mark.workers
 def test_servers_out_of_reach_show_no_password(run: Run, tmp_path: Path) -> None:
     """The same where nothing answers, which is when errors are written."""
     environment = environment_of(

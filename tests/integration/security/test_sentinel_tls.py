@@ -147,7 +147,7 @@ def test_doctor_tells_a_refused_login_by_its_setting(sentinels: TlsSentinels, ru
     assert_no_secret("doctor", result.output)
 
 
-@pytest.mark.fleet
+@pytest.mark.workers
 def test_a_fleet_goes_on_after_a_failover(ledger_url: str, tmp_path: Path) -> None:
     """Worker, Flower, bells and client find the new master; nobody tells anybody a password."""
     with ExitStack() as stack:

@@ -96,7 +96,7 @@ def postgresql_behind_tls(
         yield proxy
 
 
-@pytest.mark.fleet
+@pytest.mark.workers
 def test_a_whole_fleet_runs_on_redis_with_tls_and_a_password(
     redis_url: UrlOf, trusted: Path, ledger_url: str, tmp_path: Path
 ) -> None:

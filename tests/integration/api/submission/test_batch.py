@@ -160,7 +160,7 @@ def test_batch_job_waits_without_workers(quiet: Deployment) -> None:
     assert 86_000 < quiet.redis.ttl(f"tc:job:{answer['jobId']}") <= 86_400
 
 
-@pytest.mark.fleet
+@pytest.mark.workers
 def test_batch_is_captured_in_order_and_its_job_completes(fleet: Deployment) -> None:
     """A batch of hundreds is captured in the order sent; progress reaches 100; a resend agrees."""
     trades = [new_trade(bookId="LINES") for _ in range(300)]

@@ -251,7 +251,7 @@ def test_preference_that_means_nothing_is_ignored(quiet: Deployment, preference:
     assert "preference-applied" not in response.headers
 
 
-@pytest.mark.fleet
+@pytest.mark.workers
 def test_preferred_wait_is_answered_when_captured(fleet: Deployment) -> None:
     """With `Prefer: wait=N` a trade that is captured in time is answered 200, as GET would."""
     trade_id, body = new_trade()
@@ -266,7 +266,7 @@ def test_preferred_wait_is_answered_when_captured(fleet: Deployment) -> None:
     assert again.content == response.content
 
 
-@pytest.mark.fleet
+@pytest.mark.workers
 @hypothesis_settings(max_examples=20)
 @given(value=exact_values, price=exact_values)
 def test_decimals_come_back_digit_for_digit(

@@ -35,7 +35,7 @@ def test_waiting_trade_is_a_pending_job(quiet: Deployment) -> None:
     }
 
 
-@pytest.mark.fleet
+@pytest.mark.workers
 def test_captured_trade_is_a_completed_job(fleet: Deployment) -> None:
     """The job of a captured trade is COMPLETED at 100, and says where the trade stands."""
     trade_id, body = new_trade(bookId="JOBS")

@@ -31,7 +31,7 @@ def test_waiting_trade_is_accepted(quiet: Deployment) -> None:
     }
 
 
-@pytest.mark.fleet
+@pytest.mark.workers
 def test_captured_trade_has_its_place_in_the_ledger(fleet: Deployment) -> None:
     """A captured trade says where it stands, when and by which task, and shows itself."""
     answers = []
@@ -48,7 +48,7 @@ def test_captured_trade_has_its_place_in_the_ledger(fleet: Deployment) -> None:
         assert "reason" not in answer
 
 
-@pytest.mark.fleet
+@pytest.mark.workers
 def test_parked_trade_says_why(fleet: Deployment) -> None:
     """A trade that cannot be captured is PARKED, with the reason and its unreadable text."""
     trade_id = new_id()
