@@ -20,6 +20,7 @@ from benchmarks.capture.measurement import (
     wait_captured,
 )
 from benchmarks.capture.task_per_trade import QUEUE
+from benchmarks.submissions import valid_submissions
 from tradecapture.capture.bell import Bell
 from tradecapture.connections.brokers.app import sending_app
 from tradecapture.inbox import Claim, ClaimedPartition, Entry, Inbox
@@ -29,7 +30,6 @@ from tradecapture.ledger.rules.decision import LedgerState, decide
 from tradecapture.ledger.rules.partition import CaptureContext
 from tradecapture.ledger.rules.state import ExistingTrades
 from tradecapture.ledger.schema.tables import trades
-from tradecapture.local.samples.trades import valid_submissions
 from tradecapture.local.servers.worker import LocalWorker
 from tradecapture.trades.partition import PartitionKey
 from tradecapture.trades.submission import Submission

@@ -14,9 +14,9 @@ from typing import NamedTuple
 
 from benchmarks.capture.measurement import environment_of, running
 from benchmarks.failover.killed_worker import Kill, Victim, by_pool_process
+from benchmarks.submissions import valid_submissions
 from tradecapture import Settings
 from tradecapture.capture.gateway import Gateway
-from tradecapture.local.samples.trades import valid_submissions
 from tradecapture.local.servers.worker import LocalWorker
 from tradecapture.trades.partition import PartitionKey, lane_of
 from tradecapture.trades.submission import Submission

@@ -15,9 +15,9 @@ from benchmarks.capture.variants import SEED
 from benchmarks.scaling.cell import FLEET, MIXES
 from benchmarks.scaling.costs import Footprint
 from benchmarks.scaling.stage import BROKER_DATABASE, Stage
+from benchmarks.submissions import valid_submissions
 from tradecapture.inbox import Inbox, connect_redis
 from tradecapture.inbox.keys import LANES_KEY
-from tradecapture.local.samples.trades import valid_submissions
 from tradecapture.trades.partition import PartitionKey
 from tradecapture.trades.submission import Submission
 

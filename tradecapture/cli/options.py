@@ -45,7 +45,7 @@ def locate(data: Path, *needed: str) -> Settings:
     """
     environment = dict(os.environ)
     missing = [name for name in (REDIS, DATABASE) if not environment.get(name, "").strip()]
-    running = DataFolder(data).running() if missing else None
+    running = DataFolder(data).running_fleet() if missing else None
     if running is not None:
         urls = {REDIS: running.redis_url, DATABASE: running.database_url}
         environment.update({name: urls[name] for name in missing})

@@ -1,1 +1,1 @@
-"""Local servers and programs: what `tradecapture up`, benchmarks and tests run by themselves."""
+"""Everything that runs a fleet on one machine: for `up`, `demo`, benchmarks and tests."""

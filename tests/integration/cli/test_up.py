@@ -17,7 +17,7 @@ import pytest
 from tests.support.builders import trade_json
 from tradecapture.inbox import connect_redis
 from tradecapture.inbox.keys import LANES_KEY
-from tradecapture.local.fleet.data_folder import DataFolder, Running
+from tradecapture.local.fleet.data_folder import DataFolder, RunningFleet
 from tradecapture.local.servers.ports import free_port
 from tradecapture.local.servers.redis_server import RedisServer
 from tradecapture.local.servers.server import wait_until
@@ -54,9 +54,9 @@ class Up:
         self.process, self.folder = process, folder
 
     @property
-    def running(self) -> Running:
+    def running(self) -> RunningFleet:
         """What runs."""
-        running = self.folder.running()
+        running = self.folder.running_fleet()
         assert running is not None, self.output
         return running
 
@@ -89,7 +89,8 @@ def up(data: Path, *options: str) -> Iterator[Up]:
     fleet = Up(process, DataFolder(data))
     try:
         assert wait_until(
-            lambda: fleet.folder.running() is not None or process.poll() is not None, READY_SECONDS
+            lambda: fleet.folder.running_fleet() is not None or process.poll() is not None,
+            READY_SECONDS,
         ), fleet.output
         assert process.poll() is None, fleet.output
         yield fleet
@@ -136,7 +137,7 @@ def test_a_fleet_runs_survives_and_keeps_its_data(tmp_path: Path) -> None:
         submitted(data, "T-3")
 
         assert fleet.stop() == 0, fleet.output
-        assert fleet.folder.running() is None
+        assert fleet.folder.running_fleet() is None
     with up(data, *options) as fleet:
         submitted(data, "T-4")
         result = tradecapture("positions", "--json", "--data", str(data))
@@ -152,7 +153,7 @@ def refuse_what_a_killed_up_left(fleet: Up, data: Path, *options: str) -> None:
     try:
         fleet.process.kill()
         fleet.process.wait()
-        assert fleet.folder.running() is None
+        assert fleet.folder.running_fleet() is None
         result = tradecapture("up", "--data", str(data), *options)
         assert result.returncode == 2
         assert b"was killed, and its programs still run" in result.stderr

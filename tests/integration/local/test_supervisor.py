@@ -1,4 +1,4 @@
-"""The supervisor: starts in order, starts again what dies, and leaves no process behind."""
+"""The supervisor: starts in order, restarts what dies, and leaves no process behind."""
 
 import os
 import signal
@@ -25,7 +25,7 @@ from tradecapture.local.supervisor.supervisor import (
 )
 
 SLEEP = ("sleep", "600")
-SECONDS = 20.0  # deadline of what takes a fraction of a second on an idle machine
+TIMEOUT_SECONDS = 20.0  # for what takes a fraction of a second on an idle machine
 
 
 def program(name: str, *command: str, log: Path | None = None, **options: object) -> Program:
@@ -33,9 +33,11 @@ def program(name: str, *command: str, log: Path | None = None, **options: object
     return Program(name, command or SLEEP, dict(os.environ), log, **options)  # type: ignore[arg-type]
 
 
-def shell(name: str, script: str, log: Path | None = None, stop_seconds: float = 10.0) -> Program:
+def shell(
+    name: str, script: str, log: Path | None = None, stop_timeout_seconds: float = 10.0
+) -> Program:
     """Return a program that is a shell script."""
-    return program(name, "sh", "-c", script, log=log, stop_seconds=stop_seconds)
+    return program(name, "sh", "-c", script, log=log, stop_timeout_seconds=stop_timeout_seconds)
 
 
 def is_gone(process_id: int) -> bool:
@@ -47,7 +49,7 @@ def is_gone(process_id: int) -> bool:
 
 
 class Running:
-    """A supervisor that runs in a thread until the context ends; its events and its error."""
+    """A supervisor that runs in a thread for a with block, with its events and its error."""
 
     def __init__(self, *programs: Program, monotonic: Callable[[], float] = time.monotonic) -> None:
         self.events: list[Event] = []
@@ -73,21 +75,21 @@ class Running:
         trace: TracebackType | None,
     ) -> None:
         self.stop.set()
-        self._thread.join(SECONDS)
+        self._thread.join(TIMEOUT_SECONDS)
         assert not self._thread.is_alive()
 
-    def told(self, kind: EventKind) -> list[Event]:
+    def of_kind(self, kind: EventKind) -> list[Event]:
         """Return the events of one kind so far."""
         return [event for event in self.events if event.kind == kind]
 
     def wait_for(self, kind: EventKind, number: int = 1) -> Event:
         """Wait for the n-th event of a kind and return it."""
-        assert wait_until(lambda: len(self.told(kind)) >= number, SECONDS), self.events
-        return self.told(kind)[number - 1]
+        assert wait_until(lambda: len(self.of_kind(kind)) >= number, TIMEOUT_SECONDS), self.events
+        return self.of_kind(kind)[number - 1]
 
     def wait_for_end(self) -> None:
         """Wait until the supervisor ends by itself."""
-        self._thread.join(SECONDS)
+        self._thread.join(TIMEOUT_SECONDS)
         assert not self._thread.is_alive()
 
 
@@ -104,7 +106,7 @@ def test_starts_in_order_and_stops_in_reverse() -> None:
         ("stopped", "b"),
         ("stopped", "a"),
     ]
-    assert all(event.exit_code == -signal.SIGTERM for event in running.told(EventKind.STOPPED))
+    assert all(event.exit_code == -signal.SIGTERM for event in running.of_kind(EventKind.STOPPED))
     assert all(is_gone(event.process_id) for event in running.events)
 
 
@@ -117,7 +119,7 @@ def test_dead_program_is_started_again_after_the_delay() -> None:
         died_at = time.monotonic()
         again = running.wait_for(EventKind.RESTARTED)
         assert time.monotonic() - died_at > 0.8 * FIRST_DELAY_SECONDS
-        assert running.told(EventKind.DIED) == [
+        assert running.of_kind(EventKind.DIED) == [
             Event("b", EventKind.DIED, first.process_id, -signal.SIGKILL)
         ]
         assert again.process_id != first.process_id
@@ -128,20 +130,20 @@ def test_dead_program_is_started_again_after_the_delay() -> None:
 def test_next_program_waits_until_the_one_before_is_ready(tmp_path: Path) -> None:
     """A program starts only when the one before it is ready."""
     ready = tmp_path / "ready"
-    with Running(program("a", ready=ready.exists), program("b")) as running:
+    with Running(program("a", is_ready=ready.exists), program("b")) as running:
         running.wait_for(EventKind.STARTED)
         assert not wait_until(lambda: len(running.events) > 1, 0.3)
         ready.touch()
         assert running.wait_for(EventKind.STARTED, 2).program == "b"
 
 
-def test_program_that_cannot_live_ends_it_all(tmp_path: Path) -> None:
+def test_program_that_keeps_dying_ends_it_all(tmp_path: Path) -> None:
     """After five early deaths everything is stopped; the error names the program and its log."""
     log = tmp_path / "bad.log"
     bad = shell("bad", "echo 'no such table: trades'; exit 3", log)
     with Running(program("good"), bad, monotonic=lambda: 10 * time.monotonic()) as running:
         running.wait_for_end()
-    assert len(running.told(EventKind.DIED)) == 5
+    assert len(running.of_kind(EventKind.DIED)) == 5
     assert str(running.error).startswith("bad died 5 times")
     assert "exit code 3" in str(running.error)
     assert str(running.error).endswith("no such table: trades")
@@ -159,50 +161,50 @@ def test_command_that_does_not_exist_ends_it_all() -> None:
     assert is_gone(running.events[0].process_id)
 
 
-def test_deaf_program_is_killed_with_its_group(tmp_path: Path) -> None:
-    """What ignores SIGTERM is killed after its time, with the processes that it started."""
-    told = tmp_path / "child"
-    deaf = shell(
-        "deaf",
-        f"trap '' TERM; sleep 600 & echo $! > {told}.new; mv {told}.new {told}; wait",
+def test_program_that_ignores_sigterm_is_killed_with_its_group(tmp_path: Path) -> None:
+    """A program that ignores SIGTERM is killed after its timeout, with the processes it started."""
+    file = tmp_path / "child"
+    stubborn = shell(
+        "stubborn",
+        f"trap '' TERM; sleep 600 & echo $! > {file}.new; mv {file}.new {file}; wait",
         None,
         0.2,
     )
-    with Running(deaf) as running:
-        assert wait_until(told.exists, SECONDS)
-    assert running.told(EventKind.STOPPED)[0].exit_code == -signal.SIGKILL
-    assert wait_until(lambda: is_gone(int(told.read_text())), SECONDS)
+    with Running(stubborn) as running:
+        assert wait_until(file.exists, TIMEOUT_SECONDS)
+    assert running.of_kind(EventKind.STOPPED)[0].exit_code == -signal.SIGKILL
+    assert wait_until(lambda: is_gone(int(file.read_text())), TIMEOUT_SECONDS)
 
 
 def test_only_the_main_process_is_asked_to_stop(tmp_path: Path) -> None:
-    """SIGTERM reaches the main process alone, which may let its own children finish."""
+    """SIGTERM reaches only the main process, which may let its own children finish."""
     child = "trap 'echo told >> child' TERM; echo up > up; while :; do sleep 0.05; done"
     main = f"cd {tmp_path}; (sh -c \"{child}\") & trap 'sleep 0.3; exit 0' TERM; wait"
     with Running(shell("main", main)) as running:
-        assert wait_until((tmp_path / "up").exists, SECONDS)
-    assert running.told(EventKind.STOPPED)[0].exit_code == 0
+        assert wait_until((tmp_path / "up").exists, TIMEOUT_SECONDS)
+    assert running.of_kind(EventKind.STOPPED)[0].exit_code == 0
     assert not (tmp_path / "child").exists()
 
 
 def test_children_of_a_dead_program_are_killed(tmp_path: Path) -> None:
-    """When a main process dies, the processes that it leaves do not run beside its successor."""
-    told = tmp_path / "child"
+    """When a main process dies, its children are killed before it is restarted."""
+    file = tmp_path / "child"
     with Running(
-        shell("a", f"sleep 600 & echo $! > {told}.new; mv {told}.new {told}; wait")
+        shell("a", f"sleep 600 & echo $! > {file}.new; mv {file}.new {file}; wait")
     ) as running:
         first = running.wait_for(EventKind.STARTED)
-        assert wait_until(told.exists, SECONDS)
-        orphan = int(told.read_text())
+        assert wait_until(file.exists, TIMEOUT_SECONDS)
+        orphan = int(file.read_text())
         os.kill(first.process_id, signal.SIGKILL)
         running.wait_for(EventKind.DIED)
-        assert wait_until(lambda: is_gone(orphan), SECONDS)
+        assert wait_until(lambda: is_gone(orphan), TIMEOUT_SECONDS)
 
 
 SUPERVISOR = """
 import signal, sys, threading
 from tradecapture.local.supervisor.supervisor import EventKind, Program, Supervisor
 
-signal.signal(signal.SIGHUP, signal.SIG_DFL)  # also where these tests themselves run under nohup
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # the tests themselves may run under nohup
 
 def report(event):
     print(event.kind, event.process_id, flush=True)
@@ -215,11 +217,11 @@ print("clean end", flush=True)
 """
 
 
-@pytest.mark.parametrize("way", ["SIGTERM", "SIGINT", "SIGHUP", "raise"])
-def test_no_child_outlives_the_supervisor(way: str) -> None:
-    """However a supervising process is stopped, by a signal or an exception, none is left."""
+@pytest.mark.parametrize("ending", ["SIGTERM", "SIGINT", "SIGHUP", "raise"])
+def test_no_child_outlives_the_supervisor(ending: str) -> None:
+    """A supervising process that ends by a signal or an exception leaves no child."""
     with subprocess.Popen(
-        [sys.executable, "-c", SUPERVISOR, way, os.environ["PATH"]],
+        [sys.executable, "-c", SUPERVISOR, ending, os.environ["PATH"]],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -227,17 +229,17 @@ def test_no_child_outlives_the_supervisor(way: str) -> None:
     ) as process:
         assert process.stdout is not None
         children = [int(process.stdout.readline().split()[1]) for _ in "ab"]
-        if way != "raise":
-            process.send_signal(signal.Signals[way])
-        output, errors = process.communicate(timeout=SECONDS)
+        if ending != "raise":
+            process.send_signal(signal.Signals[ending])
+        output, errors = process.communicate(timeout=TIMEOUT_SECONDS)
     assert all(is_gone(child) for child in children)
-    assert ("clean end" in output) == (way != "raise")
-    assert ("the terminal is gone" in errors) == (way == "raise")
-    assert process.returncode == (1 if way == "raise" else 0)
+    assert ("clean end" in output) == (ending != "raise")
+    assert ("the terminal is gone" in errors) == (ending == "raise")
+    assert process.returncode == (1 if ending == "raise" else 0)
 
 
-def test_signal_handlers_are_given_back() -> None:
-    """After a run in the main thread the process handles signals as before."""
+def test_signal_handlers_are_restored() -> None:
+    """After a run in the main thread the process handles signals as it did before."""
     before = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)]
     stop = threading.Event()
     stop.set()

@@ -43,7 +43,7 @@ def standby(running_standby: Standby) -> Standby:
 @pytest.fixture
 def replicated(settings: Settings, primary: PostgresqlServer, standby: Standby) -> Settings:
     """Settings of a deployment on an empty ledger, with the standby as its replica."""
-    url = emptied(_url_of(primary))
+    url = emptied(primary.url_of(DATABASE))
     standby.catch_up()
     return replace(settings, database_url=url, replica_url=standby.of(DATABASE))
 
@@ -62,7 +62,3 @@ def gateway(redis: "Redis", replicated: Settings) -> Iterator[Gateway]:
     gateway = Gateway(replicated)
     yield gateway
     gateway.close()
-
-
-def _url_of(server: PostgresqlServer) -> str:
-    return server._url_of(DATABASE)

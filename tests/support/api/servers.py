@@ -55,7 +55,7 @@ class ApiServer(LocalServer):
         if not self._becomes_ready():
             raise self._failure()
 
-    def _answers(self) -> bool:
+    def _is_ready(self) -> bool:
         try:
             httpx.get(f"{self.url}/schema/openapi.json", timeout=2)
         except httpx.HTTPError:
@@ -81,5 +81,5 @@ class WorkerServer(LocalServer):
             cwd=ROOT,
         )
 
-    def _answers(self) -> bool:
+    def _is_ready(self) -> bool:
         return True

@@ -21,6 +21,7 @@ from tests.support.builders.trades import (
     submissions,
     trade,
     trade_json,
+    valid_submissions,
 )
 
 __all__ = [
@@ -44,4 +45,5 @@ __all__ = [
     "submissions",
     "trade",
     "trade_json",
+    "valid_submissions",
 ]

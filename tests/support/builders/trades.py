@@ -6,6 +6,7 @@ from itertools import groupby
 from typing import Any
 
 from tradecapture.inbox import Claim, ClaimedPartition, Entry
+from tradecapture.local.samples.trades import SampleSpec, generate
 from tradecapture.trades.document import Document, encode
 from tradecapture.trades.partition import PartitionKey, make_partition_key
 from tradecapture.trades.submission import Submission, read_submission
@@ -62,6 +63,13 @@ def submission(trade_id: str = "T-1", book: str = BOOK, **changes: Any) -> Submi
 def submissions(number: int, book: str = BOOK, first: int = 1) -> list[Submission]:
     """Return some submissions of one book, each trade with an id of its own."""
     return [submission(f"{book}-{index}", book) for index in range(first, first + number)]
+
+
+def valid_submissions(trades: int, partitions: int, seed: int, today: date) -> list[Submission]:
+    """Return sample trades that are valid, each once, spread evenly over partitions."""
+    spec = SampleSpec(trades, seed, partitions, skew=0, resends=0, invalid=0, today=today)
+    results = (read_submission(body, today) for body in generate(spec))
+    return [result for result in results if isinstance(result, Submission)]
 
 
 def numbered(number: int, trade_id: str = "", book: str = BOOK) -> Submission:

@@ -19,7 +19,7 @@ from tradecapture.local.servers.ports import LOOPBACK, free_port
 from tradecapture.local.servers.postgresql_server import SOCKETS, PostgresqlServer
 from tradecapture.local.servers.redis_server import RedisServer
 from tradecapture.local.servers.server import log_tail
-from tradecapture.local.servers.worker import FLEET, LocalWorker
+from tradecapture.local.servers.worker import FLEET_APP, LocalWorker
 
 SQLITE, POSTGRESQL = "sqlite", "postgresql"
 POSTGRESQL_SOCKET = ".s.PGSQL.5432"  # in the folder that a URL names as host
@@ -48,7 +48,7 @@ class Deployment:
         self,
         name: str,
         concurrency: int = 1,
-        app: str = FLEET,
+        app: str = FLEET_APP,
         environment: Mapping[str, str] | None = None,
         **settings: object,
     ) -> LocalWorker:

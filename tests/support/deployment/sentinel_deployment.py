@@ -78,7 +78,7 @@ sentinel parallel-syncs {MASTER} {REPLICAS}
         with connect_redis(self._url, ANSWER_SECONDS) as redis:
             return redis.execute_command("SENTINEL", *words)
 
-    def _answers(self) -> bool:
+    def _is_ready(self) -> bool:
         try:
             return bool(self.ask("MASTERS"))
         except (ConnectionError, TimeoutError):

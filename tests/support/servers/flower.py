@@ -53,7 +53,7 @@ class Flower(LocalServer):
         answer = httpx.get(f"{self.url}/api/queues/length", timeout=ANSWER_SECONDS)
         return answer.json()["active_queues"]
 
-    def _answers(self) -> bool:
+    def _is_ready(self) -> bool:
         try:
             httpx.get(f"{self.url}/healthcheck", timeout=2)
         except httpx.HTTPError:

@@ -29,5 +29,5 @@ class Program(LocalServer):
         if not self._becomes_ready():
             raise self._failure()
 
-    def _answers(self) -> bool:
+    def _is_ready(self) -> bool:
         return self._ready in self.log.read_text(errors="replace")

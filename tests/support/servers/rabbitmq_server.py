@@ -12,7 +12,7 @@ import amqp
 
 from tradecapture.local.servers.ports import LOOPBACK, free_port
 from tradecapture.local.servers.server import (
-    STOP_SECONDS,
+    STOP_TIMEOUT_SECONDS,
     LocalServer,
     LocalServerError,
     wait_until,
@@ -80,7 +80,7 @@ class RabbitmqServer(LocalServer):
             # To Erlang itself: the script would start a second one that asks the first to end.
             self._signal(signal.SIGTERM)
             with suppress(subprocess.TimeoutExpired):
-                self._process.wait(STOP_SECONDS)
+                self._process.wait(STOP_TIMEOUT_SECONDS)
         self.kill()
         if self._names is not None:
             self._names.kill()
@@ -94,7 +94,7 @@ class RabbitmqServer(LocalServer):
         with suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
-        if not wait_until(lambda: not self._erlang(), STOP_SECONDS):
+        if not wait_until(lambda: not self._erlang(), STOP_TIMEOUT_SECONDS):
             raise LocalServerError(f"a process of RabbitMQ in {self._folder} did not end")
 
     def freeze(self) -> None:
@@ -141,7 +141,7 @@ class RabbitmqServer(LocalServer):
             f"{LOOPBACK}:{self._port}", USER, USER, connect_timeout=ANSWER_SECONDS
         )
 
-    def _answers(self) -> bool:
+    def _is_ready(self) -> bool:
         try:
             with self._connect():
                 return True

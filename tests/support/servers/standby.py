@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sqlalchemy import make_url
 
-from tradecapture.local.servers.postgresql_server import PostgresqlServer, _prepare
+from tradecapture.local.servers.postgresql_server import PostgresqlServer, prepare_server
 from tradecapture.local.servers.server import LocalServerError, wait_until
 
 CATCH_UP_SECONDS = 60.0
@@ -65,7 +65,7 @@ class Standby(PostgresqlServer):
 
     def _copy(self) -> None:
         # Of the same program and the same system user as the primary, whose data are initialised.
-        installed = _prepare(self._primary._data)
+        installed = prepare_server(self._primary._data)
         user = pwd.getpwnam(installed.system_user) if installed.system_user else None
         self._data.parent.chmod(0o711)
         self._data.mkdir(mode=0o700)

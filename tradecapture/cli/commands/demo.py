@@ -29,9 +29,9 @@ from tradecapture.inbox.reader import open_inbox
 from tradecapture.ledger import PartitionRow
 from tradecapture.ledger.queries.operator_reader import open_ledger
 from tradecapture.local.demo.evidence import gather
-from tradecapture.local.demo.report import Report, Sending, report_on
-from tradecapture.local.demo.traffic import Job, at_a_pace, at_full_speed, send
-from tradecapture.local.fleet.preparation import prepared
+from tradecapture.local.demo.report import Report, SendResult, make_report
+from tradecapture.local.demo.traffic import Request, at_full_speed, at_rate, send
+from tradecapture.local.fleet.preparation import prepare_fleet
 from tradecapture.local.fleet.run import FleetRun, Progress
 from tradecapture.local.samples.trades import SampleSpec, generate
 from tradecapture.local.servers.ports import free_port
@@ -72,7 +72,7 @@ def show(found: Found, data: Path | None) -> None:
             "Proof",
             ("", "found #", "wanted #", ""),
             [
-                (check.name, check.found, check.wanted, "ok" if check.holds else "FAILED")
+                (check.name, check.actual, check.expected, "ok" if check.holds else "FAILED")
                 for check in report.checks
             ],
         ),
@@ -139,10 +139,11 @@ def demo(trades: int, seed: int, data: Path | None, as_json: bool) -> None:
         given = {n: value for n, value in os.environ.items() if n not in (REDIS, BROKER, DATABASE)}
         ports = {"api_port": free_port(), "flower_port": 0}
         run = stack.enter_context(
-            prepared(folder, say, given, **ports, workers=WORKERS, concurrency=1)
+            prepare_fleet(folder, say, given, **ports, workers=WORKERS, concurrency=1)
         )
         found = run.run(
-            lambda run, stop: _run(run, stop, trades, seed, say), ready_seconds=READY_SECONDS
+            lambda run, stop: _run(run, stop, trades, seed, say),
+            ready_timeout_seconds=READY_SECONDS,
         )
     if found is None:
         raise click.Abort
@@ -162,11 +163,11 @@ def _run(
     today = datetime.now(UTC).date()
     flood = SampleSpec(trades, seed, today=today)
     burst = SampleSpec(round(BURST_TRADES_A_SECOND * BURST_SECONDS), seed + 1, today=today)
-    phases: dict[str, Sending] = {}
+    phases: dict[str, SendResult] = {}
     settings = run.fleet.settings
     with open_inbox(settings) as inbox, open_ledger(settings) as ledger, bar() as progress:
 
-        def play(name: str, mix: SampleSpec, jobs: list[Job]) -> None:
+        def play(name: str, mix: SampleSpec, jobs: list[Request]) -> None:
             if stop.is_set():
                 return
             say(f"Sending {mix.trades:,} trades over HTTP: {name}")
@@ -185,9 +186,9 @@ def _run(
             )
 
         play(FLOOD, flood, list(at_full_speed(generate(flood))))
-        play(BURST, burst, list(at_a_pace(generate(burst), BURST_TRADES_A_SECOND)))
+        play(BURST, burst, list(at_rate(generate(burst), BURST_TRADES_A_SECOND)))
         if stop.is_set():
             return None
-        report = report_on(gather(phases, [flood, burst], inbox, ledger))
+        report = make_report(gather(phases, [flood, burst], inbox, ledger))
         busiest = sorted(ledger.positions(), key=lambda row: row.last_sequence, reverse=True)
     return Found(report, busiest[:SHOWN_POSITIONS])

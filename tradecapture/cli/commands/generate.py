@@ -9,7 +9,7 @@ import click
 
 from tradecapture.cli.errors import USAGE, CommandError
 from tradecapture.cli.output import bar, epilog
-from tradecapture.local.samples.trades import STEEPEST_SKEW, SampleSpec
+from tradecapture.local.samples.trades import MAX_SKEW, SampleSpec
 from tradecapture.local.samples.trades import generate as generate_trades
 
 NOTED_TRADES = 500  # between two movements of the bar, which costs as much as some trades
@@ -45,7 +45,7 @@ SHARE = click.FloatRange(0, 1)
 )
 @click.option(
     "--skew",
-    type=click.FloatRange(0, STEEPEST_SKEW),
+    type=click.FloatRange(0, MAX_SKEW),
     default=1.0,
     show_default=True,
     help="How unevenly trades fall on them: Zipf's exponent; 0 is even.",

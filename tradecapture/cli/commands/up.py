@@ -9,7 +9,7 @@ import click
 from tradecapture.cli.options import data_option
 from tradecapture.cli.output import epilog, next_steps, output, remarks, table
 from tradecapture.connections.urls import without_password
-from tradecapture.local.fleet.preparation import prepared
+from tradecapture.local.fleet.preparation import prepare_fleet
 from tradecapture.local.fleet.run import FleetRun
 
 PORT = click.IntRange(1, 65_535)
@@ -58,7 +58,7 @@ def up(data: Path, api_port: int, flower_port: int, workers: int, concurrency: i
     tables are made in it.
     """
     say = remarks().print
-    with prepared(
+    with prepare_fleet(
         data,
         say,
         os.environ,
@@ -74,7 +74,7 @@ def up(data: Path, api_port: int, flower_port: int, workers: int, concurrency: i
 def _show(run: FleetRun, data: Path, stop: threading.Event) -> None:
     if stop.is_set():
         return
-    running, logs = run.running, run.fleet.logs
+    running, logs = run.running_fleet, run.fleet.logs
     addresses = {
         "redis": without_password(running.redis_url),
         "api": f"{running.api_url}/api/v1  (its page: {running.api_url}/schema)",

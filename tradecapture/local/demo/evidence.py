@@ -1,31 +1,36 @@
 """The demo's evidence: what the ledger and the inboxes hold after the traffic."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from tradecapture.inbox import InboxReader
 from tradecapture.ledger import LedgerReader
-from tradecapture.local.demo.report import DemoEvidence, Sending
+from tradecapture.local.demo.report import DemoEvidence, SendResult
 from tradecapture.local.samples.trades import SampleSpec
 from tradecapture.operations.reconciliation import reconcile
 
 
 def gather(
-    phases: Mapping[str, Sending], mixes: list[SampleSpec], inbox: InboxReader, ledger: LedgerReader
+    phases: Mapping[str, SendResult],
+    samples: Sequence[SampleSpec],
+    inbox: InboxReader,
+    ledger: LedgerReader,
 ) -> DemoEvidence:
     """Read everything that the report needs.
 
     Args:
         phases: what was sent and answered.
-        mixes: what was generated for them.
+        samples: what was generated for the phases.
         inbox: of a Redis that was empty before.
-        ledger: which was empty before.
+        ledger: of a database that was empty before.
     """
-    # The inboxes first: a trade that is captured between the two looks then counts once.
+    # The inboxes first: a trade that is captured between the two reads is then counted once.
     rows = reconcile(inbox.partitions(), ledger.outcome_counts())
     return DemoEvidence(
         phases=phases,
-        invalid=sum(mix.invalid_trades for mix in mixes),
-        different=sum(mix.trades - mix.invalid_trades - mix.resent_trades for mix in mixes),
+        invalid=sum(sample.invalid_trades for sample in samples),
+        different=sum(
+            sample.trades - sample.invalid_trades - sample.resent_trades for sample in samples
+        ),
         captured=[
             (trade_id, captured_at.timestamp()) for trade_id, captured_at in ledger.captures()
         ],

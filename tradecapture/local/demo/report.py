@@ -1,4 +1,4 @@
-"""The demo's report: from what was sent and what the ledger holds to what is proven. Pure."""
+"""The demo's report: what the sent trades and the ledger's rows prove. Pure."""
 
 import statistics
 from collections import Counter
@@ -9,18 +9,18 @@ from msgspec import Struct, field
 from tradecapture.trades.lifecycle import Outcome
 
 
-class Sending(Struct):
-    """What was sent in one phase, and answered."""
+class SendResult(Struct):
+    """How many trades were sent in one phase, and what they were answered."""
 
     submitted: int = 0
-    resent: int = 0  # answered as accepted before
+    resent: int = 0  # answered as accepted earlier
     refused: int = 0
     unanswered: int = 0
     sent_at: dict[str, float] = field(default_factory=dict)  # accepted trade -> seconds, Unix time
 
     @classmethod
-    def sum(cls, parts: Iterable["Sending"]) -> "Sending":
-        """Return several together; a trade's time is that of its first sending."""
+    def sum(cls, parts: Iterable["SendResult"]) -> "SendResult":
+        """Add several results up; a trade's time is that of its first sending."""
         total = cls()
         for part in parts:
             total.submitted += part.submitted
@@ -35,19 +35,19 @@ class Sending(Struct):
 class DemoEvidence(Struct, frozen=True, kw_only=True):
     """Everything that the report is made from."""
 
-    phases: Mapping[str, Sending]
-    invalid: int  # trades that had to be refused
-    different: int  # trades that had to be accepted, each counted once
-    captured: Sequence[tuple[str, float]]  # trade and Unix time, a row of the ledger each
-    exceptions: Sequence[tuple[str, Outcome]]  # trades that the ledger has as not captured
-    waiting: int  # trades still in their inboxes
-    inversions: int
-    gaps: int
+    phases: Mapping[str, SendResult]
+    invalid: int  # trades that must be refused
+    different: int  # trades that must be accepted, each counted once
+    captured: Sequence[tuple[str, float]]  # trade id and Unix time of each row in the ledger
+    exceptions: Sequence[tuple[str, Outcome]]  # trades that the ledger did not capture
+    waiting: int  # trades that are still in their inboxes
+    inversions: int  # trades that were captured after a later one
+    gaps: int  # partitions with a gap in their sequence
     differences: int  # partitions that do not reconcile
 
 
 class Latency(Struct, frozen=True, rename="camel"):
-    """From sending to capture, in milliseconds, over the trades of a phase."""
+    """How long the trades of a phase took from sending to capture."""
 
     phase: str
     trades: int
@@ -57,21 +57,21 @@ class Latency(Struct, frozen=True, rename="camel"):
     p99_ms: float
 
 
-class DemoCheck(Struct, frozen=True):
-    """One thing that must hold."""
+class DemoCheck(Struct, frozen=True, rename={"actual": "found", "expected": "wanted"}):
+    """One condition that must hold."""
 
     name: str
-    found: int
-    wanted: int
+    actual: int
+    expected: int
 
     @property
     def holds(self) -> bool:
-        """Whether it does."""
-        return self.found == self.wanted
+        """Whether it holds."""
+        return self.actual == self.expected
 
 
 class Report(Struct, frozen=True):
-    """What the demo found."""
+    """What the demo proves."""
 
     proven: bool
     outcomes: Mapping[str, int]
@@ -79,21 +79,23 @@ class Report(Struct, frozen=True):
     checks: Sequence[DemoCheck]
 
 
-def report_on(evidence: DemoEvidence) -> Report:
+def make_report(evidence: DemoEvidence) -> Report:
     """Return what the evidence proves."""
-    total = Sending.sum(evidence.phases.values())
+    total = SendResult.sum(evidence.phases.values())
     accepted = total.sent_at.keys()
-    rows = Counter(trade_id for trade_id, _ in evidence.captured)
-    others = Counter(outcome for _, outcome in evidence.exceptions)
-    ended = rows.keys() | {trade_id for trade_id, _ in evidence.exceptions}
+    captures = Counter(trade_id for trade_id, _ in evidence.captured)
+    exceptions = Counter(outcome for _, outcome in evidence.exceptions)
+    completed = captures.keys() | {trade_id for trade_id, _ in evidence.exceptions}
     checks = [
         DemoCheck("trades without an answer", total.unanswered, 0),
         DemoCheck("refused, as they are invalid", total.refused, evidence.invalid),
         DemoCheck("different trades accepted", len(accepted), evidence.different),
-        DemoCheck("lost: accepted, without an outcome", len(accepted - ended), 0),
-        DemoCheck("doubled: captured more than once", sum(n > 1 for n in rows.values()), 0),
-        DemoCheck("captured, but never accepted", len(rows.keys() - accepted), 0),
-        DemoCheck("rejected or parked", others[Outcome.REJECTED] + others[Outcome.PARKED], 0),
+        DemoCheck("lost: accepted, without an outcome", len(accepted - completed), 0),
+        DemoCheck("doubled: captured more than once", sum(n > 1 for n in captures.values()), 0),
+        DemoCheck("captured, but never accepted", len(captures.keys() - accepted), 0),
+        DemoCheck(
+            "rejected or parked", exceptions[Outcome.REJECTED] + exceptions[Outcome.PARKED], 0
+        ),
         DemoCheck("inversions: captured after a later one", evidence.inversions, 0),
         DemoCheck("partitions with gaps in their sequence", evidence.gaps, 0),
         DemoCheck("partitions that do not reconcile", evidence.differences, 0),
@@ -106,9 +108,9 @@ def report_on(evidence: DemoEvidence) -> Report:
             "accepted": len(accepted),
             "resends recognised": total.resent,
             "refused as invalid": total.refused,
-            "captured": len(rows),
-            "rejected": others[Outcome.REJECTED],
-            "parked": others[Outcome.PARKED],
+            "captured": len(captures),
+            "rejected": exceptions[Outcome.REJECTED],
+            "parked": exceptions[Outcome.PARKED],
             "waiting": evidence.waiting,
         },
         latencies=[
@@ -121,15 +123,15 @@ def report_on(evidence: DemoEvidence) -> Report:
 
 
 def _latency(phase: str, sent_at: Mapping[str, float], captured_at: Mapping[str, float]) -> Latency:
-    both = sent_at.keys() & captured_at.keys()
-    took = [1000 * (captured_at[trade_id] - sent_at[trade_id]) for trade_id in both]
-    first = min(sent_at[trade_id] for trade_id in both)
-    last = max(captured_at[trade_id] for trade_id in both)
-    percentiles = statistics.quantiles(took, n=100, method="inclusive")
+    trade_ids = sent_at.keys() & captured_at.keys()
+    latencies_ms = [1000 * (captured_at[trade_id] - sent_at[trade_id]) for trade_id in trade_ids]
+    first = min(sent_at[trade_id] for trade_id in trade_ids)
+    last = max(captured_at[trade_id] for trade_id in trade_ids)
+    percentiles = statistics.quantiles(latencies_ms, n=100, method="inclusive")
     return Latency(
         phase=phase,
-        trades=len(both),
-        trades_per_second=round(len(both) / (last - first), 1) if last > first else 0.0,
+        trades=len(trade_ids),
+        trades_per_second=round(len(trade_ids) / (last - first), 1) if last > first else 0.0,
         p50_ms=round(percentiles[49], 1),
         p95_ms=round(percentiles[94], 1),
         p99_ms=round(percentiles[98], 1),

@@ -1,4 +1,4 @@
-"""The demo's traffic: trades over HTTP on several connections, and what each was answered."""
+"""The demo's traffic: sends trades over several HTTP connections and counts the answers."""
 
 import queue
 import threading
@@ -13,34 +13,36 @@ from typing import NamedTuple
 import msgspec
 from msgspec import Struct
 
-from tradecapture.local.demo.report import Sending
+from tradecapture.local.demo.report import SendResult
 from tradecapture.local.servers.ports import LOOPBACK
 from tradecapture.trades.receipt import RefusalCode
 
-CONNECTIONS = 8  # at a time; the API gathers what arrives together into one Redis round trip
-SINGLES_A_ROUND = 25  # trades sent one by one, between two batches; a tenth of all
+CONNECTIONS = 8  # the API submits what arrives on them at the same time in one Redis round trip
+SINGLES_PER_BATCH = 25  # single trades sent between two batches; about a tenth of all trades
 BATCH_TRADES = 200
-ANSWER_SECONDS = 10.0  # for one answer; a request that is not answered is sent again
-GIVE_UP_SECONDS = 30.0  # of trying again
-RETRY_SECONDS = 0.2  # between two attempts
+RESPONSE_TIMEOUT_SECONDS = 10.0  # a request without a response is sent again
+RETRY_INTERVAL_SECONDS = 0.2
+RETRY_TIMEOUT_SECONDS = 30.0  # after it a trade counts as unanswered
 
-RETRIED = (
+CAPTURE_PATH = "/api/v1/trades/capture"
+RETRIED_STATUSES = (
     HTTPStatus.TOO_MANY_REQUESTS,
     HTTPStatus.INTERNAL_SERVER_ERROR,
     HTTPStatus.SERVICE_UNAVAILABLE,
 )
-CAPTURE = "/api/v1/trades/capture"
+# The API refuses these trades now and may accept them later.
+RETRIED_CODES = (RefusalCode.UNAVAILABLE, RefusalCode.PARTITION_FULL, RefusalCode.BACKLOG_FULL)
 
 
-class Job(NamedTuple):
-    """One request: a trade by itself or a batch."""
+class Request(NamedTuple):
+    """One request: a single trade or a batch."""
 
     trades: Sequence[bytes]
-    due: float | None = None  # seconds after the beginning; None: as soon as a connection is free
+    due: float | None = None  # seconds after the start; None: as soon as a connection is free
 
 
-class _Result(Struct, rename="camel"):
-    """The answer to one trade."""
+class _TradeResult(Struct, rename="camel"):
+    """The API's answer to one trade."""
 
     status: str
     trade_id: str | None = None
@@ -48,136 +50,136 @@ class _Result(Struct, rename="camel"):
     code: str = ""
 
 
-class _Results(Struct):
-    results: list[_Result] = []
+class _BatchResponse(Struct):
+    results: list[_TradeResult] = []
 
 
 ACCEPTED = "ACCEPTED"
 REFUSED = "REFUSED"
-AGAIN = _Result(REFUSED, code=RefusalCode.UNAVAILABLE)
-# Refusals of a trade that is welcome later.
-PASSING = (RefusalCode.UNAVAILABLE, RefusalCode.PARTITION_FULL, RefusalCode.BACKLOG_FULL)
+UNAVAILABLE = _TradeResult(REFUSED, code=RefusalCode.UNAVAILABLE)
 
 
-def at_full_speed(trades: Iterable[bytes]) -> Iterator[Job]:
-    """Return requests to be sent as fast as they are answered: batches, and single trades."""
+def at_full_speed(trades: Iterable[bytes]) -> Iterator[Request]:
+    """Return requests without a due time: batches, and single trades between them."""
     remaining = iter(trades)
-    while single := list(islice(remaining, SINGLES_A_ROUND)):
-        yield from (Job([trade]) for trade in single)
+    while singles := list(islice(remaining, SINGLES_PER_BATCH)):
+        yield from (Request([trade]) for trade in singles)
         if batch := list(islice(remaining, BATCH_TRADES)):
-            yield Job(batch)
+            yield Request(batch)
 
 
-def at_a_pace(trades: Iterable[bytes], trades_a_second: float) -> Iterator[Job]:
-    """Return a request a trade, each due at its time."""
+def at_rate(trades: Iterable[bytes], trades_per_second: float) -> Iterator[Request]:
+    """Return one request for each trade, due at a steady rate."""
     for number, trade in enumerate(trades):
-        yield Job([trade], due=number / trades_a_second)
+        yield Request([trade], due=number / trades_per_second)
 
 
 def send(
-    jobs: Iterable[Job], port: int, progress: Callable[[int], None], stop: threading.Event
-) -> Sending:
-    """Send requests over several connections and return what was answered.
+    requests: Iterable[Request],
+    port: int,
+    on_answers: Callable[[int], None],
+    stop: threading.Event,
+) -> SendResult:
+    """Send requests over several connections and count what was answered.
 
-    The time of a trade counts from the moment at which it was due: a request that is kept waiting
-    by others is not counted as quick. One that has no time counts from its first sending.
+    A trade's latency counts from the time at which its request was due, even if earlier requests
+    delayed it. Without a due time it counts from its first sending.
 
     Args:
-        jobs: the requests, in their order.
-        port: of the API on this machine.
-        progress: told of how many trades were answered just now.
+        requests: in their order.
+        port: TCP port of the API on this machine.
+        on_answers: called with the number of trades that were just answered.
         stop: ends the sending early.
     """
-    waiting: queue.SimpleQueue[Job] = queue.SimpleQueue()
-    for job in jobs:
-        waiting.put(job)
-    beginning = time.time()
+    pending: queue.SimpleQueue[Request] = queue.SimpleQueue()
+    for request in requests:
+        pending.put(request)
+    started_at = time.time()
 
-    def work() -> Sending:
-        sender = _Sender(port, stop)
+    def work() -> SendResult:
+        connection = _Connection(port, stop)
         while not stop.is_set():
             try:
-                job = waiting.get_nowait()
+                request = pending.get_nowait()
             except queue.Empty:
                 break
             sent_at = time.time()
-            if job.due is not None:
-                stop.wait(max(0.0, beginning + job.due - sent_at))
-                sent_at = beginning + job.due
-            sender.send(job, sent_at)
-            progress(len(job.trades))
-        return sender.sending
+            if request.due is not None:
+                stop.wait(max(0.0, started_at + request.due - sent_at))
+                sent_at = started_at + request.due
+            connection.send(request.trades, sent_at)
+            on_answers(len(request.trades))
+        return connection.result
 
     with ThreadPoolExecutor(CONNECTIONS) as threads:
         parts = [threads.submit(work) for _ in range(CONNECTIONS)]
-    return Sending.sum(part.result() for part in parts)
+    return SendResult.sum(part.result() for part in parts)
 
 
-class _Sender:
-    """One connection."""
+class _Connection:
+    """One HTTP connection and what was sent over it."""
 
     def __init__(self, port: int, stop: threading.Event) -> None:
-        self.sending = Sending()
-        self._connection = HTTPConnection(LOOPBACK, port, timeout=ANSWER_SECONDS)
+        self.result = SendResult()
+        self._http = HTTPConnection(LOOPBACK, port, timeout=RESPONSE_TIMEOUT_SECONDS)
         self._stop = stop
 
-    def send(self, job: Job, sent_at: float) -> None:
-        """Send a request until each of its trades has an answer; a resend is harmless."""
-        self.sending.submitted += len(job.trades)
-        trades = job.trades
-        give_up = time.monotonic() + GIVE_UP_SECONDS
+    def send(self, trades: Sequence[bytes], sent_at: float) -> None:
+        """Send trades until each is answered; a resend is harmless."""
+        self.result.submitted += len(trades)
+        retry_until = time.monotonic() + RETRY_TIMEOUT_SECONDS
         while True:
-            results = self._request(trades)
-            pending = []
-            for trade, result in zip(trades, results, strict=True):
-                if result.code in PASSING:
-                    pending.append(trade)
+            answers = self._request(trades)
+            unanswered = []
+            for trade, answer in zip(trades, answers, strict=True):
+                if answer.code in RETRIED_CODES:
+                    unanswered.append(trade)
                 else:
-                    self._note(result, sent_at)
-            trades = pending
+                    self._count(answer, sent_at)
+            trades = unanswered
             if not trades:
                 return
-            if time.monotonic() > give_up or self._stop.wait(RETRY_SECONDS):
-                self.sending.unanswered += len(trades)
+            if time.monotonic() > retry_until or self._stop.wait(RETRY_INTERVAL_SECONDS):
+                self.result.unanswered += len(trades)
                 return
 
-    def _note(self, result: _Result, sent_at: float) -> None:
-        if result.status != ACCEPTED or result.trade_id is None:
-            self.sending.refused += 1
+    def _count(self, answer: _TradeResult, sent_at: float) -> None:
+        if answer.status != ACCEPTED or answer.trade_id is None:
+            self.result.refused += 1
             return
-        self.sending.resent += result.duplicate
-        earlier = self.sending.sent_at.get(result.trade_id, sent_at)
-        self.sending.sent_at[result.trade_id] = min(earlier, sent_at)
+        self.result.resent += answer.duplicate
+        first_sent_at = self.result.sent_at.get(answer.trade_id, sent_at)
+        self.result.sent_at[answer.trade_id] = min(first_sent_at, sent_at)
 
-    def _request(self, trades: Sequence[bytes]) -> list[_Result]:
-        single = len(trades) == 1
-        kind = "application/json" if single else "application/x-ndjson"
+    def _request(self, trades: Sequence[bytes]) -> list[_TradeResult]:
+        is_single = len(trades) == 1
+        content_type = "application/json" if is_single else "application/x-ndjson"
         try:
-            self._connection.request(
+            self._http.request(
                 "POST",
-                CAPTURE if single else f"{CAPTURE}/batch",
+                CAPTURE_PATH if is_single else f"{CAPTURE_PATH}/batch",
                 b"\n".join(trades),
-                {"Content-Type": kind},
+                {"Content-Type": content_type},
             )
-            response = self._connection.getresponse()
+            response = self._http.getresponse()
             body = response.read()
         except (OSError, HTTPException):
-            self._connection.close()
-            return [AGAIN] * len(trades)
-        return [_single(response, body)] if single else _batch(body, len(trades))
+            self._http.close()
+            return [UNAVAILABLE] * len(trades)
+        return [_read_single(response, body)] if is_single else _read_batch(body, len(trades))
 
 
-def _single(response: HTTPResponse, body: bytes) -> _Result:
-    if response.status in RETRIED:
-        return AGAIN
+def _read_single(response: HTTPResponse, body: bytes) -> _TradeResult:
+    if response.status in RETRIED_STATUSES:
+        return UNAVAILABLE
     if response.status != HTTPStatus.ACCEPTED:
-        return _Result(REFUSED)
-    result = msgspec.json.decode(body, type=_Result)
-    result.duplicate = response.getheader("Idempotency-Status") == "duplicate"
-    return result
+        return _TradeResult(REFUSED)
+    answer = msgspec.json.decode(body, type=_TradeResult)
+    answer.duplicate = response.getheader("Idempotency-Status") == "duplicate"
+    return answer
 
 
-def _batch(body: bytes, trades: int) -> list[_Result]:
-    # A problem that concerns the whole batch carries no results.
-    results = msgspec.json.decode(body, type=_Results).results
-    return results if len(results) == trades else [AGAIN] * trades
+def _read_batch(body: bytes, trades: int) -> list[_TradeResult]:
+    # A problem with the whole batch has no results.
+    results = msgspec.json.decode(body, type=_BatchResponse).results
+    return results if len(results) == trades else [UNAVAILABLE] * trades

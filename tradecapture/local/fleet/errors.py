@@ -1,4 +1,4 @@
-"""What can stop a local fleet from starting, in words for the person who starts it."""
+"""The errors that stop a local fleet from starting, in words for its user."""
 
 
 class LocalFleetError(RuntimeError):
@@ -6,4 +6,4 @@ class LocalFleetError(RuntimeError):
 
 
 class LocalSetupError(LocalFleetError):
-    """The folder, the ports or the options do not allow a start; another choice would."""
+    """The data folder, a port or an option does not allow a start; another choice would."""

@@ -1,11 +1,11 @@
-"""The preparation of a local fleet: everything is checked and made before anything starts."""
+"""The preparation of a local fleet: checks everything before the first program starts."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 from tradecapture.ledger import upgrade
-from tradecapture.ledger.engine import make_engine
+from tradecapture.ledger.engine import open_engine
 from tradecapture.local.fleet.data_folder import DataFolder
 from tradecapture.local.fleet.errors import LocalSetupError
 from tradecapture.local.fleet.programs import Fleet
@@ -15,9 +15,9 @@ from tradecapture.settings import DATABASE, REDIS, Settings
 
 
 @contextmanager
-def prepared(
+def prepare_fleet(
     data: Path,
-    say: Progress,
+    report: Progress,
     environment: Mapping[str, str],
     *,
     api_port: int,
@@ -25,28 +25,38 @@ def prepared(
     workers: int,
     concurrency: int,
 ) -> Iterator[FleetRun]:
-    """Check ports and servers, lock the data folder and make the tables; start nothing yet.
+    """Check ports and servers, lock the data folder and create the tables; start nothing yet.
+
+    Args:
+        data: the data folder.
+        report: called with each line of progress.
+        environment: the variables of the programs. A Redis or database that they name is used;
+            otherwise the fleet gets its own.
+        api_port: TCP port of the API.
+        flower_port: TCP port of Flower; 0: no Flower.
+        workers: number of workers.
+        concurrency: pool processes of each worker.
 
     Raises:
         LocalSetupError: a port is taken, or the data folder is in use.
         SettingsError: a variable is not usable.
-        LaneCountError: the Redis given was first used with another lane count.
-        redis.exceptions.RedisError, sqlalchemy.exc.SQLAlchemyError: a server given does not
+        LaneCountError: the named Redis was first used with another lane count.
+        redis.exceptions.RedisError, sqlalchemy.exc.SQLAlchemyError: a named server does not
             answer.
     """
     folder = DataFolder(data)
     with folder.locked():
-        given, redis_port = dict(environment), 0
-        if not given.get(REDIS, "").strip():
+        variables, redis_port = dict(environment), 0
+        if not variables.get(REDIS, "").strip():
             redis_port = folder.redis_port()
-            given[REDIS] = f"redis://{LOOPBACK}:{redis_port}/0"
-        if not given.get(DATABASE, "").strip():
-            given[DATABASE] = f"sqlite:///{folder.ledger}"
+            variables[REDIS] = f"redis://{LOOPBACK}:{redis_port}/0"
+        if not variables.get(DATABASE, "").strip():
+            variables[DATABASE] = f"sqlite:///{folder.ledger}"
         _check_ports({"--api-port": api_port, "--flower-port": flower_port})
-        settings = Settings.from_environment(given)
+        settings = Settings.from_environment(variables)
         fleet = Fleet(
             settings=settings,
-            environment=given,
+            environment=variables,
             redis_folder=folder.redis if redis_port else None,
             redis_port=redis_port,
             logs=folder.logs,
@@ -57,11 +67,12 @@ def prepared(
         )
         if not redis_port:
             fleet.check_lanes()
-        _make_tables(settings)
-        yield FleetRun(folder, fleet, say)
+        with open_engine(settings) as (engine, _dialect):
+            upgrade(engine)
+        yield FleetRun(folder, fleet, report)
 
 
-def _check_ports(ports: dict[str, int]) -> None:
+def _check_ports(ports: Mapping[str, int]) -> None:
     for option, port in ports.items():
         if port and not is_free(port):
             raise LocalSetupError(
@@ -70,13 +81,3 @@ def _check_ports(ports: dict[str, int]) -> None:
             )
     if len(set(ports.values())) < len(ports):
         raise LocalSetupError(f"{' and '.join(ports)} are the same: give two ports")
-
-
-def _make_tables(settings: Settings) -> None:
-    engine, _dialect = make_engine(
-        settings.database_url, pool_size=1, timeout_seconds=settings.connect_seconds
-    )
-    try:
-        upgrade(engine)
-    finally:
-        engine.dispose()

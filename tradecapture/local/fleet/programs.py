@@ -1,4 +1,4 @@
-"""The fleet of one machine: the programs that `up` and `demo` run, and when they are ready."""
+"""The programs of a local fleet: Redis, workers, API and Flower, and whether they are ready."""
 
 import sys
 from collections.abc import Mapping
@@ -19,26 +19,27 @@ from tradecapture.local.servers.worker import worker_command
 from tradecapture.local.supervisor.supervisor import Program
 from tradecapture.settings import Settings
 
-ANSWER_SECONDS = 2.0  # for one answer of the API, which looks at its servers first
-PING_SECONDS = 0.5  # for the answers of all workers; one that is still starting never answers
-# The batch in hand takes a time budget, Celery's own farewell a second or two; its limit is 10 s
-# (celeryconfig). Past this it is killed, and the lease gives its partitions to others.
-WORKER_STOP_SECONDS = 15.0
-API_STOP_SECONDS = 5  # for the requests in hand, below the time in which a program must end
+HEALTH_TIMEOUT_SECONDS = 2.0  # for the health of the API, which asks its servers first
+PING_TIMEOUT_SECONDS = 0.5  # for the replies of all workers; one that still starts never replies
+# A worker finishes its current batch within a time budget, and Celery itself needs a second or two
+# to shut down; its limit is 10 s (celeryconfig). After this a worker is killed, and when its lease
+# expires other workers take its partitions.
+WORKER_STOP_TIMEOUT_SECONDS = 15.0
+API_STOP_TIMEOUT_SECONDS = 5  # for open requests; below the time after which the API is killed
 
 
 class Fleet(Struct, frozen=True):
-    """What runs on this machine, and where."""
+    """The programs that run on this machine, and their addresses."""
 
     settings: Settings
     environment: Mapping[str, str]  # of the programs
-    redis_folder: Path | None  # of the embedded Redis; None: it is somebody else's
+    redis_folder: Path | None  # of its own Redis; None: it uses another one
     redis_port: int
     logs: Path
     api_port: int
     flower_port: int  # 0: no Flower
     workers: int
-    concurrency: int
+    concurrency: int  # pool processes of each worker
 
     @property
     def api_url(self) -> str:
@@ -53,10 +54,11 @@ class Fleet(Struct, frozen=True):
     def programs(self) -> list[Program]:
         """Return the programs in the order of their start; they are stopped in reverse order.
 
-        So the API accepts nothing more when the workers finish, and Redis outlives both.
+        In this order the API has stopped accepting when the workers finish, and Redis is the last
+        to stop.
 
         Raises:
-            LocalServerError: an embedded Redis is wanted and there is no redis-server.
+            LocalServerError: the fleet needs its own Redis and there is no redis-server.
         """
         programs = [self._redis(self.redis_folder)] if self.redis_folder else []
         programs += [self._worker(f"worker{number}") for number in range(1, self.workers + 1)]
@@ -66,21 +68,21 @@ class Fleet(Struct, frozen=True):
         return programs
 
     def check_lanes(self) -> None:
-        """Compare the lane count with the recorded one.
+        """Make sure that Redis was not first used with another lane count.
 
         Raises:
-            LaneCountError: it differs.
+            LaneCountError: it was.
             redis.exceptions.RedisError: Redis does not answer.
         """
         with closing(Inbox.connect(self.settings)) as inbox:
             inbox.check_lanes()
 
     def is_ready(self) -> bool:
-        """Return whether the API is well and every worker answers."""
-        return self._api_is_well() and self._workers_answer()
+        """Return whether the API is healthy and every worker replies."""
+        return self._is_api_healthy() and self._do_workers_reply()
 
-    def _api_is_well(self) -> bool:
-        connection = HTTPConnection(LOOPBACK, self.api_port, timeout=ANSWER_SECONDS)
+    def _is_api_healthy(self) -> bool:
+        connection = HTTPConnection(LOOPBACK, self.api_port, timeout=HEALTH_TIMEOUT_SECONDS)
         try:
             connection.request("GET", "/api/v1/health")
             return connection.getresponse().status == HTTPStatus.OK
@@ -89,31 +91,31 @@ class Fleet(Struct, frozen=True):
         finally:
             connection.close()
 
-    def _workers_answer(self) -> bool:
+    def _do_workers_reply(self) -> bool:
         app = sending_app(
             self.settings.broker, self.settings.connect_seconds, self.settings.sentinels
         )
         try:
-            answers = app.control.ping(timeout=PING_SECONDS, limit=self.workers)
+            replies = app.control.ping(timeout=PING_TIMEOUT_SECONDS, limit=self.workers)
         except (BrokerError, RedisError, OSError):
             return False
-        return len(answers) >= self.workers
+        return len(replies) >= self.workers
 
-    def _redis_is_ready(self) -> bool:
+    def _is_redis_ready(self) -> bool:
         if not is_ready(self.settings.redis_url):
             return False
         self.check_lanes()
         return True
 
     def _redis(self, folder: Path) -> Program:
-        # The later option wins: its log goes where those of the others are.
+        # The last option wins: Redis logs to its output, which goes into the folder of all logs.
         command = [*redis_command(folder, self.redis_port), "--logfile", ""]
         return Program(
             "redis",
             command,
             self.environment,
             log=self.logs / "redis.log",
-            ready=self._redis_is_ready,
+            is_ready=self._is_redis_ready,
         )
 
     def _worker(self, name: str) -> Program:
@@ -122,7 +124,7 @@ class Fleet(Struct, frozen=True):
             worker_command(name, self.concurrency),
             self.environment,
             log=self.logs / f"{name}.log",
-            stop_seconds=WORKER_STOP_SECONDS,
+            stop_timeout_seconds=WORKER_STOP_TIMEOUT_SECONDS,
         )
 
     def _api(self) -> Program:
@@ -131,8 +133,8 @@ class Fleet(Struct, frozen=True):
             [
                 *(sys.executable, "-m", "uvicorn", "--factory", "tradecapture.api.app:create_app"),
                 *("--host", LOOPBACK, "--port", str(self.api_port), "--no-access-log"),
-                # Requests that wait for an outcome would hold it for longer than it has.
-                *("--timeout-graceful-shutdown", str(API_STOP_SECONDS)),
+                # A request that waits for an outcome may take longer than the API has to stop.
+                *("--timeout-graceful-shutdown", str(API_STOP_TIMEOUT_SECONDS)),
             ],
             self.environment,
             log=self.logs / "api.log",
@@ -145,7 +147,7 @@ class Fleet(Struct, frozen=True):
                 *(sys.executable, "-m", "celery", "-A", "workers", "flower"),
                 *(f"--address={LOOPBACK}", f"--port={self.flower_port}"),
             ],
-            # Only this machine reaches it, and without this its API answers 401.
+            # Without this Flower's API answers 401. Only this machine can reach it.
             {**self.environment, "FLOWER_UNAUTHENTICATED_API": "true"},
             log=self.logs / "flower.log",
         )

@@ -1,4 +1,4 @@
-"""A run of the local fleet: start it, keep it running while some work is done, stop all of it."""
+"""One run of a local fleet: starts it, does some work while it runs, and stops all of it."""
 
 import math
 import os
@@ -8,59 +8,61 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from tradecapture.local.fleet.data_folder import DataFolder, Running
+from tradecapture.local.fleet.data_folder import DataFolder, RunningFleet
 from tradecapture.local.fleet.errors import LocalFleetError
 from tradecapture.local.fleet.programs import Fleet
 from tradecapture.local.supervisor.program import describe_exit
 from tradecapture.local.supervisor.supervisor import Event, EventKind, Supervisor
 
-READY_LOOK_SECONDS = 0.1  # between two looks whether everything is ready
-READY_REMARK_SECONDS = 20.0  # a usual start takes 5; after this the user is told where to look
+READY_POLL_SECONDS = 0.1
+READY_NOTICE_SECONDS = (
+    20.0  # a start usually takes 5; after this the user learns where the logs are
+)
 
 Result = TypeVar("Result")
-Progress = Callable[[str], None]
+Progress = Callable[[str], None]  # called with each line of progress
 
 
 class FleetRun:
-    """One run of the local fleet in a data folder that is locked for it."""
+    """One run of a local fleet in a data folder that is locked for it."""
 
-    def __init__(self, folder: DataFolder, fleet: Fleet, say: Progress) -> None:
+    def __init__(self, folder: DataFolder, fleet: Fleet, report: Progress) -> None:
         self.fleet = fleet
-        self._folder, self._say = folder, say
+        self._folder, self._report = folder, report
         self._processes: dict[str, int] = {}
         self._ready = False
 
     def run(
         self,
         work: Callable[["FleetRun", threading.Event], Result],
-        ready_seconds: float = math.inf,
+        ready_timeout_seconds: float = math.inf,
     ) -> Result:
-        """Run the fleet for as long as some work takes, or until a signal asks to end.
+        """Run the fleet until some work is done, or until a signal asks to end.
 
         Args:
-            work: called in a thread once everything is ready, with an event that says that it
-                must end; that event may be set already.
-            ready_seconds: how long everything may take to be ready.
+            work: called in a thread once everything is ready, with an event that is set when the
+                work must end. The event may be set from the start.
+            ready_timeout_seconds: how long the fleet may take to become ready.
 
         Raises:
             SupervisorError: a program cannot be kept running.
             LaneCountError: Redis was first used with another lane count.
-            LocalFleetError: not everything became ready in time.
+            LocalFleetError: the fleet did not become ready in time.
         """
         stop = threading.Event()
         with ThreadPoolExecutor(1) as executor:
-            done = executor.submit(self._when_ready, work, stop, ready_seconds)
+            done = executor.submit(self._work_when_ready, work, stop, ready_timeout_seconds)
             done.add_done_callback(lambda _: stop.set())
             try:
-                Supervisor(self.fleet.programs(), self._report).run_until(stop)
+                Supervisor(self.fleet.programs(), self._report_event).run_until(stop)
             finally:
                 stop.set()
         return done.result()
 
     @property
-    def running(self) -> Running:
-        """What runs now."""
-        return Running(
+    def running_fleet(self) -> RunningFleet:
+        """What runs now, and where."""
+        return RunningFleet(
             process_id=os.getpid(),
             redis_url=self.fleet.settings.redis_url,
             database_url=self.fleet.settings.database_url,
@@ -69,40 +71,43 @@ class FleetRun:
             process_ids=dict(self._processes),
         )
 
-    def _when_ready(
+    def _work_when_ready(
         self,
         work: Callable[["FleetRun", threading.Event], Result],
         stop: threading.Event,
-        ready_seconds: float,
+        ready_timeout_seconds: float,
     ) -> Result:
-        began, remarked = time.monotonic(), False
-        while not (stop.is_set() or self.fleet.is_ready()):
-            stop.wait(READY_LOOK_SECONDS)
-            waited = time.monotonic() - began
-            if waited > ready_seconds:
-                raise LocalFleetError(
-                    f"the API and the workers were not ready within {ready_seconds:.0f} s: see "
-                    f"their logs in {self.fleet.logs}",
-                )
-            if waited > READY_REMARK_SECONDS and not remarked:
-                self._say(f"not everything is ready yet; the logs are in {self.fleet.logs}")
-                remarked = True
+        self._wait_ready(stop, ready_timeout_seconds)
         if not stop.is_set():
             self._ready = True
-            self._folder.note_running(self.running)
+            self._folder.record(self.running_fleet)
         return work(self, stop)
 
-    def _report(self, event: Event) -> None:
+    def _wait_ready(self, stop: threading.Event, timeout_seconds: float) -> None:
+        started_at, noticed = time.monotonic(), False
+        while not (stop.is_set() or self.fleet.is_ready()):
+            stop.wait(READY_POLL_SECONDS)
+            waited_seconds = time.monotonic() - started_at
+            if waited_seconds > timeout_seconds:
+                raise LocalFleetError(
+                    f"the API and the workers were not ready within {timeout_seconds:.0f} s: see "
+                    f"their logs in {self.fleet.logs}"
+                )
+            if waited_seconds > READY_NOTICE_SECONDS and not noticed:
+                self._report(f"not everything is ready yet; the logs are in {self.fleet.logs}")
+                noticed = True
+
+    def _report_event(self, event: Event) -> None:
         name = event.program
         if event.kind in (EventKind.STARTED, EventKind.RESTARTED):
             self._processes[name] = event.process_id
         if event.kind is EventKind.STARTED:
-            self._say(f"{name} starts (process {event.process_id})")
+            self._report(f"{name} starts (process {event.process_id})")
         elif event.kind is EventKind.DIED and event.exit_code is not None:
-            self._say(f"{name} died ({describe_exit(event.exit_code)}); it is started again")
+            self._report(f"{name} died ({describe_exit(event.exit_code)}); starting it again")
         elif event.kind is EventKind.RESTARTED:
-            self._say(f"{name} was started again (process {event.process_id})")
+            self._report(f"{name} was started again (process {event.process_id})")
             if self._ready:
-                self._folder.note_running(self.running)
+                self._folder.record(self.running_fleet)
         elif event.kind is EventKind.STOPPED:
-            self._say(f"{name} stopped")
+            self._report(f"{name} stopped")

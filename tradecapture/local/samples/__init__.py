@@ -1,1 +1,1 @@
-"""samples."""
+"""Sample trades: realistic equity swaps, the same for the same seed."""

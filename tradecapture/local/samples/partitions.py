@@ -1,4 +1,4 @@
-"""The desk: the made-up partitions that generated trades fall on: accounts, books and ISINs."""
+"""Sample partitions: made-up accounts, books and securities, and how trades spread over them."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,7 +7,8 @@ from random import Random
 
 from tradecapture.trades.isin import check_digit
 
-# Country prefix, currency, and how its national numbers begin (GB: SEDOL, DE: WKN, FR: Sicovam …).
+# Country prefix, currency, and how the country's national securities numbers begin (GB: SEDOL, DE:
+# WKN, FR: Sicovam ...).
 MARKETS = (
     ("US", "USD", ""),
     ("US", "USD", "G"),
@@ -20,7 +21,7 @@ MARKETS = (
 )
 NATIONAL_NUMBER_LENGTH = 9  # characters between the country prefix and the check digit; ISO 6166
 
-# A part of the ids hold the separator of the partition key, so that its escaping is exercised.
+# Some ids contain the separator of the partition key, so that its escaping is exercised.
 ACCOUNT_FORMS = ("PB{:05d}", "PB{:05d}", "PB{:05d}", "HF_{:05d}")
 BOOKS = (
     "EQSWAP-NY",
@@ -33,8 +34,8 @@ BOOKS = (
     "TRS_FLOW",
 )
 STRATEGIES = ("LONG-SHORT", "INDEX-ARB", "STAT-ARB", "EVENT", "LONG-ONLY")
-LOWEST_PRICE_TICKS = 50_000  # 5.0000 in ticks of 1/10,000
-HIGHEST_PRICE_TICKS = 5_000_000  # 500.0000
+MIN_PRICE_TICKS = 50_000  # 5.0000 in ticks of 1/10,000
+MAX_PRICE_TICKS = 5_000_000  # 500.0000
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,23 +46,23 @@ class SamplePartition:
     book_id: str
     security_id: str
     currency: str
-    price_ticks: int  # the price that its trades stay near, in 1/10,000 of the currency
+    price_ticks: int  # its trades stay near this price, in 1/10,000 of the currency
     counterparty_id: str
     strategy: str
 
 
-def partitions(number: int, random: Random) -> list[SamplePartition]:
-    """Return a number of different partitions; a book or a security is shared by many of them."""
-    # More accounts and securities than the root of the number, so that most triples stay free
-    # and drawing until one is free soon ends.
-    breadth = int(number**0.5) + 4
+def sample_partitions(count: int, random: Random) -> list[SamplePartition]:
+    """Return different partitions; many of them share a book or a security."""
+    # With more accounts and securities than the root of the count most combinations stay unused,
+    # so the draws below rarely repeat one.
+    breadth = int(count**0.5) + 4
     accounts = [
         random.choice(ACCOUNT_FORMS).format(account)
         for account in random.sample(range(100_000), min(breadth, 100_000))
     ]
     securities = [_security(random) for _ in range(2 * breadth)]
-    seen: dict[tuple[str, str, str], SamplePartition] = {}
-    while len(seen) < number:
+    partitions: dict[tuple[str, str, str], SamplePartition] = {}
+    while len(partitions) < count:
         isin, currency, price_ticks = random.choice(securities)
         partition = SamplePartition(
             account_id=random.choice(accounts),
@@ -72,27 +73,29 @@ def partitions(number: int, random: Random) -> list[SamplePartition]:
             counterparty_id=f"CP{random.randrange(200):04d}",
             strategy=random.choice(STRATEGIES),
         )
-        seen.setdefault((partition.account_id, partition.book_id, isin), partition)
-    return list(seen.values())
+        partitions.setdefault((partition.account_id, partition.book_id, isin), partition)
+    return list(partitions.values())
 
 
-def zipf(desk: list[SamplePartition], skew: float, random: Random) -> Iterator[SamplePartition]:
-    """Yield partitions without end: the k-th is drawn in proportion to k to the power of -skew.
+def zipf(
+    partitions: list[SamplePartition], skew: float, random: Random
+) -> Iterator[SamplePartition]:
+    """Yield partitions without end, by Zipf's law: the k-th has a weight of k to the power -skew.
 
     Args:
-        desk: the partitions, the most traded first.
-        skew: the exponent of Zipf's law; 0 draws all alike.
-        random: the source of the draws.
+        partitions: the most traded first.
+        skew: the exponent; 0 gives all the same weight.
+        random: the source of randomness.
     """
-    weights = list(accumulate((rank + 1) ** -skew for rank in range(len(desk))))
+    weights = list(accumulate((rank + 1) ** -skew for rank in range(len(partitions))))
     while True:
-        # One call for many draws: a third of the cost of drawing one by one.
-        yield from random.choices(desk, cum_weights=weights, k=256)
+        # One call for many draws costs a third of drawing one by one.
+        yield from random.choices(partitions, cum_weights=weights, k=256)
 
 
 def _security(random: Random) -> tuple[str, str, int]:
-    country, currency, beginning = random.choice(MARKETS)
-    missing = NATIONAL_NUMBER_LENGTH - len(beginning)
-    body = f"{country}{beginning}{random.randrange(10**missing):0{missing}d}"
-    price_ticks = random.randrange(LOWEST_PRICE_TICKS, HIGHEST_PRICE_TICKS)
+    country, currency, prefix = random.choice(MARKETS)
+    digits = NATIONAL_NUMBER_LENGTH - len(prefix)
+    body = f"{country}{prefix}{random.randrange(10**digits):0{digits}d}"
+    price_ticks = random.randrange(MIN_PRICE_TICKS, MAX_PRICE_TICKS)
     return f"{body}{check_digit(body)}", currency, price_ticks

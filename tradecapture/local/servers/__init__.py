@@ -1,1 +1,1 @@
-"""servers."""
+"""Servers on this machine, each started, stopped and killed as a context manager."""

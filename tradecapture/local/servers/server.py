@@ -1,4 +1,4 @@
-"""A local server: one process with its data in a folder, run as a context manager."""
+"""The base of a local server: a process that keeps its data in a folder."""
 
 import signal
 import subprocess
@@ -9,37 +9,34 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, ClassVar, Self
 
-LINES = 15  # enough for the end of a Python traceback
-LINE_BYTES = 400  # of a long line, on average; bounds what is read of a huge log
+LOG_TAIL_LINES = 15  # enough for the end of a Python traceback
+LOG_LINE_BYTES = 400  # of a long line, on average; bounds what is read of a huge log
+
+READY_POLL_SECONDS = 0.01  # between two checks; a server that is ready is noticed within it
+READY_TIMEOUT_SECONDS = 60.0  # reading some gigabytes of data after a crash takes that long
+STOP_TIMEOUT_SECONDS = 10.0  # the last writes to disk end well within it
 
 
 def log_tail(log: Path) -> str:
-    """Return the last lines of a log; a remark in brackets if there are none."""
+    """Return the last lines of a log, or a note in parentheses if there are none."""
     try:
         with log.open("rb") as file:
             size = file.seek(0, 2)
-            file.seek(max(0, size - LINES * LINE_BYTES))
+            file.seek(max(0, size - LOG_TAIL_LINES * LOG_LINE_BYTES))
             lines = file.read().decode(errors="replace").splitlines()
     except OSError as error:
         return f"(no log: {error})"
-    return "\n".join(lines[-LINES:]) or f"({log} is empty)"
+    return "\n".join(lines[-LOG_TAIL_LINES:]) or f"({log} is empty)"
 
 
-LOOK_SECONDS = 0.01  # between two looks; a server that is ready is noticed within it
-
-
-def wait_until(holds: Callable[[], bool], seconds: float) -> bool:
-    """Return True as soon as something holds, False if it did not within so many seconds."""
-    deadline = time.monotonic() + seconds
-    while not holds():
+def wait_until(condition: Callable[[], bool], timeout_seconds: float) -> bool:
+    """Wait until a condition holds; return False if it did not within the timeout."""
+    deadline = time.monotonic() + timeout_seconds
+    while not condition():
         if time.monotonic() >= deadline:
             return False
-        time.sleep(LOOK_SECONDS)
+        time.sleep(READY_POLL_SECONDS)
     return True
-
-
-READY_SECONDS = 60.0  # reading some gigabytes of data after a crash takes that long
-STOP_SECONDS = 10.0  # the last writes to disk end well within it
 
 
 class LocalServerError(RuntimeError):
@@ -47,7 +44,7 @@ class LocalServerError(RuntimeError):
 
 
 class LocalServer(ABC):
-    """A server of one's own. Its data outlives it in its folder."""
+    """A server in a process of its own, as a context manager. Its data stays in its folder."""
 
     name: str
     stop_signal: ClassVar[signal.Signals] = signal.SIGTERM
@@ -59,15 +56,16 @@ class LocalServer(ABC):
 
     @abstractmethod
     def start(self) -> None:
-        """Start the server and wait until it answers and has its data.
+        """Start the server and wait until it answers and has loaded its data.
 
         Raises:
-            LocalServerError: there is none to run, or it did not answer; its log is shown.
+            LocalServerError: the program is missing, or did not answer; the message has the end
+                of its log.
         """
 
     @property
     def process(self) -> "subprocess.Popen[bytes]":
-        """The main process of the server that was started last."""
+        """The main process that was started last."""
         if self._process is None:
             raise LocalServerError("the server has no process yet: start it first")
         return self._process
@@ -78,7 +76,7 @@ class LocalServer(ABC):
             return
         self._process.send_signal(self.stop_signal)
         try:
-            self._process.wait(STOP_SECONDS)
+            self._process.wait(STOP_TIMEOUT_SECONDS)
         except subprocess.TimeoutExpired:
             self.kill()
 
@@ -89,7 +87,7 @@ class LocalServer(ABC):
             self._process.wait()
 
     def restart(self) -> None:
-        """Start the server again under the same URL, with the data that it had on disk.
+        """Stop the server and start it again, with the same URL and the data on its disk.
 
         Raises:
             LocalServerError: as `start`.
@@ -114,7 +112,8 @@ class LocalServer(ABC):
     def _run(self, command: list[str], **options: Any) -> None:
         """Start the process; the options are those of `subprocess.Popen`."""
         with self.log.open("ab") as log:
-            # In a session of its own: Ctrl-C is for whoever started it, who then stops it.
+            # In a session of its own, so that Ctrl-C reaches only the process that started it,
+            # which then stops it.
             self._process = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
@@ -125,19 +124,21 @@ class LocalServer(ABC):
             )
 
     def _becomes_ready(self) -> bool:
-        """Wait until the server answers; if it ends or takes too long, end it and return False."""
+        """Wait until the server is ready; kill it and return False if it ends or takes too long."""
         process, ready = self.process, False
         try:
-            wait_until(lambda: process.poll() is not None or self._answers(), READY_SECONDS)
-            ready = process.poll() is None and self._answers()
+            wait_until(
+                lambda: process.poll() is not None or self._is_ready(), READY_TIMEOUT_SECONDS
+            )
+            ready = process.poll() is None and self._is_ready()
         finally:
             if not ready:
                 self.kill()
         return ready
 
     @abstractmethod
-    def _answers(self) -> bool:
-        """Return whether the process answers and has its data."""
+    def _is_ready(self) -> bool:
+        """Return whether the process answers and has loaded its data."""
 
     def _failure(self) -> LocalServerError:
         return LocalServerError(

@@ -1,4 +1,4 @@
-"""The local worker: a real Celery worker of the fleet, watched until ready, stopped or killed."""
+"""A Celery worker of the fleet on this machine: started, stopped or killed."""
 
 import os
 import signal
@@ -10,14 +10,13 @@ from typing import Self
 
 from tradecapture.local.servers.server import LocalServer
 
-FLEET = "workers"  # the fleet's Celery app
+FLEET_APP = "workers"  # as Celery's option --app takes it
 
 
-def worker_command(name: str, concurrency: int, app: str = FLEET) -> list[str]:
+def worker_command(name: str, concurrency: int, app: str = FLEET_APP) -> list[str]:
     """Return the command line of a worker.
 
-    Without gossip and mingle: they only cost time when many workers start, and nothing here asks
-    for them.
+    Gossip and mingle are off: nothing here uses them, and they cost time when many workers start.
     """
     options = ["--without-gossip", "--without-mingle", "--loglevel", "INFO"]
     node = ["--hostname", f"{name}@%h", "--concurrency", str(concurrency)]
@@ -25,7 +24,7 @@ def worker_command(name: str, concurrency: int, app: str = FLEET) -> list[str]:
 
 
 class LocalWorker(LocalServer):
-    """One worker: a main process and its pool, in a session of their own."""
+    """One worker: a main process and its pool processes, in a session of their own."""
 
     def __init__(
         self,
@@ -34,7 +33,7 @@ class LocalWorker(LocalServer):
         environment: Mapping[str, str],
         *,
         concurrency: int = 1,
-        app: str = FLEET,
+        app: str = FLEET_APP,
     ) -> None:
         self.name = name
         super().__init__(log)
@@ -42,7 +41,7 @@ class LocalWorker(LocalServer):
         self._command = worker_command(name, concurrency, app)
 
     def launch(self) -> Self:
-        """Start without waiting; see `wait_ready`."""
+        """Start the worker, and do not wait until it is ready; see `wait_ready`."""
         self._started_at = self.log.stat().st_size if self.log.exists() else 0
         self._run(self._command, env=self._environment)
         return self
@@ -51,7 +50,7 @@ class LocalWorker(LocalServer):
         """Wait until the worker consumes.
 
         Raises:
-            LocalServerError: it ended, or took too long; its log is shown.
+            LocalServerError: it ended, or took too long; the message has the end of its log.
         """
         if not self._becomes_ready():
             raise self._failure()
@@ -62,11 +61,11 @@ class LocalWorker(LocalServer):
         self.launch().wait_ready()
 
     def kill(self) -> None:
-        """Kill the main process and its pool at once, as the loss of a machine would."""
+        """Kill the main process and its pool processes at once, as the loss of a machine would."""
         if self._process is not None:
             with suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
 
-    def _answers(self) -> bool:
+    def _is_ready(self) -> bool:
         return b" ready." in self.log.read_bytes()[self._started_at :]

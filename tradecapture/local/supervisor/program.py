@@ -1,4 +1,4 @@
-"""A program: what the supervisor runs as a child process, and the running child itself."""
+"""A program that the supervisor runs, and the child process that is one run of it."""
 
 import os
 import signal
@@ -16,14 +16,14 @@ class Program:
     name: str  # unique; shown in events and errors
     command: Sequence[str]
     environment: Mapping[str, str]  # the whole environment of the program
-    log: Path | None = None  # output is appended to it; None: the output of the supervisor
+    log: Path | None = None  # its output is appended here; None: it goes to the supervisor's output
     stop_signal: signal.Signals = signal.SIGTERM
-    stop_seconds: float = 10.0  # how long it may take to stop before it is killed
-    ready: Callable[[], bool] = lambda: True  # the programs after it wait for this once
+    stop_timeout_seconds: float = 10.0  # a program that takes longer to stop is killed
+    is_ready: Callable[[], bool] = lambda: True  # the next program starts once this is true
 
 
 class Child:
-    """One run of a program. It leads a session of its own, so that Ctrl-C does not reach it."""
+    """One run of a program, in a session of its own, so that Ctrl-C does not reach it."""
 
     def __init__(self, program: Program) -> None:
         """Start the program.
@@ -53,14 +53,14 @@ class Child:
         return self._process.poll()
 
     def stop(self) -> int:
-        """Ask the main process to end, give it its time, then kill the group; return its exit code.
+        """Ask the main process to end, kill the group after the timeout, return the exit code.
 
-        Only the main process gets the signal: a Celery worker finishes the batch in hand when its
-        main process is told, and loses it when its pool processes are told too.
+        Only the main process gets the signal. A Celery worker then finishes its current batch; if
+        its pool processes got the signal too, it would lose the batch.
         """
         self._process.send_signal(self._program.stop_signal)
         try:
-            self._process.wait(self._program.stop_seconds)
+            self._process.wait(self._program.stop_timeout_seconds)
         except subprocess.TimeoutExpired:
             pass
         finally:
@@ -68,8 +68,8 @@ class Child:
         return self._process.wait()
 
     def kill_group(self) -> None:
-        """Kill what is left of the program, the processes that it started itself too."""
-        # macOS answers "not permitted" for a group of which only a zombie is left.
+        """Kill what is left of the program, including the processes that it started."""
+        # macOS answers "not permitted" for a group that has only a zombie left.
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
 

@@ -11,7 +11,7 @@ from tests.support.deployment.completion import wait_for
 from tests.support.deployment.deployment import Deployment
 from tests.support.deployment.releases.previous import ReleaseApi, ReleaseWorker
 from tradecapture.doctor.workers import ask_workers, workers_by_release
-from tradecapture.local.servers.worker import FLEET
+from tradecapture.local.servers.worker import FLEET_APP
 
 
 class MixedFleet:
@@ -28,7 +28,7 @@ class MixedFleet:
         self._running = ExitStack()
 
     def worker(
-        self, name: str, code: Path = ROOT, app: str = FLEET, **environment: str
+        self, name: str, code: Path = ROOT, app: str = FLEET_APP, **environment: str
     ) -> ReleaseWorker:
         """Start a worker with a release's code, without waiting for it."""
         log = self.deployment.folder / f"{name}.log"

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from tradecapture.local.samples.trades import valid_submissions
+from tests.support.builders import valid_submissions
 from tradecapture.trades.submission import Submission
 
 SEED = 7

@@ -14,7 +14,7 @@ from redis.exceptions import RedisError
 from tests.support.deployment.completion import wait_for
 from tradecapture.inbox.keys import lane_keys
 from tradecapture.local.servers.ports import LOOPBACK, is_free
-from tradecapture.local.servers.redis_server import ANSWER_SECONDS, RedisServer
+from tradecapture.local.servers.redis_server import REPLY_TIMEOUT_SECONDS, RedisServer
 
 BUS_OFFSET = 10_000  # from a node's port to that of the cluster bus; Redis 6.2 has no other
 # Both below those that the kernel gives to connections (from 32,768 on): one of them would be taken
@@ -47,7 +47,7 @@ class NodeServer(RedisServer):
 
     def redis(self) -> "Redis":
         """Return a client of this node alone."""
-        return Redis.from_url(self.url, socket_timeout=10 * ANSWER_SECONDS)
+        return Redis.from_url(self.url, socket_timeout=10 * REPLY_TIMEOUT_SECONDS)
 
     def _run(self, command: list[str], **options: Any) -> None:
         cluster = {
