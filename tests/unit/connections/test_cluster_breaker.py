@@ -1,52 +1,52 @@
-"""Nodes away: asked no more for a second, then by one caller, and by all once it was answered."""
+"""The circuit breaker of a cluster's nodes."""
 
 import pytest
 
-from tradecapture.connections.cluster.breaker import AWAY_SECONDS, NodeBreaker, NodeUnavailableError
+from tradecapture.connections.cluster.breaker import OPEN_SECONDS, NodeBreaker, NodeUnavailableError
 
 TIMEOUT_SECONDS = 3.0
-WHY = TimeoutError("no answer")
+ERROR = TimeoutError("no answer")
 
 
 class Clock:
-    """A clock that stands still."""
+    """A clock that a test moves."""
 
     seconds = 100.0
 
     def __call__(self) -> float:
-        """Return what it shows."""
+        """Return the time."""
         return self.seconds
 
 
 def test_a_node_that_did_not_answer_is_not_asked_for_a_second() -> None:
-    """The error says which node, and why; other nodes are asked as before."""
+    """The error names the node and the reason. Other nodes are asked as before."""
     clock = Clock()
-    away = NodeBreaker(TIMEOUT_SECONDS, clock)
-    assert away.check("one") is False
-    away.note("one", WHY)
+    breaker = NodeBreaker(TIMEOUT_SECONDS, clock)
+    assert breaker.check("one") is False
+    breaker.record_failure("one", ERROR)
     with pytest.raises(NodeUnavailableError, match="one does not answer: no answer"):
-        away.check("one")
-    assert away.check("two") is False
-    clock.seconds += AWAY_SECONDS
-    assert away.check("one") is True
+        breaker.check("one")
+    assert breaker.check("two") is False
+    clock.seconds += OPEN_SECONDS
+    assert breaker.check("one") is True
 
 
-def test_one_caller_looks_while_the_others_are_told() -> None:
-    """However many threads there are, one of them waits out the timeout."""
+def test_one_caller_probes_while_the_others_are_refused() -> None:
+    """Of all threads only one waits for the timeout. If it dies, another one probes later."""
     clock = Clock()
-    away = NodeBreaker(TIMEOUT_SECONDS, clock)
-    away.note("one", WHY)
-    clock.seconds += AWAY_SECONDS
-    assert away.check("one") is True
+    breaker = NodeBreaker(TIMEOUT_SECONDS, clock)
+    breaker.record_failure("one", ERROR)
+    clock.seconds += OPEN_SECONDS
+    assert breaker.check("one") is True
     with pytest.raises(NodeUnavailableError):
-        away.check("one")
-    clock.seconds += AWAY_SECONDS + TIMEOUT_SECONDS  # whoever looked has died
-    assert away.check("one") is True
+        breaker.check("one")
+    clock.seconds += OPEN_SECONDS + TIMEOUT_SECONDS
+    assert breaker.check("one") is True
 
 
 def test_a_node_that_answers_is_asked_by_all() -> None:
-    """And the next failure counts anew."""
-    away = NodeBreaker(TIMEOUT_SECONDS, Clock())
-    away.note("one", WHY)
-    away.clear("one")
-    assert away.check("one") is False
+    """After a success every caller may send again, and none is a probe."""
+    breaker = NodeBreaker(TIMEOUT_SECONDS, Clock())
+    breaker.record_failure("one", ERROR)
+    breaker.record_success("one")
+    assert breaker.check("one") is False

@@ -1,7 +1,7 @@
-"""The nodes of a cluster that do not answer: whoever needs one is told so at once.
+"""A circuit breaker for the nodes of a cluster: a node that failed is not asked again at once.
 
-Without it each call that touches a node whose host has vanished waits out its timeout, until all
-threads of a process wait for the one node and no trade of the others comes through.
+Without it, each call that needs an unresponsive node would wait for its timeout. Soon all threads
+of a process would wait for this one node, and none would serve the other nodes' lanes.
 """
 
 import time
@@ -12,8 +12,8 @@ from typing import NamedTuple
 import structlog
 from redis.exceptions import ConnectionError
 
-# A failover takes a cluster longer, and a submitter comes back later.
-AWAY_SECONDS = 1.0
+# Shorter than a failover of the cluster, and shorter than a submitter waits before it resends.
+OPEN_SECONDS = 1.0
 
 log = structlog.get_logger(__name__)
 
@@ -21,68 +21,72 @@ log = structlog.get_logger(__name__)
 class NodeError(ConnectionError):
     """A node did not answer; the message names it."""
 
-    def __init__(self, node: str, why: object) -> None:
-        super().__init__(f"the Redis node {node} does not answer: {why}")
+    def __init__(self, node: str, reason: object) -> None:
+        super().__init__(f"the Redis node {node} does not answer: {reason}")
 
 
 class NodeUnavailableError(NodeError):
-    """A node did not answer a moment ago; it was not asked again."""
+    """A node failed a moment ago, so the command was not sent."""
 
 
-class _Away(NamedTuple):
-    until: float  # monotonic seconds
-    why: str
+class _Failure(NamedTuple):
+    retry_at: float  # monotonic seconds
+    reason: str
 
 
 class NodeBreaker:
-    """Which nodes did not answer, as one process sees it; shared by all its threads."""
+    """The nodes that failed lately, as one process sees them. All its threads share it."""
 
     def __init__(
         self, timeout_seconds: float, monotonic: Callable[[], float] = time.monotonic
     ) -> None:
-        """Begin with none.
+        """Start with all nodes available.
 
         Args:
-            timeout_seconds: how long one look at a node may take.
-            monotonic: a clock.
+            timeout_seconds: how long one exchange with a node may take.
+            monotonic: a clock, in seconds.
         """
         self._timeout_seconds, self._monotonic = timeout_seconds, monotonic
-        self._away: dict[str, _Away] = {}
+        self._failures: dict[str, _Failure] = {}  # by node
         self._mutex = Lock()
 
     def check(self, node: str) -> bool:
-        """Let a node be asked; when its time is over, by one caller before the others.
+        """Return if a command may be sent to a node; otherwise raise.
+
+        When a failed node may be tried again, only one caller gets through, as the probe. The
+        others get the same error as before until that caller has recorded what it found.
 
         Returns:
-            Whether it is this one, who must note what comes of it.
+            Whether this caller is the probe.
 
         Raises:
-            NodeAwayError: it did not answer within the last second.
+            NodeUnavailableError: the node failed within the last second, or a probe is running.
         """
-        if node not in self._away:  # nearly always; a lock would be wasted on it
+        if node not in self._failures:  # nearly always; a lock would be wasted on it
             return False
         with self._mutex:
-            away = self._away.get(node)
-            if away is None:
+            failure = self._failures.get(node)
+            if failure is None:
                 return False
             now = self._monotonic()
-            if now < away.until:
-                raise NodeUnavailableError(node, away.why)
-            # This caller looks; the others are told the same as before until it knows more.
-            self._away[node] = away._replace(until=now + AWAY_SECONDS + self._timeout_seconds)
+            if now < failure.retry_at:
+                raise NodeUnavailableError(node, failure.reason)
+            # If the probing thread dies, the next probe follows after this time.
+            retry_at = now + OPEN_SECONDS + self._timeout_seconds
+            self._failures[node] = failure._replace(retry_at=retry_at)
             return True
 
-    def note(self, node: str, why: Exception) -> None:
-        """Note that a node did not answer."""
+    def record_failure(self, node: str, error: Exception) -> None:
+        """Record that a node did not answer."""
         with self._mutex:
-            if node not in self._away:
-                log.warning("Redis node away", node=node, error=str(why))
-            self._away[node] = _Away(self._monotonic() + AWAY_SECONDS, str(why))
+            if node not in self._failures:
+                log.warning("Redis node away", node=node, error=str(error))
+            self._failures[node] = _Failure(self._monotonic() + OPEN_SECONDS, str(error))
 
-    def clear(self, node: str) -> None:
-        """Note that a node answered."""
-        if node in self._away:
+    def record_success(self, node: str) -> None:
+        """Record that a node answered."""
+        if node in self._failures:
             with self._mutex:
-                was_away = self._away.pop(node, None)
-            if was_away:
+                failure = self._failures.pop(node, None)
+            if failure:
                 log.warning("Redis node back", node=node)

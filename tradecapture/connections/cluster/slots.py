@@ -1,4 +1,4 @@
-"""The map of a Redis Cluster: which node has a key. redis-py's cluster client draws it."""
+"""The slot map of a Redis Cluster: which node has a key. redis-py's cluster client keeps it."""
 
 from threading import Lock
 from typing import Any
@@ -14,7 +14,7 @@ from tradecapture.connections.urls import CLUSTER_SUFFIX
 
 
 def node_urls(url: str) -> list[str]:
-    """Return the URLs of a cluster's nodes, as redis-py reads them.
+    """Return the URLs of a cluster's nodes in the form that redis-py reads.
 
     Args:
         url: redis+cluster:// or rediss+cluster://, nodes separated by semicolons.
@@ -23,16 +23,17 @@ def node_urls(url: str) -> list[str]:
 
 
 class SlotMap:
-    """Where the keys are; asked of the cluster at first use, and again when a node says so.
+    """The nodes of a cluster and the slots they have, read at first use and when slots move.
 
-    Every error is a RedisError: those of redis-py's cluster client alone would not be one.
+    Every error that it raises is a `RedisError`. redis-py's `RedisClusterException` is none.
     """
 
     def __init__(self, url: str, timeout_seconds: float) -> None:
         """Prepare; nothing is connected.
 
         Args:
-            url: of some nodes, see `node_urls`; user, password and options of the first hold.
+            url: some of the nodes, see `node_urls`. The user, the password and the options of the
+                first URL apply to all nodes.
             timeout_seconds: how long one connect or one reply may take.
         """
         self._urls, self._timeout_seconds = node_urls(url), timeout_seconds
@@ -41,10 +42,10 @@ class SlotMap:
 
     @property
     def client(self) -> RedisCluster:
-        """redis-py's client.
+        """redis-py's cluster client, connected at first use.
 
         Raises:
-            ConnectionError: no node that was named answers.
+            ConnectionError: none of the nodes in the URL answers.
         """
         with self._mutex:
             if self._client is None:
@@ -55,7 +56,7 @@ class SlotMap:
         """Return the node that has a key.
 
         Raises:
-            ClusterDownError: no node has its slot.
+            ClusterDownError: no node has the key's slot.
             ConnectionError: no node answers.
         """
         slot = key_slot(key if isinstance(key, bytes) else key.encode())
@@ -64,36 +65,40 @@ class SlotMap:
         except RedisClusterException as error:
             raise ClusterDownError(str(error)) from error
 
-    def at(self, host: str, port: int) -> ClusterNode:
-        """Return the node at an address that another node has named; it may have no slot yet."""
-        known = self.client.get_node(host=host, port=port)
-        node: ClusterNode = known or ClusterNode(host, port, PRIMARY)
+    def node_at(self, host: str, port: int) -> ClusterNode:
+        """Return the node at an address that a redirect named. It may not have a slot yet."""
+        existing = self.client.get_node(host=host, port=port)
+        node: ClusterNode = existing or ClusterNode(host, port, PRIMARY)
         return node
 
     def connection(self, node: ClusterNode) -> "Redis":
-        """Return the client of a node itself; it does not try again."""
+        """Return a client of one node. It does not retry."""
         return self.client.get_redis_connection(node)
 
     def primaries(self) -> list[ClusterNode]:
-        """Return the nodes that have slots, by name."""
+        """Return the nodes that have slots, sorted by name."""
         return sorted(self.client.get_primaries(), key=lambda node: str(node.name))
 
     def nodes(self) -> list[ClusterNode]:
-        """Return all nodes, replicas too, by name."""
+        """Return all nodes, replicas included, sorted by name."""
         return sorted(self.client.get_nodes(), key=lambda node: str(node.name))
 
-    def note_moved(self, moved: Any) -> None:
-        """Note where a slot is now, from a node's MovedError."""
+    def move_slot(self, moved: Any) -> None:
+        """Update the node of one slot from a node's MovedError."""
         self.client.nodes_manager.move_slot(moved)
 
     def refresh(self, failed: str | None = None) -> None:
-        """Ask the nodes again where the slots are, one that has failed last."""
+        """Read the slots of all nodes again. If no node answers, the map stays as it is.
+
+        Args:
+            failed: the name of a node that did not answer; it is asked last.
+        """
         try:
             self.client.nodes_manager.initialize(
                 disconnect_startup_nodes_pools=False, last_failed_node_name=failed
             )
         except (RedisError, RedisClusterException):
-            return  # nobody answers: the map stays as it is, and whoever uses it will be told
+            return  # the next command to these nodes raises
 
     def close(self) -> None:
         """Close all connections."""
@@ -109,11 +114,12 @@ class SlotMap:
             return RedisCluster(
                 url=first,
                 startup_nodes=nodes,
-                # Nodes that are away may leave slots that nobody has: the other lanes go on.
+                # Slots of unreachable nodes may belong to no node. The other lanes continue.
                 require_full_coverage=False,
                 socket_timeout=self._timeout_seconds,
                 socket_connect_timeout=self._timeout_seconds,
-                # It asks a node more than where the slots are; another one, if that is away.
+                # It sends nodes more than the request for slots, and tries another node if one
+                # does not answer.
                 retry=retry(),
             )
         except RedisClusterException as error:
