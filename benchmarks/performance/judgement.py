@@ -8,7 +8,7 @@ from msgspec import Struct
 from benchmarks.percentile import Percentiles
 from benchmarks.performance.trial import Observation, Sent
 from benchmarks.performance.verdict import Verdict, at_least, at_most
-from tradecapture.api.bodies import TradeBody
+from tradecapture.capture.status import TradeBody
 from tradecapture.trades.lifecycle import TradeState
 
 P95_MS = 500.0  # the desk's target, for the answer and for the capture

@@ -6,9 +6,10 @@ import httpx
 import msgspec
 
 from benchmarks.performance.connections import Connections
-from tradecapture.api.bodies import AcceptedBody, ManagementHealthBody, TradeBody
+from tradecapture.api.bodies import AcceptedBody, ManagementHealthBody
 from tradecapture.api.http.media_types import JSON
 from tradecapture.api.http.paths import BASE, CAPTURE
+from tradecapture.capture.status import TradeBody
 from tradecapture.cli.errors import UNREACHABLE, CommandError
 from tradecapture.trades.lifecycle import ExpectedOutcome
 

@@ -10,7 +10,7 @@ from benchmarks.performance.load import send_by_the_clock
 from benchmarks.performance.plan import Planned, Scenario
 from benchmarks.performance.service import Service
 from benchmarks.performance.watch import Sighting, sight, views, watched
-from tradecapture.api.bodies import TradeBody
+from tradecapture.capture.status import TradeBody
 
 
 class Sent(Struct, frozen=True):

@@ -12,7 +12,7 @@ from random import Random
 from msgspec import Struct
 
 from benchmarks.performance.service import Service
-from tradecapture.api.bodies import TradeBody
+from tradecapture.capture.status import TradeBody
 from tradecapture.trades.lifecycle import TradeState
 
 # Trades watched a second. Each is asked for four or five times on a fleet that keeps up, and 20

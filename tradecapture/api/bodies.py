@@ -5,10 +5,10 @@ from datetime import date
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from msgspec import UNSET, Meta, Raw, Struct, UnsetType
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from tradecapture.trades.clock import Timestamp
-from tradecapture.trades.lifecycle import ExpectedOutcome, Outcome, TradeState
+from tradecapture.trades.lifecycle import ExpectedOutcome, Outcome
 
 Percent = Annotated[int, Meta(ge=0, le=100)]
 PartitionsDue = Annotated[int, Meta(ge=0, description="a worker may claim them now, or is at them")]
@@ -56,25 +56,6 @@ class AcceptedBody(Struct, frozen=True, rename="camel"):
     partition_key: str
     message: str
     status_url: str
-
-
-class TradeBody(Struct, frozen=True, rename="camel"):
-    """What is known of an accepted trade."""
-
-    trade_id: str
-    status: TradeState
-    partition_key: str
-    position: Annotated[int, Meta(ge=1, description="in the order of acceptance")]
-    accepted_at: Timestamp
-    ledger_sequence: (
-        Annotated[int, Meta(ge=1, description="1, 2, 3 ... within the partition")] | UnsetType
-    ) = UNSET
-    captured_at: Timestamp | UnsetType = UNSET
-    task_id: Annotated[str, Meta(description="the capturing Celery task")] | UnsetType = UNSET
-    reason: Annotated[str, Meta(description="why it was not captured")] | UnsetType = UNSET
-    trade: Annotated[Raw, Meta(description="as received, once it has an outcome")] | UnsetType = (
-        UNSET
-    )
 
 
 class BatchResult(Struct, frozen=True, rename="camel"):

@@ -12,7 +12,6 @@ from tradecapture.api.bodies import (
     HealthBody,
     JobBody,
     ManagementHealthBody,
-    TradeBody,
 )
 from tradecapture.api.http.problem import ProblemBody
 from tradecapture.api.partitions.bodies import (
@@ -20,6 +19,7 @@ from tradecapture.api.partitions.bodies import (
     ActionResultBody,
     PartitionPageBody,
 )
+from tradecapture.capture.status import TradeBody
 from tradecapture.operations.views import PartitionDetailBody
 from tradecapture.trades.trade import Trade
 

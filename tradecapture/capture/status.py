@@ -4,13 +4,14 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import Annotated, Any, Protocol
 
-from msgspec import Struct
+import msgspec
+from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
 from tradecapture.inbox import InboxReader
 from tradecapture.ledger import ExceptionRow, TradeRow
-from tradecapture.trades.clock import from_ms
+from tradecapture.trades.clock import Timestamp, from_ms
 from tradecapture.trades.lifecycle import Outcome, TradeState
 from tradecapture.trades.partition import PartitionKey
 from tradecapture.trades.trade import is_trade_id
@@ -85,6 +86,25 @@ class TradeStatus(Struct, frozen=True):
     document: bytes | None = None  # the trade as received, once it has an outcome
 
 
+class TradeBody(Struct, frozen=True, rename="camel"):
+    """The status of an accepted trade, as the API and the command line answer it in JSON."""
+
+    trade_id: str
+    status: TradeState
+    partition_key: str
+    position: Annotated[int, Meta(ge=1, description="in the order of acceptance")]
+    accepted_at: Timestamp
+    ledger_sequence: (
+        Annotated[int, Meta(ge=1, description="1, 2, 3 ... within the partition")] | UnsetType
+    ) = UNSET
+    captured_at: Timestamp | UnsetType = UNSET
+    task_id: Annotated[str, Meta(description="the capturing Celery task")] | UnsetType = UNSET
+    reason: Annotated[str, Meta(description="why it was not captured")] | UnsetType = UNSET
+    trade: Annotated[Raw, Meta(description="as received, once it has an outcome")] | UnsetType = (
+        UNSET
+    )
+
+
 class TradeRows(Protocol):
     """Where the rows of trades are looked up: the ledger, or its readers with a replica."""
 
@@ -133,3 +153,34 @@ def read_status(ledger: TradeRows, inbox: InboxReader, trade_id: str) -> TradeSt
     return TradeStatus(
         trade_id, TradeState.ACCEPTED, seen.partition_key, seen.position, accepted_at
     )
+
+
+def trade_body(status: TradeStatus) -> TradeBody:
+    """Return the JSON of a trade's status."""
+    return TradeBody(
+        trade_id=status.trade_id,
+        status=status.status,
+        partition_key=status.partition_key,
+        position=status.position,
+        accepted_at=status.accepted_at,
+        ledger_sequence=_or_unset(status.ledger_sequence),
+        captured_at=_or_unset(status.captured_at),
+        task_id=_or_unset(status.task_id),
+        reason=_or_unset(status.reason),
+        trade=UNSET if status.document is None else _as_json(status.document),
+    )
+
+
+def _as_json(document: bytes) -> Raw:
+    """Return a document byte for byte; its decimals must not pass through a number type.
+
+    A trade may be parked because its document is not JSON. That document becomes a JSON string.
+    """
+    try:
+        return msgspec.json.decode(document, type=Raw)
+    except (msgspec.DecodeError, RecursionError):
+        return Raw(msgspec.json.encode(document.decode(errors="replace")))
+
+
+def _or_unset(value: Any) -> Any:
+    return UNSET if value is None else value

@@ -11,8 +11,7 @@ import click
 from tradecapture.cli.errors import UNREACHABLE, CommandError
 from tradecapture.cli.output import USUAL_DATA
 from tradecapture.local.fleet.data_folder import DataFolder
-from tradecapture.operations import reason_problems
-from tradecapture.operations.action import Action
+from tradecapture.operations import Action, reason_problems
 from tradecapture.settings import DATABASE, REDIS, Settings
 from tradecapture.trades.partition import PartitionKey, is_partition_key
 

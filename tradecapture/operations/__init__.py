@@ -1,28 +1,31 @@
-"""What operators do: look at partitions, hold them and let them go, replay trades."""
+"""Operations: everything that operators do: hold partitions, deal with parked trades, replay."""
 
-from tradecapture.operations.action import REASON_REQUIRED, reason_problems
-from tradecapture.operations.operations import Operations
-from tradecapture.operations.overview import (
-    MAX_PARTITIONS,
-    MAX_WAITING,
-    PartitionDetail,
-    PartitionOverview,
-    PartitionState,
-    effective_hold,
+from tradecapture.operations.action import (
+    PARTITION_ACTIONS,
+    REASON_REQUIRED,
+    Action,
+    ActionRequest,
+    ActionResult,
+    reason_problems,
 )
-from tradecapture.operations.replay import Replay, Replayed, ReplayState
+from tradecapture.operations.operators import Operator, open_operator
+from tradecapture.operations.overview import MAX_PARTITIONS, MAX_WAITING, PartitionDetail
+from tradecapture.operations.replay import Replayed, ReplayRequest, ReplayState, replay_pages
 
 __all__ = [
     "MAX_PARTITIONS",
     "MAX_WAITING",
+    "PARTITION_ACTIONS",
     "REASON_REQUIRED",
+    "Action",
+    "ActionRequest",
+    "ActionResult",
+    "Operator",
     "PartitionDetail",
-    "Operations",
-    "Replay",
+    "ReplayRequest",
     "ReplayState",
     "Replayed",
-    "PartitionState",
-    "PartitionOverview",
-    "effective_hold",
+    "open_operator",
     "reason_problems",
+    "replay_pages",
 ]

@@ -1,7 +1,7 @@
-"""Operations: what an operator does to a partition, in the ledger first and then in its inbox.
+"""Operations: an operator's action on a partition, in the ledger first and then in Redis.
 
-The ledger judges and keeps the audit; Redis follows. Should a command die in between, the same
-command again does the rest: each of them looks at both.
+The ledger decides and keeps the audit; Redis follows. If a command dies in between, the same
+command again does the rest, because every action looks at both.
 """
 
 from contextlib import suppress
@@ -10,62 +10,49 @@ from redis.exceptions import RedisError
 
 from tradecapture.capture.bell import Bell
 from tradecapture.inbox import Hold, HoldKind, Inbox, InboxReader
-from tradecapture.ledger.queries.reader import LedgerReader
 from tradecapture.operations.action import Action, ActionRequest, ActionResult
 from tradecapture.operations.head import HeadOperations
-from tradecapture.operations.overview import PartitionState
+from tradecapture.operations.ledger import OperatorLedger
+from tradecapture.operations.overview import PartitionOverview, PartitionState
 from tradecapture.operations.partition_claim import PartitionClaims
-from tradecapture.operations.transactions import OperatorLedger
-from tradecapture.trades.partition import PartitionKey
 
 
 class Operations:
-    """An operator's hands. Each request answers with a deed: done or not, and why."""
+    """Performs operators' actions on partitions."""
 
     def __init__(
         self,
         inbox: Inbox,
         inbox_reader: InboxReader,
+        overview: PartitionOverview,
         ledger: OperatorLedger,
         bell: Bell,
         *,
-        patience_seconds: float,
+        claim_timeout_seconds: float,
     ) -> None:
         """Prepare.
 
         Args:
-            inbox: to hold, to take and to release in.
-            inbox_reader: to look in.
-            ledger: to write and to audit in.
-            bell: to ring for what moves again.
-            patience_seconds: how long to wait for a partition that a worker has in hand; a lease.
+            inbox: to hold, claim and complete in.
+            inbox_reader: of the same Redis.
+            overview: of the same Redis and database.
+            ledger: to act on.
+            bell: to ring for partitions that may be captured again.
+            claim_timeout_seconds: how long to wait while a worker has the partition; a lease.
         """
-        self._inbox, self._inbox_reader = inbox, inbox_reader
-        self._ledger = ledger
-        self._reader = LedgerReader(ledger.engine, ledger.dialect)
-        self._hands = PartitionClaims(inbox, bell, patience_seconds)
-        self._heads = HeadOperations(inbox, inbox_reader, ledger, self._hands, self.standing)
-
-    def standing(self, partition_key: PartitionKey) -> PartitionState:
-        """Return how a partition stands.
-
-        Raises:
-            redis.exceptions.RedisError, sqlalchemy.exc.SQLAlchemyError: out of reach.
-        """
-        found = self._inbox_reader.partition(partition_key)
-        return PartitionState(
-            self._reader.partition(partition_key), found, found.held if found else None
-        )
+        self._inbox, self._overview, self._ledger = inbox, overview, ledger
+        self._claims = PartitionClaims(inbox, bell, claim_timeout_seconds)
+        self._head = HeadOperations(inbox, inbox_reader, overview, ledger, self._claims)
 
     def perform(self, request: ActionRequest, *, dry_run: bool = False) -> ActionResult:
-        """Do what an operator asks for, or only say what would come of it.
+        """Perform an action; with `dry_run` only say what the result would be.
 
         Raises:
             redis.exceptions.RedisError, sqlalchemy.exc.SQLAlchemyError, LedgerUnavailableError:
-                out of reach; the same request again does what is left of it.
+                a server is unreachable; the same request again does the rest.
         """
-        standing = self.standing(request.partition_key)
-        if not standing.is_known:
+        state = self._overview.one(request.partition_key)
+        if not state.is_known:
             return ActionResult(
                 False,
                 f"no trade of partition {request.partition_key} was ever accepted. A key is "
@@ -75,58 +62,55 @@ class Operations:
             case Action.PAUSE:
                 return self._pause(request, dry_run)
             case Action.RESUME:
-                return self._resume(request, standing, dry_run)
+                return self._resume(request, state, dry_run)
             case Action.RETRY | Action.SKIP:
-                return self._heads.perform(request, standing, dry_run=dry_run)
+                return self._head.perform(request, state, dry_run=dry_run)
             case Action.RELEASE:
                 return self._release_gap(request, dry_run)
             case _:
                 return self._ledger.perform(request, self._inbox.now, dry_run=dry_run)
 
-    def _release_gap(self, request: ActionRequest, dry_run: bool) -> ActionResult:
-        deed = self._ledger.perform(request, self._inbox.now, dry_run=dry_run)
-        if deed.done and not dry_run:
-            # It is done. That Redis is told of it is for what submitters are foretold; otherwise
-            # the next worker that captures one of upstream's numbers tells it.
-            with suppress(RedisError):
-                claim = self._hands.claim(request.partition_key, request.who, trades=0)
-                if claim is not None:
-                    self._hands.give_back(claim, upstream=deed.upstream)
-        return deed
-
     def _pause(self, request: ActionRequest, dry_run: bool) -> ActionResult:
-        deed = self._ledger.perform(request, self._inbox.now, dry_run=dry_run)
-        if deed.done and not dry_run:
-            self._inbox.hold(request.partition_key, Hold.by_operator(request.who, request.why))
-            row = self._reader.partition(request.partition_key)
+        partition_key = request.partition_key
+        result = self._ledger.perform(request, self._inbox.now, dry_run=dry_run)
+        if result.done and not dry_run:
+            self._inbox.hold(partition_key, Hold.by_operator(request.who, request.why))
+            row = self._overview.one(partition_key).row
             if row is not None and row.paused_reason is None:
-                # Resumed by another operator before the hold was there; it would stay for ever.
-                self._hands.unhold(request.partition_key, HoldKind.PAUSED)
-        return deed
+                # Another operator resumed it before the hold was placed. Nobody would end it.
+                self._claims.unhold(partition_key, HoldKind.PAUSED)
+        return result
 
-    def _resume(
-        self, request: ActionRequest, standing: PartitionState, dry_run: bool
-    ) -> ActionResult:
-        row = standing.row
-        held_in_ledger = row is not None and (row.paused_reason or row.halted_reason)
-        if not held_in_ledger and standing.hold is None:
-            return ActionResult(False, f"{request.partition_key} is not held: nothing to resume")
+    def _resume(self, request: ActionRequest, state: PartitionState, dry_run: bool) -> ActionResult:
+        row, partition_key = state.row, request.partition_key
+        is_held_in_ledger = row is not None and (row.paused_reason or row.halted_reason)
+        if not is_held_in_ledger and state.hold is None:
+            return ActionResult(False, f"{partition_key} is not held: nothing to resume")
         if dry_run:
             return self._ledger.perform(request, self._inbox.now, dry_run=True)
-        # A worker that has found the pause in the ledger is about to hold the partition in Redis.
-        # Under its lease it is waited for; after its lease it is refused.
-        claim = self._hands.claim(request.partition_key, request.who, trades=0)
+        # A worker that has read the pause in the ledger is about to hold the partition in Redis.
+        # This claim waits for the end of that worker's claim; after that, Redis refuses the worker.
+        claim = self._claims.claim(partition_key, request.who, max_trades=0)
         if claim is None:
-            return self._hands.busy(request.partition_key)
+            return self._claims.busy(partition_key)
         try:
-            with self._hands.renewing(claim):
-                deed = self._ledger.perform(request, self._inbox.now)
+            with self._claims.renewing(claim):
+                result = self._ledger.perform(request, self._inbox.now)
         finally:
-            self._hands.give_back(claim)
-        if deed.done:
-            # A halt of which the ledger knows nothing is one whose trade could not even be read or
-            # parked: workers may try again, and halt it again if they must.
-            self._hands.unhold(
-                request.partition_key, HoldKind.PAUSED if standing.is_halted else None
-            )
-        return deed
+            self._claims.release(claim)
+        if result.done:
+            # If Redis has a halt that the ledger does not have, a trade could not be read, or not
+            # even be parked. Workers may try again, and halt the partition again if they must.
+            self._claims.unhold(partition_key, HoldKind.PAUSED if state.is_halted else None)
+        return result
+
+    def _release_gap(self, request: ActionRequest, dry_run: bool) -> ActionResult:
+        result = self._ledger.perform(request, self._inbox.now, dry_run=dry_run)
+        if result.done and not dry_run:
+            # The release is committed. Updating Redis only keeps the predictions in receipts
+            # right; if it fails, the next worker that captures a numbered trade updates it.
+            with suppress(RedisError):
+                claim = self._claims.claim(request.partition_key, request.who, max_trades=0)
+                if claim is not None:
+                    self._claims.release(claim, upstream_number=result.upstream_number)
+        return result

@@ -1,33 +1,52 @@
-"""The operators' side of a service: what looks at partitions, and what acts on them."""
+"""The operator's tools: what acts on partitions and reads them, made once for API and commands."""
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from typing import NamedTuple
 
-from tradecapture.capture.bell import Bell
 from tradecapture.capture.gateway import Gateway
-from tradecapture.connections.brokers.app import sending_app
-from tradecapture.inbox import Inbox, InboxReader
 from tradecapture.ledger import check_schema
 from tradecapture.ledger.queries.operator_reader import OperatorReader
-from tradecapture.operations import Operations, PartitionOverview, Replay
-from tradecapture.operations.transactions import OperatorLedger
+from tradecapture.operations.ledger import OperatorLedger
+from tradecapture.operations.operations import Operations
+from tradecapture.operations.overview import PartitionOverview
+from tradecapture.operations.replay import Replay
 from tradecapture.settings import Settings
 
 
-class Operator(NamedTuple):
-    """What an operator's commands work with."""
+class Operator:
+    """What an operator works with, on the Redis of a gateway and on a ledger of its own.
 
-    operations: Operations
-    replay: Replay
-    standings: PartitionOverview
-    inbox: InboxReader
-    ledger: OperatorReader
+    Safe to use from several threads.
+    """
+
+    def __init__(self, gateway: Gateway) -> None:
+        """Prepare; nothing is connected yet.
+
+        Raises:
+            SettingsError: the URL is of no database that the ledger can use.
+        """
+        self.inbox_reader = gateway.inbox_reader
+        self.ledger = OperatorLedger(gateway.settings)
+        self.ledger_reader = OperatorReader(self.ledger.engine, self.ledger.dialect)
+        self.overview = PartitionOverview(self.inbox_reader, self.ledger_reader)
+        self.operations = Operations(
+            gateway.inbox,
+            self.inbox_reader,
+            self.overview,
+            self.ledger,
+            gateway.bell,
+            claim_timeout_seconds=gateway.settings.lease_seconds,
+        )
+        self.replay = Replay(gateway.inbox, self.ledger_reader, self.ledger, gateway.bell)
+
+    def close(self) -> None:
+        """Close the connections to the database; those to Redis are the gateway's."""
+        self.ledger.dispose()
 
 
 @contextmanager
 def open_operator(settings: Settings) -> Iterator[Operator]:
-    """Open everything that an operator works with.
+    """Open everything that an operator works with, and check lanes and schema.
 
     Raises:
         LaneCountError: Redis was first used with another lane count.
@@ -35,49 +54,10 @@ def open_operator(settings: Settings) -> Iterator[Operator]:
         SettingsError: the URL is of no database that the ledger can use.
         redis.exceptions.RedisError, sqlalchemy.exc.SQLAlchemyError: a server does not answer.
     """
-    ledger = OperatorLedger(settings)
-    try:
-        with closing(Inbox.connect(settings)) as inbox:
-            inbox.check_lanes()
-            check_schema(ledger.engine)
-            bell = Bell(
-                sending_app(settings.broker, settings.connect_seconds, settings.sentinels), inbox
-            )
-            inbox_reader = InboxReader(inbox.redis, settings.lanes)
-            reader = OperatorReader(ledger.engine, ledger.dialect)
-            patience = settings.lease_seconds
-            yield Operator(
-                Operations(inbox, inbox_reader, ledger, bell, patience_seconds=patience),
-                Replay(inbox, reader, ledger, bell),
-                PartitionOverview(inbox_reader, reader),
-                inbox_reader,
-                reader,
-            )
-    finally:
-        ledger.dispose()
-
-
-class Operators:
-    """The hands and the eyes of operators, on a ledger that can be written."""
-
-    def __init__(self, gateway: Gateway) -> None:
-        """Prepare; nothing is connected yet.
-
-        Raises:
-            SettingsError: the database is not one that the ledger can use.
-        """
-        settings = gateway.settings
-        self._ledger = OperatorLedger(settings)
-        reader = OperatorReader(self._ledger.engine, self._ledger.dialect)
-        self.standings = PartitionOverview(gateway.inbox_reader, reader)
-        self.operations = Operations(
-            gateway.inbox,
-            gateway.inbox_reader,
-            self._ledger,
-            gateway.bell,
-            patience_seconds=settings.lease_seconds,
-        )
-
-    def close(self) -> None:
-        """Close all connections."""
-        self._ledger.dispose()
+    with (
+        closing(Gateway(settings, check=False)) as gateway,
+        closing(Operator(gateway)) as operator,
+    ):
+        gateway.inbox.check_lanes()
+        check_schema(operator.ledger.engine)
+        yield operator

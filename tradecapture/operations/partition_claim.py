@@ -1,4 +1,4 @@
-"""Hands: an operator's side of Redis: take a partition, give it back, let it go."""
+"""Partition claims: an operator claims one partition in Redis, as a worker would."""
 
 import time
 from collections.abc import Iterator
@@ -10,53 +10,57 @@ from tradecapture.inbox import Claim, Completion, HoldKind, Inbox
 from tradecapture.operations.action import ActionResult
 from tradecapture.trades.partition import PartitionKey
 
-# Trades that a take reads: those that a dead worker captured and did not settle stand before the
-# halting one, and no claim has more.
-TAKEN_TRADES = 10_000
-TAKE_WAIT_SECONDS = 0.05  # between two attempts to take a partition that a worker has in hand
+# Trades that a claim reads. A worker that died before it completed its claim leaves trades in the
+# inbox that the ledger has; they come before the halting trade, and no worker's claim has more.
+MAX_TRADES = 10_000
+POLL_INTERVAL_SECONDS = 0.05  # between two attempts to claim a partition that a worker has
 
 
 class PartitionClaims:
-    """What an operator does in Redis, with the lock, the lease and the fence of a worker."""
+    """Claims, completes and unholds partitions with a worker's lock, lease and fencing token."""
 
-    def __init__(self, inbox: Inbox, bell: Bell, patience_seconds: float) -> None:
+    def __init__(self, inbox: Inbox, bell: Bell, timeout_seconds: float) -> None:
         """Prepare.
 
         Args:
-            inbox: to take and to release in.
-            bell: to ring for what moves again.
-            patience_seconds: how long to wait for a partition that a worker has in hand.
+            inbox: to claim in.
+            bell: to ring for partitions that may be captured again.
+            timeout_seconds: how long to wait while a worker has the partition.
         """
-        self._inbox, self._bell, self._patience_seconds = inbox, bell, patience_seconds
+        self._inbox, self._bell, self._timeout_seconds = inbox, bell, timeout_seconds
 
     def claim(
-        self, partition_key: PartitionKey, who: str, trades: int = TAKEN_TRADES
+        self, partition_key: PartitionKey, who: str, max_trades: int = MAX_TRADES
     ) -> Claim | None:
-        """Lock a partition and read its oldest trades; None: a worker has it for too long.
+        """Lock a partition and read its oldest trades.
 
         Args:
             partition_key: the partition.
             who: the operator.
-            trades: how many to read, at most.
+            max_trades: how many trades to read.
+
+        Returns:
+            The claim; None: a worker had the partition for longer than the timeout.
         """
-        deadline = time.monotonic() + self._patience_seconds
+        deadline = time.monotonic() + self._timeout_seconds
         while True:
-            claim = self._inbox.claim_one(partition_key, f"operator-{who}", trades)
+            claim = self._inbox.claim_one(partition_key, f"operator-{who}", max_trades)
             if claim is not None or time.monotonic() >= deadline:
                 return claim
-            time.sleep(TAKE_WAIT_SECONDS)
+            time.sleep(POLL_INTERVAL_SECONDS)
 
     def busy(self, partition_key: PartitionKey) -> ActionResult:
-        """Return what to answer where a partition could not be taken."""
+        """Return the result of an action whose partition could not be claimed."""
         return ActionResult(
             False,
-            f"a worker has {partition_key} in hand for more than {self._patience_seconds:g} s: "
-            "look who (`tradecapture partitions show`), and try again",
+            f"a worker has had a claim on {partition_key} for more than "
+            f"{self._timeout_seconds:g} s: `tradecapture partitions show` says which worker; "
+            "try again",
         )
 
     @contextmanager
     def renewing(self, claim: Claim) -> Iterator[None]:
-        """Keep a taken partition's lease alive for the length of a with block, as a worker does."""
+        """Renew a claim's lease during a with block, as a worker does."""
         renewal = LeaseRenewer(self._inbox)
         renewal.start()
         try:
@@ -65,16 +69,22 @@ class PartitionClaims:
         finally:
             renewal.stop()
 
-    def give_back(self, claim: Claim, written: int = 0, upstream: int = 0) -> bool:
-        """Unlock a taken partition, less the trades that the ledger has.
+    def release(self, claim: Claim, written: int = 0, upstream_number: int = 0) -> bool:
+        """Unlock a claimed partition and remove the trades that the ledger has.
 
-        False: its lease was lost, because this host stood still; nothing was changed.
+        Args:
+            claim: of the partition.
+            written: how many trades to remove, from the head on.
+            upstream_number: that the partition has reached; 0: upstream numbers none.
+
+        Returns:
+            False: the lease ended before, because this host stood still. Nothing was changed.
         """
         (claimed,) = claim.partitions
-        completion = Completion(claimed.partition_key, written, upstream=upstream)
-        (kept,) = self._inbox.complete(claim.lane, claim.token, [completion])
-        return kept
+        completion = Completion(claimed.partition_key, written, upstream=upstream_number)
+        (is_valid,) = self._inbox.complete(claim.lane, claim.token, [completion])
+        return is_valid
 
     def unhold(self, partition_key: PartitionKey, kind: HoldKind | None) -> None:
-        """Let a partition be claimed again, if its hold is of this kind (None: of any); ring."""
+        """End a partition's hold in Redis and ring; a hold of another kind stays (None: any)."""
         self._bell.ring(self._inbox.unhold(partition_key, kind))

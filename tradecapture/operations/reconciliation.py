@@ -1,4 +1,4 @@
-"""Reconciliation: every accepted trade is captured, buffered, rejected …, or it waits."""
+"""Reconciliation: checks that every accepted trade has an outcome or still waits."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
@@ -12,7 +12,7 @@ from tradecapture.trades.partition import PartitionKey
 
 
 class ReconciledPartition(NamedTuple):
-    """The account of one partition and epoch. The difference must be 0."""
+    """The numbers of one partition and epoch. The difference must be 0."""
 
     partition_key: PartitionKey
     epoch: int
@@ -21,13 +21,13 @@ class ReconciledPartition(NamedTuple):
     duplicate: int
     rejected: int
     parked: int
-    buffered: int  # in the ledger, until upstream's lower numbers have come
+    buffered: int  # in the ledger, until the lower upstream numbers have come
     waiting: int
-    in_redis: bool  # False: not the epoch of Redis now, which was emptied, or a replica followed
+    in_redis: bool  # False: Redis is in a later epoch; it was emptied, or a replica took over
 
     @property
     def difference(self) -> int:
-        """Accepted trades that are nowhere; negative: recorded, but never accepted."""
+        """How many accepted trades are missing; negative: recorded, but never accepted."""
         return self.accepted - (
             self.captured
             + self.duplicate
@@ -38,7 +38,7 @@ class ReconciledPartition(NamedTuple):
         )
 
 
-class _Ended(NamedTuple):
+class _LedgerEpoch(NamedTuple):
     """What the ledger has of one partition and epoch."""
 
     outcomes: "Counter[Outcome]"
@@ -49,45 +49,48 @@ class _Ended(NamedTuple):
 def reconcile(
     inboxes: Iterable[InboxPartition], counts: Iterable[OutcomeCount]
 ) -> list[ReconciledPartition]:
-    """Compare what was accepted with what became of it, a partition and epoch a row.
+    """Compare accepted trades with their outcomes; one row for each partition and epoch.
 
-    Read the inboxes first and the ledger after: then the account is right at any moment, while
-    trades flow. Positions have no gaps, so a partition whose ledger reaches position L has L rows;
-    trades up to L that are still in the inbox were written but not settled, and wait no more.
+    The caller reads the inboxes first and then the ledger, so that the result is right even while
+    trades flow. Positions have no gaps: if the ledger reaches position L, it has L rows. Trades up
+    to L that are still in the inbox are written but not completed, and are not counted as waiting.
 
-    When a replica takes the master's place a new epoch begins, at the position that it knew. The
-    ledger may have more of the epoch before, so that some positions are in both.
+    A replica that becomes the master begins a new epoch at the last position that it has. The
+    ledger may have later positions of the epoch before, so some positions exist in both epochs.
     """
-    ended: dict[PartitionKey, dict[int, _Ended]] = defaultdict(dict)
+    in_ledger: dict[PartitionKey, dict[int, _LedgerEpoch]] = defaultdict(dict)
     for count in counts:
-        epochs = ended[count.partition_key]
-        so_far = epochs.get(count.epoch, _Ended(Counter(), count.first_position, 0))
-        so_far.outcomes[count.outcome] += count.trades
-        epochs[count.epoch] = so_far._replace(
-            first=min(so_far.first, count.first_position),
-            last=max(so_far.last, count.last_position),
+        epochs = in_ledger[count.partition_key]
+        epoch = epochs.get(count.epoch, _LedgerEpoch(Counter(), count.first_position, 0))
+        epoch.outcomes[count.outcome] += count.trades
+        epochs[count.epoch] = epoch._replace(
+            first=min(epoch.first, count.first_position),
+            last=max(epoch.last, count.last_position),
         )
     in_redis = {row.partition_key: row for row in inboxes}
     return [
-        account
-        for partition_key in sorted(ended.keys() | in_redis.keys())
-        for account in _accounts(partition_key, ended[partition_key], in_redis.get(partition_key))
+        reconciled
+        for partition_key in sorted(in_ledger.keys() | in_redis.keys())
+        for reconciled in _reconcile_epochs(
+            partition_key, in_ledger[partition_key], in_redis.get(partition_key)
+        )
     ]
 
 
-def _accounts(
-    partition_key: PartitionKey, ended: dict[int, _Ended], inbox: InboxPartition | None
+def _reconcile_epochs(
+    partition_key: PartitionKey, in_ledger: dict[int, _LedgerEpoch], inbox: InboxPartition | None
 ) -> Iterator[ReconciledPartition]:
     if inbox is not None:
-        ended.setdefault(inbox.epoch, _Ended(Counter(), inbox.began + 1, 0))
-    epochs = sorted(ended)
-    before = 0  # the position that the epoch before has reached
-    for epoch, following in zip_longest(epochs, epochs[1:]):
-        outcomes, first, last = ended[epoch]
-        # What Redis knows of this epoch: where it began, how far it went, what has left the inbox.
-        began, accepted, settled = min(first - 1, before), 0, 0
-        if inbox is not None and inbox.epoch in (epoch, following):
-            settled, accepted = inbox.accepted - inbox.waiting, inbox.began
+        in_ledger.setdefault(inbox.epoch, _LedgerEpoch(Counter(), inbox.began + 1, 0))
+    epochs = sorted(in_ledger)
+    previous_last = 0  # the last position of the previous epoch in the ledger
+    for epoch, next_epoch in zip_longest(epochs, epochs[1:]):
+        outcomes, first, last = in_ledger[epoch]
+        # Positions of this epoch: before its first one, its last one accepted, and the last one
+        # that has left the inbox.
+        began, accepted, completed = min(first - 1, previous_last), 0, 0
+        if inbox is not None and inbox.epoch in (epoch, next_epoch):
+            completed, accepted = inbox.accepted - inbox.waiting, inbox.began
             if inbox.epoch == epoch:
                 began, accepted = inbox.began if epoch != epochs[0] else 0, inbox.accepted
         yield ReconciledPartition(
@@ -99,7 +102,7 @@ def _accounts(
             rejected=outcomes[Outcome.REJECTED],
             parked=outcomes[Outcome.PARKED],
             buffered=outcomes[Outcome.BUFFERED],
-            waiting=max(0, accepted - max(settled, last, began)),
+            waiting=max(0, accepted - max(completed, last, began)),
             in_redis=inbox is not None and inbox.epoch == epoch,
         )
-        before = last
+        previous_last = last

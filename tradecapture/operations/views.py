@@ -1,48 +1,51 @@
-"""The views of partitions: their bodies, made from how they stand."""
+"""Views: the JSON of partitions, in the API's answers and in the command line's `--json`."""
 
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Annotated, Any
+from typing import Annotated
 
 from msgspec import UNSET, Meta, Struct, UnsetType, structs
 
-from tradecapture.inbox import HoldKind, InboxPartition, WaitingTrade
+from tradecapture.inbox import Hold, HoldKind, InboxPartition, WaitingTrade
 from tradecapture.ledger import AuditRow, ExceptionRow
 from tradecapture.ledger.queries.operator_reader import SequenceGap
-from tradecapture.operations import PartitionDetail, PartitionState, effective_hold
 from tradecapture.operations.action import Action
+from tradecapture.operations.overview import PartitionDetail, PartitionState
 from tradecapture.settings import Settings
 from tradecapture.trades.clock import Timestamp, from_ms
 from tradecapture.trades.partition import PartitionKey, lane_of
 
 Count = Annotated[int, Meta(ge=0)]
-
-
 Milliseconds = Annotated[int, Meta(ge=0)]
 
 
 class HeldBody(Struct, frozen=True, rename="camel"):
-    """Why nothing of a partition is captured: an operator paused it, or a parked trade halts it."""
+    """Why no trade of a partition is captured: a pause by an operator, or a halt by the fleet."""
 
     kind: HoldKind
     who: Annotated[str | None, Meta(description="the operator; null: the fleet")]
     why: str
 
 
-class PartitionBody(Struct, frozen=True, rename="camel"):
-    """How a partition stands."""
+class InboxBody(Struct, frozen=True, rename="camel"):
+    """The state of a partition in Redis."""
 
     partition_key: str
     lane: Count
     accepted: Annotated[int, Meta(ge=0, description="trades, since Redis was set up or emptied")]
     waiting: Annotated[int, Meta(ge=0, description="its depth: trades that are not captured yet")]
     oldest_age_ms: Annotated[Milliseconds | None, Meta(description="of the trade at the head")]
-    owner: Annotated[str | None, Meta(description="the claim that has it in hand")]
-    lease_ms: Annotated[Milliseconds | None, Meta(description="what is left of that claim")]
-    last_sequence: Annotated[int, Meta(ge=0, description="in the ledger: trades captured")]
-    upstream_number: Annotated[int, Meta(ge=0, description="upstream's number it has reached")]
-    buffered: Annotated[int, Meta(ge=0, description="trades ahead of that, in the ledger")]
+    owner: Annotated[str | None, Meta(description="the claim that holds its lock")]
+    lease_ms: Annotated[Milliseconds | None, Meta(description="what is left of that claim's lease")]
     held: HeldBody | None
+
+
+class PartitionBody(InboxBody, frozen=True, rename="camel"):
+    """The state of a partition in Redis and in the ledger."""
+
+    last_sequence: Annotated[int, Meta(ge=0, description="in the ledger: trades captured")]
+    upstream_number: Annotated[int, Meta(ge=0, description="that the partition has reached")]
+    buffered: Annotated[int, Meta(ge=0, description="trades ahead of that, in the ledger")]
 
 
 class WaitingBody(Struct, frozen=True, rename="camel"):
@@ -52,7 +55,7 @@ class WaitingBody(Struct, frozen=True, rename="camel"):
     trade_id: Annotated[str | None, Meta(description="null: the trade is unreadable")]
     accepted_at: Timestamp | None
     sequence_number: int | UnsetType = UNSET
-    unreadable: Annotated[str, Meta(description="why it is")] | UnsetType = UNSET
+    unreadable: Annotated[str, Meta(description="why it is unreadable")] | UnsetType = UNSET
 
 
 class ParkedBody(Struct, frozen=True, rename="camel"):
@@ -66,17 +69,26 @@ class ParkedBody(Struct, frozen=True, rename="camel"):
 
 
 class GapBody(Struct, frozen=True, rename="camel"):
-    """Upstream's numbers that are missing, and for how long trades have waited for them."""
+    """Missing upstream numbers, and the buffered trades that wait for them."""
 
     missing_from: Annotated[int, Meta(ge=1)]
     missing_to: Annotated[int, Meta(ge=1)]
     buffered: Annotated[int, Meta(ge=1)]
     since: Timestamp
-    overdue: Annotated[bool, Meta(description="it is older than the time-out: look, or release")]
+    overdue: Annotated[
+        bool, Meta(description="older than the time-out: ask upstream, or release the gap")
+    ]
+
+
+class PartitionGapBody(GapBody, frozen=True, rename="camel"):
+    """A gap in a list of all partitions' gaps."""
+
+    partition_key: str
+    upstream_number: int
 
 
 class AuditBody(Struct, frozen=True, rename="camel"):
-    """What an operator did."""
+    """An operator's action."""
 
     done_at: Timestamp
     by: str
@@ -87,8 +99,15 @@ class AuditBody(Struct, frozen=True, rename="camel"):
     position: int | None
 
 
+class PartitionAuditBody(AuditBody, frozen=True, rename="camel"):
+    """An operator's action in a list of the actions on all partitions."""
+
+    partition_key: str
+    epoch: int | None
+
+
 class PartitionDetailBody(PartitionBody, frozen=True, rename="camel"):
-    """A partition from close by."""
+    """A partition in detail."""
 
     waiting_trades: Annotated[Sequence[WaitingBody], Meta(description="from the head on")]
     halted_by: ParkedBody | None
@@ -96,123 +115,76 @@ class PartitionDetailBody(PartitionBody, frozen=True, rename="camel"):
     audit: Annotated[Sequence[AuditBody], Meta(description="the newest first")]
 
 
-def inbox_facts(row: InboxPartition, now_ms: int) -> dict[str, Any]:
-    """Return how a partition stands in Redis."""
-    oldest = row.oldest_accepted_ms
-    return {
-        "partitionKey": row.partition_key,
-        "lane": row.lane,
-        "accepted": row.accepted,
-        "waiting": row.waiting,
-        "oldestAgeMs": None if oldest is None else max(0, now_ms - oldest),
-        "owner": row.owner,
-        "leaseMs": row.lease_ms if row.owner else None,
-        "held": str(row.held) if row.held else None,
-    }
-
-
-def close_facts(partition_key: PartitionKey, look: PartitionDetail, now_ms: int) -> dict[str, Any]:
-    """Return what is known of a partition from close by."""
-    row, inbox, hold = look.standing.row, look.standing.inbox, effective_hold(look.standing)
-    return {
-        "partitionKey": partition_key,
-        "held": {"kind": hold.kind, "who": hold.who or None, "why": hold.why} if hold else None,
-        "inbox": inbox_facts(inbox, now_ms) if inbox else None,
-        "ledger": {
-            "captured": row.last_sequence,
-            "lastPosition": row.last_position,
-            "paused": row.paused_reason,
-            "halted": row.halted_reason,
-            "upstream": row.upstream,
-            "buffered": row.buffered,
-        }
-        if row
-        else None,
-        "parked": {
-            "tradeId": look.halting.trade_id,
-            "epoch": look.halting.epoch,
-            "position": look.halting.position,
-            "recordedAt": look.halting.recorded_at,
-            "reason": look.halting.reason,
-        }
-        if look.halting
-        else None,
-        "waiting": [
-            {
-                "position": trade.position,
-                "tradeId": trade.trade_id,
-                "ageMs": None if trade.accepted_ms is None else max(0, now_ms - trade.accepted_ms),
-                "sequenceNumber": trade.sequence_number,
-                "unreadable": trade.unreadable,
-            }
-            for trade in look.waiting
-        ],
-        "gap": gap_facts(look.gap, now_ms) if look.gap else None,
-        "audit": [audit_facts(done) for done in look.audit],
-    }
-
-
-def gap_facts(gap: SequenceGap, now_ms: int) -> dict[str, Any]:
-    """Return what is missing of upstream's numbers in a partition."""
-    return {
-        "partitionKey": gap.partition_key,
-        "upstream": gap.upstream,
-        "missingFrom": gap.upstream + 1,
-        "missingTo": gap.lowest - 1,
-        "buffered": gap.buffered,
-        "ageMs": max(0, now_ms - round(gap.oldest.timestamp() * 1000)),
-    }
-
-
-def audit_facts(row: AuditRow) -> dict[str, Any]:
-    """Return what an operator did."""
-    return {
-        "doneAt": row.done_at,
-        "who": row.who,
-        "action": row.action,
-        "partitionKey": row.partition_key,
-        "tradeId": row.trade_id,
-        "epoch": row.epoch,
-        "position": row.position,
-        "why": row.why,
-        "result": row.result,
-    }
+def inbox_body(inbox: InboxPartition, now_ms: int) -> InboxBody:
+    """Return the state of a partition in Redis; `now_ms` is Redis time."""
+    oldest_ms = inbox.oldest_accepted_ms
+    return InboxBody(
+        partition_key=inbox.partition_key,
+        lane=inbox.lane,
+        accepted=inbox.accepted,
+        waiting=inbox.waiting,
+        oldest_age_ms=None if oldest_ms is None else max(0, now_ms - oldest_ms),
+        owner=inbox.owner,
+        lease_ms=inbox.lease_ms if inbox.owner else None,
+        held=_held(inbox.held),
+    )
 
 
 def partition_body(
-    partition_key: PartitionKey, standing: PartitionState, lanes: int, now_ms: int
+    partition_key: PartitionKey, state: PartitionState, lanes: int, now_ms: int
 ) -> PartitionBody:
-    """Return how a partition stands; `now_ms` is Redis time."""
-    row, inbox, hold = standing.row, standing.inbox, effective_hold(standing)
-    oldest_ms = inbox.oldest_accepted_ms if inbox else None
-    owner = inbox.owner if inbox else None
+    """Return the state of a partition; `now_ms` is Redis time."""
+    if state.inbox is not None:
+        body = inbox_body(state.inbox, now_ms)
+    else:
+        body = InboxBody(partition_key, lane_of(partition_key, lanes), 0, 0, None, None, None, None)
+    row = state.row
     return PartitionBody(
-        partition_key=partition_key,
-        lane=lane_of(partition_key, lanes),
-        accepted=inbox.accepted if inbox else 0,
-        waiting=inbox.waiting if inbox else 0,
-        oldest_age_ms=None if oldest_ms is None else max(0, now_ms - oldest_ms),
-        owner=owner,
-        lease_ms=inbox.lease_ms if inbox and owner else None,
+        **structs.asdict(structs.replace(body, held=_held(state.effective_hold))),
         last_sequence=row.last_sequence if row else 0,
         upstream_number=row.upstream if row else 0,
         buffered=row.buffered if row else 0,
-        held=HeldBody(hold.kind, hold.who or None, hold.why) if hold else None,
     )
 
 
-def close_body(
-    partition_key: PartitionKey, look: PartitionDetail, settings: Settings, now_ms: int
+def detail_body(
+    partition_key: PartitionKey, detail: PartitionDetail, settings: Settings, now_ms: int
 ) -> PartitionDetailBody:
-    """Return a partition from close by; `now_ms` is Redis time."""
-    body = partition_body(partition_key, look.standing, settings.lanes, now_ms)
+    """Return a partition in detail; `now_ms` is Redis time."""
+    body = partition_body(partition_key, detail.state, settings.lanes, now_ms)
+    gap, timeout_seconds = detail.gap, settings.sequence_timeout_seconds
     return PartitionDetailBody(
         **structs.asdict(body),
-        waiting_trades=[_waiting(trade) for trade in look.waiting],
-        halted_by=_parked(look.halting) if look.halting else None,
-        gap=_gap(look.gap, settings.sequence_timeout_seconds, now_ms) if look.gap else None,
-        audit=[_audit(row) for row in look.audit],
+        waiting_trades=[_waiting(trade) for trade in detail.waiting],
+        halted_by=_parked(detail.halting) if detail.halting else None,
+        gap=_gap(gap, timeout_seconds, now_ms) if gap else None,
+        audit=[_audit(row) for row in detail.audit],
     )
+
+
+def partition_gap_body(gap: SequenceGap, timeout_seconds: float, now_ms: int) -> PartitionGapBody:
+    """Return a gap and its partition; `now_ms` is Redis time."""
+    return PartitionGapBody(
+        **structs.asdict(_gap(gap, timeout_seconds, now_ms)),
+        partition_key=gap.partition_key,
+        upstream_number=gap.upstream,
+    )
+
+
+def partition_audit_body(row: AuditRow) -> PartitionAuditBody:
+    """Return an operator's action and its partition."""
+    return PartitionAuditBody(
+        **structs.asdict(_audit(row)), partition_key=row.partition_key, epoch=row.epoch
+    )
+
+
+def is_overdue(gap: SequenceGap, timeout_seconds: float, now_ms: int) -> bool:
+    """Return whether a gap has reached its time-out; `now_ms` is Redis time."""
+    return gap.oldest + timedelta(seconds=timeout_seconds) <= from_ms(now_ms)
+
+
+def _held(hold: Hold | None) -> HeldBody | None:
+    return HeldBody(hold.kind, hold.who or None, hold.why) if hold else None
 
 
 def _waiting(trade: WaitingTrade) -> WaitingBody:
@@ -230,7 +202,7 @@ def _parked(row: ExceptionRow) -> ParkedBody:
 
 
 def _gap(gap: SequenceGap, timeout_seconds: float, now_ms: int) -> GapBody:
-    overdue = gap.oldest + timedelta(seconds=timeout_seconds) <= from_ms(now_ms)
+    overdue = is_overdue(gap, timeout_seconds, now_ms)
     return GapBody(gap.upstream + 1, gap.lowest - 1, gap.buffered, gap.oldest, overdue)
 
 

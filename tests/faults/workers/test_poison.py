@@ -18,8 +18,7 @@ from tradecapture.capture.gateway import Gateway
 from tradecapture.ledger import ExceptionRow, TradeRow
 from tradecapture.ledger.schema.tables import exceptions, trades
 from tradecapture.local.servers.worker import LocalWorker
-from tradecapture.operations.action import Action, ActionRequest
-from tradecapture.operations.operators import open_operator
+from tradecapture.operations import Action, ActionRequest, open_operator
 from tradecapture.trades.lifecycle import Outcome
 from tradecapture.trades.partition import PartitionKey
 
@@ -83,10 +82,10 @@ def test_a_poisoned_trade_halts_its_partition_and_no_other(
         cured_at = time.monotonic()
         with open_operator(deployment.settings) as operator:
             for partition in places:
-                deed = operator.operations.perform(
+                result = operator.operations.perform(
                     ActionRequest(action, partition, "test", "cured")
                 )
-                assert deed.done, deed.message
+                assert result.done, result.message
         wait_for("its partitions go on", lambda: _moved_on(gateway, places))
         went_on_after = time.monotonic() - cured_at
     traffic.assert_clean()

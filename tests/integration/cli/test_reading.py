@@ -4,7 +4,7 @@ import json
 
 from redis import Redis
 
-from tests.support.builders import PARTITION, lot, partition_of, trade_json
+from tests.support.builders import PARTITION, broken, lot, partition_of, trade_json
 from tests.support.cli.shell import Capture, Run, submit, table_row
 from tradecapture.inbox import Hold, Inbox
 from tradecapture.ledger.engine import make_engine
@@ -22,6 +22,19 @@ def test_a_trade_is_followed(run: Run, capture: Capture) -> None:
     assert (shown["status"], shown["partitionKey"], shown["position"]) == ("CAPTURED", PARTITION, 1)
     assert shown["trade"] == json.loads(body)
     assert '"0.10000000"' in run("trade", "T-1").stdout
+
+
+def test_a_parked_trade_whose_document_is_not_json_is_shown(
+    run: Run, inbox: Inbox, capture: Capture
+) -> None:
+    """Its document is text, byte for byte."""
+    poison = broken("poison", "B1")
+    inbox.accept([poison])
+    capture()
+    shown = json.loads(run("trade", "poison", "--json").stdout)
+    assert (shown["status"], shown["trade"]) == ("PARKED", poison.document.decode())
+    result = run("trade", "poison")
+    assert (result.exit_code, json.dumps(shown["trade"]) in result.stdout) == (0, True)
 
 
 def test_an_unknown_trade_is_exit_code_1(run: Run) -> None:
@@ -57,7 +70,8 @@ def test_partitions_show_what_waits_and_why(run: Run, inbox: Inbox) -> None:
     assert (claimed["accepted"], claimed["waiting"], claimed["owner"]) == (1, 1, claim.token)
     assert claimed["leaseMs"] > 0
     assert claimed["oldestAgeMs"] >= 0
-    assert (held["held"], held["owner"]) == ("PAUSED ann: a reason", None)
+    assert held["held"] == {"kind": "PAUSED", "who": "ann", "why": "a reason"}
+    assert (claimed["held"], held["owner"]) == (None, None)
     assert "paused by ann" in run("partitions", "show", "ACC1_BOOK2_US0378331005").stdout
     assert run("partitions", "show", "ACC1_BOOK3_US0378331005").exit_code == 1
 

@@ -15,10 +15,8 @@ from tradecapture.cli.commands.replay.filter import ReplayFilter
 from tradecapture.inbox import Inbox, InboxReader
 from tradecapture.ledger import Ledger
 from tradecapture.ledger.schema.tables import audit, exceptions
-from tradecapture.operations import ReplayState
-from tradecapture.operations import replay as replaying
-from tradecapture.operations.operators import open_operator
-from tradecapture.operations.replay import ReplayRequest, replay_pages
+from tradecapture.operations import ReplayRequest, ReplayState, open_operator, replay_pages
+from tradecapture.operations import replay as replay_module
 from tradecapture.settings import Settings
 from tradecapture.trades.clock import from_ms
 
@@ -174,7 +172,7 @@ def test_many_are_replayed_page_by_page_in_their_order(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Each once, whatever a page holds; those of a partition in the order of their acceptance."""
-    monkeypatch.setattr(replaying, "PAGE_TRADES", 3)
+    monkeypatch.setattr(replay_module, "PAGE_TRADES", 3)
     first, second = rejected(inbox, capture, "B1", 10), rejected(inbox, capture, "B2", 7)
     shown = report(run, "--outcome", "rejected", "--yes")
     assert [row["tradeId"] for row in shown["trades"]] == first + second
@@ -201,14 +199,14 @@ def test_what_is_rejected_again_meanwhile_is_not_replayed_again(
     inbox: Inbox, capture: Capture, deployment: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A replay ends, though a worker rejects its trades as fast as it accepts them."""
-    monkeypatch.setattr(replaying, "PAGE_TRADES", 1)
+    monkeypatch.setattr(replay_module, "PAGE_TRADES", 1)
     ids = rejected(inbox, capture, "B1", 3)
     with open_operator(deployment) as operator:
-        now = from_ms(operator.inbox.now_ms() + 1)
-        wanted = REJECTED.to_filter(now)
-        order = ReplayRequest(None, "ann", "why", really=True)
+        now = from_ms(operator.inbox_reader.now_ms() + 1)
+        trades = REJECTED.to_filter(now)
+        request = ReplayRequest(None, "ann", "why", dry_run=False)
         replayed = []
-        for page in replay_pages(operator.replay, operator.ledger, wanted, order):
+        for page in replay_pages(operator.replay, operator.ledger_reader, trades, request):
             replayed += [each.row.trade_id for each in page]
             capture()
     assert replayed == ids
@@ -218,7 +216,7 @@ def test_of_a_trade_recorded_twice_the_later_record_counts(
     run: Run, inbox: Inbox, capture: Capture, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also where the earlier one stands in another page, or alone fits the filter."""
-    monkeypatch.setattr(replaying, "PAGE_TRADES", 1)
+    monkeypatch.setattr(replay_module, "PAGE_TRADES", 1)
     (far,) = rejected(inbox, capture, "B1", 1)
     run("replay", far, *WHY, "--yes")
     capture()
@@ -232,7 +230,7 @@ def test_trades_for_which_there_is_no_room_are_left_as_they_were(
     run: Run, inbox: Inbox, capture: Capture, deployment: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Those behind them too; the same command again does the rest, in order."""
-    monkeypatch.setattr(replaying, "PAGE_TRADES", 2)
+    monkeypatch.setattr(replay_module, "PAGE_TRADES", 2)
     ids = rejected(inbox, capture, "B1", 5)
     result = run("replay", "--outcome", "rejected", *WHY, "--yes", LIMIT_PARTITION="3")
     assert result.exit_code == 1
@@ -248,14 +246,14 @@ def test_nothing_overtakes_a_trade_for_which_there_was_no_room(
     inbox: Inbox, capture: Capture, deployment: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Though there is room again when its page is done, the replay ends there."""
-    monkeypatch.setattr(replaying, "PAGE_TRADES", 2)
+    monkeypatch.setattr(replay_module, "PAGE_TRADES", 2)
     rejected(inbox, capture, "B1", 5)
     with open_operator(replace(deployment, limit_partition=1)) as operator:
-        order = ReplayRequest(None, "ann", "why", really=True)
-        now = from_ms(operator.inbox.now_ms() + 1)
-        wanted = REJECTED.to_filter(now)
+        request = ReplayRequest(None, "ann", "why", dry_run=False)
+        now = from_ms(operator.inbox_reader.now_ms() + 1)
+        trades = REJECTED.to_filter(now)
         pages = []
-        for page in replay_pages(operator.replay, operator.ledger, wanted, order):
+        for page in replay_pages(operator.replay, operator.ledger_reader, trades, request):
             pages.append([each.state for each in page])
             capture()
     assert pages == [[ReplayState.ACCEPTED, ReplayState.REFUSED]]

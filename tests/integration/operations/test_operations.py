@@ -24,10 +24,10 @@ def test_a_pause_holds_and_accepting_goes_on(worker: Worker, operator: Operator)
     assert operator.perform(PAUSE).done
     worker.accept(*submissions(2, "B1", 3))
     assert worker.drain().outcomes == {}
-    standing = operator.operations.standing(ONE)
-    assert standing.row is not None
-    assert standing.row.paused_reason == f"{WHO}: {WHY}"
-    assert standing.hold == (HoldKind.PAUSED, WHY, WHO)
+    state = operator.overview.one(ONE)
+    assert state.row is not None
+    assert state.row.paused_reason == f"{WHO}: {WHY}"
+    assert state.hold == (HoldKind.PAUSED, WHY, WHO)
     assert worker.waiting() == {ONE: 2}
     worker.assert_all_is_accounted_for()
 
@@ -42,7 +42,7 @@ def test_a_resume_releases_and_rings(worker: Worker, operator: Operator) -> None
     assert operator.bells() == 1
     assert worker.drain().outcomes == {Outcome.CAPTURED: 4}
     assert worker.captured() == {ONE: ids("B1", 4)}
-    assert [row.action for row in operator.audited()] == ["pause", "resume"]
+    assert [row.action for row in operator.audit_rows()] == ["pause", "resume"]
     assert operator.perform(RESUME).message == f"{ONE} is not held: nothing to resume"
 
 
@@ -51,8 +51,8 @@ def test_retry_captures_the_head_and_then_the_rest(
 ) -> None:
     """When the cause is mended: the halting trade in its own place, what waited behind it."""
     halt(ill)
-    deed = operator.perform(RETRY)
-    assert (deed.done, deed.trade_id, deed.outcome) == (True, POISON, Outcome.CAPTURED)
+    result = operator.perform(RETRY)
+    assert (result.done, result.trade_id, result.outcome) == (True, POISON, Outcome.CAPTURED)
     assert operator.bells() == 1
     worker.drain()
     assert worker.captured() == {ONE: IN_ORDER}
@@ -80,12 +80,12 @@ def test_a_retry_that_fails_leaves_the_partition_halted(
     halt(ill)
     with monkeypatch.context() as patch:
         patch.setattr("tradecapture.ledger.rules.partition.date_of", int)
-        deed = operator.perform(RETRY)
-    assert (deed.done, "it still cannot be captured" in deed.message) == (False, True)
+        result = operator.perform(RETRY)
+    assert (result.done, "it still cannot be captured" in result.message) == (False, True)
     assert worker.drain().outcomes == {}
     reason = partition_row(worker.ledger, ONE).halted_reason
     assert reason is not None
-    assert reason in deed.message
+    assert reason in result.message
     assert worker.held() == {ONE: reason}
     assert operator.perform(RETRY).done
     worker.drain()
@@ -188,6 +188,6 @@ def test_a_dry_run_changes_nothing_anywhere(
 
 def test_what_was_never_accepted_is_not_operated_on(worker: Worker, operator: Operator) -> None:
     """A key with a typing error makes no partition."""
-    deed = operator.perform(PAUSE)
-    assert (deed.done, "was ever accepted" in deed.message) == (False, True)
-    assert (tables(worker.ledger)["partitions"], operator.audited()) == ([], [])
+    result = operator.perform(PAUSE)
+    assert (result.done, "was ever accepted" in result.message) == (False, True)
+    assert (tables(worker.ledger)["partitions"], operator.audit_rows()) == ([], [])

@@ -79,10 +79,10 @@ def test_a_partition_that_a_worker_has_is_waited_for(
     if action is RETRY:
         (head, *_behind) = claim.partitions[0].entries
         worker.ledger.park(claim, head, "cause", "task-1", lambda: NOW)
-    hasty = Operator(redis, ledger_settings, patience=0.01)
-    deed = hasty.perform(action)
+    hasty = Operator(redis, ledger_settings, claim_timeout_seconds=0.01)
+    result = hasty.perform(action)
     hasty.ledger.dispose()
-    assert (deed.done, "in hand" in deed.message) == (False, True)
+    assert (result.done, "a worker has had a claim" in result.message) == (False, True)
     written = 1 if action is RETRY else 0
     settle = Timer(0.1, lambda: worker.inbox.complete(0, claim.token, [Completion(ONE, written)]))
     settle.start()

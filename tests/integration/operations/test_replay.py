@@ -15,9 +15,10 @@ from tests.support.ledger.operators import tables
 from tradecapture.inbox import Inbox
 from tradecapture.ledger import LedgerUnavailableError
 from tradecapture.ledger.queries.operator_reader import ExceptionFilter
-from tradecapture.operations import Replay, Replayed, ReplayState
+from tradecapture.operations import Replayed, ReplayState
 from tradecapture.operations.action import Action
-from tradecapture.operations.transactions import OperatorLedger
+from tradecapture.operations.ledger import OperatorLedger
+from tradecapture.operations.replay import Replay
 from tradecapture.settings import Settings
 from tradecapture.trades.lifecycle import Outcome
 
@@ -144,7 +145,7 @@ def test_many_are_replayed_in_the_order_of_their_acceptance(
     assert run(operator) == [(name, ACCEPTED) for name in in_order]
     assert worker.drain().outcomes == {Outcome.CAPTURED: 4}
     assert worker.captured() == {ONE: in_order[:3], TWO: in_order[3:]}
-    audited = [row for row in operator.audited() if row.action == "replay"]
+    audited = [row for row in operator.audit_rows() if row.action == "replay"]
     assert [row.trade_id for row in audited] == in_order
     assert {(row.who, row.why) for row in audited} == {(WHO, WHY)}
     assert [row.position for row in audited] == [1, 2, 3, 1]

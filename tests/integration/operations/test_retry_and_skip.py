@@ -31,7 +31,7 @@ from tests.support.ledger.sequence_numbers import (
 )
 from tradecapture.ledger import LedgerReader
 from tradecapture.operations.action import Action, ActionResult
-from tradecapture.operations.transactions import OperatorLedger
+from tradecapture.operations.ledger import OperatorLedger
 from tradecapture.trades.lifecycle import Outcome
 
 RETRY, SKIP = Action.RETRY, Action.SKIP
@@ -42,8 +42,8 @@ def test_a_retried_trade_is_captured_in_its_own_place(
 ) -> None:
     """It leaves the parked ones, and what waits behind it follows it."""
     halted(ledger)
-    deed = perform(ledger, RETRY)
-    assert deed == ActionResult(
+    result = perform(ledger, RETRY)
+    assert result == ActionResult(
         True, "trade T-3 is captured now", "T-3", Outcome.CAPTURED, captured=1, written=0
     )
     assert exception_rows(ledger) == []
@@ -56,8 +56,8 @@ def test_a_retried_trade_is_captured_in_its_own_place(
 def test_a_skipped_trade_stays_parked_and_says_who_skipped_it(ledger: OperatorLedger) -> None:
     """With its first reason; what waits behind it is captured."""
     halted(ledger)
-    deed = perform(ledger, SKIP)
-    assert (deed.done, deed.outcome, deed.captured) == (True, Outcome.PARKED, 0)
+    result = perform(ledger, SKIP)
+    assert (result.done, result.outcome, result.captured) == (True, Outcome.PARKED, 0)
     (row,) = exception_rows(ledger)
     assert (row.trade_id, row.outcome) == ("T-3", "PARKED")
     assert row.reason == f"{CAUSE}; skipped by {WHO}: {WHY}"
@@ -87,8 +87,8 @@ def test_who_was_overtaken_does_nothing(ledger: OperatorLedger, action: Action) 
     """A newer claim has written since the operator took the partition."""
     halted(ledger)
     before = tables(ledger)
-    deed = perform(ledger, action, fence=1)
-    assert (deed.done, "has claimed" in deed.message) == (False, True)
+    result = perform(ledger, action, fence=1)
+    assert (result.done, "has claimed" in result.message) == (False, True)
     assert tables(ledger) == before
     assert perform(ledger, action, fence=3).done
     assert partition_row(ledger).fence == 3
@@ -103,17 +103,17 @@ def test_a_retry_that_fails_keeps_the_halt_with_the_newest_reason(ledger: Operat
     recorded = exception_rows(ledger)
     dry = perform(ledger, RETRY, dry_run=True)
     assert audit_rows(ledger) == []
-    deed = perform(ledger, RETRY)
-    assert deed == dry
-    assert not deed.done
-    assert deed.message.startswith("it still cannot be captured: DecodeError: ")
+    result = perform(ledger, RETRY)
+    assert result == dry
+    assert not result.done
+    assert result.message.startswith("it still cannot be captured: DecodeError: ")
     row = partition_row(ledger)
     assert row.halted_reason is not None
-    assert row.halted_reason in deed.message
+    assert row.halted_reason in result.message
     assert (row.halted_position, row.last_sequence) == (1, 0)
     assert exception_rows(ledger) == recorded
     (audited,) = audit_rows(ledger)
-    assert (audited.action, audited.trade_id, audited.result) == ("retry", "T-1", deed.message)
+    assert (audited.action, audited.trade_id, audited.result) == ("retry", "T-1", result.message)
 
 
 def test_a_retry_that_fails_late_halts_nothing_again(ledger: OperatorLedger) -> None:
@@ -122,8 +122,10 @@ def test_a_retry_that_fails_late_halts_nothing_again(ledger: OperatorLedger) -> 
     perform(ledger, SKIP)
     before = tables(ledger)
     with ledger.engine.begin() as connection:
-        deed = ledger._operating.failed(connection, ask(RETRY), "ValueError: late", LATER)
-    assert not deed.done
+        result = ledger._transactions.record_failed_retry(
+            connection, ask(RETRY), "ValueError: late", LATER
+        )
+    assert not result.done
     assert tables(ledger) == before
 
 
@@ -133,8 +135,8 @@ def test_retry_takes_the_buffered_followers_along(
     """As if the trade had been captured at its time."""
     arrive(ledger, 1, 3, 4)
     halt(ledger, entry(numbered(2), 4))
-    deed = perform(ledger, RETRY)
-    assert (deed.outcome, deed.captured, deed.upstream) == (Outcome.CAPTURED, 3, 4)
+    result = perform(ledger, RETRY)
+    assert (result.outcome, result.captured, result.upstream_number) == (Outcome.CAPTURED, 3, 4)
     assert (captured_numbers(ledger), buffered(ledger)) == ([1, 2, 3, 4], [])
     assert (reader.inversions(), reader.gaps()) == (0, 0)
 
@@ -143,16 +145,16 @@ def test_skip_takes_the_buffered_followers_along(ledger: OperatorLedger) -> None
     """The skipped trade's number counts as passed."""
     arrive(ledger, 1, 3, 4, 6)
     halt(ledger, entry(numbered(2), 5))
-    deed = perform(ledger, SKIP)
-    assert (deed.outcome, deed.captured, deed.upstream) == (Outcome.PARKED, 2, 4)
+    result = perform(ledger, SKIP)
+    assert (result.outcome, result.captured, result.upstream_number) == (Outcome.PARKED, 2, 4)
     assert (captured_numbers(ledger), buffered(ledger)) == ([1, 3, 4], ["N-6"])
 
 
 def test_a_retried_trade_may_have_to_wait_for_its_turn(ledger: OperatorLedger) -> None:
     """It is buffered then, and captured when the missing number has come."""
     halt(ledger, entry(numbered(2), 1))
-    deed = perform(ledger, RETRY)
-    assert (deed.outcome, deed.captured) == (Outcome.BUFFERED, 0)
+    result = perform(ledger, RETRY)
+    assert (result.outcome, result.captured) == (Outcome.BUFFERED, 0)
     assert buffered(ledger) == ["N-2"]
     arrive(ledger, 1, first=2, fence=20)
     assert captured_numbers(ledger) == [1, 2]
@@ -164,17 +166,17 @@ def test_a_retried_trade_whose_number_was_passed_is_rejected(ledger: OperatorLed
     halt(ledger, entry(numbered(1, "late"), 3))
     assert perform(ledger, RETRY).outcome is Outcome.REJECTED
     halt(ledger, entry(numbered(1, "late"), 4), fence=11)
-    deed = perform(ledger, RETRY, fence=12)
-    assert (deed.outcome, captured_numbers(ledger)) == (Outcome.CAPTURED, [1, 2, None])
+    result = perform(ledger, RETRY, fence=12)
+    assert (result.outcome, captured_numbers(ledger)) == (Outcome.CAPTURED, [1, 2, None])
 
 
 def test_release_counts_missing_numbers_as_passed(ledger: OperatorLedger) -> None:
     """Up to the lowest buffered one; its followers are captured, and the next gap is awaited."""
     capture(ledger, *arriving(1, 4, 5, 8))
-    deed = perform(ledger, Action.RELEASE)
-    assert (deed.captured, deed.upstream) == (2, 5)
-    assert deed.message == "numbers 2 to 3 count as passed; 2 buffered trades are captured"
+    result = perform(ledger, Action.RELEASE)
+    assert (result.captured, result.upstream_number) == (2, 5)
+    assert result.message == "numbers 2 to 3 count as passed; 2 buffered trades are captured"
     assert (captured_numbers(ledger), buffered(ledger)) == ([1, 4, 5], ["N-8"])
     assert arrive(ledger, 3, 6, first=5, fence=20) == {Outcome.REJECTED: 1, Outcome.CAPTURED: 1}
-    assert perform(ledger, Action.RELEASE).upstream == 8
+    assert perform(ledger, Action.RELEASE).upstream_number == 8
     assert (captured_numbers(ledger), buffered(ledger)) == ([1, 4, 5, 6, 8], [])

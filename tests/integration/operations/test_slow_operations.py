@@ -11,7 +11,7 @@ from tests.support.capture.operator import Operator, accept_foreign
 from tests.support.capture.worker import ONE, Worker, ids
 from tests.support.inbox.redis_snapshot import KEYS
 from tradecapture.operations.action import Action, ActionResult
-from tradecapture.operations.transactions import OperatorLedger
+from tradecapture.operations.ledger import OperatorLedger
 from tradecapture.settings import Settings
 
 LEASE_SECONDS = 1.0  # renewed each third of it; a stall of two thirds would end it
@@ -59,8 +59,8 @@ def test_a_skip_that_lost_its_lease_says_so_and_the_same_again_does_the_rest(
     worker.accept(*submissions(2, "B1", 2))
     worker.drain()
     operator.before("complete", lambda: operator.redis.delete(KEYS.lock(ONE)))
-    deed = operator.perform(SKIP)
-    assert (deed.done, "the same command again" in deed.message) == (True, True)
+    result = operator.perform(SKIP)
+    assert (result.done, "the same command again" in result.message) == (True, True)
     assert ONE in worker.held()
     assert "the same command again" not in operator.perform(SKIP).message
     if hold == "paused":

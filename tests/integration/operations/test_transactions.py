@@ -29,7 +29,8 @@ from tests.support.ledger.operators import (
 from tests.support.ledger.sequence_numbers import arrive
 from tradecapture.ledger import AuditRow, PartitionResult
 from tradecapture.operations.action import Action, ActionResult
-from tradecapture.operations.transactions import Operating, OperatorLedger
+from tradecapture.operations.ledger import OperatorLedger
+from tradecapture.operations.transactions import OperatorTransactions
 from tradecapture.settings import Settings
 from tradecapture.trades.lifecycle import Outcome
 
@@ -41,14 +42,14 @@ def test_a_deed_has_one_audit_row(ledger: OperatorLedger, action: Action) -> Non
     """Who, when, what, why and what came of it; the trade too, if it was about one."""
     READY[action](ledger)
     before = audit_rows(ledger)
-    deed = perform(ledger, action)
-    assert deed.done, deed.message
+    result = perform(ledger, action)
+    assert result.done, result.message
     *earlier, row = audit_rows(ledger)
     assert earlier == before
     assert (row.done_at, row.who, row.action) == (LATER, WHO, action.value)
-    assert (row.partition_key, row.why, row.result) == (PARTITION, WHY, deed.message)
+    assert (row.partition_key, row.why, row.result) == (PARTITION, WHY, result.message)
     about = "T-3" if action in (Action.RETRY, Action.SKIP) else None
-    assert (row.trade_id, deed.trade_id) == (about, about)
+    assert (row.trade_id, result.trade_id) == (about, about)
     assert row.position == (3 if about else None)
 
 
@@ -76,11 +77,11 @@ def test_what_cannot_be_audited_is_not_done(
     READY[action](ledger)
     before = tables(ledger)
 
-    def refuse(_self: Operating, _connection: Connection, _rows: list[AuditRow]) -> None:
+    def refuse(_self: OperatorTransactions, _connection: Connection, _rows: list[AuditRow]) -> None:
         raise ValueError("the audit is full")
 
     with monkeypatch.context() as patch:
-        patch.setattr(Operating, "audit", refuse)
+        patch.setattr(OperatorTransactions, "audit", refuse)
         with pytest.raises(ValueError, match="audit is full"):
             perform(ledger, action)
     assert tables(ledger) == before
@@ -134,8 +135,8 @@ def test_nothing_is_captured_in_a_paused_partition(ledger: OperatorLedger) -> No
 def test_a_pause_of_a_paused_partition_says_so(ledger: OperatorLedger) -> None:
     """The newest reason counts."""
     paused(ledger)
-    deed = ledger.perform(ask(Action.PAUSE)._replace(who="bob", why="mine"), lambda: LATER)
-    assert deed.message.endswith(f"it was paused before by {WHO}: {WHY}")
+    result = ledger.perform(ask(Action.PAUSE)._replace(who="bob", why="mine"), lambda: LATER)
+    assert result.message.endswith(f"it was paused before by {WHO}: {WHY}")
     assert partition_row(ledger).paused_reason == "bob: mine"
 
 
@@ -143,11 +144,11 @@ def test_a_resume_does_not_end_a_halt(ledger: OperatorLedger) -> None:
     """It says what does; with a pause on top it ends the pause alone."""
     READY[Action.RETRY](ledger)
     before = tables(ledger)
-    deed = perform(ledger, Action.RESUME)
-    assert (deed.done, deed.message.endswith("retry or skip that")) == (False, True)
+    result = perform(ledger, Action.RESUME)
+    assert (result.done, result.message.endswith("retry or skip that trade")) == (False, True)
     assert tables(ledger) == before
     perform(ledger, Action.PAUSE)
-    assert perform(ledger, Action.RESUME).message.endswith("a parked trade halts it still")
+    assert perform(ledger, Action.RESUME).message.endswith("a parked trade still halts it")
     row = partition_row(ledger)
     assert (row.paused_reason, row.halted_position) == (None, 3)
 
@@ -157,8 +158,8 @@ def test_what_cannot_be_done_changes_nothing(ledger: OperatorLedger, action: Act
     """It says why, and the audit has no row of it."""
     two_captured(ledger)
     before = tables(ledger)
-    deed = perform(ledger, action)
-    assert (deed.done, "nothing to" in deed.message) == (False, True)
+    result = perform(ledger, action)
+    assert (result.done, "nothing to" in result.message) == (False, True)
     assert tables(ledger) == before
 
 
@@ -168,7 +169,7 @@ def test_a_held_partition_is_not_released(ledger: OperatorLedger) -> None:
     perform(ledger, Action.PAUSE)
     before = tables(ledger)
     assert perform(ledger, Action.RELEASE) == ActionResult(
-        False, f"{PARTITION} is held: resume it first, then release"
+        False, f"{PARTITION} is held: end its pause or halt first, then release"
     )
     assert tables(ledger) == before
 
@@ -196,8 +197,8 @@ def test_a_skipped_head_is_parked_with_who_and_why(ledger: OperatorLedger) -> No
     """In a paused partition; it may leave the inbox, and the next one is captured."""
     paused(ledger)
     head, behind = entry(submission("T-3"), 3), waiting_trades(1, first=4)
-    deed = perform(ledger, Action.SKIP, head, *behind, head=head)
-    assert (deed.trade_id, deed.outcome, deed.written) == ("T-3", Outcome.PARKED, 1)
+    result = perform(ledger, Action.SKIP, head, *behind, head=head)
+    assert (result.trade_id, result.outcome, result.written) == ("T-3", Outcome.PARKED, 1)
     (row,) = exception_rows(ledger)
     assert (row.position, row.outcome, row.reason) == (3, "PARKED", f"skipped by {WHO}: {WHY}")
     assert perform(ledger, Action.RESUME).done
@@ -210,9 +211,9 @@ def test_a_skipped_head_that_the_ledger_has_only_leaves_the_inbox(ledger: Operat
     paused(ledger)
     (head, *_rest) = waiting_trades(2)
     before = tables(ledger)["exceptions"]
-    deed = perform(ledger, Action.SKIP, head, head=head)
-    assert (deed.done, deed.written, deed.outcome) == (True, 1, None)
-    assert "the ledger has it already" in deed.message
+    result = perform(ledger, Action.SKIP, head, head=head)
+    assert (result.done, result.written, result.outcome) == (True, 1, None)
+    assert "the ledger has it already" in result.message
     assert tables(ledger)["exceptions"] == before == []
 
 

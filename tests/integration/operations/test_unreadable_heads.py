@@ -47,7 +47,7 @@ def test_a_head_that_cannot_be_read_can_be_retried(worker: Worker, operator: Ope
     assert worker.held() == {}
     worker.drain()
     assert "release" in worker.held()[ONE]
-    assert [row.action for row in operator.audited()] == ["retry"]
+    assert [row.action for row in operator.audit_rows()] == ["retry"]
 
 
 def test_a_retry_of_an_unreadable_head_leaves_a_pause_alone(

@@ -1,4 +1,4 @@
-"""An operator in this process, on real servers, whose command may die between its two halves."""
+"""An operator in this process, on real servers, whose command may die between ledger and Redis."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -18,27 +18,29 @@ from tradecapture.connections.brokers.app import sending_app
 from tradecapture.inbox import Claim, Inbox, InboxReader
 from tradecapture.ledger import AuditRow, PartitionResult
 from tradecapture.ledger.queries.operator_reader import OperatorReader
-from tradecapture.operations import Operations, Replay
-from tradecapture.operations.action import Action, ActionRequest, ActionResult
-from tradecapture.operations.transactions import OperatorLedger
+from tradecapture.operations import Action, ActionRequest, ActionResult
+from tradecapture.operations.ledger import OperatorLedger
+from tradecapture.operations.operations import Operations
+from tradecapture.operations.overview import PartitionOverview
+from tradecapture.operations.replay import Replay
 from tradecapture.settings import Settings
 from tradecapture.trades.partition import PartitionKey
 
-WHO, WHY = "ann", "the feed was mended"
-LEASE_SECONDS = 10.0  # of an operator's claim: no stall of a busy machine ends it
-REST_MS = 200  # of the lease of one who died, so that a test does not wait out all of it
-PATIENCE_SECONDS = 20.0
+WHO, WHY = "ann", "the feed was corrected"
+LEASE_SECONDS = 10.0  # of an operator's claim; no stall of a busy machine lets it expire
+DEAD_LEASE_MS = 200  # what is left of a dead operator's lease: tests need not wait for all of it
+CLAIM_TIMEOUT_SECONDS = 20.0
 POISON = "poison"
 
 
 class Operator:
-    """What a command has in hand."""
+    """An operator; other than the product's `Operator`, with a lease and a ledger of its own."""
 
     def __init__(
         self,
         redis: "Redis",
         settings: Settings,
-        patience: float = PATIENCE_SECONDS,
+        claim_timeout_seconds: float = CLAIM_TIMEOUT_SECONDS,
         lease_seconds: float = LEASE_SECONDS,
         ledger: OperatorLedger | None = None,
     ) -> None:
@@ -48,45 +50,48 @@ class Operator:
         self.ledger = ledger or OperatorLedger(settings)
         self.reader = OperatorReader(self.ledger.engine, self.ledger.dialect)
         bell = Bell(sending_app(settings.broker, settings.connect_seconds), self.inbox)
+        inbox_reader = InboxReader(redis, settings.lanes)
+        self.overview = PartitionOverview(inbox_reader, self.reader)
         self.operations = Operations(
             self.inbox,
-            InboxReader(redis, settings.lanes),
+            inbox_reader,
+            self.overview,
             self.ledger,
             bell,
-            patience_seconds=patience,
+            claim_timeout_seconds=claim_timeout_seconds,
         )
         self.replay = Replay(self.inbox, self.reader, self.ledger, bell)
 
     def perform(
         self, action: Action, partition_key: PartitionKey = ONE, *, dry_run: bool = False
     ) -> ActionResult:
-        """Do something to a partition."""
+        """Perform an action on a partition."""
         return self.operations.perform(
             ActionRequest(action, partition_key, WHO, WHY), dry_run=dry_run
         )
 
-    def before(self, call: str, happens: Callable[[], object]) -> None:
-        """Let something happen once, just before the inbox is called."""
+    def before(self, call: str, event: Callable[[], object]) -> None:
+        """Let an event happen once, just before a call of the inbox."""
         real = getattr(self.inbox, call)
 
         def first(*arguments: Any, **named: Any) -> Any:
             setattr(self.inbox, call, real)
-            happens()
+            event()
             return real(*arguments, **named)
 
         setattr(self.inbox, call, first)
 
     def die_at(self, call: str) -> None:
-        """Let the command die once, just before it calls the inbox."""
+        """Let the command die once, just before a call of the inbox."""
 
         def die() -> None:
-            self.redis.pexpire(KEYS.lock(ONE), REST_MS)
+            self.redis.pexpire(KEYS.lock(ONE), DEAD_LEASE_MS)
             raise RedisConnectionError("the operator's host is gone")
 
         self.before(call, die)
 
-    def audited(self) -> list[AuditRow]:
-        """Return what is in the audit, the oldest first."""
+    def audit_rows(self) -> list[AuditRow]:
+        """Return the audit, the oldest row first."""
         return self.reader.audit(partition_key=None, limit=1000)[::-1]
 
     def bells(self) -> int:
@@ -95,7 +100,7 @@ class Operator:
 
 
 class PoisonedLedger(OperatorLedger):
-    """A ledger of a release that cannot capture one kind of trade; another release can."""
+    """The ledger of a release that cannot capture one kind of trade; another release can."""
 
     def capture(
         self, claim: Claim, task_id: str, clock: Callable[[], datetime]
@@ -108,7 +113,7 @@ class PoisonedLedger(OperatorLedger):
 
 
 def halt(ill: Worker) -> None:
-    """Let a poisoned trade halt the partition; two more wait behind it."""
+    """Let a poisoned trade halt the partition; two more trades wait after it."""
     ill.accept(*submissions(1, "B1"), submission(POISON, "B1"))
     ill.drain()
     ill.accept(*submissions(2, "B1", 2))
@@ -123,7 +128,7 @@ def parked(worker: Worker) -> list[str]:
 
 
 def accept_foreign(worker: Worker) -> bytes:
-    """Let an entry be accepted that no release can read."""
+    """Put an entry that no release can read into the inbox; return the entry."""
     redis = worker.inbox.redis
     position = redis.hincrby(KEYS.positions, ONE, 1)
     redis.hincrby(KEYS.backlog, "accepted", 1)

@@ -11,7 +11,7 @@ from sqlalchemy import Engine, make_url
 
 from tradecapture.ledger import LedgerReader
 from tradecapture.ledger.engine import make_engine
-from tradecapture.operations.transactions import OperatorLedger
+from tradecapture.operations.ledger import OperatorLedger
 from tradecapture.settings import Settings
 
 MakeLedger = Callable[..., OperatorLedger]

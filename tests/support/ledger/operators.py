@@ -12,7 +12,7 @@ from tradecapture.inbox import Claim, ClaimedPartition, Entry
 from tradecapture.ledger import AuditRow, Ledger
 from tradecapture.ledger.schema.tables import audit, metadata
 from tradecapture.operations.action import Action, ActionRequest, ActionResult
-from tradecapture.operations.transactions import OperatorLedger
+from tradecapture.operations.ledger import OperatorLedger
 from tradecapture.trades.partition import PartitionKey
 
 LATER = NOW + timedelta(hours=1)  # when operators act

@@ -6,7 +6,7 @@ from benchmarks.performance.judgement import judge
 from benchmarks.performance.plan import SCENARIOS
 from benchmarks.performance.trial import Observation, Sent
 from benchmarks.performance.watch import Sighting
-from tradecapture.api.bodies import TradeBody
+from tradecapture.capture.status import TradeBody
 from tradecapture.trades.lifecycle import TradeState
 
 NOW = datetime.now(UTC)

@@ -39,6 +39,7 @@ ONLY_IN = {
     "sqlalchemy": {
         "tradecapture/ledger": "the database",
         "tradecapture/operations/transactions.py": "an operator's transactions",
+        "tradecapture/operations/ledger.py": "the type of a connection",
         "tradecapture/api/management/health.py": "the state of the connection pool",
         "tradecapture/cli/commands/db.py": "the type of an engine",
         "tradecapture/local/servers/postgresql_server.py": "the URL of the server that it starts",

@@ -4,8 +4,7 @@ import pytest
 from hypothesis import given
 
 from tests.support.builders.strategies import texts
-from tradecapture.operations import reason_problems
-from tradecapture.operations.action import Action
+from tradecapture.operations import Action, reason_problems
 from tradecapture.trades.partition import is_partition_key
 from tradecapture.trades.trade import is_trade_id, utf16_length
 

@@ -1,1 +1,1 @@
-"""`/partitions`: how partitions stand, and what operators do to them."""
+"""`/partitions`: the state of partitions, and operators' actions on them."""

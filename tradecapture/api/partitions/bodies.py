@@ -1,4 +1,4 @@
-"""The bodies of partitions: how one stands, and what an operator asks for and is answered."""
+"""The bodies of a page of partitions, and of an action's request and result."""
 
 from collections.abc import Sequence
 from typing import Annotated
@@ -21,21 +21,21 @@ class PartitionPageBody(Struct, frozen=True, rename="camel"):
 class ActionRequestBody(Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
     """Who asks for an action, and why."""
 
-    by: Annotated[str, Meta(max_length=100, description="your name; kept in the audit")]
+    by: Annotated[str, Meta(max_length=100, description="your name; the audit keeps it")]
     why: Annotated[str, Meta(max_length=500, description="pause, skip and release need one")] = ""
-    dry_run: Annotated[bool, Meta(description="only say what would come of it")] = False
+    dry_run: Annotated[bool, Meta(description="only say what the result would be")] = False
 
 
 class ActionResultBody(Struct, frozen=True, rename="camel"):
-    """What came of an action."""
+    """The result of an action."""
 
     done: bool
     dry_run: Annotated[bool, Meta(description="nothing was changed")]
     message: str
     trade_id: str | None
     outcome: Annotated[Outcome | None, Meta(description="of that trade")]
-    captured: Annotated[int, Meta(ge=0, description="trades captured by it")]
+    captured: Annotated[int, Meta(ge=0, description="trades that the action captured")]
     partition: Annotated[
         PartitionBody | None,
-        Meta(description="as it stands now; null: it was done, and could not be looked at again"),
+        Meta(description="its state now; null: the action is done, but the state is not readable"),
     ]

@@ -1,4 +1,4 @@
-"""The documentation of partitions: what OpenAPI says of looking at them and acting on them."""
+"""The OpenAPI operations of partitions: to list them, to show one, and to act on one."""
 
 from litestar.openapi.spec import (
     OpenAPIMediaType,
@@ -20,14 +20,13 @@ from tradecapture.api.openapi.components import (
     problems,
     schema,
 )
-from tradecapture.operations import MAX_PARTITIONS, MAX_WAITING
-from tradecapture.operations.action import ACTIONS, Action
+from tradecapture.operations import MAX_PARTITIONS, MAX_WAITING, PARTITION_ACTIONS, Action
 from tradecapture.trades.partition import PARTITION_KEY_LENGTH
 
-PAGE_SIZE = 100  # partitions a page, if the request does not say
-WAITING = 20  # trades that are shown of a partition, if the request does not say
+DEFAULT_PAGE_SIZE = 100  # partitions
+DEFAULT_WAITING = 20  # waiting trades in a partition's detail
 
-_TRUTH = Schema(type=OpenAPIType.BOOLEAN)
+_BOOLEAN = Schema(type=OpenAPIType.BOOLEAN)
 _KEY = in_path(
     "key",
     "account_book_security, percent-encoded; in an id ~1 stands for an underscore, ~0 for a tilde",
@@ -35,21 +34,21 @@ _KEY = in_path(
 _UNKNOWN = "no trade of this partition was ever accepted"
 
 PARTITION_PAGE = operation(
-    "How partitions stand",
+    "The state of partitions",
     {
         "200": answer(
-            "a page of partitions, in the order of their keys; `lanesOutOfReach` has the lanes "
-            "whose partitions are left out",
+            "a page of partitions, in the order of their keys; the partitions of the lanes in "
+            "`lanesOutOfReach` are left out",
             "PartitionPageBody",
         ),
-        **problems(_400="a parameter or a header is not sound", _503=UNREACHABLE),
+        **problems(_400="a parameter or a header is not valid", _503=UNREACHABLE),
     },
     [
-        in_query("held", "only those that are held, or only those that are not", _TRUTH),
+        in_query("held", "true: only held partitions; false: only the others", _BOOLEAN),
         in_query(
             "limit",
-            f"partitions a page; default {PAGE_SIZE}. With `held`, or while lanes are out of "
-            "reach, a page may have fewer",
+            f"partitions a page; default {DEFAULT_PAGE_SIZE}. With `held`, or while lanes are out "
+            "of reach, a page may have fewer",
             Schema(type=OpenAPIType.INTEGER, minimum=1, maximum=MAX_PARTITIONS),
         ),
         in_query(
@@ -61,27 +60,27 @@ PARTITION_PAGE = operation(
     tag="partitions",
 )
 PARTITION = operation(
-    "How a partition stands, what waits in it, and what operators did to it",
+    "One partition: its state, the trades that wait in it, and what operators did to it",
     {
-        "200": answer("the partition from close by", "PartitionDetailBody"),
-        **problems(_400="a parameter or a header is not sound", _404=_UNKNOWN, _503=UNREACHABLE),
+        "200": answer("the partition in detail", "PartitionDetailBody"),
+        **problems(_400="a parameter or a header is not valid", _404=_UNKNOWN, _503=UNREACHABLE),
     },
     [
         _KEY,
         in_query(
             "waiting",
-            f"trades to show of those that wait, from the head on; default {WAITING}",
+            f"how many waiting trades to show, from the head on; default {DEFAULT_WAITING}",
             Schema(type=OpenAPIType.INTEGER, minimum=0, maximum=MAX_WAITING),
         ),
     ],
     tag="partitions",
 )
 _SUMMARIES = {
-    Action.PAUSE: "Capture nothing more of a partition; accepting goes on",
+    Action.PAUSE: "Capture no more trades of a partition; trades are still accepted",
     Action.RESUME: "End a pause",
-    Action.RETRY: "Capture the parked trade that halts a partition, in its own place",
-    Action.SKIP: "Leave the trade at the head parked, and go on behind it",
-    Action.RELEASE: "Wait no longer for upstream's missing numbers",
+    Action.RETRY: "Capture the parked trade that halts a partition, at its own position",
+    Action.SKIP: "Leave the trade at the head parked, and go on with the next one",
+    Action.RELEASE: "Wait no longer for missing upstream numbers",
 }
 
 
@@ -89,7 +88,7 @@ def action_paths() -> dict[str, PathItem]:
     """Return the addresses of the actions, each with its documentation."""
     return {
         f"{BASE}{PARTITIONS}/{{key}}/{action}": PathItem(post=_documented(action))
-        for action in ACTIONS
+        for action in PARTITION_ACTIONS
     }
 
 
@@ -98,18 +97,19 @@ def _documented(action: Action) -> Operation:
         _SUMMARIES[action],
         {
             "200": answer(
-                "done, or what would come of it; audited in the ledger", "ActionResultBody"
+                "done, and kept in the audit; of a dry run, what the result would be",
+                "ActionResultBody",
             ),
             **problems(
                 _400="not valid: every problem at once, each with its path; nothing was done",
                 _404=_UNKNOWN,
-                _409="not possible as the partition stands; says why; a failed retry is audited",
+                _409="not possible in its state; says why; the audit keeps a failed retry",
                 _413="the body is too large",
                 _415="not JSON",
-                _503="the ledger or Redis is out of reach; the same again does what is left of it",
+                _503="the ledger or Redis is out of reach; the same request again does the rest",
             ),
         },
-        [_KEY, in_query("dryRun", "only say what would come of it, as in the body", _TRUTH)],
+        [_KEY, in_query("dryRun", "only say what the result would be, as in the body", _BOOLEAN)],
         RequestBody({JSON: OpenAPIMediaType(schema("ActionRequestBody"))}, required=True),
         "partitions",
     )()

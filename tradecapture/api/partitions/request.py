@@ -1,4 +1,4 @@
-"""The address of a partition: its key, and what is to be done to it."""
+"""Requests for partitions: the key and the action in the address, and the body of an action."""
 
 from typing import Any
 from urllib.parse import unquote_to_bytes
@@ -12,8 +12,7 @@ from tradecapture.api.http.paths import PARTITIONS
 from tradecapture.api.http.problem import ProblemError, field_problems, not_found, not_valid
 from tradecapture.api.http.query import Query
 from tradecapture.api.partitions.bodies import ActionRequestBody
-from tradecapture.operations import reason_problems
-from tradecapture.operations.action import ACTIONS, Action
+from tradecapture.operations import PARTITION_ACTIONS, Action, reason_problems
 from tradecapture.trades.document import decode
 from tradecapture.trades.partition import PartitionKey, is_partition_key
 from tradecapture.trades.problems import shape_problems
@@ -21,46 +20,18 @@ from tradecapture.trades.problems import shape_problems
 _FIELDS = [field.encode_name for field in msgspec.structs.fields(ActionRequestBody)]
 
 
-def read_asked(body: bytes, query: Query, action: Action) -> ActionRequestBody:
-    """Read who asks for an action, and why; a dry run may also be asked for in the query.
+def read_action_body(body: bytes, query: Query, action: Action) -> ActionRequestBody:
+    """Read the body of an action; the query, too, may ask for a dry run.
 
     Raises:
         ProblemError: 400, with every problem.
     """
     dry_run = query.boolean("dryRun")
-    problems = [*query.problems, *_problems(asked := _decoded(body), action)]
-    if problems:
+    value = _decoded(body)
+    if problems := [*query.problems, *_problems(value, action)]:
         raise not_valid(problems)
-    wanted = msgspec.convert(asked, ActionRequestBody)
-    return msgspec.structs.replace(wanted, dry_run=wanted.dry_run or bool(dry_run))
-
-
-def _decoded(body: bytes) -> Any:
-    try:
-        return decode(body)
-    except msgspec.DecodeError as error:
-        raise not_valid([FieldProblem("$", f"is not JSON: {error}")]) from error
-
-
-def _problems(asked: Any, action: Action) -> list[FieldProblem]:
-    found = field_problems(shape_problems(asked, ActionRequestBody))
-    if not isinstance(asked, dict):
-        return found
-    # A dry run that is misspelt must not be done in earnest.
-    found += [
-        FieldProblem(f"$.{ascii(name)[1:-1]}", f"is not known: give {', '.join(_FIELDS)}")
-        for name in asked
-        if name not in _FIELDS
-    ]
-    told = {problem.path for problem in found}
-    who, why = (_text(asked, name) for name in ("by", "why"))
-    rules = [FieldProblem(f"$.{name}", what) for name, what in reason_problems(who, why, action)]
-    return found + [problem for problem in rules if problem.path not in told]
-
-
-def _text(asked: dict[str, Any], name: str) -> str:
-    given = asked.get(name)
-    return given if isinstance(given, str) else ""
+    action_body = msgspec.convert(value, ActionRequestBody)
+    return msgspec.structs.replace(action_body, dry_run=action_body.dry_run or bool(dry_run))
 
 
 def partition_key_of(request: Request[Any, Any, Any]) -> PartitionKey:
@@ -71,7 +42,7 @@ def partition_key_of(request: Request[Any, Any, Any]) -> PartitionKey:
         HTTPException: 404 or 405, it is the address of something else.
     """
     parts = _parts(request)
-    if len(parts) == 2 and parts[1] in ACTIONS:
+    if len(parts) == 2 and parts[1] in PARTITION_ACTIONS:
         raise MethodNotAllowedException(headers={"allow": "POST"})
     if len(parts) != 1:
         raise NotFoundException
@@ -79,7 +50,7 @@ def partition_key_of(request: Request[Any, Any, Any]) -> PartitionKey:
 
 
 def key_and_action_of(request: Request[Any, Any, Any]) -> tuple[PartitionKey, Action]:
-    """Return the key in the address of an action, and the action.
+    """Return the key and the action in the address of an action.
 
     Raises:
         ProblemError: 404, it is no partition key.
@@ -88,13 +59,13 @@ def key_and_action_of(request: Request[Any, Any, Any]) -> tuple[PartitionKey, Ac
     parts = _parts(request)
     if len(parts) == 1:
         raise MethodNotAllowedException(headers={"allow": "GET"})
-    if len(parts) != 2 or parts[1] not in ACTIONS:
+    if len(parts) != 2 or parts[1] not in PARTITION_ACTIONS:
         raise NotFoundException
     return _checked(parts[0]), Action(parts[1])
 
 
 def unknown(partition_key: str) -> ProblemError:
-    """Return the problem of a partition of which nobody knows."""
+    """Return the problem of a partition that has never accepted a trade."""
     return not_found(
         f"no trade of partition {partition_key!r} was ever accepted. A key is "
         "account_book_security, percent-encoded, with ~1 for an underscore and ~0 for a tilde "
@@ -102,8 +73,36 @@ def unknown(partition_key: str) -> ProblemError:
     )
 
 
+def _decoded(body: bytes) -> Any:
+    try:
+        return decode(body)
+    except msgspec.DecodeError as error:
+        raise not_valid([FieldProblem("$", f"is not JSON: {error}")]) from error
+
+
+def _problems(value: Any, action: Action) -> list[FieldProblem]:
+    problems = field_problems(shape_problems(value, ActionRequestBody))
+    if not isinstance(value, dict):
+        return problems
+    # A misspelt `dryRun` must not be ignored: the action would be performed.
+    problems += [
+        FieldProblem(f"$.{ascii(name)[1:-1]}", f"is not known: give {', '.join(_FIELDS)}")
+        for name in value
+        if name not in _FIELDS
+    ]
+    paths = {problem.path for problem in problems}
+    who, why = (_text(value, name) for name in ("by", "why"))
+    reasons = [FieldProblem(f"$.{name}", what) for name, what in reason_problems(who, why, action)]
+    return problems + [problem for problem in reasons if problem.path not in paths]
+
+
+def _text(value: dict[str, Any], name: str) -> str:
+    text = value.get(name)
+    return text if isinstance(text, str) else ""
+
+
 def _parts(request: Request[Any, Any, Any]) -> list[str]:
-    # From the address as sent: an id may hold a slash (%2F), which is no end of the key.
+    # The raw path keeps the encoded slashes (%2F) of a key apart from the slashes of the address.
     tail = request.scope["raw_path"].partition(PARTITIONS.encode() + b"/")[2]
     try:
         return [unquote_to_bytes(part).decode() for part in tail.split(b"/")]

@@ -10,7 +10,7 @@ from tradecapture.api.service.batch_jobs import BatchJobs
 from tradecapture.api.service.batching import BatchQueue, SubmissionBatcher
 from tradecapture.api.service.outcome_watch import OutcomeWatch
 from tradecapture.capture.gateway import Gateway
-from tradecapture.operations.operators import Operators
+from tradecapture.operations import Operator
 from tradecapture.trades.receipt import Answer
 from tradecapture.trades.submission import Invalid, Submission
 
@@ -30,16 +30,16 @@ class Service:
         self.batches = BatchQueue()
         self.batch_jobs = BatchJobs(gateway.redis, gateway.settings.idempotency_seconds)
         self._lanes_checked = False
-        self._operators: Operators | None = None
-        self._operators_lock = Lock()
+        self._operator: Operator | None = None
+        self._operator_lock = Lock()
 
     @property
-    def operators(self) -> Operators:
-        """What operators use; made when the first of them comes, in whichever thread."""
-        with self._operators_lock:
-            if self._operators is None:
-                self._operators = Operators(self.gateway)
-            return self._operators
+    def operator(self) -> Operator:
+        """What operators' requests work with; the first of them makes it, in its own thread."""
+        with self._operator_lock:
+            if self._operator is None:
+                self._operator = Operator(self.gateway)
+            return self._operator
 
     def check_lanes(self) -> None:
         """Make sure that this process and Redis agree on the lanes, before the first submission.
@@ -66,9 +66,9 @@ class Service:
         """Close everything."""
         self.gathering.close()
         self.batches.close()
-        with self._operators_lock:
-            if self._operators is not None:
-                self._operators.close()
+        with self._operator_lock:
+            if self._operator is not None:
+                self._operator.close()
         self.gateway.close()
 
 

@@ -20,8 +20,7 @@ from tradecapture.api.service.batching import TooManyPendingError
 from tradecapture.api.service.service import Service, service_of
 from tradecapture.api.submission.documentation import CAPTURE as DOCUMENTED
 from tradecapture.api.submission.headers import SubmissionHeaders, read_headers
-from tradecapture.api.trades.trade import trade_body
-from tradecapture.capture.status import TradeStatus
+from tradecapture.capture.status import TradeStatus, trade_body
 from tradecapture.trades.lifecycle import ExpectedOutcome
 from tradecapture.trades.receipt import Receipt, Refusal, RefusalCode
 from tradecapture.trades.submission import Invalid, Submission, read_submission

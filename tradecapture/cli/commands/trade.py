@@ -1,19 +1,25 @@
-"""`tradecapture trade`: what became of one trade."""
+"""`tradecapture trade`: the status of one trade."""
 
 from pathlib import Path
-from typing import Any
 
 import click
 import msgspec
+from msgspec import UNSET, UnsetType, structs
 from rich.table import Table
 
-from tradecapture.capture.status import TradeStatus, read_status
+from tradecapture.capture.status import TradeBody, read_status, trade_body
 from tradecapture.cli.errors import FOUND, CommandError
 from tradecapture.cli.options import data_option, json_option, locate
 from tradecapture.cli.output import epilog, output, show_json
 from tradecapture.inbox.reader import open_inbox
 from tradecapture.ledger.queries.replica import open_replica_reader
 from tradecapture.settings import DATABASE, REDIS
+
+
+class _TradeBody(TradeBody, frozen=True, rename="camel"):
+    """The API's JSON of a trade, with what only operators see."""
+
+    correlation_id: str | UnsetType = UNSET
 
 
 @click.command(
@@ -27,41 +33,27 @@ from tradecapture.settings import DATABASE, REDIS
 @json_option
 @data_option
 def trade(trade_id: str, as_json: bool, data: Path) -> None:
-    """Show the trade ID: its status, its place in its partition, and the trade as received."""
+    """Show the trade ID: its status, its position in its partition, and the trade as received."""
     settings = locate(data, REDIS, DATABASE)
     with open_inbox(settings) as inbox, open_replica_reader(settings) as ledger:
         status = read_status(ledger, inbox, trade_id)
     if status is None:
         raise CommandError(
-            f"no trade {trade_id} was accepted. If it was submitted, look at the answer that the "
-            "submission got; sending it again is harmless",
+            f"no trade {trade_id} was accepted. If you submitted it, read the answer to the "
+            "submission; it is safe to submit the trade again",
             FOUND,
         )
-    facts = _facts(status)
+    body = _TradeBody(
+        **structs.asdict(trade_body(status)), correlation_id=status.correlation_id or UNSET
+    )
     if as_json:
-        document = {"trade": msgspec.Raw(status.document)} if status.document else {}
-        show_json(facts | document)
+        show_json(body)
         return
-    shown = Table(show_header=False)
-    for name, value in facts.items():
-        shown.add_row(name, str(value))
-    output().print(shown)
-    if status.document:
-        output().print(msgspec.json.format(status.document, indent=2).decode(), soft_wrap=True)
-
-
-def _facts(status: TradeStatus) -> dict[str, Any]:
-    """Return what is known, under the names of the HTTP contract."""
-    facts = {
-        "tradeId": status.trade_id,
-        "status": status.status.value,
-        "partitionKey": status.partition_key,
-        "position": status.position,
-        "acceptedAt": status.accepted_at,
-        "ledgerSequence": status.ledger_sequence,
-        "capturedAt": status.captured_at,
-        "taskId": status.task_id,
-        "correlationId": status.correlation_id or None,
-        "reason": status.reason,
-    }
-    return {name: value for name, value in facts.items() if value is not None}
+    screen, shown = output(), Table(show_header=False)
+    for field in structs.fields(body):
+        value = getattr(body, field.name)
+        if value is not UNSET and field.name != "trade":
+            shown.add_row(field.encode_name, str(value))
+    screen.print(shown)
+    if body.trade is not UNSET:
+        screen.print(msgspec.json.format(bytes(body.trade), indent=2).decode(), soft_wrap=True)

@@ -89,9 +89,9 @@ def test_a_skipped_trade_stays_parked_and_the_rest_goes_on(desk: Operated) -> No
     worker.accept(*submissions(1, "B1"), broken("poison", "B1"), *submissions(3, "B1", 2))
     worker.drain()
     assert desk.look(ONE)["held"]["kind"] == "HALTED"
-    deed = desk.perform(ONE, "skip", why="it is nonsense")
-    assert (deed["tradeId"], deed["outcome"], deed["dryRun"]) == ("poison", "PARKED", False)
-    assert (deed["partition"]["held"], deed["partition"]["waiting"]) == (None, 3)
+    result = desk.perform(ONE, "skip", why="it is nonsense")
+    assert (result["tradeId"], result["outcome"], result["dryRun"]) == ("poison", "PARKED", False)
+    assert (result["partition"]["held"], result["partition"]["waiting"]) == (None, 3)
     worker.drain()
     assert worker.captured() == {ONE: ids("B1", 4)}
     assert audited(desk) == [("ann", "skip", ONE)]
@@ -109,9 +109,9 @@ def test_a_trade_that_can_be_captured_now_is_captured_in_its_place(
     old.drain()
     old.ledger.dispose()
     assert desk.look(ONE)["haltedBy"]["tradeId"] == "new-1"
-    deed = desk.perform(ONE, "retry", why="")
-    assert (deed["tradeId"], deed["outcome"], deed["captured"]) == ("new-1", "CAPTURED", 1)
-    assert deed["partition"]["lastSequence"] == 3
+    result = desk.perform(ONE, "retry", why="")
+    assert (result["tradeId"], result["outcome"], result["captured"]) == ("new-1", "CAPTURED", 1)
+    assert result["partition"]["lastSequence"] == 3
     desk.worker.drain()
     assert desk.worker.captured() == {ONE: [trade.trade_id for trade in sent]}
     desk.worker.assert_all_is_accounted_for()
@@ -134,8 +134,8 @@ def test_a_gap_that_is_released_is_waited_for_no_more(desk: Operated) -> None:
     worker = desk.worker
     worker.accept(*numbered(1, 2, 5, 6, 9))
     worker.drain()
-    deed = desk.perform(ONE, "release", why="3 and 4 were cancelled")
-    assert (deed["captured"], deed["partition"]["upstreamNumber"]) == (2, 6)
+    result = desk.perform(ONE, "release", why="3 and 4 were cancelled")
+    assert (result["captured"], result["partition"]["upstreamNumber"]) == (2, 6)
     assert worker.captured() == {ONE: ["N1", "N2", "N5", "N6"]}
     gap = desk.look(ONE)["gap"]
     assert (gap["missingFrom"], gap["missingTo"], gap["buffered"]) == (7, 8, 1)
@@ -178,10 +178,10 @@ def test_a_dry_run_says_what_would_come_of_it(desk: Operated, action: str, how: 
     if action == "retry":
         assert "still cannot" in problem_of(response, 409, "NOT_POSSIBLE")["detail"]
     else:
-        deed = response.json()
-        assert (deed["done"], deed["dryRun"]) == (True, True), deed
-        assert deed["message"].startswith("dry run, nothing was changed: ")
-        assert deed["captured"] == (1 if action == "release" else 0)
+        result = response.json()
+        assert (result["done"], result["dryRun"]) == (True, True), result
+        assert result["message"].startswith("dry run, nothing was changed: ")
+        assert result["captured"] == (1 if action == "release" else 0)
     assert states(desk) == before
 
 
@@ -206,7 +206,7 @@ def test_a_partition_in_hand_is_waited_for_and_left_alone(
         claim = claimed(patient.inbox)  # for 100 s
         desk.perform(ONE, "pause")
         detail = problem_of(desk.ask(ONE, "skip"), 409, "NOT_POSSIBLE")["detail"]
-        assert f"has {ONE} in hand" in detail
+        assert f"a worker has had a claim on {ONE}" in detail
         found = desk.look(ONE)
         assert (found["owner"], found["waiting"]) == (claim.token, 2)
         patient.ledger.dispose()

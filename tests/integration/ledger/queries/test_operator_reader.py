@@ -20,7 +20,7 @@ from tradecapture.ledger.queries.operator_reader import (
     find_parked_trade,
 )
 from tradecapture.operations.action import Action, ActionRequest
-from tradecapture.operations.transactions import OperatorLedger
+from tradecapture.operations.ledger import OperatorLedger
 from tradecapture.trades.lifecycle import Outcome
 
 ONE, TWO = partition_of("B1"), partition_of("B2")

@@ -1,4 +1,4 @@
-"""`tradecapture partitions`: how partitions stand, and what operators do to them."""
+"""`tradecapture partitions`: the state of partitions, and operators' actions on them."""
 
 from tradecapture.cli.commands.partitions.group import partitions
 

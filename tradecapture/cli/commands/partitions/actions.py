@@ -1,4 +1,4 @@
-"""`tradecapture partitions pause`, `resume`, `retry`, `skip`, `release`: done to one partition."""
+"""`tradecapture partitions pause`, `resume`, `retry`, `skip`, `release`: act on one partition."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,75 +18,80 @@ from tradecapture.cli.options import (
     why_option,
 )
 from tradecapture.cli.output import command_line, epilog, output, show_json
-from tradecapture.operations import REASON_REQUIRED
-from tradecapture.operations.action import Action, ActionRequest, ActionResult
-from tradecapture.operations.operators import open_operator
+from tradecapture.operations import (
+    REASON_REQUIRED,
+    Action,
+    ActionRequest,
+    ActionResult,
+    open_operator,
+)
 from tradecapture.settings import DATABASE, REDIS
 from tradecapture.trades.partition import PartitionKey
 
-EXAMPLE = "PB00042_EQSWAP-NY_US0378331005"
+EXAMPLE_KEY = "PB00042_EQSWAP-NY_US0378331005"
 
 
-class _Words(NamedTuple):
-    """What is said of an action."""
+class _Texts(NamedTuple):
+    """The texts of an action's command."""
 
-    text: str  # its help
-    why: str = ""  # a reason, for the example
-    refused: str = "Nothing was changed"  # what is safe where it could not be done
+    help: str
+    example_why: str = ""  # a reason, for the example; empty: the example needs none
+    not_done: str = "Nothing was changed"  # what is safe if the action is not done
 
 
-WORDS = {
-    Action.PAUSE: _Words(
-        """Capture no more trades of partition KEY, until it is resumed.
+_TEXTS = {
+    Action.PAUSE: _Texts(
+        """Capture no more trades of partition KEY until it is resumed.
 
-        Trades are accepted on and wait, in order. A batch that a worker has in hand is finished
-        or refused: nothing is captured once this command has answered.
+        Trades are still accepted, and wait in order. Once this command has answered, nothing more
+        is captured: the ledger refuses a worker that is still at work on the partition.
         """,
         "wrong prices from upstream",
     ),
-    Action.RESUME: _Words(
-        """Let partition KEY be captured again, after a pause.
+    Action.RESUME: _Texts(
+        """Capture the trades of partition KEY again, after a pause.
 
-        One that is halted by a parked trade stays so: retry or skip that trade.
+        If a parked trade halts the partition, it stays halted: retry or skip that trade.
         """
     ),
-    Action.RETRY: _Words(
-        """Capture the parked trade that halts partition KEY, in its own place.
+    Action.RETRY: _Texts(
+        """Capture the parked trade that halts partition KEY, at its own position.
 
-        If that succeeds the partition goes on behind it; if it fails the partition stays halted,
-        for the newest reason. A head that could not be read is tried again by the workers.
+        If the capture succeeds, the partition goes on with the next trade. If it fails, the
+        partition stays halted and shows the new error. If the head could not be read, workers try
+        to read it again.
         """,
-        refused="Nothing is lost: the trade is kept, and those behind it wait in order. Mend what "
-        "the error names and retry, or skip the trade",
+        not_done="Nothing is lost: the trade is kept, and the trades after it wait in order. "
+        "Remove the cause of the error and retry, or skip the trade",
     ),
-    Action.SKIP: _Words(
-        """Leave the trade at the head of partition KEY parked, and go on behind it.
+    Action.SKIP: _Texts(
+        """Leave the trade at the head of partition KEY parked, and go on with the next one.
 
-        The partition must be halted, or paused. The trade is kept with who skipped it, when and
-        why, and can be replayed: it then stands behind the trades accepted meanwhile.
+        The partition must be halted or paused. The ledger keeps the trade, with who skipped it,
+        when and why. It can be replayed: it is then captured after the trades accepted since.
         """,
         "cancelled upstream",
     ),
-    Action.RELEASE: _Words(
-        """Wait no longer for the numbers of upstream that are missing in partition KEY.
+    Action.RELEASE: _Texts(
+        """Wait no longer for the upstream numbers that are missing in partition KEY.
 
-        The trades that wait behind the lowest gap are captured, in the order of their numbers. A
-        trade with one of the passed numbers that comes later is rejected, and can be replayed.
+        The trades that wait for the lowest gap are captured, in the order of their numbers. If a
+        trade with a missing number still comes, it is rejected; it can be replayed.
         """,
         "upstream cancelled 4 and 5",
     ),
 }
 
 
-def _deed_command(action: Action) -> click.Command:
-    words = WORDS[action]
-    example = f"tradecapture partitions {action} {EXAMPLE}"
-    if words.why:
-        example += f" --why '{words.why}'"
+def _action_command(action: Action) -> click.Command:
+    texts = _TEXTS[action]
+    example = f"tradecapture partitions {action} {EXAMPLE_KEY}"
+    if texts.example_why:
+        example += f" --why '{texts.example_why}'"
 
     @click.command(
         action.value,
-        help=words.text,
+        help=texts.help,
         epilog=epilog(
             f"{example} --dry-run",
             example,
@@ -96,7 +101,9 @@ def _deed_command(action: Action) -> click.Command:
     @partition_argument()
     @why_option(required=action in REASON_REQUIRED)
     @by_option
-    @click.option("--dry-run", is_flag=True, help="Say what would come of it, and change nothing.")
+    @click.option(
+        "--dry-run", is_flag=True, help="Only say what the result would be; change nothing."
+    )
     @json_option
     @data_option
     def command(
@@ -105,46 +112,49 @@ def _deed_command(action: Action) -> click.Command:
         check_words(by, why, action)
         request = ActionRequest(action, partition_key, by, why)
         with open_operator(locate(data, REDIS, DATABASE)) as operator:
-            deed = operator.operations.perform(request, dry_run=dry_run)
+            result = operator.operations.perform(request, dry_run=dry_run)
         if as_json:
-            show_json(_facts(request, deed, dry_run))
-            if not deed.done:
+            show_json(_json(request, result, dry_run))
+            if not result.done:
                 raise SystemExit(FOUND)
             return
-        if not deed.done:
-            look = command_line(data, "partitions", "show", partition_key)
-            raise CommandError(f"{deed.message}. {words.refused}. To look: `{look}`", FOUND)
+        if not result.done:
+            show = command_line(data, "partitions", "show", partition_key)
+            message = f"{result.message}. {texts.not_done}. To see its state: `{show}`"
+            raise CommandError(message, FOUND)
         screen = output()
-        said = f"{deed.message[0].upper()}{deed.message[1:]}"
-        screen.print(f"Dry run, nothing was changed. It would end so: {said}." if dry_run else said)
-        for line in _next(request, deed, data, dry_run=dry_run):
+        message = f"{result.message[0].upper()}{result.message[1:]}"
+        if dry_run:
+            message = f"Dry run, nothing was changed. The result would be: {message}."
+        screen.print(message)
+        for line in _next_steps(request, result, data, dry_run=dry_run):
             screen.print(f"  {line}", soft_wrap=True)
 
     return command
 
 
-DEEDS = tuple(_deed_command(action) for action in WORDS)
+ACTION_COMMANDS = tuple(_action_command(action) for action in _TEXTS)
 
 
-def _facts(request: ActionRequest, deed: ActionResult, dry_run: bool) -> dict[str, object]:
+def _json(request: ActionRequest, result: ActionResult, dry_run: bool) -> dict[str, object]:
     return {
         "partitionKey": request.partition_key,
         "action": request.action.value,
         "by": request.who,
         "why": request.why,
         "dryRun": dry_run,
-        "done": deed.done,
-        "message": deed.message,
-        "tradeId": deed.trade_id,
-        "outcome": deed.outcome.value if deed.outcome else None,
-        "captured": deed.captured,
+        "done": result.done,
+        "message": result.message,
+        "tradeId": result.trade_id,
+        "outcome": result.outcome.value if result.outcome else None,
+        "captured": result.captured,
     }
 
 
-def _next(
-    request: ActionRequest, deed: ActionResult, data: Path, *, dry_run: bool
+def _next_steps(
+    request: ActionRequest, result: ActionResult, data: Path, *, dry_run: bool
 ) -> Iterator[str]:
-    """Yield the commands that lead on: to do it, to undo it, to see what came of it."""
+    """Yield the next command: to perform the action, to undo it, or to see its effect."""
     action, partition_key = request.action, request.partition_key
     if dry_run:
         why = ("--why", request.why) if request.why else ()
@@ -152,10 +162,10 @@ def _next(
         yield "To do it: " + command_line(data, "partitions", action, partition_key, *words)
     elif action is Action.PAUSE:
         yield "To resume: " + command_line(data, "partitions", "resume", partition_key)
-    elif action is Action.SKIP and deed.trade_id is not None:
-        line = command_line(data, "replay", deed.trade_id, "--why", "WHY")
-        yield f"To accept it again, at the tail: {line}"
-    elif deed.trade_id is not None:
-        yield "To see it: " + command_line(data, "trade", deed.trade_id)
+    elif action is Action.SKIP and result.trade_id is not None:
+        replay = command_line(data, "replay", result.trade_id, "--why", "WHY")
+        yield f"To accept it again, at the end of its partition: {replay}"
+    elif result.trade_id is not None:
+        yield "To see the trade: " + command_line(data, "trade", result.trade_id)
     else:
-        yield "To look: " + command_line(data, "partitions", "show", partition_key)
+        yield "To see its state: " + command_line(data, "partitions", "show", partition_key)

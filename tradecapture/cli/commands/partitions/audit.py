@@ -8,7 +8,7 @@ from tradecapture.cli.commands.partitions.show import audit_table
 from tradecapture.cli.options import data_option, json_option, locate, partition_argument
 from tradecapture.cli.output import epilog, output, show_json
 from tradecapture.ledger.queries.operator_reader import open_ledger
-from tradecapture.operations.views import audit_facts
+from tradecapture.operations.views import partition_audit_body
 from tradecapture.settings import DATABASE
 from tradecapture.trades.partition import PartitionKey
 
@@ -26,16 +26,16 @@ from tradecapture.trades.partition import PartitionKey
     default=20,
     show_default=True,
     metavar="N",
-    help="Show the newest N, at most.",
+    help="Show at most the newest N.",
 )
 @json_option
 @data_option
 def audit(partition_key: PartitionKey | None, limit: int, as_json: bool, data: Path) -> None:
-    """Show what operators did, to all partitions or to KEY: who, when, what, why; newest first."""
+    """Show what operators did to all partitions, or to KEY: when, who, what, why; newest first."""
     with open_ledger(locate(data, DATABASE)) as ledger:
         rows = ledger.audit(partition_key=partition_key, limit=limit)
     if as_json:
-        show_json([audit_facts(row) for row in rows])
+        show_json([partition_audit_body(row) for row in rows])
     else:
         title = f"What operators did: the newest {len(rows):,}"
-        output().print(audit_table(title, rows, partitions=partition_key is None))
+        output().print(audit_table(title, rows, with_partition=partition_key is None))

@@ -1,4 +1,4 @@
-"""`tradecapture partitions gaps`: upstream's missing numbers, and how to wait no longer."""
+"""`tradecapture partitions gaps`: missing upstream numbers, and how to wait no longer."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from tradecapture.cli.options import data_option, json_option, locate
 from tradecapture.cli.output import age, command_line, epilog, output, show_json, table
 from tradecapture.inbox.reader import open_inbox
 from tradecapture.ledger.queries.operator_reader import open_ledger
-from tradecapture.operations.views import gap_facts
+from tradecapture.operations.views import is_overdue, partition_gap_body
 from tradecapture.settings import DATABASE, REDIS
 
 
@@ -18,52 +18,47 @@ from tradecapture.settings import DATABASE, REDIS
     epilog=epilog(
         "tradecapture partitions gaps",
         "tradecapture partitions gaps --all --json",
-        codes=("0 no gap is over its time-out; 1 some are; 2 wrong use; 3 a server out of reach"),
+        codes="0 no gap is overdue; 1 some are; 2 wrong use; 3 a server out of reach",
     )
 )
-@click.option("--all", "show_all", is_flag=True, help="Show gaps within their time-out too.")
+@click.option("--all", "show_all", is_flag=True, help="Show the gaps that are not overdue, too.")
 @json_option
 @data_option
 def gaps(show_all: bool, as_json: bool, data: Path) -> None:
-    """Show where upstream's numbers are missing and trades wait for them, the oldest gaps first.
+    """Show the partitions in which trades wait for missing upstream numbers, oldest gaps first.
 
-    Only gaps older than TRADECAPTURE_SEQUENCE_TIMEOUT_SECONDS, unless --all is given. Nothing is
-    thrown away: the trades wait in the ledger until the numbers come or an operator releases them.
+    Without --all only overdue gaps are shown: those older than
+    TRADECAPTURE_SEQUENCE_TIMEOUT_SECONDS. No trade is lost: the trades wait in the ledger until
+    the missing numbers come, or until an operator releases the gap.
     """
     settings = locate(data, REDIS, DATABASE)
-    timeout_ms = settings.sequence_timeout_seconds * 1000
+    timeout_seconds = settings.sequence_timeout_seconds
     with open_inbox(settings) as inbox, open_ledger(settings) as ledger:
         found, now_ms = ledger.sequence_gaps(), inbox.now_ms()
-    ages = {gap.partition_key: now_ms - gap.oldest.timestamp() * 1000 for gap in found}
-    late = [gap for gap in found if ages[gap.partition_key] > timeout_ms]
-    shown = found if show_all else late
+    overdue = [gap for gap in found if is_overdue(gap, timeout_seconds, now_ms)]
+    shown = found if show_all else overdue
     if as_json:
-        show_json(
-            [
-                gap_facts(gap, now_ms) | {"overTimeout": ages[gap.partition_key] > timeout_ms}
-                for gap in shown
-            ]
-        )
+        show_json([partition_gap_body(gap, timeout_seconds, now_ms) for gap in shown])
     else:
-        columns = ("partition", "upstream at #", "missing", "buffered #", "oldest", "over time-out")
+        title = f"Sequence gaps: {len(overdue):,} over the time-out of {timeout_seconds:g} s"
+        columns = ("partition", "upstream at #", "missing", "buffered #", "oldest", "overdue")
         rows = [
             (
                 gap.partition_key,
                 gap.upstream,
                 missing_numbers(gap),
                 gap.buffered,
-                age(ages[gap.partition_key]),
-                "yes" if ages[gap.partition_key] > timeout_ms else "",
+                age(now_ms - gap.oldest.timestamp() * 1000),
+                "yes" if gap in overdue else "",
             )
             for gap in shown
         ]
-        title = f"Sequence gaps: {len(late):,} over the time-out of {timeout_ms / 1000:g} s"
         screen = output()
-        screen.print(table(f"{title}, {len(found) - len(late):,} younger", columns, rows))
+        screen.print(table(f"{title}, {len(found) - len(overdue):,} younger", columns, rows))
         if shown:
             screen.print("To wait for the missing numbers no longer:")
         for gap in shown:
-            line = command_line(data, "partitions", "release", gap.partition_key, "--why", "WHY")
-            screen.print(f"  {line}", soft_wrap=True)
-    if late:
+            release = command_line(data, "partitions", "release", gap.partition_key, "--why", "WHY")
+            screen.print(f"  {release}", soft_wrap=True)
+    if overdue:
         raise SystemExit(FOUND)

@@ -1,13 +1,12 @@
-"""`tradecapture partitions`: how each partition stands; with a subcommand, what is done to one."""
+"""`tradecapture partitions`: the list of partitions, and the group of its subcommands."""
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import click
 from click.core import ParameterSource
 
-from tradecapture.cli.commands.partitions.actions import DEEDS
+from tradecapture.cli.commands.partitions.actions import ACTION_COMMANDS
 from tradecapture.cli.commands.partitions.audit import audit
 from tradecapture.cli.commands.partitions.gaps import gaps
 from tradecapture.cli.commands.partitions.show import show
@@ -16,13 +15,13 @@ from tradecapture.cli.options import data_option, json_option, locate
 from tradecapture.cli.output import age, epilog, output, remarks, show_json, table
 from tradecapture.inbox import InboxPartition, UnreachableLanes
 from tradecapture.inbox.reader import open_inbox
-from tradecapture.operations.views import inbox_facts
+from tradecapture.operations.views import InboxBody, inbox_body
 from tradecapture.settings import REDIS
 from tradecapture.trades.partition import is_partition_key
 
 
 class PartitionGroup(click.Group):
-    """A group that knows a partition key when it is given one in place of a subcommand."""
+    """A group that recognises a partition key in place of a subcommand."""
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -33,7 +32,7 @@ class PartitionGroup(click.Group):
             click.UsageError: there is none of this name.
         """
         if self.get_command(ctx, args[0]) is None and is_partition_key(args[0]):
-            ctx.fail(f"{args[0]!r} is a partition: `{ctx.command_path} show {args[0]}` shows it")
+            ctx.fail(f"{args[0]!r} is a partition: use `{ctx.command_path} show {args[0]}`")
         return super().resolve_command(ctx, args)
 
 
@@ -45,46 +44,46 @@ class PartitionGroup(click.Group):
         "tradecapture partitions show PB00042_EQSWAP-NY_US0378331005",
         "tradecapture partitions pause PB00042_EQSWAP-NY_US0378331005 --why 'wrong prices'",
         "tradecapture partitions gaps",
-        codes="0 done; 2 wrong use; 3 a server out of reach, or one of a cluster's nodes: shown "
-        "are the partitions of the others",
+        codes="0 done; 2 wrong use; 3 a server out of reach, or a node of a cluster: the "
+        "partitions of the other nodes are listed",
     ),
 )
 @json_option
 @data_option
 @click.pass_context
 def partitions(context: click.Context, as_json: bool, data: Path) -> None:
-    """Show how all partitions stand; or show, pause, resume, retry, skip or release one.
+    """List all partitions; or show, pause, resume, retry, skip or release one.
 
     A KEY is account_book_security, with ~1 for an underscore and ~0 for a tilde inside an id.
 
-    While lanes of a Redis Cluster are out of reach, the partitions of the others are shown; which
-    are missing and why stands on standard error, and --json gives an object instead of a list.
+    While lanes of a Redis Cluster are out of reach, the partitions of the other lanes are listed.
+    Standard error says which lanes are missing and why, and --json prints an object, not a list.
     """
     if context.invoked_subcommand is not None:
         _check_no_options(context)
         return
     with open_inbox(locate(data, REDIS)) as inbox:
-        out_of_reach = UnreachableLanes(inbox.lanes)
-        rows, now_ms = inbox.partitions(out_of_reach), inbox.now_ms()
+        unreachable = UnreachableLanes(inbox.lanes)
+        rows, now_ms = inbox.partitions(unreachable), inbox.now_ms()
     if as_json:
-        _show_json([inbox_facts(row, now_ms) for row in rows], out_of_reach)
+        _show_json([inbox_body(row, now_ms) for row in rows], unreachable)
     else:
         _show(rows, now_ms)
-    if out_of_reach.lanes:
-        remarks().print(f"{out_of_reach}; their partitions are not listed", soft_wrap=True)
+    if unreachable.lanes:
+        remarks().print(f"{unreachable}; their partitions are not listed", soft_wrap=True)
         raise SystemExit(UNREACHABLE)
 
 
-def _show_json(rows: Sequence[dict[str, Any]], out_of_reach: UnreachableLanes) -> None:
-    # A list is the whole. What takes it for that must not be able to read a part of it so.
+def _show_json(partitions: Sequence[InboxBody], unreachable: UnreachableLanes) -> None:
+    # A list is complete. An incomplete one has another shape, so that no script takes it for all.
     show_json(
         {
-            "lanesOutOfReach": out_of_reach.lanes,
-            "why": str(out_of_reach),
-            "partitions": rows,
+            "lanesOutOfReach": unreachable.lanes,
+            "why": str(unreachable),
+            "partitions": partitions,
         }
-        if out_of_reach.lanes
-        else rows
+        if unreachable.lanes
+        else partitions
     )
 
 
@@ -106,12 +105,12 @@ def _show(rows: Sequence[InboxPartition], now_ms: int) -> None:
     output().print(table(f"Partitions: {len(rows):,}", columns, shown))
 
 
-for command in (show, *DEEDS, gaps, audit):
+for command in (show, *ACTION_COMMANDS, gaps, audit):
     partitions.add_command(command)
 
 
 def _check_no_options(context: click.Context) -> None:
-    """Refuse options of the list before a subcommand, which has its own: they would say nothing."""
+    """Refuse options before a subcommand: they belong to the list and would have no effect."""
     given = [
         parameter.opts[0]
         for parameter in context.command.params
@@ -119,4 +118,4 @@ def _check_no_options(context: click.Context) -> None:
         and context.get_parameter_source(parameter.name) is ParameterSource.COMMANDLINE
     ]
     if given:
-        context.fail(f"put {' and '.join(given)} behind {context.invoked_subcommand}")
+        context.fail(f"put {' and '.join(given)} after {context.invoked_subcommand}")

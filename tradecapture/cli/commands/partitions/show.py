@@ -1,4 +1,4 @@
-"""`tradecapture partitions show`: one partition from close by, and what an operator can do."""
+"""`tradecapture partitions show`: one partition in detail, and what an operator can do."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -12,29 +12,28 @@ from tradecapture.cli.output import age, command_line, epilog, instant, output, 
 from tradecapture.inbox import HoldKind
 from tradecapture.ledger import AuditRow
 from tradecapture.ledger.queries.operator_reader import SequenceGap
-from tradecapture.operations import MAX_WAITING, PartitionDetail, effective_hold
-from tradecapture.operations.operators import open_operator
-from tradecapture.operations.views import close_facts
+from tradecapture.operations import MAX_WAITING, PartitionDetail, open_operator
+from tradecapture.operations.views import detail_body
 from tradecapture.settings import DATABASE, REDIS
 from tradecapture.trades.partition import PartitionKey
 
 
 def missing_numbers(gap: SequenceGap) -> str:
-    """Return the numbers that are missing below the lowest buffered one."""
+    """Return the upstream numbers that are missing below the lowest buffered one."""
     first, last = gap.upstream + 1, gap.lowest - 1
     return f"{first:,}" if first == last else f"{first:,} to {last:,}"
 
 
-def audit_table(title: str, rows: Iterable[AuditRow], *, partitions: bool = False) -> Table:
-    """Return what operators did; with the partitions to which they did it, if these differ."""
+def audit_table(title: str, rows: Iterable[AuditRow], *, with_partition: bool = False) -> Table:
+    """Return a table of what operators did, one action a row."""
     columns = ["when", "who", "action", "partition", "trade", "why", "result"]
-    if not partitions:
+    if not with_partition:
         columns.remove("partition")
     lines = []
     for row in rows:
-        where = [row.partition_key] if partitions else []
-        did = [instant(row.done_at), row.who, row.action]
-        lines.append([*did, *where, row.trade_id, row.why, row.result])
+        partition = [row.partition_key] if with_partition else []
+        start = [instant(row.done_at), row.who, row.action]
+        lines.append([*start, *partition, row.trade_id, row.why, row.result])
     return table(title, columns, lines)
 
 
@@ -48,50 +47,52 @@ def audit_table(title: str, rows: Iterable[AuditRow], *, partitions: bool = Fals
 @partition_argument()
 @click.option(
     "--waiting",
+    "max_waiting",
     type=click.IntRange(0, MAX_WAITING),
     default=20,
     show_default=True,
     metavar="N",
-    help="Show N of the trades that wait, at most.",
+    help="Show at most N of the waiting trades.",
 )
 @json_option
 @data_option
-def show(partition_key: PartitionKey, waiting: int, as_json: bool, data: Path) -> None:
-    """Show how partition KEY stands, in its inbox and in the ledger, and what can be done.
+def show(partition_key: PartitionKey, max_waiting: int, as_json: bool, data: Path) -> None:
+    """Show the state of partition KEY, in Redis and in the ledger, and what you can do.
 
-    Why it is held and by whom, the parked trade that halts it, the trades that wait, upstream's
-    missing numbers, and what operators did to it last.
+    Why it is held and by whom, the parked trade that halts it, the trades that wait, missing
+    upstream numbers, and the newest actions of operators.
     """
-    with open_operator(locate(data, REDIS, DATABASE)) as operator:
-        look = operator.standings.detail(partition_key, waiting)
-        now_ms = operator.standings.now_ms()
-    if not look.standing.is_known:
+    settings = locate(data, REDIS, DATABASE)
+    with open_operator(settings) as operator:
+        detail = operator.overview.detail(partition_key, max_waiting)
+        now_ms = operator.overview.now_ms()
+    if not detail.state.is_known:
         raise CommandError(
-            f"no trade of partition {partition_key} was accepted; `tradecapture partitions` lists "
-            "those that there are",
+            f"no trade of partition {partition_key} was ever accepted; `tradecapture partitions` "
+            "lists all partitions",
             FOUND,
         )
     if as_json:
-        show_json(close_facts(partition_key, look, now_ms))
+        show_json(detail_body(partition_key, detail, settings, now_ms))
         return
     screen = output()
-    for shown in _tables(partition_key, look, now_ms):
+    for shown in _tables(partition_key, detail, now_ms):
         screen.print(shown)
-    if lines := list(_what_to_do(partition_key, look, data)):
+    if lines := list(_next_steps(partition_key, detail, data)):
         screen.print("What you can do:")
         for line in lines:
             screen.print(f"  {line}", soft_wrap=True)
 
 
-def _tables(partition_key: PartitionKey, look: PartitionDetail, now_ms: int) -> Iterator[Table]:
-    yield _summary(partition_key, look, now_ms)
-    if (parked := look.halting) is not None:
+def _tables(partition_key: PartitionKey, detail: PartitionDetail, now_ms: int) -> Iterator[Table]:
+    yield _summary(partition_key, detail, now_ms)
+    if (parked := detail.halting) is not None:
         columns = ("trade", "position #", "parked at", "why")
         row = (parked.trade_id, parked.position, instant(parked.recorded_at), parked.reason)
         yield table("Parked at its head", columns, [row])
-    if look.waiting:
-        inbox = look.standing.inbox
-        number = inbox.waiting if inbox else len(look.waiting)
+    if detail.waiting:
+        inbox = detail.state.inbox
+        number = inbox.waiting if inbox else len(detail.waiting)
         rows = [
             (
                 trade.position,
@@ -99,17 +100,17 @@ def _tables(partition_key: PartitionKey, look: PartitionDetail, now_ms: int) -> 
                 None if trade.accepted_ms is None else age(now_ms - trade.accepted_ms),
                 trade.sequence_number,
             )
-            for trade in look.waiting
+            for trade in detail.waiting
         ]
-        behind = " behind it" if look.halting is not None else ""
-        title = f"Waiting{behind}: the oldest {len(rows)} of {number:,}"
-        yield table(title, ("position #", "trade", "age", "upstream's number #"), rows)
-    if look.audit:
-        yield audit_table("What operators did, the newest first", look.audit)
+        after = " after it" if detail.halting is not None else ""
+        title = f"Waiting{after}: the oldest {len(rows)} of {number:,}"
+        yield table(title, ("position #", "trade", "age", "upstream number #"), rows)
+    if detail.audit:
+        yield audit_table("What operators did, the newest first", detail.audit)
 
 
-def _summary(partition_key: PartitionKey, look: PartitionDetail, now_ms: int) -> Table:
-    row, inbox, hold = look.standing.row, look.standing.inbox, effective_hold(look.standing)
+def _summary(partition_key: PartitionKey, detail: PartitionDetail, now_ms: int) -> Table:
+    row, inbox, hold = detail.state.row, detail.state.inbox, detail.state.effective_hold
     shown = table(f"Partition {partition_key}", ("", ""), [])
     shown.show_header = False
     if hold is None:
@@ -124,32 +125,33 @@ def _summary(partition_key: PartitionKey, look: PartitionDetail, now_ms: int) ->
         if inbox.oldest_accepted_ms is not None:
             shown.add_row("oldest", age(now_ms - inbox.oldest_accepted_ms))
         if inbox.owner is not None:
-            shown.add_row("in hand of", f"{inbox.owner}, for {age(inbox.lease_ms)} more")
+            shown.add_row("claimed by", f"{inbox.owner}, for {age(inbox.lease_ms)} more")
         shown.add_row("lane", str(inbox.lane))
     if row is not None:
         shown.add_row("captured", f"{row.last_sequence:,}")
         if row.paused_reason is not None and row.halted_reason is not None:
             shown.add_row("halted too", row.halted_reason)
         if row.upstream or row.buffered:
-            shown.add_row("upstream's number", f"{row.upstream:,}")
-    if (gap := look.gap) is not None:
+            shown.add_row("upstream number", f"{row.upstream:,}")
+    if (gap := detail.gap) is not None:
         since = age(now_ms - gap.oldest.timestamp() * 1000)
         shown.add_row(
-            "missing numbers", f"{missing_numbers(gap)}; {gap.buffered:,} trades wait for {since}"
+            "missing numbers",
+            f"{missing_numbers(gap)}; {gap.buffered:,} trades have waited for up to {since}",
         )
     return shown
 
 
-def _what_to_do(partition_key: PartitionKey, look: PartitionDetail, data: Path) -> Iterator[str]:
-    """Yield the commands that lead on from here."""
-    hold, row = effective_hold(look.standing), look.standing.row
-    halted = look.halting is not None or (hold is not None and hold.kind is HoldKind.HALTED)
+def _next_steps(partition_key: PartitionKey, detail: PartitionDetail, data: Path) -> Iterator[str]:
+    """Yield the commands that are possible in the partition's state."""
+    hold, row = detail.state.effective_hold, detail.state.row
+    is_halted = detail.halting is not None or (hold is not None and hold.kind is HoldKind.HALTED)
     if row is not None and row.paused_reason is not None:
         yield command_line(data, "partitions", "resume", partition_key)
-    if halted:
+    if is_halted:
         yield command_line(data, "partitions", "retry", partition_key, "--dry-run")
         yield command_line(data, "partitions", "skip", partition_key, "--why", "WHY", "--dry-run")
-    if look.gap is not None and hold is None:
+    if detail.gap is not None and hold is None:
         yield command_line(
             data, "partitions", "release", partition_key, "--why", "WHY", "--dry-run"
         )

@@ -1,4 +1,4 @@
-"""`tradecapture replay`: parked and rejected trades are accepted again."""
+"""`tradecapture replay`: accepts parked and rejected trades again."""
 
 from tradecapture.cli.commands.replay.command import replay
 

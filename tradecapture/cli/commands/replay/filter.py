@@ -1,4 +1,4 @@
-"""The filter of a replay: which recorded trades are meant, as typed and as the ledger takes it."""
+"""The filter of a replay: options that select recorded trades."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -14,7 +14,7 @@ from tradecapture.trades.trade import is_trade_id
 
 
 class ReplayFilter(NamedTuple):
-    """The filter as it was typed."""
+    """The filter as the operator typed it."""
 
     trade_ids: tuple[str, ...]
     outcome: str | None
@@ -26,7 +26,7 @@ class ReplayFilter(NamedTuple):
 
     @property
     def words(self) -> list[str]:
-        """The same filter on another command line."""
+        """The words that give the same filter on a command line."""
         words = list(self.trade_ids)
         for name, value in zip(self._fields[1:], self[1:], strict=True):
             if value is not None:
@@ -35,7 +35,7 @@ class ReplayFilter(NamedTuple):
         return words
 
     def to_filter(self, now: datetime) -> ExceptionFilter:
-        """Return the filter, of trades that were recorded before now: none that come meanwhile."""
+        """Return the ledger's filter for the trades that were recorded before now."""
         return ExceptionFilter(
             trade_ids=self.trade_ids,
             outcomes=(Outcome(self.outcome.upper()),) if self.outcome else REPLAYABLE,
@@ -54,25 +54,19 @@ def filter_options(command: Callable[..., Any]) -> Callable[..., Any]:
         [
             click.argument("trade_ids", metavar="[ID]...", nargs=-1, callback=_ids),
             click.option("--outcome", type=outcomes, help="Only parked, or only rejected trades."),
-            click.option(
-                "--partition", metavar="KEY", callback=check_key, help="Only of this partition."
-            ),
-            click.option(
-                "--account", metavar="ACCOUNT", callback=_text, help="Only of this account."
-            ),
-            click.option(
-                "--since", metavar="WHEN", callback=_moment, help="Only recorded then or later."
-            ),
-            click.option(
-                "--until", metavar="WHEN", callback=_moment, help="Only recorded before then."
-            ),
-            click.option(
-                "--reason", metavar="TEXT", callback=_text, help="Only with this in its reason."
-            ),
+            _option("--partition", "KEY", check_key, "Only trades of this partition."),
+            _option("--account", "ACCOUNT", _text, "Only trades of this account."),
+            _option("--since", "WHEN", _moment, "Only trades recorded at WHEN or later."),
+            _option("--until", "WHEN", _moment, "Only trades recorded before WHEN."),
+            _option("--reason", "TEXT", _text, "Only trades whose reason contains TEXT."),
         ]
     ):
         command = decorate(command)
     return command
+
+
+def _option(name: str, metavar: str, callback: Callable[..., Any], text: str) -> Callable[..., Any]:
+    return click.option(name, metavar=metavar, callback=callback, help=text)
 
 
 def _ids(
@@ -85,7 +79,7 @@ def _ids(
 
 def _text(_context: click.Context, _option: click.Parameter, text: str | None) -> str | None:
     if text is not None and not (text and text.isprintable()):
-        raise click.BadParameter(f"{text!r} is empty, or holds what cannot be printed")
+        raise click.BadParameter(f"{text!r} is empty, or has characters that cannot be printed")
     return text
 
 
@@ -96,7 +90,7 @@ def _moment(_context: click.Context, _option: click.Parameter, text: str | None)
         moment = datetime.fromisoformat(text)
     except ValueError as error:
         raise click.BadParameter(
-            f"{text!r} is no moment: give 2026-01-15, 2026-01-15T09:30 or "
+            f"{text!r} is no date or time: give 2026-01-15, 2026-01-15T09:30 or "
             "2026-01-15T09:30:00+01:00; without a zone it is UTC"
         ) from error
     return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
