@@ -12,7 +12,7 @@ from redis import Redis
 from sqlalchemy import create_engine, func, select, text
 
 from tradecapture.ledger import LedgerReader, upgrade
-from tradecapture.ledger.engine import make_engine
+from tradecapture.ledger.engine import open_engine
 from tradecapture.ledger.schema.tables import partitions
 from tradecapture.local.servers.postgresql_server import PostgresqlServer
 from tradecapture.local.servers.redis_server import RedisServer
@@ -57,9 +57,8 @@ class Scene:
         self._databases += 1
         Redis.from_url(self._redis.url).flushall()
         url = self._postgresql.new_database(f"benchmark_{self._databases}")
-        engine, _ = make_engine(url, pool_size=1, timeout_seconds=5)
-        upgrade(engine)
-        engine.dispose()
+        with open_engine(Settings(database_url=url, connect_seconds=5)) as (engine, _):
+            upgrade(engine)
         return Settings(redis_url=self._redis.url, database_url=url)
 
     def come_to_rest(self) -> None:
@@ -126,8 +125,5 @@ def wait_captured(settings: Settings, trades: int, *, already: int = 0) -> tuple
 
 def inversions(settings: Settings) -> int:
     """Count trades captured out of order."""
-    engine, dialect = make_engine(settings.database_url, pool_size=1, timeout_seconds=5)
-    try:
+    with open_engine(settings) as (engine, dialect):
         return LedgerReader(engine, dialect).inversions()
-    finally:
-        engine.dispose()

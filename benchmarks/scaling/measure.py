@@ -10,7 +10,8 @@ from benchmarks.scaling.crew import Crew, crew
 from benchmarks.scaling.stage import Stage
 from benchmarks.scaling.window import Window, watch
 from tradecapture.ledger import LedgerReader
-from tradecapture.ledger.engine import make_engine
+from tradecapture.ledger.engine import open_engine
+from tradecapture.settings import Settings
 
 MS = 1000  # in a second
 
@@ -85,9 +86,7 @@ def _crew_of(cell: Cell) -> tuple[str, int, int]:
 
 
 def _disorder(stage: Stage) -> tuple[int, int]:
-    engine, dialect = make_engine(stage.direct_url, pool_size=1, timeout_seconds=5)
-    try:
+    settings = Settings(database_url=stage.direct_url, connect_seconds=5)
+    with open_engine(settings) as (engine, dialect):
         reader = LedgerReader(engine, dialect)
         return reader.inversions(), reader.gaps()
-    finally:
-        engine.dispose()

@@ -16,7 +16,7 @@ from sqlalchemy import make_url, text
 
 from benchmarks.capture.measurement import Scene
 from benchmarks.scaling.proxy import DelayProxy
-from tradecapture.ledger.engine import make_engine
+from tradecapture.ledger.engine import open_engine
 from tradecapture.ledger.rows import new_partition
 from tradecapture.ledger.schema.tables import metadata, partitions
 from tradecapture.local.servers.ports import LOOPBACK
@@ -58,13 +58,13 @@ class Stage(NamedTuple):
         """Remove every row, but for one of each partition: a book that has traded before."""
         names = ", ".join(table.name for table in metadata.sorted_tables)
         rows = [new_partition(key, datetime.now(UTC)) for key in partition_keys]
-        engine, dialect = make_engine(self.direct_url, pool_size=1, timeout_seconds=5)
-        with engine.begin() as connection:
-            connection.execute(text(f"TRUNCATE {names}"))
-            dialect.insert_rows(connection, partitions, rows)
-        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            connection.execute(text("ANALYZE"))
-        engine.dispose()
+        settings = Settings(database_url=self.direct_url, connect_seconds=5)
+        with open_engine(settings) as (engine, dialect):
+            with engine.begin() as connection:
+                connection.execute(text(f"TRUNCATE {names}"))
+                dialect.insert_rows(connection, partitions, rows)
+            with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+                connection.execute(text("ANALYZE"))
 
     def processes_of(self, server: str) -> list[psutil.Process]:
         """Return the processes of a server by its name: redis, postgresql or proxy."""

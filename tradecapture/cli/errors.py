@@ -10,7 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from tradecapture.inbox import LaneCountError, LanesUnreachableError
 from tradecapture.ledger import LedgerUnavailableError, SchemaError
-from tradecapture.ledger.engine import _text, database_cause
+from tradecapture.ledger.engine import database_cause, first_line
 from tradecapture.local.fleet.errors import LocalFleetError, LocalSetupError
 from tradecapture.local.servers.server import LocalServerError
 from tradecapture.local.supervisor.supervisor import SupervisorError
@@ -57,30 +57,30 @@ class CommandGroup(click.Group):
 
 def _redis(error: Exception) -> str:
     return (
-        f"Redis does not answer: {_text(error)}. Accepted trades stay in it and nothing was "
+        f"Redis does not answer: {first_line(error)}. Accepted trades stay in it and nothing was "
         "changed. Start Redis or correct TRADECAPTURE_REDIS_URL, then run the command again"
     )
 
 
 def _lanes(error: Exception) -> str:
     return (
-        f"{_text(error)}. This needs all lanes: of the others alone it would be wrong. Accepted "
-        "trades stay in all of them and nothing was changed. `tradecapture doctor` names what is "
-        "away and its cure; then run the command again"
+        f"{first_line(error)}. This needs all lanes: of the others alone it would be "
+        "wrong. Accepted trades stay in all of them and nothing was changed. `tradecapture "
+        "doctor` names what is away and its cure; then run the command again"
     )
 
 
 def _memory(error: Exception) -> str:
     return (
-        f"Redis is out of memory: {_text(error)}. Accepted trades stay in it. Let workers "
+        f"Redis is out of memory: {first_line(error)}. Accepted trades stay in it. Let workers "
         "capture what waits or raise its maxmemory, then run the command again"
     )
 
 
 def _broker(error: Exception) -> str:
     return (
-        f"the Celery broker does not answer: {_text(error)}. No trade is in it, so none is lost. "
-        "Start it or correct TRADECAPTURE_BROKER_URL, then run the command again"
+        f"the Celery broker does not answer: {first_line(error)}. No trade is in it, so none is "
+        "lost. Start it or correct TRADECAPTURE_BROKER_URL, then run the command again"
     )
 
 
@@ -93,9 +93,9 @@ def _database(error: Exception) -> str:
 
 def _ledger(error: Exception) -> str:
     return (
-        f"{_text(error)}. Nothing was done by halves, and accepted trades wait safely in Redis. "
-        "Start the database or correct TRADECAPTURE_DATABASE_URL, then run the command again, "
-        "which does what is left of it"
+        f"{first_line(error)}. Nothing was done by halves, and accepted trades wait safely "
+        "in Redis. Start the database or correct TRADECAPTURE_DATABASE_URL, then run the "
+        "command again, which does what is left of it"
     )
 
 

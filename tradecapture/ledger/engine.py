@@ -1,26 +1,15 @@
-"""The engine: connections to the ledger's database, set up for that database."""
+"""The ledger's engine: SQLAlchemy's connections, set up for the database that the URL names."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
-from sqlalchemy import Engine, create_engine, make_url
+from sqlalchemy import URL, Engine, create_engine, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from tradecapture.connections.urls import without_password
 from tradecapture.ledger.dialects import DIALECTS, LedgerDialect
 from tradecapture.settings import Settings, SettingsError
-
-
-def _text(error: BaseException) -> str:
-    """Return the first line, which is the driver's own; further ones repeat the statement."""
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    return lines[0].rstrip(".")
-
-
-def database_cause(error: Exception) -> str:
-    """Return what the database's driver said, in a line."""
-    return _text(error.orig if isinstance(error, DBAPIError) and error.orig else error)
-
 
 # Drivers to use where the URL names only the database.
 DRIVERS = {
@@ -31,44 +20,27 @@ DRIVERS = {
 
 
 def make_engine(
-    url: str, *, pool_size: int, timeout_seconds: float, read_only: bool = False
+    settings: Settings, *, pool_size: int | None = None, replica: bool = False
 ) -> tuple[Engine, LedgerDialect]:
     """Return an engine and its dialect. Make it after a fork, never before.
 
     Args:
-        url: SQLAlchemy URL of SQLite, PostgreSQL or SQL Server.
-        pool_size: connections, at most.
-        timeout_seconds: how long a connect, or the wait for a free connection, may take.
-        read_only: its connections only read, so that a replica may serve them.
+        settings: name the database, and bound its connections and their waits.
+        pool_size: connections, at most; None: as many as the settings say.
+        replica: connect to the read replica, and only read.
 
     Raises:
         SettingsError: the URL is of no database that the ledger can use.
     """
-    variable = "TRADECAPTURE_REPLICA_URL" if read_only else "TRADECAPTURE_DATABASE_URL"
-    try:
-        parsed = make_url(url)
-    except (ArgumentError, ValueError):
-        # Without their cause, which may quote parts of a password.
-        raise SettingsError(
-            f"{variable} is not a URL: give sqlite:///FILE, "
-            "postgresql://USER@HOST/DATABASE or mssql://USER@HOST/DATABASE; "
-            "in a user name or password write / as %2F, @ as %40, : as %3A and % as %25"
-        ) from None
-    parsed = parsed.set(drivername=DRIVERS.get(parsed.drivername, parsed.drivername))
-    kind = DIALECTS.get(parsed.get_backend_name())
-    if kind is None:
-        raise SettingsError(
-            f"{variable} names {parsed.get_backend_name()} "
-            f"({without_password(url)}): give one of {', '.join(sorted(DIALECTS))}"
-        )
-    dialect = kind()
+    url, dialect_class = _parse(settings, replica=replica)
+    dialect = dialect_class()
     engine = create_engine(
-        parsed,
-        connect_args=dialect.connect_arguments(timeout_seconds, read_only=read_only),
-        pool_size=pool_size,
+        url,
+        connect_args=dialect.connect_arguments(settings.connect_seconds, read_only=replica),
+        pool_size=settings.pool_size if pool_size is None else pool_size,
         max_overflow=0,
-        pool_timeout=timeout_seconds,
-        # Errors are logged and kept with parked trades: without the documents of other trades.
+        pool_timeout=settings.connect_seconds,
+        # Errors are logged, and kept with parked trades: without the documents of other trades.
         hide_parameters=True,
     )
     dialect.configure(engine)
@@ -77,59 +49,77 @@ def make_engine(
 
 @contextmanager
 def open_engine(
-    settings: Settings, *, replica: bool = False
+    settings: Settings, *, pool_size: int = 1, replica: bool = False
 ) -> Iterator[tuple[Engine, LedgerDialect]]:
-    """Open an engine of one connection for the length of a with block.
+    """Make an engine and its dialect, and close the connections in the end.
 
-    Args:
-        settings: name the database.
-        replica: open the read replica, and only read.
+    The arguments are those of `make_engine`.
 
     Raises:
         SettingsError: the URL is of no database that the ledger can use.
     """
-    engine, dialect = make_engine(
-        settings.replica_url if replica else settings.database_url,
-        pool_size=1,
-        timeout_seconds=settings.connect_seconds,
-        read_only=replica,
-    )
+    engine, dialect = make_engine(settings, pool_size=pool_size, replica=replica)
     try:
         yield engine, dialect
     finally:
         engine.dispose()
 
 
-def create_database(url: str, timeout_seconds: float) -> bool:
-    """Create the database that a URL names, if its server has none of the name; never change one.
+def create_database(settings: Settings) -> bool:
+    """Create the database that the settings name, if its server has none of the name.
 
-    Args:
-        url: as TRADECAPTURE_DATABASE_URL; its user must be allowed to create databases.
-        timeout_seconds: how long a connect may take.
+    A database that exists is left as it is. The user must be allowed to create databases.
 
     Returns:
-        Whether it was created. On SQLite never: there the file comes with the tables.
+        Whether it was created. On SQLite never: the database file comes with the tables.
 
     Raises:
         SettingsError: the URL is of no database that the ledger can use, or names none.
         sqlalchemy.exc.SQLAlchemyError: the server does not answer, or refuses.
     """
-    engine, dialect = make_engine(url, pool_size=1, timeout_seconds=timeout_seconds)
-    engine.dispose()
-    if dialect.administrative_database is None:
+    url, dialect_class = _parse(settings)
+    if dialect_class.administrative_database is None:
         return False
-    name = engine.url.database
-    if not name:
+    if not url.database:
         raise SettingsError("TRADECAPTURE_DATABASE_URL names no database: append /NAME to it")
-    administrative = make_url(url).set(database=dialect.administrative_database)
-    engine, _dialect = make_engine(
-        administrative.render_as_string(hide_password=False),
-        pool_size=1,
-        timeout_seconds=timeout_seconds,
-    )
-    try:
+    administrative = url.set(database=dialect_class.administrative_database)
+    server = replace(settings, database_url=administrative.render_as_string(hide_password=False))
+    with (
+        open_engine(server) as (engine, dialect),
         # CREATE DATABASE is refused inside a transaction.
-        with engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
-            return dialect.create_database(connection, name)
-    finally:
-        engine.dispose()
+        engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection,
+    ):
+        return dialect.create_database(connection, url.database)
+
+
+def database_cause(error: Exception) -> str:
+    """Return what the database's driver said, in one line."""
+    return first_line(error.orig if isinstance(error, DBAPIError) and error.orig else error)
+
+
+def first_line(error: BaseException) -> str:
+    """Return an error's first line. SQLAlchemy's further lines repeat the statement."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return lines[0].rstrip(".")
+
+
+def _parse(settings: Settings, *, replica: bool = False) -> tuple[URL, type[LedgerDialect]]:
+    variable = "TRADECAPTURE_REPLICA_URL" if replica else "TRADECAPTURE_DATABASE_URL"
+    text = settings.replica_url if replica else settings.database_url
+    try:
+        url = make_url(text)
+    except (ArgumentError, ValueError):
+        # Without their cause, which may quote parts of a password.
+        raise SettingsError(
+            f"{variable} is not a URL: give sqlite:///FILE, "
+            "postgresql://USER@HOST/DATABASE or mssql://USER@HOST/DATABASE; "
+            "in a user name or password write / as %2F, @ as %40, : as %3A and % as %25"
+        ) from None
+    url = url.set(drivername=DRIVERS.get(url.drivername, url.drivername))
+    dialect_class = DIALECTS.get(url.get_backend_name())
+    if dialect_class is None:
+        raise SettingsError(
+            f"{variable} names {url.get_backend_name()} ({without_password(text)}): "
+            f"give one of {', '.join(sorted(DIALECTS))}"
+        )
+    return url, dialect_class

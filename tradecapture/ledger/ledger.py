@@ -38,11 +38,7 @@ class Ledger:
     """The writing side of the ledger. One a process, made after the fork."""
 
     def __init__(self, settings: Settings) -> None:
-        self.engine, self.dialect = make_engine(
-            settings.database_url,
-            pool_size=settings.pool_size,
-            timeout_seconds=settings.connect_seconds,
-        )
+        self.engine, self.dialect = make_engine(settings)
         self._transaction = LedgerTransaction(self.dialect, settings.sequence_window)
         # Bounded by the lease too: work done after it would only be refused by the fence.
         self._stop = stop_after_attempt(settings.retry_attempts) | stop_after_delay(

@@ -18,7 +18,7 @@ from tests.support.history.history import History
 from tests.support.tds import TdsServer
 from tests.support.tds.faults import Dice, Fault, Moment, nothing
 from tradecapture.ledger import upgrade
-from tradecapture.ledger.engine import make_engine
+from tradecapture.ledger.engine import open_engine
 
 pytestmark = [pytest.mark.timeout(240)]
 
@@ -46,9 +46,8 @@ def stand_in(postgresql_deployment: Deployment) -> Iterator[TdsServer]:
         engine.dispose()
         url = server.url_of("fleet")
         deployment.settings = replace(deployment.settings, database_url=url)
-        ledger, _dialect = make_engine(url, pool_size=1, timeout_seconds=3)
-        upgrade(ledger)
-        ledger.dispose()
+        with open_engine(deployment.settings) as (engine, _dialect):
+            upgrade(engine)
         yield server
 
 

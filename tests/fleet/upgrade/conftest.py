@@ -11,7 +11,7 @@ from tests.support.deployment.fixtures import deployment, history
 from tests.support.deployment.releases.mixed_fleet import MixedFleet
 from tests.support.deployment.releases.previous import unpack_previous
 from tests.support.ledger.bare_database import RELEASED, migrate
-from tradecapture.ledger.engine import make_engine
+from tradecapture.ledger.engine import open_engine
 
 __all__ = ["deployment", "history"]
 
@@ -25,11 +25,8 @@ def previous(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def engine(deployment: Deployment) -> Iterator[Engine]:
     """The ledger's database, to migrate it."""
-    engine, _dialect = make_engine(
-        deployment.settings.database_url, pool_size=2, timeout_seconds=10
-    )
-    yield engine
-    engine.dispose()
+    with open_engine(deployment.settings, pool_size=2) as (engine, _dialect):
+        yield engine
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from redis import Redis
 from tests.support.builders import PARTITION, broken, lot, partition_of, trade_json
 from tests.support.cli.shell import Capture, Run, submit, table_row
 from tradecapture.inbox import Hold, Inbox
-from tradecapture.ledger.engine import make_engine
+from tradecapture.ledger.engine import open_engine
 from tradecapture.ledger.schema.tables import trades
 from tradecapture.settings import Settings
 
@@ -96,10 +96,8 @@ def test_reconcile_finds_a_lost_trade(run: Run, capture: Capture, deployment: Se
     """A row deleted from the ledger is a difference: exit code 1, and the partition is shown."""
     submit(run, trade_json(tradeId="A"), trade_json(tradeId="B"))
     capture()
-    engine, _dialect = make_engine(deployment.database_url, pool_size=1, timeout_seconds=3)
-    with engine.begin() as connection:
+    with open_engine(deployment) as (engine, _dialect), engine.begin() as connection:
         connection.execute(trades.delete().where(trades.c.trade_id == "A"))
-    engine.dispose()
     result = run("reconcile")
     assert result.exit_code == 1
     assert table_row(result.stdout, PARTITION)[-1] == "1"

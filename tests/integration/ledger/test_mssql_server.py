@@ -8,7 +8,7 @@ from sqlalchemy import create_engine, make_url, text
 from tradecapture.doctor.database import check_database
 from tradecapture.doctor.finding import Finding, Level
 from tradecapture.ledger import upgrade
-from tradecapture.ledger.engine import make_engine
+from tradecapture.ledger.engine import open_engine
 from tradecapture.settings import Settings
 
 SNAPSHOT = "database read_committed_snapshot"
@@ -32,9 +32,8 @@ def run(url: str, statement: str) -> None:
 
 def test_doctor_finds_that_readers_wait_for_captures(settings: Settings, bare_mssql: str) -> None:
     """A new database has it off; the cure that is told is one statement, and it helps."""
-    engine, _dialect = make_engine(bare_mssql, pool_size=1, timeout_seconds=10)
-    upgrade(engine)
-    engine.dispose()
+    with open_engine(replace(settings, database_url=bare_mssql)) as (engine, _dialect):
+        upgrade(engine)
     finding = findings(settings, bare_mssql)[SNAPSHOT]
     assert finding.level is Level.WARN
     assert "readers wait for captures" in finding.cure

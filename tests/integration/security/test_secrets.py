@@ -27,7 +27,7 @@ from tradecapture.capture.gateway import Gateway
 from tradecapture.connections.brokers.app import sending_app
 from tradecapture.connections.urls import without_password
 from tradecapture.inbox import connect_redis
-from tradecapture.ledger.engine import make_engine
+from tradecapture.ledger.engine import open_engine
 from tradecapture.local.servers.ports import free_port
 from tradecapture.local.servers.postgresql_server import PostgresqlServer
 from tradecapture.local.servers.redis_server import RedisServer
@@ -70,10 +70,11 @@ def redis_with_passwords(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
 @pytest.fixture
 def database_url(postgresql_server: PostgresqlServer) -> str:
     """The URL of a ledger that is empty or not, on a PostgreSQL that asks for a password."""
-    engine, _dialect = make_engine(
-        postgresql_server.url, pool_size=1, timeout_seconds=CONNECT_SECONDS
-    )
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+    settings = Settings(database_url=postgresql_server.url, connect_seconds=CONNECT_SECONDS)
+    with (
+        open_engine(settings) as (engine, _dialect),
+        engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection,
+    ):
         file = Path(connection.exec_driver_sql("SHOW hba_file").scalar_one())
         if ROLE not in file.read_text():
             connection.exec_driver_sql(f"CREATE ROLE {ROLE} LOGIN PASSWORD '{LEDGER}'")
@@ -81,7 +82,6 @@ def database_url(postgresql_server: PostgresqlServer) -> str:
             file.write_text(f"local all {ROLE} scram-sha-256\n{file.read_text()}")
             connection.exec_driver_sql("SELECT pg_reload_conf()")
         sockets = connection.exec_driver_sql("SHOW unix_socket_directories").scalar_one()
-    engine.dispose()
     return f"postgresql://{ROLE}:{encoded(LEDGER)}@/{ROLE}?host={sockets}"
 
 

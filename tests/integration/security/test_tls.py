@@ -23,7 +23,7 @@ from tradecapture.capture.gateway import Gateway
 from tradecapture.connections.brokers.app import sending_app
 from tradecapture.inbox import connect_redis
 from tradecapture.ledger import upgrade
-from tradecapture.ledger.engine import make_engine
+from tradecapture.ledger.engine import open_engine
 from tradecapture.local.servers.ports import LOOPBACK
 from tradecapture.local.servers.postgresql_server import PostgresqlServer
 from tradecapture.local.servers.redis_server import RedisServer
@@ -77,10 +77,11 @@ def postgresql_behind_tls(
     authority: trustme.CA, postgresql_server: PostgresqlServer
 ) -> Iterator[TlsProxy]:
     """A PostgreSQL that asks for a password (SCRAM), reached over TLS."""
-    engine, _dialect = make_engine(
-        postgresql_server.url, pool_size=1, timeout_seconds=CONNECT_SECONDS
-    )
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+    settings = Settings(database_url=postgresql_server.url, connect_seconds=CONNECT_SECONDS)
+    with (
+        open_engine(settings) as (engine, _dialect),
+        engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection,
+    ):
         file = Path(connection.exec_driver_sql("SHOW hba_file").scalar_one())
         if ROLE not in file.read_text():
             quoted = PASSWORD.replace("%", "%%")
@@ -89,7 +90,6 @@ def postgresql_behind_tls(
             file.write_text(f"local all {ROLE} scram-sha-256\n{file.read_text()}")
             connection.exec_driver_sql("SELECT pg_reload_conf()")
         sockets = connection.exec_driver_sql("SHOW unix_socket_directories").scalar_one()
-    engine.dispose()
     with TlsProxy(
         authority.issue_cert("localhost"), f"{sockets}/.s.PGSQL.5432", asked=True
     ) as proxy:
@@ -192,15 +192,10 @@ def test_the_ledger_is_on_postgresql_with_tls_and_a_password(
 
     def revise(password: str, authority: Path) -> None:
         url = f"postgresql://{ROLE}:{password}@localhost:{port}/{ROLE}"
-        engine, _dialect = make_engine(
-            f"{url}?sslmode=verify-full&sslrootcert={authority}",
-            pool_size=1,
-            timeout_seconds=CONNECT_SECONDS,
-        )
-        try:
+        options = f"sslmode=verify-full&sslrootcert={authority}"
+        settings = Settings(database_url=f"{url}?{options}", connect_seconds=CONNECT_SECONDS)
+        with open_engine(settings) as (engine, _dialect):
             upgrade(engine)
-        finally:
-            engine.dispose()
 
     revise(ENCODED, trusted)
     assert postgresql_behind_tls.connections > 0

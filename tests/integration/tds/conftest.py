@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, create_engine, text
 
-from tests.support.ledger.sql_server_driver import DATABASE, connect
+from tests.support.ledger.sql_server_driver import DATABASE, connect, settings_of
 from tests.support.tds import TdsServer
 from tests.support.tds.faults import nothing
 from tradecapture.ledger import Ledger, upgrade
-from tradecapture.ledger.engine import make_engine
+from tradecapture.ledger.engine import open_engine
 from tradecapture.ledger.schema.tables import metadata
 from tradecapture.local.servers.postgresql_server import PostgresqlServer
 from tradecapture.settings import Settings
@@ -27,9 +27,8 @@ def tds_server(postgresql_server: PostgresqlServer) -> Iterator[TdsServer]:
         with administrator.connect() as connection:
             connection.execute(text(f"CREATE DATABASE {DATABASE}"))
         administrator.dispose()
-        engine, _dialect = make_engine(server.url_of(DATABASE), pool_size=1, timeout_seconds=10)
-        upgrade(engine)
-        engine.dispose()
+        with open_engine(settings_of(server)) as (engine, _dialect):
+            upgrade(engine)
         yield server
 
 
@@ -37,11 +36,12 @@ def tds_server(postgresql_server: PostgresqlServer) -> Iterator[TdsServer]:
 def server(tds_server: TdsServer) -> Iterator[TdsServer]:
     """The stand-in, without faults, with empty tables and an empty journal."""
     tds_server.faults = nothing
-    engine, _dialect = make_engine(tds_server.url_of(DATABASE), pool_size=1, timeout_seconds=10)
-    with engine.begin() as connection:
+    with (
+        open_engine(settings_of(tds_server)) as (engine, _dialect),
+        engine.begin() as connection,
+    ):
         for table in metadata.sorted_tables:
             connection.execute(table.delete())
-    engine.dispose()
     tds_server.journal.clear()
     tds_server.logins.clear()
     yield tds_server
@@ -60,9 +60,8 @@ def ledger(server: TdsServer, settings: Settings) -> Iterator[Ledger]:
 @pytest.fixture
 def engine(server: TdsServer) -> Iterator[Engine]:
     """Connections to it as the product makes them."""
-    engine, _dialect = make_engine(server.url_of(DATABASE), pool_size=5, timeout_seconds=10)
-    yield engine
-    engine.dispose()
+    with open_engine(settings_of(server), pool_size=5) as (engine, _dialect):
+        yield engine
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from tests.support.servers.proxies.proxy import Proxy
 from tradecapture import Settings
 from tradecapture.capture.gateway import Gateway
 from tradecapture.ledger import upgrade
-from tradecapture.ledger.engine import make_engine
+from tradecapture.ledger.engine import open_engine
 from tradecapture.local.servers.ports import LOOPBACK, free_port
 from tradecapture.local.servers.postgresql_server import SOCKETS, PostgresqlServer
 from tradecapture.local.servers.redis_server import RedisServer
@@ -135,11 +135,8 @@ class Deployment:
             self.settings = replace(
                 self.settings, redis_url=self.redis_server.url, database_url=database_url
             )
-            engine, _dialect = make_engine(
-                database_url, pool_size=1, timeout_seconds=self.settings.connect_seconds
-            )
-            upgrade(engine)
-            engine.dispose()
+            with open_engine(self.settings) as (engine, _dialect):
+                upgrade(engine)
             self._running = starting.pop_all()
         return self
 

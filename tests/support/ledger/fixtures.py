@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Engine, make_url
 
 from tradecapture.ledger import LedgerReader
-from tradecapture.ledger.engine import make_engine
+from tradecapture.ledger.engine import open_engine
 from tradecapture.operations.ledger import OperatorLedger
 from tradecapture.settings import Settings
 
@@ -79,6 +79,6 @@ def bare_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 @pytest.fixture
 def bare(bare_url: str) -> Iterator[Engine]:
     """It, with the product's connections."""
-    engine, _dialect = make_engine(bare_url, pool_size=2, timeout_seconds=10)
-    yield engine
-    engine.dispose()
+    settings = Settings(database_url=bare_url, connect_seconds=10)
+    with open_engine(settings, pool_size=2) as (engine, _dialect):
+        yield engine

@@ -7,8 +7,15 @@ from sqlalchemy import make_url
 
 from tests.support.tds import TdsServer
 from tradecapture.ledger.dialects.mssql.dialect import CONNECTION_PROPERTIES
+from tradecapture.settings import Settings
 
 DATABASE = "tradecapture_tds"
+
+
+def settings_of(server: TdsServer) -> Settings:
+    """Return settings that name the stand-in, as the ledger and as its read replica."""
+    url = server.url_of(DATABASE)
+    return Settings(database_url=url, replica_url=url, connect_seconds=10)
 
 
 def connect(server: TdsServer, properties: str = CONNECTION_PROPERTIES, **changes: Any) -> Any:

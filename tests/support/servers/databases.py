@@ -8,8 +8,9 @@ from sqlalchemy import create_engine, make_url, text
 
 from tests.support.servers.settings import CONNECT_SECONDS
 from tradecapture.ledger import upgrade
-from tradecapture.ledger.engine import make_engine
+from tradecapture.ledger.engine import open_engine
 from tradecapture.ledger.schema.tables import metadata
+from tradecapture.settings import Settings
 
 # Names a SQL Server for the tests; without it they run on the stand-in.
 MSSQL_VARIABLE = "TRADECAPTURE_TEST_MSSQL_URL"
@@ -17,19 +18,18 @@ MSSQL_VARIABLE = "TRADECAPTURE_TEST_MSSQL_URL"
 
 def with_tables(url: str) -> str:
     """Create the ledger's tables in a database; return its URL."""
-    engine, _dialect = make_engine(url, pool_size=1, timeout_seconds=CONNECT_SECONDS)
-    upgrade(engine)
-    engine.dispose()
+    settings = Settings(database_url=url, connect_seconds=CONNECT_SECONDS)
+    with open_engine(settings) as (engine, _dialect):
+        upgrade(engine)
     return url
 
 
 def emptied(url: str) -> str:
     """Delete every row of the ledger's tables; return the database's URL."""
-    engine, _dialect = make_engine(url, pool_size=1, timeout_seconds=CONNECT_SECONDS)
-    with engine.begin() as connection:
+    settings = Settings(database_url=url, connect_seconds=CONNECT_SECONDS)
+    with open_engine(settings) as (engine, _dialect), engine.begin() as connection:
         for table in metadata.sorted_tables:
             connection.execute(table.delete())
-    engine.dispose()
     return url
 
 

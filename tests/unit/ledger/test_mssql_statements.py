@@ -24,6 +24,7 @@ from tradecapture.ledger.rows import ExceptionRow, OutboxRow, PartitionRow, Trad
 from tradecapture.ledger.schema.tables import exceptions, outbox, partitions, trades
 from tradecapture.ledger.transaction import LedgerTransaction
 from tradecapture.local.servers.ports import free_port
+from tradecapture.settings import Settings
 
 DIALECT = MssqlDialect()
 BIN2 = "COLLATE Latin1_General_100_BIN2"
@@ -133,7 +134,7 @@ def test_values_are_exact_in_json() -> None:
 def test_an_engine_uses_pymssql_and_gives_an_unreachable_server_back() -> None:
     """The URL need not name the driver; what SQLAlchemy makes of its errors is known too."""
     url = f"mssql://sa:x@127.0.0.1:{free_port()}/ledger"
-    engine, dialect = make_engine(url, pool_size=1, timeout_seconds=1)
+    engine, dialect = make_engine(Settings(database_url=url, connect_seconds=1))
     assert (dialect.name, engine.dialect.driver) == ("mssql", "pymssql")
     with pytest.raises(DBAPIError) as refused:
         engine.connect()

@@ -1,11 +1,9 @@
 """`tradecapture db`: the ledger's tables."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
-from sqlalchemy import Engine
 
 from tradecapture.cli.errors import FOUND, CommandError
 from tradecapture.cli.options import data_option, locate
@@ -17,7 +15,7 @@ from tradecapture.doctor.workers import (
 )
 from tradecapture.ledger import check_schema
 from tradecapture.ledger.dialects import DIALECTS
-from tradecapture.ledger.engine import create_database, make_engine
+from tradecapture.ledger.engine import create_database, open_engine
 from tradecapture.ledger.schema.phases import BASE, Migration
 from tradecapture.ledger.schema.upgrades import contract as contract_schema
 from tradecapture.ledger.schema.upgrades import (
@@ -75,9 +73,9 @@ def upgrade(dialect: str | None, since: str, create: bool, data: Path) -> None:
         upgrade_sql(dialect, since)
         return
     settings = locate(data, DATABASE)
-    if create and create_database(settings.database_url, settings.connect_seconds):
+    if create and create_database(settings):
         output().print("The database was created.")
-    with _connected(settings) as engine:
+    with open_engine(settings) as (engine, _dialect):
         before = str(revision_of(engine))
         upgrade_schema(engine)
         now = str(revision_of(engine))
@@ -117,7 +115,7 @@ def contract(dialect: str | None, since: str, yes: bool, data: Path) -> None:
         contract_sql(dialect, since)
         return
     settings = locate(data, DATABASE)
-    with _connected(settings) as engine:
+    with open_engine(settings) as (engine, _dialect):
         check_schema(engine)
         steps = contractions(engine)
         if not steps:
@@ -136,17 +134,6 @@ def contract(dialect: str | None, since: str, yes: bool, data: Path) -> None:
             )
         contract_schema(engine)
     output().print(f"{_shown(steps)}\nDone: releases older than {RELEASE} can no longer be used.")
-
-
-@contextmanager
-def _connected(settings: Settings) -> Iterator[Engine]:
-    engine, _dialect = make_engine(
-        settings.database_url, pool_size=1, timeout_seconds=settings.connect_seconds
-    )
-    try:
-        yield engine
-    finally:
-        engine.dispose()
 
 
 def _check_releases(settings: Settings) -> None:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, func, select
 
 from tradecapture.ledger import check_schema
-from tradecapture.ledger.engine import make_engine
+from tradecapture.ledger.engine import open_engine
 from tradecapture.ledger.queries.keyset import read_after
 from tradecapture.ledger.queries.reader import LedgerReader
 from tradecapture.ledger.rows import AuditRow, EntryId, ExceptionRow, PartitionRow
@@ -216,11 +216,6 @@ def open_ledger(settings: Settings) -> Iterator[OperatorReader]:
         SettingsError: the URL is of no database that the ledger can use.
         sqlalchemy.exc.SQLAlchemyError: it does not answer.
     """
-    engine, dialect = make_engine(
-        settings.database_url, pool_size=1, timeout_seconds=settings.connect_seconds
-    )
-    try:
+    with open_engine(settings) as (engine, dialect):
         check_schema(engine)
         yield OperatorReader(engine, dialect)
-    finally:
-        engine.dispose()

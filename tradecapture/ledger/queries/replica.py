@@ -116,16 +116,11 @@ def make_replica_reader(settings: Settings, pool_size: int) -> ReplicaReader:
     Raises:
         SettingsError: a URL is of no database that the ledger can use.
     """
-    wait = settings.connect_seconds
-    ledger = make_engine(settings.database_url, pool_size=pool_size, timeout_seconds=wait)
+    ledger = TradeSearch(*make_engine(settings, pool_size=pool_size))
     replica = None
     if settings.replica_url:
-        replica = TradeSearch(
-            *make_engine(
-                settings.replica_url, pool_size=pool_size, timeout_seconds=wait, read_only=True
-            )
-        )
-    return ReplicaReader(TradeSearch(*ledger), replica)
+        replica = TradeSearch(*make_engine(settings, pool_size=pool_size, replica=True))
+    return ReplicaReader(ledger, replica)
 
 
 @contextmanager

@@ -4,13 +4,13 @@ from collections.abc import Iterator
 
 import pytest
 from click.testing import CliRunner
-from sqlalchemy import create_engine, make_url, text
+from sqlalchemy import make_url, text
 
 from tradecapture.cli import cli
 from tradecapture.ledger import LedgerReader, upgrade
-from tradecapture.ledger.engine import create_database, make_engine
+from tradecapture.ledger.engine import create_database, open_engine
 from tradecapture.local.servers.postgresql_server import PostgresqlServer
-from tradecapture.settings import SettingsError
+from tradecapture.settings import Settings, SettingsError
 
 NAME = "created_ledger"
 TIMEOUT_SECONDS = 10.0
@@ -29,23 +29,27 @@ def absent_url(request: pytest.FixtureRequest) -> Iterator[str]:
     drop(server)
 
 
+def settings_of(url: str) -> Settings:
+    """Return settings that name a database or its server."""
+    return Settings(database_url=url, connect_seconds=TIMEOUT_SECONDS)
+
+
 def drop(server: str) -> None:
     """Drop the database."""
-    url, _dialect = make_engine(server, pool_size=1, timeout_seconds=TIMEOUT_SECONDS)
-    engine = create_engine(url.url, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(text(f"DROP DATABASE IF EXISTS {NAME}"))
-    engine.dispose()
+    with open_engine(settings_of(server)) as (engine, _dialect):
+        own = engine.execution_options(isolation_level="AUTOCOMMIT")
+        with own.connect() as connection:
+            connection.execute(text(f"DROP DATABASE IF EXISTS {NAME}"))
 
 
 def test_a_database_is_created_once(absent_url: str) -> None:
     """The first call creates it, the second finds it; then it takes the ledger's tables."""
-    assert create_database(absent_url, TIMEOUT_SECONDS)
-    assert not create_database(absent_url, TIMEOUT_SECONDS)
-    engine, dialect = make_engine(absent_url, pool_size=1, timeout_seconds=TIMEOUT_SECONDS)
-    upgrade(engine)
-    found = LedgerReader(engine, dialect).server_findings()
-    engine.dispose()
+    settings = settings_of(absent_url)
+    assert create_database(settings)
+    assert not create_database(settings)
+    with open_engine(settings) as (engine, dialect):
+        upgrade(engine)
+        found = LedgerReader(engine, dialect).server_findings()
     # On SQL Server readers must not wait for captures; on PostgreSQL they never do.
     assert found.get("read_committed_snapshot", "1") == "1"
 
@@ -53,12 +57,12 @@ def test_a_database_is_created_once(absent_url: str) -> None:
 def test_a_url_without_a_database_is_refused() -> None:
     """Nothing is asked of the server: the error says what to append."""
     with pytest.raises(SettingsError, match="append /NAME"):
-        create_database("postgresql://desk@127.0.0.1:1", TIMEOUT_SECONDS)
+        create_database(settings_of("postgresql://desk@127.0.0.1:1"))
 
 
 def test_sqlite_needs_no_creation() -> None:
     """Its file comes with the tables."""
-    assert not create_database("sqlite:///nowhere/ledger.db", TIMEOUT_SECONDS)
+    assert not create_database(settings_of("sqlite:///nowhere/ledger.db"))
 
 
 def test_db_upgrade_creates_the_database_if_it_is_asked_to(absent_url: str) -> None:

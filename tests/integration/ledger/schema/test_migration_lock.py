@@ -49,8 +49,9 @@ def test_a_migration_job_that_dies_leaves_no_lock(bare: Engine, bare_url: str) -
     """Its lock ends with it, and the next one migrates."""
     holder = (
         "import sys; from tradecapture.ledger.engine import make_engine;"
+        "from tradecapture.settings import Settings;"
         "from tradecapture.ledger.schema.migration_lock import migration_lock;"
-        f"engine, _ = make_engine({bare_url!r}, pool_size=2, timeout_seconds=10)\n"
+        f"engine, _ = make_engine(Settings(database_url={bare_url!r}))\n"
         "with migration_lock(engine): print('held', flush=True); sys.stdin.read()"
     )
     with subprocess.Popen(
