@@ -7,7 +7,7 @@ from tradecapture.cli.commands.demo import demo
 from tradecapture.cli.commands.doctor import doctor
 from tradecapture.cli.commands.entry_format import entry_format
 from tradecapture.cli.commands.generate import generate
-from tradecapture.cli.commands.holdings import positions
+from tradecapture.cli.commands.holdings import holdings, positions
 from tradecapture.cli.commands.partitions import partitions
 from tradecapture.cli.commands.reconcile import reconcile
 from tradecapture.cli.commands.replay import replay
@@ -26,6 +26,7 @@ COMMANDS = (
     generate,
     submit,
     trade,
+    holdings,
     positions,
     partitions,
     replay,

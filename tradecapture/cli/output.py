@@ -48,7 +48,7 @@ def next_steps(data: Path) -> str:
         "In another terminal, from this folder:\n"
         f"  {name} generate --trades 1000 --output trades.ndjson\n"
         f"  {name} submit trades.ndjson --wait{there}\n"
-        f"  {name} positions{there}\n"
+        f"  {name} holdings{there}\n"
         f"  {name} reconcile{there}"
     )
 

@@ -38,7 +38,7 @@ def test_an_unreachable_redis_is_exit_code_3(run: Run) -> None:
 
 def test_an_unreachable_database_is_exit_code_3(run: Run) -> None:
     """Every command that needs it says so in one sentence, and that trades are safe."""
-    for words in (["positions"], ["reconcile"], ["db", "upgrade"], ["trade", "T"], *OPERATING):
+    for words in (["holdings"], ["reconcile"], ["db", "upgrade"], ["trade", "T"], *OPERATING):
         result = run(*words, DATABASE_URL="postgresql://127.0.0.1:1/x")
         assert result.exit_code == 3, words
         assert "the database does not answer" in result.stderr
@@ -55,7 +55,7 @@ def test_another_lane_count_is_exit_code_2(run: Run) -> None:
 
 def test_bad_settings_are_exit_code_2(run: Run) -> None:
     """The variable is named."""
-    result = run("positions", LANES="many")
+    result = run("holdings", LANES="many")
     assert result.exit_code == 2
     assert "TRADECAPTURE_LANES" in result.stderr
 
@@ -63,12 +63,12 @@ def test_bad_settings_are_exit_code_2(run: Run) -> None:
 def test_missing_tables_are_exit_code_2_and_made_by_db_upgrade(run: Run, tmp_path: Path) -> None:
     """The cure in the message works, twice."""
     url = f"sqlite:///{tmp_path}/new.db"
-    result = run("positions", DATABASE_URL=url)
+    result = run("holdings", DATABASE_URL=url)
     assert result.exit_code == 2
     assert "tradecapture db upgrade" in result.stderr
     assert "(before: none)" in run("db", "upgrade", DATABASE_URL=url).stdout
     assert "already" in run("db", "upgrade", DATABASE_URL=url).stdout
-    assert run("positions", DATABASE_URL=url).exit_code == 0
+    assert run("holdings", DATABASE_URL=url).exit_code == 0
 
 
 @pytest.mark.parametrize("dialect", ["sqlite", "postgresql", "mssql"])

@@ -44,7 +44,7 @@ def test_an_unknown_trade_is_exit_code_1(run: Run) -> None:
     assert "no trade T-9 was accepted" in result.stderr
 
 
-def test_positions_are_exact(run: Run, capture: Capture) -> None:
+def test_holdings_are_exact(run: Run, capture: Capture) -> None:
     """Sums of decimals as text, without rounding; of one account if asked."""
     submit(
         run,
@@ -53,11 +53,20 @@ def test_positions_are_exact(run: Run, capture: Capture) -> None:
         trade_json(tradeId="C", accountId="ACC2"),
     )
     capture()
-    (shown,) = json.loads(run("positions", "--account", "ACC1", "--json").stdout)
+    (shown,) = json.loads(run("holdings", "--account", "ACC1", "--json").stdout)
     assert (shown["trades"], shown["netQuantity"]) == (2, "0.3")
     assert (shown["quantities"], shown["notionals"]) == ({"Shares": "0.3"}, {"USD": "0.9"})
-    assert table_row(run("positions").stdout, PARTITION)[1:3] == ["2", "0.3"]
-    assert len(json.loads(run("positions", "--json").stdout)) == 2
+    assert table_row(run("holdings").stdout, PARTITION)[1:3] == ["2", "0.3"]
+    assert len(json.loads(run("holdings", "--json").stdout)) == 2
+
+
+def test_positions_is_the_deprecated_name_of_holdings(run: Run, capture: Capture) -> None:
+    """It prints the same, and a note on standard error that names the new command."""
+    submit(run, trade_json())
+    capture()
+    assert run("positions", "--json").stdout == run("holdings", "--json").stdout
+    assert "Use `tradecapture holdings`" in run("positions").stderr
+    assert "positions" not in run("--help").stdout
 
 
 def test_partitions_show_what_waits_and_why(run: Run, inbox: Inbox) -> None:

@@ -140,7 +140,7 @@ def test_a_fleet_runs_survives_and_keeps_its_data(tmp_path: Path) -> None:
         assert fleet.folder.running_fleet() is None
     with up(data, *options) as fleet:
         submitted(data, "T-4")
-        result = tradecapture("positions", "--json", "--data", str(data))
+        result = tradecapture("holdings", "--json", "--data", str(data))
         (position,) = json.loads(result.stdout)
         assert position["trades"] == 4
         assert tradecapture("reconcile", "--data", str(data)).returncode == 0

@@ -43,7 +43,7 @@ COMMANDS = (
     ["doctor"],
     ["doctor", "--json"],
     ["partitions"],
-    ["positions"],
+    ["holdings"],
     ["trade", "T-1"],
     ["reconcile"],
     ["db", "upgrade"],

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import click
 
 from tradecapture.capture.status import await_outcomes
-from tradecapture.cli.commands.holdings import position_table
+from tradecapture.cli.commands.holdings import holdings_table
 from tradecapture.cli.errors import FOUND, USAGE, CommandError
 from tradecapture.cli.options import json_option
 from tradecapture.cli.output import (
@@ -76,7 +76,7 @@ def show(found: Found, data: Path | None) -> None:
                 for check in report.checks
             ],
         ),
-        position_table("The three busiest positions", found.positions),
+        holdings_table("Holdings of the three busiest partitions", found.positions),
     )
     screen.print(
         "Proven: nothing lost, nothing doubled, everything in order."

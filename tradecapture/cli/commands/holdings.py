@@ -1,4 +1,4 @@
-"""`tradecapture positions`: what the captured trades of each partition add up to."""
+"""`tradecapture holdings`: what the captured trades of each partition add up to."""
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
@@ -17,42 +17,60 @@ from tradecapture.settings import DATABASE
 
 @click.command(
     epilog=epilog(
-        "tradecapture positions --account PB00042",
-        "tradecapture positions --json",
+        "tradecapture holdings --account PB00042",
+        "tradecapture holdings --json",
     )
 )
-@click.option("--account", metavar="ACCOUNT", help="Only the partitions of this account.")
-@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Show N at most.")
+@click.option("--account", metavar="ACCOUNT", help="Show only the partitions of this account.")
+@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Show at most N partitions.")
 @json_option
 @data_option
-def positions(account: str | None, limit: int | None, as_json: bool, data: Path) -> None:
-    """Show the position of each partition: quantities and notionals, exact, and trades captured."""
-    with open_replica_reader(locate(data, DATABASE)) as readers:
-        rows = readers.may_be_stale(
-            lambda ledger: ledger.positions(account_id=account, limit=limit)
-        )
+def holdings(account: str | None, limit: int | None, as_json: bool, data: Path) -> None:
+    """Show what each partition holds: exact quantities and notionals of its captured trades."""
+    with open_replica_reader(locate(data, DATABASE)) as reader:
+        rows = reader.may_be_stale(lambda ledger: ledger.positions(account_id=account, limit=limit))
     if as_json:
-        show_json([_facts(row) for row in rows])
+        show_json([_as_json(row) for row in rows])
         return
-    output().print(position_table("Positions", rows))
+    output().print(holdings_table("Holdings", rows))
 
 
-def position_table(title: str, rows: Sequence[PartitionRow]) -> Table:
-    """Return the positions of some partitions as a table."""
+# The old name: "position" now means only a place in the inbox. Remove it in release 0.4.
+positions = click.Command(
+    "positions",
+    callback=holdings.callback,
+    params=holdings.params,
+    help=holdings.help,
+    epilog=holdings.epilog,
+    hidden=True,
+    deprecated="Use `tradecapture holdings`; release 0.4 removes this name.",
+)
+
+
+def holdings_table(title: str, rows: Sequence[PartitionRow]) -> Table:
+    """Return the holdings of some partitions as a table."""
     columns = ["partition", "trades #", "net quantity #", "quantities #", "notionals #"]
-    halted = any(row.halted_reason is not None for row in rows)
-    if halted:
+    show_halted = any(row.halted_reason is not None for row in rows)
+    if show_halted:
         columns.append("halted")
-    lines: list[list[object]] = []
+    cells: list[list[object]] = []
     for row in rows:
         holding = row.holding
-        line = [row.partition_key, row.last_sequence, _grouped(holding.net_quantity)]
-        line += [_sums(holding.quantities), _sums(holding.notionals)]
-        lines.append([*line, row.halted_reason] if halted else line)
-    return table(title, columns, lines)
+        cells.append(
+            [
+                row.partition_key,
+                row.last_sequence,
+                _grouped(holding.net_quantity),
+                _amounts(holding.quantities),
+                _amounts(holding.notionals),
+            ]
+        )
+        if show_halted:
+            cells[-1].append(row.halted_reason)
+    return table(title, columns, cells)
 
 
-def _facts(row: PartitionRow) -> dict[str, Any]:
+def _as_json(row: PartitionRow) -> dict[str, Any]:
     return {
         "partitionKey": row.partition_key,
         "accountId": row.account_id,
@@ -68,15 +86,16 @@ def _facts(row: PartitionRow) -> dict[str, Any]:
     }
 
 
-def _sums(values: Mapping[str, Decimal]) -> str:
-    return "\n".join(f"{_grouped(value)} {unit}" for unit, value in sorted(values.items()))
+def _amounts(amounts: Mapping[str, Decimal]) -> str:
+    return "\n".join(f"{_grouped(value)} {unit}" for unit, value in sorted(amounts.items()))
 
 
 def _plain(value: Decimal) -> str:
-    """Return all digits without an exponent, and no zeros after the last decimal."""
+    """Return all digits without an exponent, and without zeros after the last decimal."""
     text = format(value, "f")
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def _grouped(value: Decimal) -> str:
+    """Return all digits, with commas between thousands."""
     return format(Decimal(_plain(value)), ",f")
