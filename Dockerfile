@@ -30,7 +30,7 @@ RUN /build/bin/pip --python /opt/tradecapture/bin/python install --quiet --no-in
 RUN ["/opt/tradecapture/bin/python", "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash", "/opt/tradecapture/lib"]
 
 FROM ${PYTHON_IMAGE}
-ARG VERSION=0.2.0
+ARG VERSION=0.3.0
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="tradecapture" \
       org.opencontainers.image.description="Captures trades, in order and exactly once, into a ledger" \

@@ -1,6 +1,7 @@
-"""Deployments whose schema is the previous release's, and its code."""
+"""The code of previous releases, databases with their schemas, and fleets of two releases."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -9,17 +10,43 @@ from sqlalchemy import Engine
 from tests.support.deployment.deployment import Deployment
 from tests.support.deployment.fixtures import deployment, history
 from tests.support.deployment.releases.mixed_fleet import MixedFleet
-from tests.support.deployment.releases.previous import unpack_previous
-from tests.support.ledger.bare_database import RELEASED, migrate
+from tests.support.deployment.releases.previous import (
+    FIRST_RELEASE,
+    PREVIOUS_RELEASES,
+    PreviousRelease,
+    UnpackedRelease,
+)
+from tests.support.ledger.bare_database import migrate
 from tradecapture.ledger.engine import open_engine
 
 __all__ = ["deployment", "history"]
 
 
 @pytest.fixture(scope="session")
-def previous(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of the previous release's code."""
-    return unpack_previous(tmp_path_factory.mktemp("previous"))
+def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Callable[[PreviousRelease], Path]:
+    """Unpack a previous release once a session; return the folder of its code."""
+
+    @cache
+    def unpack(release: PreviousRelease) -> Path:
+        folder = tmp_path_factory.mktemp("previous")
+        release.unpack(folder)
+        return folder
+
+    return unpack
+
+
+@pytest.fixture(params=PREVIOUS_RELEASES, ids=[release.version for release in PREVIOUS_RELEASES])
+def previous(
+    request: pytest.FixtureRequest, unpacked: Callable[[PreviousRelease], Path]
+) -> UnpackedRelease:
+    """Each previous release in turn."""
+    return UnpackedRelease(request.param, unpacked(request.param))
+
+
+@pytest.fixture
+def first(unpacked: Callable[[PreviousRelease], Path]) -> UnpackedRelease:
+    """Release 0.1.0, whose schema lacks what this release needs."""
+    return UnpackedRelease(FIRST_RELEASE, unpacked(FIRST_RELEASE))
 
 
 @pytest.fixture
@@ -30,16 +57,27 @@ def engine(deployment: Deployment) -> Iterator[Engine]:
 
 
 @pytest.fixture
-def old_schema(engine: Engine) -> Engine:
-    """It, with the schema of the previous release."""
-    migrate(engine, RELEASED)
-    with engine.begin() as connection:
-        connection.exec_driver_sql("DROP TABLE schema_expansion")  # which it never had
-    return engine
+def previous_schema(engine: Engine, previous: UnpackedRelease) -> Engine:
+    """The database with the schema of the previous release."""
+    return _with_schema_of(previous.release, engine)
 
 
 @pytest.fixture
-def fleet(deployment: Deployment, previous: Path) -> Iterator[MixedFleet]:
+def first_schema(engine: Engine) -> Engine:
+    """The database with the schema of release 0.1.0."""
+    return _with_schema_of(FIRST_RELEASE, engine)
+
+
+@pytest.fixture
+def fleet(deployment: Deployment) -> Iterator[MixedFleet]:
     """A fleet of two releases."""
-    with MixedFleet(deployment, previous) as fleet:
+    with MixedFleet(deployment) as fleet:
         yield fleet
+
+
+def _with_schema_of(release: PreviousRelease, engine: Engine) -> Engine:
+    migrate(engine, release.schema)
+    if release is FIRST_RELEASE:
+        with engine.begin() as connection:
+            connection.exec_driver_sql("DROP TABLE schema_expansion")  # which it never had
+    return engine

@@ -22,6 +22,7 @@ from tests.support.deployment.releases.next_release import (
     read_next,
     write_next,
 )
+from tests.support.deployment.releases.previous import UnpackedRelease
 from tests.support.ledger.ledger_snapshot import all_rows
 from tradecapture.capture.gateway import Gateway
 from tradecapture.capture.messages import (
@@ -134,11 +135,11 @@ def test_entries_of_a_newer_release_are_captured_by_its_workers(
 
 
 def test_the_format_is_raised_when_all_workers_read_it(
-    deployment: Deployment, fleet: MixedFleet, engine: Engine, previous: Path
+    deployment: Deployment, fleet: MixedFleet, engine: Engine, previous: UnpackedRelease
 ) -> None:
     """Not while a worker of an older release answers; set back at any time; unknown ones never."""
     upgrade(engine, NEXT_LINES)
-    fleet.worker("older", previous).wait_ready()
+    fleet.worker("older", previous.code).wait_ready()
     next_worker = fleet.worker("next", app=NEXT_WORKER).wait_ready()
     url = {"TRADECAPTURE_REDIS_URL": deployment.settings.redis_url}
 

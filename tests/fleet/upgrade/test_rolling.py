@@ -1,4 +1,4 @@
-"""Rolling upgrades under load: the previous release is replaced, and comes back, one by one."""
+"""Rolling upgrades under load: each previous release is replaced, and comes back, one by one."""
 
 import time
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from tests.support.deployment.completion import wait_for
 from tests.support.deployment.deployment import Deployment
 from tests.support.deployment.invariants import assert_all_is_well
 from tests.support.deployment.releases.mixed_fleet import MixedFleet
-from tests.support.deployment.releases.previous import PREVIOUS_RELEASE, ReleaseApi
+from tests.support.deployment.releases.previous import ReleaseApi, UnpackedRelease
 from tests.support.deployment.traffic.mixed_load import captured
 from tests.support.deployment.traffic.traffic import Traffic, of_apis
 from tests.support.history.history import History
@@ -28,13 +28,14 @@ MORE = 50  # trades that are captured in each state of the fleet
 @pytest.mark.parametrize("deployment", ["postgresql"], indirect=True)
 def test_each_process_is_replaced_and_rolled_back_under_load(
     deployment: Deployment,
-    old_schema: Engine,
+    previous: UnpackedRelease,
+    previous_schema: Engine,
     fleet: MixedFleet,
     history: History,
     figure: Callable[[str], None],
 ) -> None:
     """Workers and APIs of both releases in every mixture: nothing lost, doubled or reordered."""
-    old, new = fleet.previous, ROOT
+    old, new = previous.code, ROOT
     olds = [fleet.worker(f"old{number}", old) for number in range(2)]
     apis = [fleet.api(f"api{number}", old) for number in range(2)]
     for worker in olds:
@@ -53,13 +54,13 @@ def test_each_process_is_replaced_and_rolled_back_under_load(
 
     sender = of_apis(*(api.url for api in apis))
     with Traffic(history, sender, trades_a_second=TRADES_A_SECOND, partitions=40) as traffic:
-        goes_on("all is old", PREVIOUS_RELEASE)
-        upgrade(old_schema)
-        goes_on("the schema is expanded", PREVIOUS_RELEASE)
+        goes_on("all is old", previous.version)
+        upgrade(previous_schema)
+        goes_on("the schema is expanded", previous.version)
         change(apis[0], new)
-        goes_on("an API is new, all workers are old", PREVIOUS_RELEASE)
+        goes_on("an API is new, all workers are old", previous.version)
         replacement = fleet.worker("new", new).wait_ready()
-        goes_on("workers and APIs are mixed", PREVIOUS_RELEASE, RELEASE)
+        goes_on("workers and APIs are mixed", previous.version, RELEASE)
         for worker in olds:
             worker.stop()
         goes_on("all workers are new, an API is old", RELEASE)
@@ -70,11 +71,11 @@ def test_each_process_is_replaced_and_rolled_back_under_load(
         goes_on("all APIs are old again, all workers are new", RELEASE)
         returned = fleet.worker("returned", old).wait_ready()
         replacement.stop()
-        goes_on("all is old again, but the schema", PREVIOUS_RELEASE)
+        goes_on("all is old again, but the schema", previous.version)
     traffic.assert_clean()
     assert_all_is_well(deployment, history)
     assert returned.process.poll() is None
     figure(
-        f"{PREVIOUS_RELEASE} to {RELEASE} and back under load: {len(traffic.accepted):,} trades in "
+        f"{previous.version} to {RELEASE} and back under load: {len(traffic.accepted):,} trades in "
         f"{time.monotonic() - started:.0f} s, all captured once and in order, {deployment.database}"
     )

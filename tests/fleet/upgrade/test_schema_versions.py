@@ -15,8 +15,8 @@ from tests.support.deployment.completion import wait_for, wait_until_nothing_wai
 from tests.support.deployment.deployment import Deployment
 from tests.support.deployment.releases.mixed_fleet import MixedFleet
 from tests.support.deployment.releases.next_release import NEXT_LINES, NEXT_RELEASE
-from tests.support.deployment.releases.previous import PREVIOUS_RELEASE
-from tests.support.ledger.bare_database import RELEASED, migrate
+from tests.support.deployment.releases.previous import UnpackedRelease
+from tests.support.ledger.bare_database import SCHEMA_0_1_0, migrate
 from tradecapture.cli import cli
 from tradecapture.ledger import SchemaError, check_schema, upgrade
 from tradecapture.ledger.schema.phases import BASE, PHASES
@@ -65,7 +65,7 @@ def run_db(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> RunDb:
         (SchemaVersion(BASE, "0004"), ""),  # more than it needs
         (SchemaVersion(None, None), "at revision none, this release needs"),
         (SchemaVersion("0001", None), "at revision 0001, this release needs"),
-        (RELEASED, "at revision 0002, this release needs"),
+        (SCHEMA_0_1_0, "at revision 0002, this release needs"),
         (CONTRACTED, REFUSAL),
     ],
 )
@@ -80,34 +80,34 @@ def test_a_release_accepts_more_than_it_needs_and_nothing_less(
         assert ("db upgrade" in said) == ("needs" in problem)
 
 
-def test_only_the_floor_is_what_the_first_release_compares_with(old_schema: Engine) -> None:
+def test_only_the_floor_is_what_the_first_release_compares_with(first_schema: Engine) -> None:
     """An upgrade leaves `alembic_version` where 0.1.0 wants it, and can be taken back."""
-    assert revision_of(old_schema) == RELEASED
-    upgrade(old_schema)
-    assert revision_of(old_schema) == SchemaVersion(BASE, NEWEST)
-    with old_schema.connect() as connection:
+    assert revision_of(first_schema) == SCHEMA_0_1_0
+    upgrade(first_schema)
+    assert revision_of(first_schema) == SchemaVersion(BASE, NEWEST)
+    with first_schema.connect() as connection:
         found = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalars()
         assert list(found) == [BASE]
-    migrate(old_schema, RELEASED)
+    migrate(first_schema, SCHEMA_0_1_0)
     with pytest.raises(SchemaError, match="Run `tradecapture db upgrade`"):
-        check_schema(old_schema)
+        check_schema(first_schema)
 
 
 @sqlite_only
-def test_a_new_worker_is_refused_by_an_old_schema(
-    deployment: Deployment, old_schema: Engine, fleet: MixedFleet
+def test_a_new_worker_is_refused_by_an_first_schema(
+    deployment: Deployment, first: UnpackedRelease, first_schema: Engine, fleet: MixedFleet
 ) -> None:
     """It ends and says what to do; the old one captures on, and after the upgrade both do."""
     gateway = deployment.gateway()
-    fleet.worker("old", fleet.previous).wait_ready()
+    fleet.worker("old", first.code).wait_ready()
     refused = fleet.worker("new", ROOT)
     assert refused.process.wait(60) != 0
     assert "Run `tradecapture db upgrade`" in refused.log.read_text()
     gateway.accept(submissions(5, "B1"))
     wait_until_nothing_waits(gateway)
-    upgrade(old_schema)
+    upgrade(first_schema)
     refused.launch().wait_ready()
-    fleet.wait_for_releases(PREVIOUS_RELEASE, RELEASE)
+    fleet.wait_for_releases(first.version, RELEASE)
 
 
 @sqlite_only

@@ -12,7 +12,8 @@ from tradecapture.ledger.schema.upgrades import SchemaVersion, revision_of
 
 VERSION_TABLES = {line.version_table for line in PHASES}
 FIRST = SchemaVersion("0001", None)  # the first tables of all
-RELEASED = SchemaVersion(BASE, None)  # the schema of release 0.1.0
+SCHEMA_0_1_0 = SchemaVersion(BASE, None)  # what release 0.1.0 makes
+SCHEMA_0_2_0 = SchemaVersion(BASE, "0003")
 
 
 def differences(engine: Engine) -> Any:

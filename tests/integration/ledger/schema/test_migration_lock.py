@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Engine, create_engine
 from tests.support import ROOT
 from tests.support.api.servers import environment_of
 from tests.support.deployment.completion import wait_for
-from tests.support.ledger.bare_database import RELEASED, differences, migrate
+from tests.support.ledger.bare_database import SCHEMA_0_1_0, differences, migrate
 from tradecapture.ledger import check_schema, upgrade
 from tradecapture.ledger.schema.migration_lock import migration_lock
 
@@ -83,9 +83,11 @@ def test_a_database_in_memory_needs_no_lock(tmp_path: Path) -> None:
 @pytest.mark.parametrize("bare_url", ["postgresql"], indirect=True)
 def test_indexes_on_postgresql_keep_no_capture_waiting(bare: Engine, bare_url: str) -> None:
     """While a transaction keeps the migration waiting, others write into the table on."""
-    migrate(bare, RELEASED)
+    migrate(bare, SCHEMA_0_1_0)
     write = "UPDATE partitions SET fence = 1"
     with bare.connect() as before:
+        # The job may need longer to start than the ledger lets a transaction idle.
+        before.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = 0")
         before.exec_driver_sql(write)
         job = start_job(bare_url)
         with bare.connect() as looking:

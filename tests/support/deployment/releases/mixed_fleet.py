@@ -17,14 +17,9 @@ from tradecapture.local.servers.worker import FLEET_APP
 class MixedFleet:
     """Processes of this release and of others, in one deployment. Ends what it has started."""
 
-    def __init__(self, deployment: Deployment, previous: Path) -> None:
-        """Prepare.
-
-        Args:
-            deployment: with its servers running.
-            previous: folder of the previous release's code.
-        """
-        self.deployment, self.previous = deployment, previous
+    def __init__(self, deployment: Deployment) -> None:
+        """Prepare to start processes in a deployment whose servers run."""
+        self.deployment = deployment
         self._running = ExitStack()
 
     def worker(

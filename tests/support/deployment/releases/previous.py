@@ -1,37 +1,60 @@
-"""The previous release: its code as it was released, out of the repository's own history."""
+"""Previous releases: their code as it was released, from the repository's own history."""
 
 import subprocess
 import tarfile
 from collections.abc import Mapping
 from io import BytesIO
 from pathlib import Path
-from typing import Self
+from typing import NamedTuple, Self
 
 import pytest
 
 from tests.support import ROOT
 from tests.support.api.servers import API, ApiServer
+from tests.support.ledger.bare_database import SCHEMA_0_1_0, SCHEMA_0_2_0
+from tradecapture.ledger.schema.upgrades import SchemaVersion
 from tradecapture.local.servers.worker import LocalWorker
-
-# What was released as 0.1.0. The next release names its predecessor here, and nowhere else.
-PREVIOUS_RELEASE, PREVIOUS_COMMIT = "0.1.0", "ec643b9"
 
 PARTS = ("tradecapture", "workers", "celeryconfig.py")
 
 
-def unpack_previous(folder: Path) -> Path:
-    """Write the previous release's code into a folder; skip the test where there is no history."""
-    archive = subprocess.run(
-        ["git", "-C", ROOT, "archive", PREVIOUS_COMMIT, *PARTS], capture_output=True, check=False
-    )
-    if archive.returncode:
-        pytest.skip(
-            f"this clone has no commit {PREVIOUS_COMMIT} (release {PREVIOUS_RELEASE}): "
-            f"{archive.stderr.decode().strip()}; clone it with its history"
+class PreviousRelease(NamedTuple):
+    """A release before this one."""
+
+    version: str
+    commit: str  # what was released
+    schema: SchemaVersion  # what its `db upgrade` makes of an empty database
+
+    def unpack(self, folder: Path) -> None:
+        """Write its code into a folder; skip the test where the clone has no history."""
+        archive = subprocess.run(
+            ["git", "-C", ROOT, "archive", self.commit, *PARTS], capture_output=True, check=False
         )
-    with tarfile.open(fileobj=BytesIO(archive.stdout)) as files:
-        files.extractall(folder, filter="data")
-    return folder
+        if archive.returncode:
+            pytest.skip(
+                f"this clone has no commit {self.commit} (release {self.version}): "
+                f"{archive.stderr.decode().strip()}; clone it with its history"
+            )
+        with tarfile.open(fileobj=BytesIO(archive.stdout)) as files:
+            files.extractall(folder, filter="data")
+
+
+# Every release that may run beside this one. A new release adds its predecessor here, and nowhere
+# else.
+FIRST_RELEASE = PreviousRelease("0.1.0", "ec643b9", SCHEMA_0_1_0)
+PREVIOUS_RELEASES = (FIRST_RELEASE, PreviousRelease("0.2.0", "609f0de", SCHEMA_0_2_0))
+
+
+class UnpackedRelease(NamedTuple):
+    """A previous release whose code is in a folder."""
+
+    release: PreviousRelease
+    code: Path
+
+    @property
+    def version(self) -> str:
+        """The release's version."""
+        return self.release.version
 
 
 class ReleaseWorker(LocalWorker):

@@ -13,7 +13,7 @@ from tradecapture.ledger import check_schema
 from tradecapture.ledger.schema.phases import PHASES, MigrationPhases
 from workers import process, sweep, tasks
 
-NEXT_RELEASE = "0.3.0"
+NEXT_RELEASE = "0.4.0"
 NEXT_FORMAT = 2
 NEXT_SIGNATURE = 2  # with the argument `desk`
 NEXT_TASK = "tradecapture.next"

@@ -1,4 +1,4 @@
-"""The outbox goes, which release 0.3.0 writes no more."""
+"""The outbox goes, which release 0.4.0 writes no more."""
 
 from alembic import op
 

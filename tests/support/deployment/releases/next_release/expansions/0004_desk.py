@@ -1,4 +1,4 @@
-"""The desk that a trade was captured for; releases before 0.3.0 leave it empty."""
+"""The desk that a trade was captured for; releases before 0.4.0 leave it empty."""
 
 import sqlalchemy as sa
 from alembic import op
