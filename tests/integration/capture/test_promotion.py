@@ -5,11 +5,10 @@ import pytest
 from tests.support.builders import broken, submissions
 from tests.support.capture.fixtures import MakeWorker
 from tests.support.capture.worker import ONE, Worker, ids
-from tests.support.inbox.mutation import mutated
+from tests.support.inbox.mutation import mutate
 from tests.support.inbox.promotion import promote
 from tests.support.inbox.redis_snapshot import KEYS
 from tests.support.ledger.ledger_snapshot import exception_rows
-from tradecapture.inbox import scripts
 from tradecapture.ledger.schema.tables import partitions
 
 LEASE_SECONDS = 0.05
@@ -47,9 +46,7 @@ def test_without_a_new_epoch_they_would_be_taken_for_written(
     worker: Worker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Two accepted trades would leave the inbox and be nowhere: what the epoch is for."""
-    sources, named_by = mutated("accept", "local promoted = before and", "local promoted = nil and")
-    monkeypatch.setattr(scripts, "_SOURCES", sources)
-    monkeypatch.setattr(scripts, "_NAMED_BY", named_by)
+    mutate(monkeypatch, "accept", "is_promoted = former_id and", "is_promoted = nil and")
     halt(worker)
     replica_without_trades(worker)
     worker.accept(*submissions(3, "B1", first=2))

@@ -3,7 +3,6 @@
 import re
 from collections import defaultdict
 from collections.abc import Iterator
-from importlib.resources import files
 from typing import NamedTuple
 
 import pytest
@@ -12,7 +11,7 @@ from redis.crc import key_slot
 
 from tests.support.builders import PARTITION, partition_of, submission, submissions
 from tests.support.inbox.promotion import promote
-from tradecapture.inbox import Completion, Hold, Inbox
+from tradecapture.inbox import Completion, Hold, Inbox, scripts
 from tradecapture.inbox.backlog import read_load
 from tradecapture.inbox.keys import LANES_KEY, lane_keys
 from tradecapture.inbox.scripts import NAMES
@@ -33,8 +32,8 @@ class Run(NamedTuple):
 
 
 def source_of(script: str) -> str:
-    """Return a script's text."""
-    return files("tradecapture.inbox.scripts").joinpath(f"{script}.lua").read_text()
+    """Return the text of a script as Redis runs it: with its parts of `common.lua`."""
+    return scripts._SOURCES[script]
 
 
 def catalogue_of(script: str) -> dict[str, str]:

@@ -6,9 +6,8 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis.stateful import run_state_machine_as_test
 from redis import Redis
 
-from tests.support.inbox.mutation import mutated
+from tests.support.inbox.mutation import mutate
 from tests.support.inbox.state_machine import InboxMachine
-from tradecapture.inbox import scripts
 
 STEPS = 40  # of one story; each mutation below shows within so many
 
@@ -20,23 +19,23 @@ MUTATIONS = [
     ("accept", "redis.call('ZADD', due, 'NX', now, partition)", ""),
     ("accept", "local same = first_digest == digest", "local same = true"),
     ("accept", "HINCRBY', backlog, 'accepted', appended", "HINCRBY', backlog, 'accepted', 1"),
-    ("accept", "if length[partition] >= partition_limit", "if false"),
+    ("accept", "if depth[partition] >= partition_limit", "if false"),
     ("accept", "return waiting >= lane_limit and", "return false and"),
-    ("accept", "counted[1] + redis.call('LLEN', prefix .. 'inbox:' .. partition)", "counted[1]"),
-    ("accept", "wanted <= last or", ""),
-    ("accept", "wanted > last + window", "false"),
-    ("accept", "number, number) == 1 and", "number, number) and"),
+    ("accept", "counts[1] + redis.call('LLEN', prefix .. 'inbox:' .. partition)", "counts[1]"),
+    ("accept", "number <= last or", ""),
+    ("accept", "number > last + window", "false"),
+    ("accept", "number_text, number_text) == 1", "number_text, number_text)"),
     ("accept", "while redis.call('ZREM', ahead, text(last + 1)) == 1", "while false"),
-    ("accept", "stamp .. standing .. ' '", "stamp .. ' '"),
+    ("accept", "stamp .. expected .. ' '", "stamp .. ' '"),
     ("claim", "'NX', 'PX', lease", "'PX', lease"),
     ("claim", "redis.call('HEXISTS', held, partition) == 1 or", ""),
-    ("claim", "'ZADD', due, text(now + lease), partition", "'ZREM', due, partition"),
-    ("claim", "claimed, from = {partition}, 0", "claimed, from = {partition}, 1"),
+    ("claim", "'ZADD', due, text(now_ms + lease), partition", "'ZREM', due, partition"),
+    ("claim", "local from = 0", "local from = 1"),
     ("claim", "fence = math.max(now_us,", "fence = math.min(7,"),
     ("claim_one", "if redis.call('EXISTS', lock) == 1 then return {} end", ""),
     ("claim_one", "redis.call('SET', lock, token, 'PX', lease)", "redis.call('SET', lock, token)"),
     ("claim_one", "redis.call('HEXISTS', held, partition) == 0 and", ""),
-    ("claim_one", "'ZADD', due, text(math.floor(now_us / 1000) + lease),", "'ZREM', due,"),
+    ("claim_one", "'ZADD', due, text(now_ms + lease),", "'ZREM', due,"),
     ("claim_one", "fence = math.max(now_us,", "fence = math.min(7,"),
     ("complete", "redis.call('GET', lock) == token", "true"),
     ("complete", "'settled', removed)", "'settled', removed + 1)"),
@@ -47,15 +46,15 @@ MUTATIONS = [
     ("complete", "redis.call('ZREMRANGEBYSCORE', ahead, '-inf', reached)", ""),
     ("complete", "while waiting > 0 and", "while false and"),
     ("complete", "redis.call('DEL', lock)", ""),
-    ("complete", "'LTRIM', inbox, written,", "'LTRIM', inbox, written + 1,"),
+    ("complete", "'LTRIM', inbox, trades,", "'LTRIM', inbox, trades + 1,"),
     ("complete", "redis.call('ZADD', due, now, partition)", "redis.call('ZREM', due, partition)"),
     ("postpone", "redis.call('GET', lock) == token", "true"),
     ("postpone", "redis.call('ZADD', due,", "redis.call('ZREM', due,"),
     ("renew", "redis.call('GET', lock) == token", "true"),
-    ("hold", "redis.call('HSET', KEYS[2], ARGV[i], ARGV[2])", "1"),
+    ("hold", "redis.call('HSET', held, partition, why)", "1"),
     ("unhold", "(kind == 'PAUSED') == (", "('PAUSED' == 'PAUSED') == ("),
-    ("unhold", "redis.call('ZADD', KEYS[1], 'NX', now, ARGV[i])", ""),
-    ("ring", "if redis.call('ZCOUNT', KEYS[1], '-inf', now) == 0", "if false"),
+    ("unhold", "redis.call('ZADD', due, 'NX', now, partition)", ""),
+    ("ring", "if redis.call('ZCOUNT', due, '-inf', now) == 0", "if false"),
 ]  # fmt: skip
 
 
@@ -90,7 +89,7 @@ def test_a_mutated_script_is_caught(
     wrong: str,
 ) -> None:
     """The machine fails if a script has one of the mistakes that it is there to find."""
-    _use(monkeypatch, script, right, wrong)
+    mutate(monkeypatch, script, right, wrong)
     with pytest.raises(AssertionError):
         run_state_machine_as_test(
             machine,
@@ -101,9 +100,3 @@ def test_a_mutated_script_is_caught(
                 report_multiple_bugs=False,
             ),
         )
-
-
-def _use(monkeypatch: pytest.MonkeyPatch, script: str, right: str, wrong: str) -> None:
-    sources, named_by = mutated(script, right, wrong)
-    monkeypatch.setattr(scripts, "_SOURCES", sources)
-    monkeypatch.setattr(scripts, "_NAMED_BY", named_by)

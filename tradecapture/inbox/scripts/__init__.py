@@ -1,6 +1,7 @@
-"""The Lua scripts of the inbox, and the one way to call them: many calls, one round trip."""
+"""The Lua scripts of the inbox, and how they are called: many calls in one round trip."""
 
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Mapping, Sequence
 from hashlib import sha1
 from importlib.resources import files
 from typing import Any, NamedTuple
@@ -15,28 +16,53 @@ NAMES = (
     *("accept", "claim", "claim_one", "complete", "postpone", "renew"),
     *("hold", "unhold", "ring", "load"),
 )
-_SOURCES = {name: files(__name__).joinpath(f"{name}.lua").read_text() for name in NAMES}
-# SHA-1 because that is what EVALSHA names a script by (Redis command reference), not for security.
-_NAMED_BY = {
-    name: sha1(source.encode(), usedforsecurity=False).hexdigest()
-    for name, source in _SOURCES.items()
-}
+
+
+def read_source(name: str) -> str:
+    """Return the text of one Lua file, without its extension: a script, or `common`."""
+    return files(__name__).joinpath(f"{name}.lua").read_text()
+
+
+def common_parts() -> dict[str, str]:
+    """Return the parts of `common.lua` by name."""
+    _introduction, *parts = re.split(r"^(?=-- part \w+:)", read_source("common"), flags=re.M)
+    return {part.removeprefix("-- part ").partition(":")[0]: part for part in parts}
+
+
+def parts_used(source: str) -> list[str]:
+    """Return the parts that a script names on its line `-- uses`."""
+    uses = re.search(r"^-- uses: (.+)$", source, flags=re.M)
+    return uses[1].split(", ") if uses else []
+
+
+def _with_parts(source: str, parts: Mapping[str, str]) -> str:
+    return "".join([*(parts[name] for name in parts_used(source)), source])
+
+
+def sha1_of(source: str) -> str:
+    """Return what EVALSHA names a script by (Redis command reference); not for security."""
+    return sha1(source.encode(), usedforsecurity=False).hexdigest()
+
+
+_PARTS = common_parts()
+_SOURCES = {name: _with_parts(read_source(name), _PARTS) for name in NAMES}
+_SHA1 = {name: sha1_of(source) for name, source in _SOURCES.items()}
 
 Argument = str | bytes | int | float
 
 
 class Safety(NamedTuple):
-    """How many replicas must have what calls wrote, and how long to wait for them."""
+    """How many replicas must have the writes of a call, and how long to wait for them."""
 
-    replicas: int  # 0: none, and nothing is asked
+    replicas: int  # 0: do not wait
     wait_ms: int
 
 
-UNASKED = Safety(0, 0)
+NO_REPLICAS = Safety(0, 0)
 
 
 class NotReplicatedError(RedisError):
-    """Too few replicas said in time that they have what a call wrote; the master may have it."""
+    """Too few replicas confirmed the writes of a call in time; the master may have them."""
 
 
 class Call(NamedTuple):
@@ -49,81 +75,99 @@ class Call(NamedTuple):
     @property
     def command(self) -> tuple[Argument, ...]:
         """The EVALSHA command of this call."""
-        named_by = _NAMED_BY[self.script]
-        return ("EVALSHA", named_by, len(self.keys), *self.keys, *self.arguments)
+        return ("EVALSHA", _SHA1[self.script], len(self.keys), *self.keys, *self.arguments)
 
 
 def run(redis: "Redis", call: Call) -> Any:
-    """Run one call; a Redis that does not know the script yet is told it first."""
-    return _with_scripts(redis, lambda: redis.execute_command(*call.command))
+    """Run one call and return its reply. Loads the scripts first if Redis does not know them.
 
-
-def run_all(redis: "Redis", calls: Sequence[Call], safety: Safety = UNASKED) -> list[Any]:
-    """Run calls in one round trip. A call that failed has its exception as its reply.
-
-    So has one whose writes, or those of an earlier run of it, too few replicas have.
-
-    Calls that the server did not know the script of are run again, after the others: put no two
-    calls in one round trip whose order matters.
+    Raises:
+        RedisError: Redis is out of reach, or refuses the call.
     """
-    replies = _pipelined(redis, calls, safety)
+    try:
+        return redis.execute_command(*call.command)
+    except NoScriptError:
+        load(redis)
+        return redis.execute_command(*call.command)
+
+
+def run_all(redis: "Redis", calls: Sequence[Call], safety: Safety = NO_REPLICAS) -> list[Any]:
+    """Run calls in one round trip and return their replies; a failed call has its exception there.
+
+    A call also fails if too few replicas have its writes, or those of an earlier run of it.
+
+    A second round trip repeats the calls whose script Redis did not know. So the order of calls in
+    one round trip is not certain.
+
+    Args:
+        redis: with the inboxes.
+        calls: the calls.
+        safety: how many replicas must have what the calls wrote.
+
+    Raises:
+        RedisError: Redis is out of reach.
+    """
+    replies = _pipeline(redis, calls, safety)
     unknown = [index for index, reply in enumerate(replies) if isinstance(reply, NoScriptError)]
     if unknown:
         load(redis)
-        again = _pipelined(redis, [calls[index] for index in unknown], safety)
+        again = _pipeline(redis, [calls[index] for index in unknown], safety)
         for index, reply in zip(unknown, again, strict=True):
             replies[index] = reply
     return replies
 
 
 def load(redis: "Redis") -> None:
-    """Make the scripts known to the server."""
+    """Load the scripts into the server."""
     for source in _SOURCES.values():
         redis.script_load(source)
 
 
-def _with_scripts(redis: "Redis", command: Callable[[], Any]) -> Any:
-    try:
-        return command()
-    except NoScriptError:
-        load(redis)
-        return command()
-
-
-def _pipelined(redis: "Redis", calls: Sequence[Call], safety: Safety) -> list[Any]:
+def _pipeline(redis: "Redis", calls: Sequence[Call], safety: Safety) -> list[Any]:
     pipeline = redis.pipeline(transaction=False)
     for call in calls:
         pipeline.execute_command(*call.command)
     if not safety.replicas:
         return pipeline.execute(raise_on_error=False)
-    # WAIT speaks of its own connection's writes. A call that finds a trade of another connection
-    # writes nothing, and yet answers for it: this write lies behind that one.
-    behind = [_acknowledged_key(redis, call) for call in calls]
-    keys = list(dict.fromkeys(behind))
-    for key in keys:
+    # WAIT covers only the writes of its own connection. A call may write nothing and yet vouch for
+    # a trade that another connection wrote. So each call is followed by a write of its own: when
+    # replicas have that write, they have everything before it.
+    markers = [_acknowledged_key(redis, call) for call in calls]
+    unique_markers = list(dict.fromkeys(markers))
+    for key in unique_markers:
         pipeline.set(key, 1)
         pipeline.wait(safety.replicas, safety.wait_ms)
     replies = pipeline.execute(raise_on_error=False)
-    answers = replies[len(calls) :]
-    missing = {
-        key: _why_not_safe(written, acknowledged, safety)
-        for key, written, acknowledged in zip(keys, answers[::2], answers[1::2], strict=True)
+    acknowledgements = replies[len(calls) :]
+    errors = {
+        key: _replication_error(written, acknowledged, safety)
+        for key, written, acknowledged in zip(
+            unique_markers, acknowledgements[::2], acknowledgements[1::2], strict=True
+        )
     }
     return [
-        reply if isinstance(reply, Exception) else missing[key] or reply
-        for key, reply in zip(behind, replies, strict=False)
+        reply if isinstance(reply, Exception) else errors[key] or reply
+        for key, reply in zip(markers, replies, strict=False)
     ]
 
 
 def _acknowledged_key(redis: "Redis", call: Call) -> str:
-    """Return the key that is written behind a call: on a cluster one on the node of its lane."""
+    """Return the key that is written after a call: on a cluster, a key on the node of its lane."""
     if isinstance(redis, ClusterRedis):
         return f"{call.keys[0]}:acknowledged"
     return ACKNOWLEDGED_KEY
 
 
-def _why_not_safe(written: Any, acknowledged: Any, safety: Safety) -> NotReplicatedError | None:
-    """Return why what was written before a WAIT does not count as safe; None: it does."""
+def _replication_error(
+    written: Any, acknowledged: Any, safety: Safety
+) -> NotReplicatedError | None:
+    """Return why the writes before a WAIT do not count as safe; None: they do.
+
+    Args:
+        written: the reply of the SET before the WAIT.
+        acknowledged: the reply of the WAIT: how many replicas have that SET.
+        safety: how many must have it.
+    """
     if written is not True or not isinstance(acknowledged, int):
         return NotReplicatedError(str(acknowledged if written is True else written))
     if acknowledged >= safety.replicas:

@@ -1,4 +1,5 @@
--- take: an operator's claim of one partition, also if it is held and whether or not it is due.
+-- claim_one: an operator's claim of one partition, whether or not it is held or due.
+-- uses: text, clock, bypass_maxmemory, next_fence, read_entries
 --
 -- Harmless when run twice: what the first run locked is not free until its lease ends.
 --
@@ -7,39 +8,22 @@
 --       3 fence   string       the fence given last (us)
 -- also  <prefix>inbox:<partition>  list         accepted trades, oldest first
 --       <prefix>lock:<partition>   string, PX   the owner's token; the lease
--- ARGV  1 prefix   2 owner   3 lease (ms)   4 trades, at most   5 bytes, at most   6 partition
--- reply {} if somebody has the partition, else {token, fence, now (us), entry, entry, ...}
-local due, held = KEYS[1], KEYS[2]
+-- ARGV  1 prefix   2 owner   3 lease (ms)   4 max trades   5 max bytes   6 partition
+-- reply {} if the partition is locked, else {token, fence, now (us), entry, entry, ...}
+local due, held, fence_key = KEYS[1], KEYS[2], KEYS[3]
 local prefix, owner, lease, partition = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[6]
-local trades_left, bytes_left = tonumber(ARGV[4]), tonumber(ARGV[5])
-local CHUNK = 64 -- entries read at a time, so that large trades stop at the byte limit
+local max_trades, max_bytes = tonumber(ARGV[4]), tonumber(ARGV[5])
 local inbox, lock = prefix .. 'inbox:' .. partition, prefix .. 'lock:' .. partition
-local time = redis.call('TIME')
-local now_us = time[1] * 1000000 + time[2]
-local function text(number) return string.format('%.0f', number) end
 
 if redis.call('EXISTS', lock) == 1 then return {} end
--- A full Redis refuses a script at its first write that may need memory, and none after a write that
--- cannot. This one cannot, so a full Redis can still be emptied ('' is no partition).
-redis.call('ZREM', due, '')
--- Redis time, but never lower than the last one given: it grows even if the clock was set back.
-local fence = math.max(now_us, tonumber(redis.call('GET', KEYS[3]) or '0') + 1)
-redis.call('SET', KEYS[3], text(fence))
-local token = owner .. ':' .. text(fence)
+bypass_maxmemory(due)
+local fence = next_fence(fence_key)
+local token = owner .. ':' .. fence
 redis.call('SET', lock, token, 'PX', lease)
--- Whoever took it may die: what waits is then looked at again, as after any lease.
+-- The operator's command may die: workers then find the partition due when the lease ends.
 if redis.call('HEXISTS', held, partition) == 0 and redis.call('EXISTS', inbox) == 1 then
-  redis.call('ZADD', due, text(math.floor(now_us / 1000) + lease), partition)
+  redis.call('ZADD', due, text(now_ms + lease), partition)
 end
-local reply, from = {token, text(fence), text(now_us)}, 0
-while trades_left > 0 and bytes_left > 0 do
-  local entries = redis.call('LRANGE', inbox, from, from + math.min(CHUNK, trades_left) - 1)
-  for _, entry in ipairs(entries) do
-    reply[#reply + 1] = entry
-    bytes_left = bytes_left - #entry
-  end
-  trades_left = trades_left - #entries
-  from = from + #entries
-  if #entries < CHUNK then break end
-end
+local reply = {token, fence, text(now_us)}
+read_entries(inbox, reply, max_trades, max_bytes)
 return reply

@@ -1,5 +1,6 @@
--- hold: keep partitions from being claimed; a claim in flight still settles. Accepting goes on.
--- A hold that stands already is replaced.
+-- hold: keep partitions from being claimed. Trades are still accepted, and a claim that a worker
+-- already has can be completed. A new hold replaces an existing one.
+-- uses: bypass_maxmemory
 --
 -- Harmless when run twice: the second run changes only the reason.
 --
@@ -8,15 +9,16 @@
 -- also  <prefix>lock:<partition>   string, PX   the owner's token; the lease
 -- ARGV  1 prefix   2 why   then each partition
 -- reply how many were not held before
--- A full Redis refuses a script at its first write that may need memory, and none after a write that
--- cannot. This one cannot, so a full Redis can still be emptied ('' is no partition).
-redis.call('ZREM', KEYS[1], '')
+local due, held = KEYS[1], KEYS[2]
+local prefix, why = ARGV[1], ARGV[2]
+bypass_maxmemory(due)
 local added = 0
 for i = 3, #ARGV do
-  added = added + redis.call('HSET', KEYS[2], ARGV[i], ARGV[2])
-  -- A claimed partition keeps its score, so that a dead worker's lease is still noticed.
-  if redis.call('EXISTS', ARGV[1] .. 'lock:' .. ARGV[i]) == 0 then
-    redis.call('ZREM', KEYS[1], ARGV[i])
+  local partition = ARGV[i]
+  added = added + redis.call('HSET', held, partition, why)
+  -- A claimed partition keeps its score, so that the end of a dead worker's lease is noticed.
+  if redis.call('EXISTS', prefix .. 'lock:' .. partition) == 0 then
+    redis.call('ZREM', due, partition)
   end
 end
 return added

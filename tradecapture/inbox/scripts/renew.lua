@@ -1,4 +1,5 @@
--- renew: lengthen the lease of claimed partitions while their transaction runs.
+-- renew: extend the lease of claimed partitions while their transaction runs.
+-- uses: text, clock
 --
 -- Harmless when run twice: the lease ends one lease after the last run.
 --
@@ -9,16 +10,17 @@
 -- reply for each partition: 1 renewed, 0 lost (the token is no longer the lock's)
 local due, held = KEYS[1], KEYS[2]
 local prefix, token, lease = ARGV[1], ARGV[2], tonumber(ARGV[3])
-local time = redis.call('TIME')
-local lease_end = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000) + lease)
+local lease_end = text(now_ms + lease)
 local reply = {}
 for i = 4, #ARGV do
   local partition = ARGV[i]
   local lock = prefix .. 'lock:' .. partition
   if redis.call('GET', lock) == token then
     redis.call('PEXPIRE', lock, lease)
-    -- One that an operator took while it was held must not become due.
-    if redis.call('HEXISTS', held, partition) == 0 then redis.call('ZADD', due, lease_end, partition) end
+    -- An operator may have claimed a held partition: it must not become due.
+    if redis.call('HEXISTS', held, partition) == 0 then
+      redis.call('ZADD', due, lease_end, partition)
+    end
     reply[#reply + 1] = 1
   else
     reply[#reply + 1] = 0

@@ -1,4 +1,5 @@
--- release: let held partitions be claimed again; one with trades waiting is due at once.
+-- unhold: let held partitions be claimed again. A partition with waiting trades is due at once.
+-- uses: text, clock, bypass_maxmemory
 --
 -- Harmless when run twice: the second run finds nothing held.
 --
@@ -7,26 +8,25 @@
 --       3 bell   string, PX   a capture task is waiting for this lane
 -- also  <prefix>inbox:<partition>  list   accepted trades, oldest first
 -- ARGV  1 prefix   2 how long a bell counts as waiting (ms)
---       3 release only holds of this kind, 'PAUSED' or 'HALTED' ('' = any)   then each partition
--- reply {ring (0 or 1), how many were released}
-local kind = ARGV[3]
-local time = redis.call('TIME')
-local now = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
-local released, waiting = 0, false
--- A full Redis refuses a script at its first write that may need memory, and none after a write that
--- cannot. This one cannot, so a full Redis can still be emptied ('' is no partition).
-redis.call('ZREM', KEYS[1], '')
+--       3 lift only holds of this kind, 'PAUSED' or 'HALTED' ('' = any)   then each partition
+-- reply {ring (0 or 1), how many holds were lifted}
+local due, held, bell = KEYS[1], KEYS[2], KEYS[3]
+local prefix, bell_ms, kind = ARGV[1], ARGV[2], ARGV[3]
+local now = text(now_ms)
+local lifted, any_due = 0, false
+bypass_maxmemory(due)
 for i = 4, #ARGV do
-  local hold = redis.call('HGET', KEYS[2], ARGV[i])
+  local partition = ARGV[i]
+  local hold = redis.call('HGET', held, partition)
   if hold and (kind == '' or (kind == 'PAUSED') == (hold:sub(1, 7) == 'PAUSED ')) then
-    redis.call('HDEL', KEYS[2], ARGV[i])
-    released, hold = released + 1, false
+    redis.call('HDEL', held, partition)
+    lifted, hold = lifted + 1, false
   end
-  if not hold and redis.call('EXISTS', ARGV[1] .. 'inbox:' .. ARGV[i]) == 1 then
-    redis.call('ZADD', KEYS[1], 'NX', now, ARGV[i])
-    waiting = true
+  if not hold and redis.call('EXISTS', prefix .. 'inbox:' .. partition) == 1 then
+    redis.call('ZADD', due, 'NX', now, partition)
+    any_due = true
   end
 end
 local ring = 0
-if waiting and redis.call('SET', KEYS[3], now, 'PX', ARGV[2], 'NX') then ring = 1 end
-return {ring, released}
+if any_due and redis.call('SET', bell, now, 'PX', bell_ms, 'NX') then ring = 1 end
+return {ring, lifted}

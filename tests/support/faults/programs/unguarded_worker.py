@@ -62,7 +62,7 @@ def _trim_first() -> None:
 
 
 def _without(script: str, right: str, wrong: str) -> None:
-    scripts._SOURCES, scripts._NAMED_BY = mutated(script, right, wrong)
+    scripts._SOURCES, scripts._SHA1 = mutated(script, right, wrong)
 
 
 def _no_renewal() -> None:
