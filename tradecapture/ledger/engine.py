@@ -33,7 +33,7 @@ def make_engine(
         SettingsError: the URL is of no database that the ledger can use.
     """
     url, dialect_class = _parse(settings, replica=replica)
-    dialect = dialect_class()
+    dialect = dialect_class(settings.lease_seconds)
     engine = create_engine(
         url,
         connect_args=dialect.connect_arguments(settings.connect_seconds, read_only=replica),

@@ -15,6 +15,7 @@ from tests.support.capture.worker import ONE, TWO, Paused, Worker, ids, with_sho
 from tests.support.inbox.redis_snapshot import KEYS, until_gone
 from tradecapture.inbox import Claim
 from tradecapture.ledger import Ledger, PartitionResult
+from tradecapture.ledger.dialects import base
 from tradecapture.ledger.transaction import Clock
 from tradecapture.local.servers.postgresql_server import PostgresqlServer
 from tradecapture.settings import Settings
@@ -23,9 +24,10 @@ from tradecapture.trades.lifecycle import Outcome
 
 @pytest.fixture
 def outage(
-    request: pytest.FixtureRequest, ledger_settings: Settings
+    request: pytest.FixtureRequest, ledger_settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> AbstractContextManager[None]:
     """While it is entered, the database cannot be written to."""
+    monkeypatch.setattr(base, "LOCK_TIMEOUT_SHARE", 0.01)  # no lock is released during an outage
     if ledger_settings.database_url.startswith("postgresql"):
         return _stopped(request.getfixturevalue("postgresql_server"))
     return _locked(ledger_settings)

@@ -2,15 +2,17 @@
 
 import threading
 import time
+from dataclasses import replace
 from typing import Any
 
 import pymssql
 import pytest
 from pymssql import _mssql
+from sqlalchemy import text
 
-from tests.support.ledger.sql_server_driver import connect
+from tests.support.ledger.sql_server_driver import CONNECTION_PROPERTIES, connect, settings_of
 from tests.support.tds import TdsServer
-from tradecapture.ledger.dialects.mssql.dialect import CONNECTION_PROPERTIES
+from tradecapture.ledger.engine import open_engine
 
 PATIENCE_SECONDS = 30.0
 INSERT = (
@@ -91,6 +93,19 @@ def test_a_lock_is_waited_for_no_longer_than_told(one_and_two: list[Any]) -> Non
     two.rollback()
     one.rollback()
     assert run(two, LOCK.format("A")) == [("A",)]
+
+
+@pytest.mark.parametrize(
+    ("lease_seconds", "lock_timeout_ms"), [(0.5, 1600), (5, 4000), (7, 5600), (300, 8000)]
+)
+def test_the_wait_for_locks_follows_the_lease(
+    server: TdsServer, lease_seconds: float, lock_timeout_ms: int
+) -> None:
+    """LOCK_TIMEOUT is four fifths of the lease, within bounds."""
+    settings = replace(settings_of(server), lease_seconds=lease_seconds)
+    with open_engine(settings) as (engine, _dialect), engine.connect() as connection:
+        found = connection.execute(text("SELECT @@LOCK_TIMEOUT")).scalar_one()
+    assert found == lock_timeout_ms
 
 
 def test_readers_do_not_wait(one_and_two: list[Any]) -> None:

@@ -6,10 +6,11 @@ import pymssql
 from sqlalchemy import make_url
 
 from tests.support.tds import TdsServer
-from tradecapture.ledger.dialects.mssql.dialect import CONNECTION_PROPERTIES
+from tradecapture.ledger.dialects.mssql import MssqlDialect
 from tradecapture.settings import Settings
 
 DATABASE = "tradecapture_tds"
+CONNECTION_PROPERTIES = MssqlDialect(Settings().lease_seconds).connection_properties
 
 
 def settings_of(server: TdsServer) -> Settings:

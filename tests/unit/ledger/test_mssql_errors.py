@@ -13,7 +13,7 @@ from tradecapture.ledger.dialects.mssql.errors import (
 )
 from tradecapture.local.servers.ports import free_port
 
-DIALECT = MssqlDialect()
+DIALECT = MssqlDialect(lease_seconds=5)
 DEADLOCK = (1205, b"Transaction was deadlocked on lock resources")
 
 # As pymssql 2.4 makes them: execute, connect, commit, and the unwrapped one of executemany.

@@ -18,7 +18,6 @@ from sqlalchemy.exc import DBAPIError
 import tradecapture.ledger as ledger_package
 from tradecapture.ledger.dialects.mssql import MssqlDialect
 from tradecapture.ledger.dialects.mssql.bulk import insert_sql, rows_json, update_sql
-from tradecapture.ledger.dialects.mssql.dialect import CONNECTION_PROPERTIES
 from tradecapture.ledger.engine import make_engine
 from tradecapture.ledger.rows import ExceptionRow, OutboxRow, PartitionRow, TradeRow
 from tradecapture.ledger.schema.tables import exceptions, outbox, partitions, trades
@@ -26,7 +25,7 @@ from tradecapture.ledger.transaction import LedgerTransaction
 from tradecapture.local.servers.ports import free_port
 from tradecapture.settings import Settings
 
-DIALECT = MssqlDialect()
+DIALECT = MssqlDialect(lease_seconds=5)
 BIN2 = "COLLATE Latin1_General_100_BIN2"
 # What the other databases have and SQL Server has not, or has in a form that loses races.
 FOREIGN = ("MERGE", "ON CONFLICT", "RETURNING", "FOR UPDATE", "LIMIT", "ANY(", "NTEXT")
@@ -145,7 +144,7 @@ def test_the_drivers_own_connection_properties_are_kept() -> None:
     """`conn_properties` replaces them: each that the installed driver sets is in ours."""
     source = files("pymssql").joinpath("_mssql.pyx").read_text()
     own = re.findall(r"SET [A-Z_]+ \w+", source[source.index("if conn_properties is None") :])
-    ours = CONNECTION_PROPERTIES.split(";")
+    ours = DIALECT.connection_properties.split(";")
     assert len(own) >= 9
     assert set(own[:9]) <= set(ours)
     assert "SET XACT_ABORT ON" in ours
@@ -157,7 +156,7 @@ def test_connections_keep_microseconds_and_are_bounded() -> None:
     arguments = DIALECT.connect_arguments(2.6)
     assert arguments == {
         "login_timeout": 3,
-        "conn_properties": CONNECTION_PROPERTIES,
+        "conn_properties": DIALECT.connection_properties,
         "use_datetime2": True,
         "read_only": False,
     }

@@ -30,12 +30,38 @@ _UPDATE = (
 )
 
 
+# The waits below follow the lease of a claim (TRADECAPTURE_LEASE_SECONDS), between these bounds.
+# Shorter ones would do harm: PostgreSQL looks for a deadlock after 1 s (its `deadlock_timeout`),
+# and a lock time-out before that fails both transactions instead of one. A busy host may also
+# pause a healthy worker for about a second.
+MIN_WAIT_SECONDS = 2.0
+# Longer ones would, too: a lock also blocks operators, and a blocked claim delays the trades of
+# its other partitions.
+MAX_WAIT_SECONDS = 10.0
+# Of the wait for an idle transaction: a blocked claim is given back before its lease ends.
+LOCK_TIMEOUT_SHARE = 0.8
+
+
 class LedgerDialect:
-    """The matters in which databases differ; subclasses say how each does it best."""
+    """The matters in which databases differ; subclasses say how each does it best.
+
+    Attributes:
+        lock_timeout_ms: how long a statement waits for a lock, in milliseconds.
+        idle_transaction_ms: how long a transaction may be idle, in milliseconds. Then the server
+            ends it: the locks of a worker that is stopped within its transaction, or whose host is
+            gone, would otherwise block its partitions forever. By then the worker has lost its
+            claim; a healthy worker is idle for milliseconds only.
+    """
 
     name = "default"
     # Where to be while a database is created; None: it comes with its first connection.
     administrative_database: str | None = None
+
+    def __init__(self, lease_seconds: float) -> None:
+        """Derive the waits from the lease of a claim, in seconds."""
+        wait_seconds = min(max(lease_seconds, MIN_WAIT_SECONDS), MAX_WAIT_SECONDS)
+        self.idle_transaction_ms = round(1000 * wait_seconds)
+        self.lock_timeout_ms = round(1000 * wait_seconds * LOCK_TIMEOUT_SHARE)
 
     def connect_arguments(
         self, timeout_seconds: float, *, read_only: bool = False

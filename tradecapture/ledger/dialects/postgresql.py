@@ -21,19 +21,14 @@ from tradecapture.ledger.rows import PartitionRow
 from tradecapture.ledger.schema.column_types import UtcTimestamp
 from tradecapture.ledger.schema.tables import partitions
 
-LOCK_TIMEOUT_SECONDS = 4  # below the default lease of 5 s, so that a blocked claim is given back
-# The locks of a worker that is stopped within its transaction, or whose host is gone without a
-# word, would block its partitions for ever. As long as the default lease: by then its claim is lost
-# anyway. A worker's own pauses within a transaction are milliseconds.
-IDLE_TRANSACTION_SECONDS = 5
-
-# A server that is gone without a word is noticed after as long, where the system's own keep-alive
-# would take two hours. Over a Unix socket these mean nothing.
+# How long a server may be silent before its connections count as lost; the system's own keep-alive
+# would take two hours. A lost packet is sent again within a second. A Unix socket ignores this.
+SILENT_SERVER_SECONDS = 5
 KEEP_ALIVE = {
-    "keepalives_idle": IDLE_TRANSACTION_SECONDS,
+    "keepalives_idle": SILENT_SERVER_SECONDS,
     "keepalives_interval": 1,  # seconds
     "keepalives_count": 3,
-    "tcp_user_timeout": 1000 * IDLE_TRANSACTION_SECONDS,  # ms that sent data may go unconfirmed
+    "tcp_user_timeout": 1000 * SILENT_SERVER_SECONDS,  # ms that sent data may go unconfirmed
 }
 
 SEPARATOR = "\x1f"  # ASCII unit separator
@@ -69,8 +64,8 @@ class PostgresqlDialect(LedgerDialect):
         """Bound the wait for locks, and how long a silent client may keep its own."""
         on_connect(
             engine,
-            f"SET lock_timeout = '{LOCK_TIMEOUT_SECONDS}s'",
-            f"SET idle_in_transaction_session_timeout = '{IDLE_TRANSACTION_SECONDS}s'",
+            f"SET lock_timeout = '{self.lock_timeout_ms}ms'",
+            f"SET idle_in_transaction_session_timeout = '{self.idle_transaction_ms}ms'",
         )
 
     def create_database(self, connection: Connection, name: str) -> bool:

@@ -19,7 +19,7 @@ from tests.support.ledger.ledger_snapshot import (
     waiting_trades,
 )
 from tradecapture.ledger import Ledger, LedgerUnavailableError
-from tradecapture.ledger.dialects import postgresql
+from tradecapture.ledger.dialects import base
 from tradecapture.local.servers.server import wait_until
 
 PATIENCE_SECONDS = 10.0
@@ -77,7 +77,7 @@ def test_a_deadlock_victim_succeeds_in_a_new_transaction(
 
 @pytest.fixture
 def _short_lock_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(postgresql, "LOCK_TIMEOUT_SECONDS", 0.05)
+    monkeypatch.setattr(base, "LOCK_TIMEOUT_SHARE", 0.01)
 
 
 @pytest.mark.usefixtures("_short_lock_timeout")
@@ -110,9 +110,26 @@ def test_a_lock_that_is_never_released_gives_the_claim_back(
     assert shares(ledger) == 1000
 
 
+@pytest.mark.parametrize(
+    ("lease_seconds", "lock_timeout", "idle_transaction"),
+    [(0.5, "1600ms", "2s"), (5, "4s", "5s"), (7, "5600ms", "7s"), (300, "8s", "10s")],
+)
+def test_the_servers_waits_follow_the_lease(
+    make_ledger: MakeLedger, lease_seconds: float, lock_timeout: str, idle_transaction: str
+) -> None:
+    """Four fifths of it for a lock, all of it for an idle transaction; both within bounds."""
+    ledger = make_ledger(lease_seconds=lease_seconds)
+    with ledger.engine.connect() as connection:
+        settings = [
+            connection.execute(text(f"SHOW {name}")).scalar_one()
+            for name in ("lock_timeout", "idle_in_transaction_session_timeout")
+        ]
+    assert settings == [lock_timeout, idle_transaction]
+
+
 def test_the_wait_for_locks_stays_bounded_after_a_rollback(make_ledger: MakeLedger) -> None:
     """A setting made inside a transaction would be undone with it."""
-    ledger = make_ledger(pool_size=1)
+    ledger = make_ledger(pool_size=1, lease_seconds=5)
     shown = []
     for _ in range(3):
         with ledger.engine.connect() as connection:

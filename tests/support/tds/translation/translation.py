@@ -25,6 +25,9 @@ _MARKED = re.compile(f'"?{_MARK}(\\w+){_MARK}"?')
 _SERVER_VARIABLES = {
     "version": "dbo.server_version()",
     "max_connections": "32767",
+    # PostgreSQL waits forever at 0, SQL Server at -1.
+    "lock_timeout": "COALESCE(NULLIF((SELECT CAST(setting AS int) FROM pg_settings "
+    "WHERE name = 'lock_timeout'), 0), -1)",
     "trancount": "CAST(current_setting('tds.trancount') AS int)",
     "spid": "pg_backend_pid()",
     "rowcount": "0",

@@ -33,15 +33,13 @@ from tradecapture.ledger.dialects.mssql.errors import (
 from tradecapture.ledger.rows import PartitionRow
 from tradecapture.ledger.schema.column_types import MSSQL_COLLATION
 
-LOCK_TIMEOUT_MS = 4000  # below the default lease of 5 s, so that a blocked claim is given back
-
-# `conn_properties` replaces pymssql's own list, so that is repeated here (its _mssql.pyx).
-# XACT_ABORT: without it the statements after a failed one still run.
-CONNECTION_PROPERTIES = (
+# `conn_properties` replaces pymssql's own statements (in its _mssql.pyx), which the first three
+# lines repeat. XACT_ABORT: without it the statements after a failed one still run.
+_SESSION_OPTIONS = (
     "SET ARITHABORT ON;SET CONCAT_NULL_YIELDS_NULL ON;SET ANSI_NULLS ON;"
     "SET ANSI_NULL_DFLT_ON ON;SET ANSI_PADDING ON;SET ANSI_WARNINGS ON;"
     "SET CURSOR_CLOSE_ON_COMMIT ON;SET QUOTED_IDENTIFIER ON;SET TEXTSIZE 2147483647;"
-    f"SET XACT_ABORT ON;SET LOCK_TIMEOUT {LOCK_TIMEOUT_MS};"
+    "SET XACT_ABORT ON;"
 )
 
 
@@ -50,6 +48,11 @@ class MssqlDialect(LedgerDialect):
 
     name = "mssql"
     administrative_database = "master"
+
+    @property
+    def connection_properties(self) -> str:
+        """The statements that set up a new connection."""
+        return f"{_SESSION_OPTIONS}SET LOCK_TIMEOUT {self.lock_timeout_ms};"
 
     def connect_arguments(
         self, timeout_seconds: float, *, read_only: bool = False
@@ -61,7 +64,7 @@ class MssqlDialect(LedgerDialect):
         """
         return {
             "login_timeout": max(1, round(timeout_seconds)),
-            "conn_properties": CONNECTION_PROPERTIES,
+            "conn_properties": self.connection_properties,
             "use_datetime2": True,
             "read_only": read_only,
         }
