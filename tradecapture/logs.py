@@ -1,10 +1,10 @@
-"""Logs: structured events through Python's logging, in one stream with Celery's and uvicorn's."""
+"""Logging: structlog's events go through Python's logging, together with Celery's and uvicorn's."""
 
 import structlog
 
 
 def configure_logs() -> None:
-    """Send structlog's events to the standard library's logging, as `event key=value ...`."""
+    """Send structlog's events to Python's logging, as `event key=value ...`."""
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,

@@ -1,5 +1,4 @@
-"""The release of this code, as its processes say it; setup.cfg reads it from here."""
+"""The version of this code. setup.cfg reads it from here, and workers tell it to `doctor`."""
 
-RELEASE = "0.3.0"
-# Releases before 0.2.0 say nothing of themselves.
-FIRST_VERSION = "0.1.0"
+VERSION = "0.3.0"
+FIRST_VERSION = "0.1.0"  # of a worker that does not tell its version: later releases do

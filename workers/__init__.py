@@ -1,4 +1,4 @@
-"""The worker fleet: `celery -A workers worker`. Its modules are short: decode, call, record."""
+"""The Celery side of the fleet; start a worker with `celery -A workers worker`."""
 
 from workers.celery import app
 

@@ -1,4 +1,4 @@
-"""The events that Flower shows: sent once each, or not at all."""
+"""The events that Flower shows. Each is sent once, or not at all."""
 
 from typing import Any
 
@@ -7,18 +7,23 @@ from celery.events import dispatcher
 
 
 class Dispatcher(dispatcher.EventDispatcher):
-    """Does not insist: Celery's would keep a main process until a broker that is silent is back.
+    """Never retries. Celery's dispatcher would block the main process until the broker answers.
 
-    The consumer notices by itself that the connection is lost, and looks for the broker every
-    second, with its heart beating.
+    The consumer notices a lost connection by itself. It reconnects while the heart beats.
     """
 
     def send(self, type: str, *, retry: bool = False, **fields: Any) -> None:
-        """Send an event, or keep it until the connection is back, whatever is said of retrying."""
+        """Send an event without retries, or keep it until the connection is back.
+
+        Args:
+            type: the event's type.
+            retry: ignored.
+            fields: the event's fields.
+        """
         super().send(type, retry=False, **fields)
 
 
 class Events(events.Events):
-    """Celery's, with that dispatcher."""
+    """Celery's events, with the dispatcher of this module."""
 
     dispatcher_cls = f"{__name__}:Dispatcher"

@@ -1,9 +1,9 @@
-"""The heartbeat: a file that the main process touches as long as its loop turns.
+"""The heartbeat: a file that the main process touches while its loop runs.
 
-A probe looks at the file's age: it needs no broker, so an outage restarts no worker, and no Python.
-It beats while connected (on the worker's timer) and while looking for a broker that is away (in the
-consumer). A main process that hangs or is stopped no longer beats. What it says nothing of are the
-pool processes: of one that hangs the lease ends, and another worker captures its partitions.
+A probe checks the age of the file. It needs no Python, and it needs no broker, so an outage of the
+broker restarts no worker: the heart also beats while the consumer reconnects. The heartbeat stops
+if the main process hangs or is stopped. It says nothing of the pool's processes. If one of them
+hangs, its lease ends, and another worker captures its partitions.
 """
 
 from pathlib import Path
@@ -14,29 +14,29 @@ from celery import bootsteps
 
 from workers import process
 
-EVERY_SECONDS = 1.0  # a probe that allows thirty misses a beat or two without harm
+INTERVAL_SECONDS = 1.0  # the probe allows thirty, so a few missed beats do no harm
 
 log = structlog.get_logger(__name__)
 
 
 def beat() -> None:
-    """Touch the file, if the settings name one."""
+    """Touch the heartbeat file, if the settings name one."""
     file = process.settings().heartbeat_file
     if not file:
         return
     try:
         Path(file).touch()
     except OSError as error:
-        # Then the probe fails too, and says what it looked for.
+        # The worker continues. The probe fails, and names the file.
         log.warning("heartbeat cannot be written", file=file, error=str(error))
 
 
 class Heartbeat(bootsteps.StartStopStep):
-    """A step of the worker, on its timer: unlike the consumer's, it outlives a lost connection."""
+    """A step of the worker that runs on its timer. A step of the consumer would end with it."""
 
     requires = ("celery.worker.components:Hub",)
 
     def start(self, worker: Any) -> None:
-        """Begin to beat."""
+        """Start the timer."""
         beat()
-        worker.timer.call_repeatedly(EVERY_SECONDS, beat)
+        worker.timer.call_repeatedly(INTERVAL_SECONDS, beat)

@@ -1,4 +1,4 @@
-"""A worker process: what it holds for all its tasks, made after the fork."""
+"""What one worker process holds for all its tasks. It is made after the fork."""
 
 import os
 import socket
@@ -27,19 +27,18 @@ class WorkerProcess:
         self.settings = settings
         self.inbox = Inbox.connect(settings)
         self.ledger = Ledger(settings)
-        self.renewal = LeaseRenewer(self.inbox)
-        self.capture = Capture(
-            self.inbox, self.ledger, self.renewal, owner=f"{socket.gethostname()}-{os.getpid()}"
-        )
+        self._lease_renewer = LeaseRenewer(self.inbox)
+        owner = f"{socket.gethostname()}-{os.getpid()}"
+        self.capture = Capture(self.inbox, self.ledger, self._lease_renewer, owner)
 
     def start(self) -> "WorkerProcess":
-        """Begin to renew leases."""
-        self.renewal.start()
+        """Start renewing leases."""
+        self._lease_renewer.start()
         return self
 
     def close(self) -> None:
-        """Close everything."""
-        self.renewal.stop()
+        """Stop renewing leases, and close all connections."""
+        self._lease_renewer.stop()
         self.ledger.dispose()
         self.inbox.close()
 
@@ -49,7 +48,7 @@ def settings() -> Settings:
     """Return the settings of this worker, read once.
 
     Raises:
-        SystemExit: a variable is not usable; the message names it.
+        SystemExit: a variable has no usable value; the message names it.
     """
     try:
         return Settings.from_environment(os.environ)
@@ -59,7 +58,10 @@ def settings() -> Settings:
 
 @cache
 def current() -> WorkerProcess:
-    """Return this process's own; made at first use where Celery does not fork (solo, threads)."""
+    """Return the one `WorkerProcess` of this process.
+
+    Without a fork (Celery's solo and thread pools) the first task makes it.
+    """
     return WorkerProcess(settings()).start()
 
 
@@ -70,23 +72,26 @@ def client() -> Client:
 
 
 def start(**_signal: Any) -> None:
-    """Make connections after the fork."""
+    """Connect, after the fork."""
     current.cache_clear()
     client.cache_clear()
     current()
 
 
 def stop(**_signal: Any) -> None:
-    """Close connections before the process ends."""
+    """Close the connections before the process ends."""
     if current.cache_info().currsize:
         current().close()
 
 
-def check_before_work(**_signal: Any) -> None:
-    """Refuse to start a worker that could only fail; wait for servers that are not up yet.
+def check_at_start(**_signal: Any) -> None:
+    """Refuse to start a worker that could capture nothing.
+
+    A server that does not answer is no reason to refuse: the worker waits for it.
 
     Raises:
-        SystemExit: another lane count, or not this release's tables; the message says what to do.
+        SystemExit: the lane count differs, or the tables are not those of this release; the
+            message says what to do.
     """
     try:
         with closing(WorkerProcess(settings())) as worker:
@@ -95,4 +100,4 @@ def check_before_work(**_signal: Any) -> None:
     except (LaneCountError, SchemaError, SettingsError) as error:
         raise SystemExit(f"tradecapture worker: {error}") from error
     except (RedisError, SQLAlchemyError) as error:
-        log.warning("not checked before work, a server is out of reach", error=str(error))
+        log.warning("not checked at start, a server does not answer", error=str(error))

@@ -1,8 +1,8 @@
-"""The sweep: every worker looks twice a second for overdue lanes without a bell, and rings.
+"""The sweep: twice a second, every worker rings the lanes that are overdue and have no bell.
 
-It runs in each worker's main process, not in beat: there is no single process to lose. It covers
-an API that died between append and bell, a lost Celery message, a dead worker's lease, and a
-retry whose backoff has passed.
+The sweep replaces a bell that was not sent because an API died, and a message that Celery lost. It
+also rings for the partitions of a dead worker, and for retries whose delay is over. It runs in the
+main process of each worker. Celery beat would be a single process that can fail.
 """
 
 from typing import Any
@@ -14,43 +14,45 @@ from redis.exceptions import RedisError
 from tradecapture.capture.bell import Bell
 from tradecapture.inbox import Inbox
 from tradecapture.inbox.entry import newest_format
-from tradecapture.version import RELEASE
+from tradecapture.version import VERSION
 from workers import process
 
 log = structlog.get_logger(__name__)
 
 
 class Sweep(bootsteps.StartStopStep):
-    """A step of the consumer, on its timer."""
+    """A step of Celery's consumer that runs on its timer."""
 
     requires = ("celery.worker.consumer.tasks:Tasks",)
 
     def __init__(self, consumer: Any, **options: Any) -> None:
-        """Prepare; connections are made at the first look."""
+        """Prepare. The first sweep connects."""
         super().__init__(consumer, **options)
         settings = process.settings()
-        self._every_seconds = settings.sweep_seconds
+        self._interval_seconds = settings.sweep_seconds
         self._inbox = Inbox.connect(settings)
         self._bell = Bell(consumer.app, self._inbox)
         self._timer_entry: Any = None
 
     def info(self, _consumer: Any) -> dict[str, Any]:
-        """Return what this worker adds to `celery inspect stats`: which release it is."""
-        return {"tradecapture": {"release": RELEASE, "inboxFormat": newest_format()}}
+        """Return what this worker adds to `celery inspect stats`; `doctor` reads it."""
+        return {"tradecapture": {"release": VERSION, "inboxFormat": newest_format()}}
 
     def start(self, consumer: Any) -> None:
-        """Begin to look."""
-        self._timer_entry = consumer.timer.call_repeatedly(self._every_seconds, self.ring_overdue)
+        """Start the timer."""
+        self._timer_entry = consumer.timer.call_repeatedly(
+            self._interval_seconds, self.ring_overdue
+        )
 
     def stop(self, consumer: Any) -> None:
-        """Look no more."""
+        """Stop the timer."""
         if self._timer_entry is not None:
             self._timer_entry.cancel()
             self._timer_entry = None
 
     def ring_overdue(self) -> None:
-        """Ring every lane that has something overdue and no bell."""
+        """Ring every lane that is overdue and has no bell."""
         try:
             self._bell.ring(self._inbox.reserve_bells())
         except RedisError as error:
-            log.warning("sweep could not look", error=str(error))
+            log.warning("sweep failed; the next one rings", error=str(error))

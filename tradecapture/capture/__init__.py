@@ -1,1 +1,1 @@
-"""capture."""
+"""From the inbox to the ledger: the bell, the capture of a lane, and a trade's status."""

@@ -1,4 +1,4 @@
-"""The bell: a Celery message that tells a worker to look into a lane. It carries no trade."""
+"""The bell of a lane: a Celery message that wakes a worker. It carries no trade."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -9,10 +9,15 @@ from kombu.entity import Queue
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
-from tradecapture.capture.messages import CAPTURE_TASK, MESSAGE_VERSION, SIGNATURE_HEADER, queue_of
+from tradecapture.capture.messages import (
+    CAPTURE_TASK,
+    MESSAGE_VERSION,
+    MESSAGE_VERSION_HEADER,
+    queue_of,
+)
 from tradecapture.inbox import Inbox
 
-# One try: the trades are safe already, and the sweep rings where this could not.
+# A bell is published once. If that fails, the trades are safe and the sweep rings later.
 PUBLISH_RETRY = False
 TRANSIENT = 1  # AMQP's delivery mode: a bell is not worth a write to RabbitMQ's disk
 
@@ -20,60 +25,61 @@ log = structlog.get_logger(__name__)
 
 
 class Bell:
-    """Rings lanes through a Celery app, by the task's name: the workers' code is not needed."""
+    """Rings lanes through a Celery app. It needs only the task's name, not the workers' code."""
 
     def __init__(self, app: Celery, inbox: Inbox) -> None:
         self._app, self._inbox = app, inbox
 
+    def ring(self, lanes: Sequence[int]) -> None:
+        """Ring the bell of each lane. The caller has reserved these bells in the inbox.
+
+        If the broker does not answer or is full, the reservations of this lane and of the later
+        ones are given back. There is no retry, because a submitter waits; the sweep will ring.
+        """
+        for index, lane in enumerate(lanes):
+            try:
+                self._send(lane)
+            except self._send_errors as error:
+                unsent = list(lanes[index:])
+                log.warning("bells not sent; the sweep will ring", lanes=unsent, error=str(error))
+                with suppress(RedisError):  # a reservation expires, and the trades are safe
+                    for unsent_lane in unsent:
+                        self._inbox.clear_bell(unsent_lane)
+                return
+
+    def ring_if_due(self, lane: int) -> None:
+        """Ring a lane if something in it is due and no bell is waiting.
+
+        If Redis does not answer, nothing is rung; the sweep will ring.
+        """
+        try:
+            self.ring(self._inbox.reserve_bells([lane]))
+        except RedisError as error:
+            log.warning("bell not reserved; the sweep will ring", lane=lane, error=str(error))
+
     @property
-    def _failures(self) -> tuple[type[Exception], ...]:
-        """What may be raised while a bell is sent: looked up only then, for it takes a while."""
-        broker = self._app.connection_for_write()  # which does not connect yet
-        # The last two: RabbitMQ refuses a wrong password or virtual host with errors of its own.
+    def _send_errors(self) -> tuple[type[Exception], ...]:
+        """What sending may raise. It is only evaluated after an error, because that takes long."""
+        broker = self._app.connection_for_write()  # connects to nothing yet
+        # The last two: RabbitMQ has errors of its own for a wrong password or virtual host.
         return (
             *(OperationalError, OSError, RedisError),
             *broker.connection_errors,
             *broker.channel_errors,
         )
 
-    def ring(self, lanes: Sequence[int]) -> None:
-        """Ring the bell of each lane, for which the inbox has given the right to ring.
-
-        Where the broker is out of reach, or full, the right is given back, for these lanes and
-        those after them: a submitter waits for this, and the sweep will ring.
-        """
-        for index, lane in enumerate(lanes):
-            try:
-                self._send(lane)
-            except self._failures as error:
-                unheard = list(lanes[index:])
-                log.warning("bells not sent; the sweep will ring", lanes=unheard, error=str(error))
-                with suppress(RedisError):  # the right ends by itself, and the trades are safe
-                    for silent in unheard:
-                        self._inbox.clear_bell(silent)
-                return
-
-    def ring_if_due(self, lane: int) -> None:
-        """Ring a lane in which something is due and no bell is waiting.
-
-        Where Redis is out of reach the sweep will ring.
-        """
-        try:
-            self.ring(self._inbox.reserve_bells([lane]))
-        except RedisError as error:
-            log.warning("could not look; the sweep will ring", lane=lane, error=str(error))
-
     def _send(self, lane: int) -> None:
         self._app.send_task(
             CAPTURE_TASK,
             args=(lane,),
-            # An object, not a name: a name must stand in this process's own lanes.
+            # A Queue and not its name: Celery looks a name up in this process's own task_queues.
             queue=Queue(queue_of(lane)),
-            declare=[],  # workers have; to declare it here would be one more wait for the broker
+            # Workers have declared the queue. Here it would cost one more round trip.
+            declare=[],
             delivery_mode=TRANSIENT,
             retry=PUBLISH_RETRY,
-            headers={SIGNATURE_HEADER: MESSAGE_VERSION},
-            # Celery would otherwise spend half of the call on repr of the arguments.
+            headers={MESSAGE_VERSION_HEADER: MESSAGE_VERSION},
+            # Without these Celery spends half of the call on the repr of the arguments.
             argsrepr=f"({lane},)",
             kwargsrepr="{}",
         )

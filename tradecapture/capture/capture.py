@@ -1,10 +1,13 @@
-"""Capture: claim what is due in a lane, write it to the ledger, settle; until nothing is due."""
+"""Captures a lane: claims what is due, writes it to the ledger, completes the claim, and repeats.
+
+If a claim cannot be written, it is split until the trade at fault is alone. That trade is parked.
+"""
 
 import random
 import time
 from collections import Counter
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import NamedTuple
 
 import structlog
@@ -14,6 +17,7 @@ from tradecapture.capture.lease_renewal import LeaseRenewer
 from tradecapture.inbox import Claim, ClaimedPartition, Completion, Inbox
 from tradecapture.ledger import Ledger, LedgerUnavailableError, PartitionResult, reason_of
 from tradecapture.ledger.ledger import REASON_LENGTH
+from tradecapture.ledger.transaction import Clock
 from tradecapture.trades.clock import from_us
 from tradecapture.trades.lifecycle import Outcome
 from tradecapture.trades.partition import PartitionKey
@@ -22,29 +26,46 @@ log = structlog.get_logger(__name__)
 
 
 class CaptureSummary(NamedTuple):
-    """What one visit to a lane did."""
+    """What one drain of a lane did."""
 
     batches: int
     outcomes: Counter[Outcome]
-    stale: int  # partitions that a newer claim had written already
-    postponed: int  # partitions given back: the ledger did not answer, or they need a newer release
-    halted: int  # partitions held, because a trade in them was parked
+    stale: int  # partitions that a newer claim had already written
+    postponed: int  # partitions given back: no ledger, or their head needs a newer release
+    halted: int  # partitions held because a trade in them was parked
     work_left: bool  # the time budget was spent before the lane was empty
 
 
+class _ClaimResult(NamedTuple):
+    """What the ledger did with a claim."""
+
+    results: list[PartitionResult]
+    postponed: list[PartitionKey]  # partitions to give back, of which nothing was written
+
+
 class Capture:
-    """The capture of one process: its inbox, its ledger and its name."""
+    """Captures lanes for one process."""
 
     def __init__(
         self,
         inbox: Inbox,
         ledger: Ledger,
-        renewal: LeaseRenewer,
+        lease_renewer: LeaseRenewer,
         owner: str,
         monotonic: Callable[[], float] = time.monotonic,
         jitter: Callable[[], float] = random.random,
     ) -> None:
-        self._inbox, self._ledger, self._renewal = inbox, ledger, renewal
+        """Prepare to capture.
+
+        Args:
+            inbox: what to claim from.
+            ledger: what to write to.
+            lease_renewer: keeps a claim's lease alive while the ledger writes.
+            owner: this process's name; part of a claim's token, and shown to operators.
+            monotonic: a clock, in seconds.
+            jitter: returns a number from 0 to 1, which spreads the delays of retries.
+        """
+        self._inbox, self._ledger, self._lease_renewer = inbox, ledger, lease_renewer
         self._owner, self._monotonic, self._jitter = owner, monotonic, jitter
 
     def drain(
@@ -58,13 +79,13 @@ class Capture:
 
         Args:
             lane: the lane.
-            task_id: noted with each trade.
-            budget_seconds: after so long the drain ends; a batch that has begun is finished.
-            ring: called with the lane when a claim leaves something due that no bell calls for, so
-                that an idle worker helps at once.
+            task_id: recorded with each trade.
+            budget_seconds: after this time no batch begins; the last one is finished.
+            ring: called with the lane if a claim leaves due partitions without a bell, so that an
+                idle worker helps at once.
 
         Raises:
-            RedisError: the inbox is out of reach; leases end by themselves and nothing is lost.
+            RedisError: Redis does not answer. Leases expire, and nothing is lost.
         """
         deadline = self._monotonic() + budget_seconds
         outcomes: Counter[Outcome] = Counter()
@@ -73,131 +94,121 @@ class Capture:
             batches += 1
             if claim.due_without_bell:
                 ring(lane)
-            with self._renewal.keep(claim):
-                verdicts, untouched = self._write(claim, task_id)
-            self._settle(claim, verdicts)
-            self._postpone(claim, untouched)
-            for verdict in verdicts:
-                outcomes.update(verdict.outcomes)
-                stale += verdict.stale
-                halted += bool(verdict.hold)
-            postponed += len(untouched)
+            with self._lease_renewer.keep(claim):
+                written = self._write(claim, task_id)
+            self._complete(claim, written.results)
+            self._postpone(claim, written.postponed)
+            for result in written.results:
+                outcomes.update(result.outcomes)
+                stale += result.stale
+                halted += bool(result.hold)
+            postponed += len(written.postponed)
             if self._monotonic() >= deadline:
                 return CaptureSummary(batches, outcomes, stale, postponed, halted, work_left=True)
         return CaptureSummary(batches, outcomes, stale, postponed, halted, work_left=False)
 
-    def _write(
-        self, claim: Claim, task_id: str
-    ) -> tuple[list[PartitionResult], list[PartitionKey]]:
-        """Return the verdicts, and the partitions to postpone.
+    def _write(self, claim: Claim, task_id: str) -> _ClaimResult:
+        """Write a claim's trades; halt or postpone the partitions whose head is unreadable.
 
-        These are those that the ledger did not answer for, and those whose head only a worker of a
-        newer release can read: it stands where it is until such a worker claims it.
+        A head that a worker of a newer release can read is no error. Its partition is postponed
+        until such a worker claims it.
         """
         clock = self._redis_clock(claim)
-        readable = claim._replace(
-            partitions=tuple(claimed for claimed in claim.partitions if claimed.entries)
-        )
-        unreadable = [
-            PartitionResult(claimed.partition_key, 0, {}, hold=claimed.unreadable)
-            for claimed in claim.partitions
-            if not claimed.entries and not claimed.is_newer
-        ]
-        newer = [
-            claimed.partition_key
-            for claimed in claim.partitions
-            if not claimed.entries and claimed.is_newer
-        ]
+        readable, unreadable, newer = [], [], []
+        for claimed in claim.partitions:
+            if claimed.entries:
+                readable.append(claimed)
+            elif claimed.is_newer:
+                newer.append(claimed.partition_key)
+            else:
+                unreadable.append(
+                    PartitionResult(claimed.partition_key, 0, {}, hold=claimed.unreadable)
+                )
         if newer:
             log.warning("left for workers of a newer release", lane=claim.lane, partitions=newer)
-        verdicts, untouched = self._write_or_split(readable, task_id, clock)
-        return unreadable + verdicts, newer + untouched
+        written = self._write_or_split(claim._replace(partitions=tuple(readable)), task_id, clock)
+        return _ClaimResult(unreadable + written.results, newer + written.postponed)
 
-    def _write_or_split(
-        self, claim: Claim, task_id: str, clock: Callable[[], datetime]
-    ) -> tuple[list[PartitionResult], list[PartitionKey]]:
-        """Write a claim; where something in it cannot be written, split it to find the trade."""
+    def _write_or_split(self, claim: Claim, task_id: str, clock: Clock) -> _ClaimResult:
+        """Write a claim in one transaction; if it cannot be written, write its parts."""
         if not claim.partitions:
-            return [], []
+            return _ClaimResult([], [])
         try:
-            return self._ledger.capture(claim, task_id, clock), []
+            return _ClaimResult(self._ledger.capture(claim, task_id, clock), [])
         except LedgerUnavailableError as error:
             log.warning("claim postponed", lane=claim.lane, error=str(error))
-            return [], claim.partition_keys
-        except Exception as error:  # whatever a trade can raise: it must stop no other trade
+            return _ClaimResult([], claim.partition_keys)
+        except Exception as error:  # whatever one trade raises must not stop the others
             if claim.trades == 1:
                 return self._park(claim, error, task_id, clock)
-        verdicts: list[PartitionResult] = []
-        untouched: list[PartitionKey] = []
-        if len(claim.partitions) > 1:
-            for claimed in claim.partitions:
-                part = claim._replace(partitions=(claimed,))
-                written, left = self._write_or_split(part, task_id, clock)
-                verdicts += written
-                untouched += left
-            return verdicts, untouched
-        return self._write_one_by_one(claim, task_id, clock)
+        if len(claim.partitions) == 1:
+            return self._write_one_by_one(claim, task_id, clock)
+        written = _ClaimResult([], [])
+        for claimed in claim.partitions:
+            part = self._write_or_split(claim._replace(partitions=(claimed,)), task_id, clock)
+            written.results.extend(part.results)
+            written.postponed.extend(part.postponed)
+        return written
 
-    def _write_one_by_one(
-        self, claim: Claim, task_id: str, clock: Callable[[], datetime]
-    ) -> tuple[list[PartitionResult], list[PartitionKey]]:
-        """Write one partition's trades singly, up to the one that is parked."""
+    def _write_one_by_one(self, claim: Claim, task_id: str, clock: Clock) -> _ClaimResult:
+        """Write one partition's trades in a transaction each, up to the one that is parked."""
         (claimed,) = claim.partitions
         written, upstream, outcomes = 0, 0, Counter[Outcome]()
         for entry in claimed.entries:
             single = claim._replace(partitions=(ClaimedPartition(claimed.partition_key, (entry,)),))
-            verdicts, _untouched = self._write_or_split(single, task_id, clock)
-            if not verdicts:
-                break  # the ledger went away; what was written is settled, the rest is due again
-            (verdict,) = verdicts
-            written += verdict.written
-            upstream = max(verdict.upstream, upstream)
-            outcomes.update(verdict.outcomes)
-            if verdict.stale or verdict.hold or verdict.pause:
-                return [verdict._replace(written=written, outcomes=outcomes)], []
+            results = self._write_or_split(single, task_id, clock).results
+            if not results:
+                break  # the ledger does not answer any more; the other trades become due again
+            (result,) = results
+            written += result.written
+            upstream = max(result.upstream, upstream)
+            outcomes.update(result.outcomes)
+            if result.stale or result.hold or result.pause:
+                return _ClaimResult([result._replace(written=written, outcomes=outcomes)], [])
         if not written:
-            return [], [claimed.partition_key]
-        return [PartitionResult(claimed.partition_key, written, outcomes, upstream=upstream)], []
+            return _ClaimResult([], [claimed.partition_key])
+        result = PartitionResult(claimed.partition_key, written, outcomes, upstream=upstream)
+        return _ClaimResult([result], [])
 
-    def _park(
-        self, claim: Claim, error: Exception, task_id: str, clock: Callable[[], datetime]
-    ) -> tuple[list[PartitionResult], list[PartitionKey]]:
+    def _park(self, claim: Claim, error: Exception, task_id: str, clock: Clock) -> _ClaimResult:
+        """Park the only trade of a claim, and halt its partition."""
         (claimed,) = claim.partitions
         (entry,) = claimed.entries
+        partition_key, trade_id = claimed.partition_key, entry.submission.trade_id
         reason = reason_of(error)
-        trade_id = entry.submission.trade_id
-        log.error("trade parked", partition=claimed.partition_key, trade_id=trade_id, error=reason)
+        log.error("trade parked", partition=partition_key, trade_id=trade_id, error=reason)
         try:
-            return [self._ledger.park(claim, entry, reason, task_id, clock)], []
+            return _ClaimResult([self._ledger.park(claim, entry, reason, task_id, clock)], [])
         except LedgerUnavailableError:
-            return [], [claimed.partition_key]
-        except Exception as park_error:  # it cannot even be recorded: hold it where it is
-            log.exception("trade not parked", partition=claimed.partition_key, trade_id=trade_id)
+            return _ClaimResult([], [partition_key])
+        except Exception as park_error:  # halt the partition, with the trade still in its inbox
+            log.exception("trade not parked", partition=partition_key, trade_id=trade_id)
             why = f"{reason}; parking it failed too: {park_error}"[:REASON_LENGTH]
-            return [PartitionResult(claimed.partition_key, 0, {}, hold=why)], []
+            return _ClaimResult([PartitionResult(partition_key, 0, {}, hold=why)], [])
 
-    def _settle(self, claim: Claim, verdicts: list[PartitionResult]) -> None:
+    def _complete(self, claim: Claim, results: list[PartitionResult]) -> None:
+        """Remove the written trades from their inboxes and unlock the partitions."""
         unreadable = {
             claimed.partition_key: "" if claimed.is_newer else claimed.unreadable
             for claimed in claim.partitions
         }
         completions = [
             Completion(
-                verdict.partition_key,
-                verdict.written,
-                verdict.hold or unreadable[verdict.partition_key],
-                verdict.upstream,
-                verdict.pause,
+                result.partition_key,
+                result.written,
+                result.hold or unreadable[result.partition_key],
+                result.upstream,
+                result.pause,
             )
-            for verdict in verdicts
-            if not verdict.stale
+            for result in results
+            if not result.stale
         ]
         if not completions:
             return
-        settled = self._inbox.complete(claim.lane, claim.token, completions)
-        for completion, kept in zip(completions, settled, strict=True):
-            if not kept:
-                log.warning("lease lost before settle", partition=completion.partition_key)
+        replies = self._inbox.complete(claim.lane, claim.token, completions)
+        for completion, is_completed in zip(completions, replies, strict=True):
+            if not is_completed:
+                log.warning("lease lost before completion", partition=completion.partition_key)
 
     def _postpone(self, claim: Claim, partition_keys: list[PartitionKey]) -> None:
         if not partition_keys:
@@ -207,8 +218,8 @@ class Capture:
         except RedisError as error:
             log.warning("postpone failed; the lease will end", lane=claim.lane, error=str(error))
 
-    def _redis_clock(self, claim: Claim) -> Callable[[], datetime]:
-        """Return a clock in Redis time: the hosts' own clocks need not agree."""
+    def _redis_clock(self, claim: Claim) -> Clock:
+        """Return a clock that continues from the claim's Redis time: hosts' clocks may differ."""
         claimed_at = from_us(claim.now_us)
         started = self._monotonic()
         return lambda: claimed_at + timedelta(seconds=self._monotonic() - started)

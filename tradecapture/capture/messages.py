@@ -1,13 +1,17 @@
-"""Routing: partition key to lane, lane to Celery queue; the same in every process and version."""
+"""The Celery messages of the fleet: task names, queue names, and the version of their arguments.
+
+These names are a contract between releases: a message may be read by an older or newer worker.
+"""
 
 CAPTURE_TASK = "tradecapture.capture"
 SUBMIT_TASK = "tradecapture.submit"
-TASK_PREFIX = "tradecapture."  # how the names of the fleet's tasks begin, in every release
+TASK_PREFIX = "tradecapture."  # of every task of the fleet, in all releases
 SUBMIT_QUEUE = "trades.submit"
 
-# Which arguments a message of ours has. In a header and not an argument, so that workers of release
-# 0.1.0, which know neither, run the task all the same; a message without it is of the first.
-SIGNATURE_HEADER = "tradecapture-signature"
+# The version of a message says which arguments it has. It is in a header, and not an argument, so
+# that workers of release 0.1.0, which do not know it, can run the task. A message without the
+# header has version 1.
+MESSAGE_VERSION_HEADER = "tradecapture-signature"
 MESSAGE_VERSION = 1
 
 

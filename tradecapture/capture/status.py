@@ -1,4 +1,4 @@
-"""The status of a trade: read from the ledger, then from the inbox if it is not there yet."""
+"""The status of a trade, from the ledger or from its inbox, and the wait for its outcome."""
 
 import threading
 import time
@@ -70,7 +70,7 @@ def await_outcomes(
 
 
 class TradeStatus(Struct, frozen=True):
-    """What is known of an accepted trade."""
+    """The state of an accepted trade, and when it got there."""
 
     trade_id: str
     status: TradeState
@@ -106,19 +106,24 @@ class TradeBody(Struct, frozen=True, rename="camel"):
 
 
 class TradeRows(Protocol):
-    """Where the rows of trades are looked up: the ledger, or its readers with a replica."""
+    """Reads the rows of trades: the ledger's reader, or the one that also asks a replica."""
 
     def trade(self, trade_id: str, /) -> TradeRow | ExceptionRow | None:
-        """Return a captured trade; failing that its last exception; failing that None."""
+        """Return the captured trade; otherwise its last exception; otherwise None."""
 
 
 def read_status(ledger: TradeRows, inbox: InboxReader, trade_id: str) -> TradeStatus | None:
     """Return the status of a trade, or None if no trade with this id was accepted.
 
-    A trade that waits for longer than the idempotency window is not found until it is captured.
+    A trade that has waited longer than the idempotency window is only found once it is captured.
+
+    Raises:
+        redis.exceptions.RedisError: Redis does not answer.
+        sqlalchemy.exc.SQLAlchemyError: the ledger does not answer.
     """
     if not is_trade_id(trade_id):
-        return None  # a database may choke on a NUL, Redis on half of a surrogate pair
+        # Databases may refuse a NUL, and UTF-8 cannot encode half of a surrogate pair.
+        return None
     row = ledger.trade(trade_id)
     if isinstance(row, TradeRow):
         return TradeStatus(

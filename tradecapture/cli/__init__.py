@@ -16,7 +16,7 @@ from tradecapture.cli.commands.trade import trade
 from tradecapture.cli.commands.up import up
 from tradecapture.cli.errors import EXIT_CODES, CommandGroup
 from tradecapture.logs import configure_logs
-from tradecapture.version import RELEASE
+from tradecapture.version import VERSION
 
 __all__ = ["main"]
 
@@ -38,7 +38,7 @@ COMMANDS = (
 
 
 @click.group(cls=CommandGroup, epilog=EXIT_CODES, context_settings={"max_content_width": 100})
-@click.version_option(RELEASE, prog_name="tradecapture")
+@click.version_option(VERSION, prog_name="tradecapture")
 def cli() -> None:
     """Capture trades, in order and exactly once, into a ledger.
 

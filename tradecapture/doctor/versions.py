@@ -4,7 +4,7 @@ import platform
 from importlib.metadata import version
 
 from tradecapture.doctor.finding import Finding, Level, finding
-from tradecapture.version import RELEASE
+from tradecapture.version import VERSION
 
 MIN_KOMBU = (5, 7, 0)  # earlier versions stop consuming after a reconnect
 PACKAGES = ("celery", "redis", "sqlalchemy")
@@ -13,7 +13,7 @@ PACKAGES = ("celery", "redis", "sqlalchemy")
 def check_versions() -> list[Finding]:
     """Check what is installed on this machine."""
     return [
-        Finding(Level.OK, "release", RELEASE),
+        Finding(Level.OK, "release", VERSION),
         Finding(Level.OK, "Python", platform.python_version()),
         *(Finding(Level.OK, f"package {name}", version(name)) for name in PACKAGES),
         assess_kombu(version("kombu")),

@@ -11,7 +11,7 @@ from tradecapture.connections.urls import is_sentinel
 from tradecapture.doctor.finding import Finding, Level, finding
 from tradecapture.inbox.entry import OLDEST_FORMAT
 from tradecapture.settings import Settings
-from tradecapture.version import FIRST_VERSION, RELEASE
+from tradecapture.version import FIRST_VERSION, VERSION
 
 REPLY_TIMEOUT_SECONDS = 1.0  # a worker that takes longer is too busy to be counted on
 # For changes that would make a worker fail if it is overlooked now: contracting the schema, or
@@ -100,8 +100,8 @@ def assess_releases(workers: Mapping[str, list[str]]) -> list[Finding]:
         finding(
             "worker releases",
             message,
-            Level.OK if list(workers) == [RELEASE] else Level.WARN,
-            f"this is release {RELEASE}: finish the rolling upgrade, so that every worker is of "
+            Level.OK if list(workers) == [VERSION] else Level.WARN,
+            f"this is release {VERSION}: finish the rolling upgrade, so that every worker is of "
             "one release (docs/upgrading.md)",
         )
     ]

@@ -18,7 +18,7 @@ from tests.support.faults.stepped_worker import Actor
 from tradecapture.inbox import Completion, Hold
 from tradecapture.inbox.keys import lane_keys
 
-LEASE_LOST = b"lease lost before settle"  # in a worker's log: the token has refused its settle
+LEASE_LOST = b"lease lost before completion"  # in a worker's log: the token has refused its settle
 LANE = lane_keys(0)
 LONG_LEASE_SECONDS = 60.0
 RENEWED_LEASE_SECONDS, LONG_TRANSACTION_SECONDS = 2.0, 3.0

@@ -19,7 +19,7 @@ from tests.support.faults.recovery import recoveries
 from tests.support.faults.schedule import FaultKind
 from tests.support.history.history import History
 from tradecapture.local.servers.worker import LocalWorker
-from workers.consumer import RECONNECT_SECONDS
+from workers.consumer import RECONNECT_INTERVAL_SECONDS
 
 KILLS = 5
 MAX_LIFE_SECONDS = 2.0  # of Redis, before it is killed
@@ -85,7 +85,7 @@ def _assert_looked_often(workers: Sequence[LocalWorker]) -> None:
         assert worker.process.poll() is None
         waits = re.findall(r"Trying again in ([\d.]+) second", worker.log.read_text())
         assert waits
-        assert max(map(float, waits)) <= RECONNECT_SECONDS
+        assert max(map(float, waits)) <= RECONNECT_INTERVAL_SECONDS
 
 
 def _recovered(deployment: Deployment, history: History) -> str:

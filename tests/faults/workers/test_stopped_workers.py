@@ -22,7 +22,7 @@ from tradecapture.trades.partition import PartitionKey
 
 LEASE_SECONDS = 0.5
 # In a worker's log: partitions that the fence refused, and those whose token had gone.
-STALE, LEASE_LOST = re.compile(rb"stale=[1-9]"), re.compile(rb"lease lost before settle")
+STALE, LEASE_LOST = re.compile(rb"stale=[1-9]"), re.compile(rb"lease lost before completion")
 
 
 @pytest.mark.parametrize("place", [Failpoint.BEFORE_TRANSACTION, Failpoint.BEFORE_SETTLE])

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.support.deployment.containers.docker import DockerError, docker, inspected
-from tradecapture.version import RELEASE
+from tradecapture.version import VERSION
 
 pytestmark = pytest.mark.docker
 
@@ -32,7 +32,7 @@ def test_signals_reach_the_main_process(image: str) -> None:
 
 def test_it_carries_what_runs_and_no_tools(image: str, figure: Callable[[str], None]) -> None:
     """This release's command, the worker's app, no pip, no tests; its size stays small."""
-    assert RELEASE in docker("run", "--rm", image, "tradecapture", "--version")
+    assert VERSION in docker("run", "--rm", image, "tradecapture", "--version")
     parts = "import workers, celeryconfig, tradecapture.api.app"
     docker("run", "--rm", image, "python", "-c", parts)
     for absent in ("pip", "pytest", "tests"):
@@ -47,5 +47,5 @@ def test_it_says_what_it_is(image: str) -> None:
     """OCI labels: title, licence, version."""
     labels = inspected(image)["Config"]["Labels"]
     assert labels["org.opencontainers.image.title"] == "tradecapture"
-    assert labels["org.opencontainers.image.version"] == RELEASE
+    assert labels["org.opencontainers.image.version"] == VERSION
     assert labels["org.opencontainers.image.licenses"] == "Apache-2.0"

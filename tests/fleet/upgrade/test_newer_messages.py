@@ -27,7 +27,7 @@ from tests.support.ledger.ledger_snapshot import all_rows
 from tradecapture.capture.gateway import Gateway
 from tradecapture.capture.messages import (
     CAPTURE_TASK,
-    SIGNATURE_HEADER,
+    MESSAGE_VERSION_HEADER,
     SUBMIT_QUEUE,
     SUBMIT_TASK,
     queue_of,
@@ -81,16 +81,16 @@ def is_in(log: Path, text: bytes) -> bool:
 def test_what_only_a_newer_worker_knows_waits_for_one(
     fleet: MixedFleet, engine: Engine, gateway: Gateway, sender: Celery
 ) -> None:
-    """A signature, an argument and a task that this release does not know: kept, then done."""
+    """A message that this release does not fully know is kept until a newer worker gets it."""
     worker = fleet.worker("this").wait_ready()
     text = {
         name: encode(trade(tradeId=name)).decode() for name in ("SIGNED", "DESK", "NEXT", "NOW")
     }
-    signed = {"headers": {SIGNATURE_HEADER: 2}}
+    signed = {"headers": {MESSAGE_VERSION_HEADER: 2}}
     sender.send_task(SUBMIT_TASK, args=(text["SIGNED"],), **signed)
     sender.send_task(SUBMIT_TASK, args=(text["DESK"],), kwargs={"desk": "EQ"})
     sender.send_task(NEXT_TASK, args=(text["NEXT"],), queue=Queue(SUBMIT_QUEUE))
-    for said in (b"signature 2", b"arguments ['desk']", NEXT_TASK.encode()):
+    for said in (b"message version 2", b"arguments ['desk']", NEXT_TASK.encode()):
         wait_for(f"{said!r} is left", partial(is_in, worker.log, said))
     sender.send_task(SUBMIT_TASK, args=(text["NOW"],))
     wait_for("others go on", ended(gateway, "NOW"))
@@ -112,7 +112,7 @@ def test_a_bell_of_a_newer_release_is_answered(
         args=(accepted.ring[0], "more"),
         kwargs={"hint": 7},
         queue=Queue(queue_of(accepted.ring[0])),
-        headers={SIGNATURE_HEADER: 2},
+        headers={MESSAGE_VERSION_HEADER: 2},
     )
     wait_for("it is captured", ended(gateway, "RUNG"))
 

@@ -17,7 +17,7 @@ from tests.support.deployment.traffic.mixed_load import captured
 from tests.support.deployment.traffic.traffic import Traffic, of_apis
 from tests.support.history.history import History
 from tradecapture.ledger import upgrade
-from tradecapture.version import RELEASE
+from tradecapture.version import VERSION
 
 pytestmark = [pytest.mark.timeout(300)]
 
@@ -60,15 +60,15 @@ def test_each_process_is_replaced_and_rolled_back_under_load(
         change(apis[0], new)
         goes_on("an API is new, all workers are old", previous.version)
         replacement = fleet.worker("new", new).wait_ready()
-        goes_on("workers and APIs are mixed", previous.version, RELEASE)
+        goes_on("workers and APIs are mixed", previous.version, VERSION)
         for worker in olds:
             worker.stop()
-        goes_on("all workers are new, an API is old", RELEASE)
+        goes_on("all workers are new, an API is old", VERSION)
         change(apis[1], new)
-        goes_on("all is new", RELEASE)
+        goes_on("all is new", VERSION)
         for api in apis:
             change(api, old)
-        goes_on("all APIs are old again, all workers are new", RELEASE)
+        goes_on("all APIs are old again, all workers are new", VERSION)
         returned = fleet.worker("returned", old).wait_ready()
         replacement.stop()
         goes_on("all is old again, but the schema", previous.version)
@@ -76,6 +76,6 @@ def test_each_process_is_replaced_and_rolled_back_under_load(
     assert_all_is_well(deployment, history)
     assert returned.process.poll() is None
     figure(
-        f"{previous.version} to {RELEASE} and back under load: {len(traffic.accepted):,} trades in "
+        f"{previous.version} to {VERSION} and back under load: {len(traffic.accepted):,} trades in "
         f"{time.monotonic() - started:.0f} s, all captured once and in order, {deployment.database}"
     )

@@ -30,7 +30,7 @@ from tradecapture.ledger.schema.upgrades import (
     revision_of,
     upgrade_sql,
 )
-from tradecapture.version import RELEASE
+from tradecapture.version import VERSION
 
 NEWEST = newest_revision()
 CONTRACTED = SchemaVersion("0005", "0004")  # by the next release
@@ -47,7 +47,7 @@ def run_db(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> RunDb:
     database = import_module("tradecapture.cli.commands.db")  # the package's name is its group
     for name in ("contractions", "contract_schema", "check_schema"):
         monkeypatch.setattr(database, name, partial(getattr(database, name), lines=NEXT_LINES))
-    monkeypatch.setattr(database, "RELEASE", NEXT_RELEASE)
+    monkeypatch.setattr(database, "VERSION", NEXT_RELEASE)
     settings = deployment.settings
 
     def run(*words: str) -> Result:
@@ -107,7 +107,7 @@ def test_a_new_worker_is_refused_by_an_first_schema(
     wait_until_nothing_waits(gateway)
     upgrade(first_schema)
     refused.launch().wait_ready()
-    fleet.wait_for_releases(first.version, RELEASE)
+    fleet.wait_for_releases(first.version, VERSION)
 
 
 @sqlite_only
@@ -124,7 +124,7 @@ def test_a_schema_is_expanded_for_two_releases_and_contracted_for_one(
     older.wait_ready()
     newer.wait_ready()
     gateway = deployment.gateway()
-    fleet.wait_for_releases(RELEASE, NEXT_RELEASE)
+    fleet.wait_for_releases(VERSION, NEXT_RELEASE)
     gateway.accept(submissions(20, "B1") + submissions(20, "B2"))
     wait_until_nothing_waits(gateway)
     for both in (PHASES, NEXT_LINES):
@@ -132,7 +132,7 @@ def test_a_schema_is_expanded_for_two_releases_and_contracted_for_one(
 
     refused = run_db("contract", "--yes")
     assert refused.exit_code == 1
-    assert f"workers of other releases run ({RELEASE}: this@" in refused.stderr
+    assert f"workers of other releases run ({VERSION}: this@" in refused.stderr
     older.stop()
     shown = run_db("contract")
     assert shown.exit_code == 1

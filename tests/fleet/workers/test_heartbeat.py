@@ -13,11 +13,11 @@ from tests.support.deployment.completion import wait_for, wait_until_nothing_wai
 from tests.support.deployment.deployment import SQLITE, Deployment
 from tests.support.deployment.traffic.load import submissions
 from tradecapture.local.servers.worker import LocalWorker
-from workers.heartbeat import EVERY_SECONDS
+from workers.heartbeat import INTERVAL_SECONDS
 
 # The machine is shared with other tests; a probe allows thirty.
-FRESH_SECONDS = 10 * EVERY_SECONDS
-AWAY_SECONDS = 4 * EVERY_SECONDS  # an outage of several beats
+FRESH_SECONDS = 10 * INTERVAL_SECONDS
+AWAY_SECONDS = 4 * INTERVAL_SECONDS  # an outage of several beats
 SILENT_SECONDS = 24.0  # a main process that waits for an answer for ever would show
 
 
@@ -99,7 +99,7 @@ def test_a_main_process_that_hangs_has_no_heartbeat(deployment: Deployment, file
 def test_without_a_file_there_is_no_heartbeat(deployment: Deployment, file: Path) -> None:
     """It is off unless the settings name a file."""
     deployment.start_worker("w").wait_ready()
-    time.sleep(2 * EVERY_SECONDS)
+    time.sleep(2 * INTERVAL_SECONDS)
     assert not file.exists()
 
 

@@ -25,7 +25,7 @@ from tradecapture.inbox import InboxPartition, LaneBacklog
 from tradecapture.ledger.queries.operator_reader import SequenceGap
 from tradecapture.settings import Settings
 from tradecapture.trades.partition import PartitionKey
-from tradecapture.version import FIRST_VERSION, RELEASE
+from tradecapture.version import FIRST_VERSION, VERSION
 
 CONFIG = {
     "appendonly": "yes",
@@ -185,12 +185,12 @@ def test_processes_of_all_workers_are_counted() -> None:
 
 def test_workers_of_several_releases_are_found() -> None:
     """Workers of other releases are a WARN; a worker that names no release is of the first one."""
-    this = {"tradecapture": {"release": RELEASE, "inboxFormat": 7}}
+    this = {"tradecapture": {"release": VERSION, "inboxFormat": 7}}
     assert assess_releases(workers_by_release({})) == []
     assert bad(assess_releases(workers_by_release({"a": this, "b": this}))) == {}
     replies = {"a": this, "b": {}}
     (finding,) = assess_releases(workers_by_release(replies))
-    assert finding.message == f"{RELEASE}: a; {FIRST_VERSION}: b"
+    assert finding.message == f"{VERSION}: a; {FIRST_VERSION}: b"
     assert bad([finding]) == {"worker releases": Level.WARN}
     assert newest_formats(replies) == {"a": 7, "b": 1}
 

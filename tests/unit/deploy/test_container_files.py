@@ -12,7 +12,7 @@ from packaging.utils import canonicalize_name
 from tests.support import ROOT
 from tests.support.deployment.containers.images import NGINX, POSTGRESQL, REDIS, SQL_SERVER
 from tradecapture.api.submission.headers import MAX_WAIT_SECONDS
-from tradecapture.version import RELEASE
+from tradecapture.version import VERSION
 
 FILES = sorted(path.name for path in ROOT.glob("docker-compose*.yml"))
 SECRETS = ("DATABASE_PASSWORD", "REDIS_PASSWORD", "FLOWER_PASSWORD")
@@ -67,7 +67,7 @@ def test_the_image_runs_without_root_and_without_a_shell() -> None:
     assert re.fullmatch(r"[1-9]\d*:[1-9]\d*", user)
     assert [line for line in lines if line.startswith("CMD ")][-1].startswith('CMD ["')
     assert any(line.strip().startswith('CMD ["python", "-c"') for line in lines)  # the health check
-    assert f"ARG VERSION={RELEASE}" in lines
+    assert f"ARG VERSION={VERSION}" in lines
 
 
 @pytest.mark.parametrize("name", FILES)

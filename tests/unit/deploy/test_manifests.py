@@ -23,7 +23,7 @@ from tests.support.deployment.manifests import (
 from tradecapture.api.app import create_app
 from tradecapture.api.bodies import BacklogBody
 from tradecapture.settings import Settings, variable_of
-from tradecapture.version import RELEASE
+from tradecapture.version import VERSION
 
 VARIABLES = {variable_of(setting) for setting in dataclasses.fields(Settings)}
 PROBES = ("startupProbe", "livenessProbe", "readinessProbe")
@@ -71,7 +71,7 @@ def test_no_secret_is_kept(name: str) -> None:
 def test_every_container_is_the_same_image_of_this_release(name: str) -> None:
     """By its number: `latest` would be another image tomorrow."""
     images = {container["image"] for _who, container in containers(name)}
-    assert images == {f"registry.example.com/tradecapture:{RELEASE}"}
+    assert images == {f"registry.example.com/tradecapture:{VERSION}"}
 
 
 @pytest.mark.parametrize("name", FOLDERS)

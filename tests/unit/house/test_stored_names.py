@@ -6,7 +6,7 @@ from importlib.resources import files
 from tradecapture.api.service.batch_jobs import KEY_PREFIX
 from tradecapture.capture.messages import (
     CAPTURE_TASK,
-    SIGNATURE_HEADER,
+    MESSAGE_VERSION_HEADER,
     SUBMIT_QUEUE,
     SUBMIT_TASK,
     queue_of,
@@ -125,7 +125,7 @@ def test_tasks_queues_and_headers() -> None:
     """What travels through the broker between releases."""
     assert (CAPTURE_TASK, SUBMIT_TASK) == ("tradecapture.capture", "tradecapture.submit")
     assert (queue_of(3), SUBMIT_QUEUE) == ("trades.3", "trades.submit")
-    assert SIGNATURE_HEADER == "tradecapture-signature"
+    assert MESSAGE_VERSION_HEADER == "tradecapture-signature"
 
 
 def test_values_in_rows_and_answers() -> None:

@@ -6,7 +6,7 @@ from litestar.openapi.plugins import SwaggerRenderPlugin
 from litestar.static_files import create_static_files_router
 from openapi_ui_bundles import swagger_ui
 
-from tradecapture.version import RELEASE
+from tradecapture.version import VERSION
 
 PATH = "/schema"
 ASSETS = f"{PATH}/assets"
@@ -24,7 +24,7 @@ def openapi_config() -> OpenAPIConfig:
     )
     return OpenAPIConfig(
         title="tradecapture",
-        version=RELEASE,
+        version=VERSION,
         description="Captures trades, in order and exactly once, into a ledger.",
         use_handler_docstrings=True,
         path=PATH,

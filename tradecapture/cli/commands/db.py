@@ -27,7 +27,7 @@ from tradecapture.ledger.schema.upgrades import (
 )
 from tradecapture.ledger.schema.upgrades import upgrade as upgrade_schema
 from tradecapture.settings import DATABASE, Settings
-from tradecapture.version import RELEASE
+from tradecapture.version import VERSION
 
 sql_option = click.option(
     "--sql",
@@ -120,7 +120,7 @@ def contract(dialect: str | None, since: str, yes: bool, data: Path) -> None:
         steps = contractions(engine)
         if not steps:
             output().print(
-                f"Nothing to contract: release {RELEASE} still needs all that is in the tables "
+                f"Nothing to contract: release {VERSION} still needs all that is in the tables "
                 f"(revision {newest_revision()})."
             )
             return
@@ -128,12 +128,12 @@ def contract(dialect: str | None, since: str, yes: bool, data: Path) -> None:
         if not yes:
             raise CommandError(
                 f"{_shown(steps)}\nNothing was done. All workers that answer are of release "
-                f"{RELEASE}; APIs and workers that are stopped cannot be seen from here. When none "
+                f"{VERSION}; APIs and workers that are stopped cannot be seen from here. When none "
                 "of an older release runs, and none will be started again, give --yes",
                 FOUND,
             )
         contract_schema(engine)
-    output().print(f"{_shown(steps)}\nDone: releases older than {RELEASE} can no longer be used.")
+    output().print(f"{_shown(steps)}\nDone: releases older than {VERSION} can no longer be used.")
 
 
 def _check_releases(settings: Settings) -> None:
@@ -142,13 +142,13 @@ def _check_releases(settings: Settings) -> None:
         for release, names in workers_by_release(
             ask_workers(settings, PATIENT_REPLY_TIMEOUT_SECONDS)
         ).items()
-        if release != RELEASE
+        if release != VERSION
     }
     if others:
         shown = "; ".join(f"{release}: {', '.join(names)}" for release, names in others.items())
         raise CommandError(
             f"workers of other releases run ({shown}), and would fail: replace them by release "
-            f"{RELEASE} first. Nothing was changed",
+            f"{VERSION} first. Nothing was changed",
             FOUND,
         )
 

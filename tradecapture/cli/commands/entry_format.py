@@ -11,7 +11,7 @@ from tradecapture.doctor.workers import PATIENT_REPLY_TIMEOUT_SECONDS, ask_worke
 from tradecapture.inbox import Inbox
 from tradecapture.inbox.entry import EntryFormatError, newest_format
 from tradecapture.settings import REDIS
-from tradecapture.version import RELEASE
+from tradecapture.version import VERSION
 
 
 @click.command(
@@ -49,7 +49,7 @@ def entry_format(wanted: int | None, data: Path) -> None:
         raise CommandError(str(error), USAGE) from error
     finally:
         inbox.close()
-    read = f"release {RELEASE} reads formats up to {newest_format()}"
+    read = f"release {VERSION} reads formats up to {newest_format()}"
     if wanted is None or wanted == recorded:
         output().print(f"Trades are written in format {recorded}; {read}.")
     else:

@@ -39,13 +39,13 @@ def install() -> None:
     """Turn this process into one of the next release."""
     entry.READERS[NEXT_FORMAT] = read_next
     entry.WRITERS[NEXT_FORMAT] = write_next
-    needs_newer = tasks._needs_newer
+    unsupported_part = tasks._unsupported_part
     changed: dict[Any, dict[str, object]] = {
         process: {"check_schema": partial(check_schema, lines=NEXT_LINES)},
-        sweep: {"RELEASE": NEXT_RELEASE},
+        sweep: {"VERSION": NEXT_RELEASE},
         tasks: {
             "MESSAGE_VERSION": NEXT_SIGNATURE,
-            "_needs_newer": lambda task, given: needs_newer(
+            "_unsupported_part": lambda task, given: unsupported_part(
                 task, {name: value for name, value in given.items() if name != "desk"}
             ),
         },
