@@ -14,8 +14,9 @@ from redis import Redis
 from tests.support.deployment.deployment import Deployment
 from tests.support.servers.databases import (
     MSSQL_VARIABLE,
-    emptied,
+    emptying,
     execute_on_mssql,
+    forget_on_crash,
     name_of,
     new_mssql_database,
     with_tables,
@@ -99,13 +100,15 @@ def inbox(redis: "Redis", settings: Settings) -> Inbox:
 def postgresql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresqlServer]:
     """A PostgreSQL server of this pytest process."""
     with PostgresqlServer(tmp_path_factory.mktemp("postgresql")) as server:
+        forget_on_crash(server)
         yield server
 
 
 @pytest.fixture(scope="session")
-def postgresql_database(postgresql_server: PostgresqlServer) -> str:
-    """A database with the ledger's tables on it."""
-    return with_tables(postgresql_server.new_database("ledger"))
+def empty_postgresql(postgresql_server: PostgresqlServer) -> Iterator[Callable[[], str]]:
+    """Empties a ledger on it, and returns its URL."""
+    with emptying(with_tables(postgresql_server.new_database("ledger"))) as empty:
+        yield empty
 
 
 @pytest.fixture(scope="session")
@@ -146,16 +149,23 @@ def bare_mssql(mssql_server: str) -> Iterator[str]:
         yield url
 
 
+@pytest.fixture(scope="session")
+def empty_mssql(mssql_database: str) -> Iterator[Callable[[], str]]:
+    """Empties that database, and returns its URL."""
+    with emptying(mssql_database) as empty:
+        yield empty
+
+
 @pytest.fixture
-def postgresql_url(postgresql_database: str) -> str:
+def postgresql_url(empty_postgresql: Callable[[], str]) -> str:
     """The URL of an empty ledger on PostgreSQL."""
-    return emptied(postgresql_database)
+    return empty_postgresql()
 
 
 @pytest.fixture
-def mssql_url(mssql_database: str) -> str:
+def mssql_url(empty_mssql: Callable[[], str]) -> str:
     """The URL of an empty ledger on SQL Server."""
-    return emptied(mssql_database)
+    return empty_mssql()
 
 
 @pytest.fixture(

@@ -7,7 +7,7 @@ import pytest
 from redis import Redis
 
 from tests.support.capture.worker import Worker
-from tests.support.servers.databases import emptied, with_tables
+from tests.support.servers.databases import emptying, with_tables
 from tests.support.servers.standby import Standby
 from tradecapture.capture.gateway import Gateway
 from tradecapture.local.servers.postgresql_server import PostgresqlServer
@@ -43,7 +43,8 @@ def standby(running_standby: Standby) -> Standby:
 @pytest.fixture
 def replicated(settings: Settings, primary: PostgresqlServer, standby: Standby) -> Settings:
     """Settings of a deployment on an empty ledger, with the standby as its replica."""
-    url = emptied(primary.url_of(DATABASE))
+    with emptying(primary.url_of(DATABASE)) as empty:
+        url = empty()
     standby.catch_up()
     return replace(settings, database_url=url, replica_url=standby.of(DATABASE))
 
