@@ -17,9 +17,10 @@ from benchmarks.performance.plan import SCENARIOS, SEEDS_A_RUN, Scenario, plan
 from benchmarks.performance.service import Service, check_reachable
 from benchmarks.performance.trial import play
 from tradecapture.api.submission.batch_body import BATCH_TRADES
-from tradecapture.cli.errors import FOUND
+from tradecapture.cli.errors import EXIT_FAULT
+from tradecapture.cli.help import epilog
 from tradecapture.cli.options import json_option
-from tradecapture.cli.output import bar, epilog, output, remarks, show_json
+from tradecapture.cli.output import messages, output, progress_bar, show_json
 
 SEED, DAY = "seed", "day"  # the profiles
 
@@ -122,12 +123,12 @@ def main(
     base_url = base_url.rstrip("/")
     page = None if file is None else Page(file, profile)
     if (health := check_reachable(base_url)) != "UP":
-        remarks().print(f"{base_url} says that it is {health}; {base_url}/api/v1/health says why")
+        messages().print(f"{base_url} says that it is {health}; {base_url}/api/v1/health says why")
     # Of this moment, so that each run has trade ids and partitions of its own.
     seed = time.time_ns() // 1_000_000 * SEEDS_A_RUN
     at = datetime.now(UTC)
     if profile == DAY:
-        with bar() as progress:
+        with progress_bar() as progress:
             tasks = {
                 what: progress.add_task(what, total=trades, note="")
                 for what in ("accepted", "captured")
@@ -160,18 +161,18 @@ def main(
         for drawn in shown:
             output().print(drawn)
     for line in remarked:
-        remarks().print(line)
+        messages().print(line)
     if page is not None:
         page.write(text)
     if not found.reached:
-        raise SystemExit(FOUND)
+        raise SystemExit(EXIT_FAULT)
 
 
 async def _tests(
     base_url: str, tests: Sequence[Scenario], seed: int, at: datetime, patience_seconds: float
 ) -> list[Result]:
     results: list[Result] = []
-    with bar() as progress, closing(Service(base_url)) as service:
+    with progress_bar() as progress, closing(Service(base_url)) as service:
         for number, test in enumerate(tests):
             task = progress.add_task(test.name, total=test.trades, note=test.what)
             # Each test takes at most as many seeds as it has partitions to interleave.

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tradecapture.cli.errors import USAGE, CommandError
+from tradecapture.cli.errors import EXIT_USAGE, CommandError
 
 
 class Page:
@@ -31,10 +31,10 @@ class Page:
         try:
             text = self._file.read_text(encoding="utf-8")
         except OSError as error:
-            raise CommandError(f"--write {self._file}: {error}", USAGE) from error
+            raise CommandError(f"--write {self._file}: {error}", EXIT_USAGE) from error
         head, begun, rest = text.partition(self._begin)
         _results, ended, tail = rest.partition(self._end)
         if not (begun and ended):
             message = f"--write {self._file}: there is no {self._begin} … {self._end} on it"
-            raise CommandError(message, USAGE)
+            raise CommandError(message, EXIT_USAGE)
         return head, tail

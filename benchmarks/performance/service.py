@@ -10,7 +10,7 @@ from tradecapture.api.bodies import AcceptedBody, ManagementHealthBody
 from tradecapture.api.http.media_types import JSON
 from tradecapture.api.http.paths import BASE, CAPTURE
 from tradecapture.capture.status import TradeBody
-from tradecapture.cli.errors import UNREACHABLE, CommandError
+from tradecapture.cli.errors import EXIT_UNREACHABLE, CommandError
 from tradecapture.trades.lifecycle import ExpectedOutcome
 
 HEALTH = "/actuator/health"
@@ -65,10 +65,10 @@ def check_reachable(base_url: str) -> str:
         return msgspec.json.decode(response.content, type=ManagementHealthBody).status
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         message = f"no tradecapture answers at {base_url}: {error}. {advice}"
-        raise CommandError(message, UNREACHABLE) from error
+        raise CommandError(message, EXIT_UNREACHABLE) from error
     except msgspec.DecodeError as error:
         message = (
             f"what answers at {base_url} is not tradecapture: {HEALTH} was answered "
             f"{response.status_code}, without a status. {advice}"
         )
-        raise CommandError(message, UNREACHABLE) from error
+        raise CommandError(message, EXIT_UNREACHABLE) from error

@@ -14,7 +14,8 @@ from tradecapture.cli.commands.replay import replay
 from tradecapture.cli.commands.submit.command import submit
 from tradecapture.cli.commands.trade import trade
 from tradecapture.cli.commands.up import up
-from tradecapture.cli.errors import EXIT_CODES, CommandGroup
+from tradecapture.cli.errors import CommandGroup
+from tradecapture.cli.help import EXIT_CODES
 from tradecapture.logs import configure_logs
 from tradecapture.version import VERSION
 

@@ -1,6 +1,6 @@
-"""Failures: what a user reads when a command cannot go on, and the exit code that says it."""
+"""How a command ends when it cannot go on: one sentence for the user, and an exit code."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import click
@@ -10,23 +10,15 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from tradecapture.inbox import LaneCountError, LanesUnreachableError
 from tradecapture.ledger import LedgerUnavailableError, SchemaError
-from tradecapture.ledger.engine import database_cause, first_line
+from tradecapture.ledger.engine import database_cause
 from tradecapture.local.fleet.errors import LocalFleetError, LocalSetupError
 from tradecapture.local.servers.server import LocalServerError
 from tradecapture.local.supervisor.supervisor import SupervisorError
 from tradecapture.settings import SettingsError
 
-FOUND = 1  # the command ran and found what it looks for: a refusal, a difference, a fault
-USAGE = 2  # click's own code for wrong options
-UNREACHABLE = 3
-
-EXIT_CODES = """\b
-Exit codes:
-  0  done, and all is well
-  1  done, but something was found: refused trades, a difference, a fault
-  2  wrong use: an option, a setting, a file, the lane count or the schema
-  3  Redis, the database or a program was out of reach
-"""
+EXIT_FAULT = 1  # the command is done, and something is wrong: a refusal, a difference, a fault
+EXIT_USAGE = 2  # as click itself exits for wrong options
+EXIT_UNREACHABLE = 3
 
 
 class CommandError(click.ClickException):
@@ -38,80 +30,63 @@ class CommandError(click.ClickException):
 
 
 class CommandGroup(click.Group):
-    """A group of commands whose known errors end in one sentence instead of a traceback."""
+    """A group of commands whose expected errors end in one sentence instead of a traceback."""
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command.
 
         Raises:
-            CommandError: a server is out of reach, or a setting or the set-up is wrong.
+            CommandError: a server does not answer, or a setting or the set-up is wrong.
         """
         try:
             return super().invoke(ctx)
+        except tuple(_EXIT_CODES) as error:
+            exit_code = next(code for kind, code in _EXIT_CODES.items() if isinstance(error, kind))
+            raise CommandError(str(error), exit_code) from error
         except tuple(_EXPLANATIONS) as error:
-            explain, exit_code = next(
-                found for kind, found in _EXPLANATIONS.items() if isinstance(error, kind)
-            )
-            raise CommandError(explain(error), exit_code) from error
+            text = next(text for kind, text in _EXPLANATIONS.items() if isinstance(error, kind))
+            message = text.format(error=database_cause(error))
+            raise CommandError(message, EXIT_UNREACHABLE) from error
 
 
-def _redis(error: Exception) -> str:
-    return (
-        f"Redis does not answer: {first_line(error)}. Accepted trades stay in it and nothing was "
-        "changed. Start Redis or correct TRADECAPTURE_REDIS_URL, then run the command again"
-    )
+# Errors whose own message is for the user. The first that fits counts.
+_EXIT_CODES: Mapping[type[Exception], int] = {
+    SettingsError: EXIT_USAGE,
+    LaneCountError: EXIT_USAGE,
+    SchemaError: EXIT_USAGE,
+    LocalSetupError: EXIT_USAGE,
+    LocalFleetError: EXIT_UNREACHABLE,
+    LocalServerError: EXIT_UNREACHABLE,
+    SupervisorError: EXIT_UNREACHABLE,
+}
 
-
-def _lanes(error: Exception) -> str:
-    return (
-        f"{first_line(error)}. This needs all lanes: of the others alone it would be "
-        "wrong. Accepted trades stay in all of them and nothing was changed. `tradecapture "
-        "doctor` names what is away and its cure; then run the command again"
-    )
-
-
-def _memory(error: Exception) -> str:
-    return (
-        f"Redis is out of memory: {first_line(error)}. Accepted trades stay in it. Let workers "
-        "capture what waits or raise its maxmemory, then run the command again"
-    )
-
-
-def _broker(error: Exception) -> str:
-    return (
-        f"the Celery broker does not answer: {first_line(error)}. No trade is in it, so none is "
-        "lost. Start it or correct TRADECAPTURE_BROKER_URL, then run the command again"
-    )
-
-
-def _database(error: Exception) -> str:
-    return (
-        f"the database does not answer: {database_cause(error)}. Accepted trades wait safely in "
-        "Redis. Start it or correct TRADECAPTURE_DATABASE_URL, then run the command again"
-    )
-
-
-def _ledger(error: Exception) -> str:
-    return (
-        f"{first_line(error)}. Nothing was done by halves, and accepted trades wait safely "
-        "in Redis. Start the database or correct TRADECAPTURE_DATABASE_URL, then run the "
-        "command again, which does what is left of it"
-    )
-
-
-# The first kind that fits counts.
-_EXPLANATIONS: Mapping[type[Exception], tuple[Callable[[Exception], str], int]] = {
-    SettingsError: (str, USAGE),
-    LaneCountError: (str, USAGE),
-    SchemaError: (str, USAGE),
-    LocalSetupError: (str, USAGE),
-    LocalFleetError: (str, UNREACHABLE),
-    LocalServerError: (str, UNREACHABLE),
-    SupervisorError: (str, UNREACHABLE),
-    OutOfMemoryError: (_memory, UNREACHABLE),
-    LanesUnreachableError: (_lanes, UNREACHABLE),
-    RedisError: (_redis, UNREACHABLE),
-    BrokerError: (_broker, UNREACHABLE),
-    SQLAlchemyError: (_database, UNREACHABLE),
-    LedgerUnavailableError: (_ledger, UNREACHABLE),
+# Errors of servers, and what the user reads; {error} is the server's own reason. The first that
+# fits counts.
+_EXPLANATIONS: Mapping[type[Exception], str] = {
+    OutOfMemoryError: (
+        "Redis is out of memory: {error}. Accepted trades stay in it. Let workers capture what "
+        "waits, or raise its maxmemory, then run the command again"
+    ),
+    LanesUnreachableError: (
+        "{error}. This command needs all lanes: the result for the others alone would be wrong. "
+        "Accepted trades stay in all lanes and nothing was changed. `tradecapture doctor` names "
+        "the node that is down, and its cure; then run the command again"
+    ),
+    RedisError: (
+        "Redis does not answer: {error}. Accepted trades stay in it and nothing was changed. "
+        "Start Redis or correct TRADECAPTURE_REDIS_URL, then run the command again"
+    ),
+    BrokerError: (
+        "the Celery broker does not answer: {error}. This command puts no trade into it, so none "
+        "is lost. Start it or correct TRADECAPTURE_BROKER_URL, then run the command again"
+    ),
+    SQLAlchemyError: (
+        "the database does not answer: {error}. Accepted trades wait safely in Redis. Start it or "
+        "correct TRADECAPTURE_DATABASE_URL, then run the command again"
+    ),
+    LedgerUnavailableError: (
+        "{error}. Nothing is half done, and accepted trades wait safely in Redis. Start the "
+        "database or correct TRADECAPTURE_DATABASE_URL, then run the command again: it does what "
+        "is left"
+    ),
 }

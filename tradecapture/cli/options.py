@@ -1,4 +1,4 @@
-"""The operator: what commands that change a deployment share: who does it, why, with what hands."""
+"""Options that several commands have, and what they lead to: settings, a key, a reason."""
 
 import getpass
 import os
@@ -8,8 +8,8 @@ from typing import Any
 
 import click
 
-from tradecapture.cli.errors import UNREACHABLE, CommandError
-from tradecapture.cli.output import USUAL_DATA
+from tradecapture.cli.command_lines import DEFAULT_DATA
+from tradecapture.cli.errors import EXIT_UNREACHABLE, CommandError
 from tradecapture.local.fleet.data_folder import DataFolder
 from tradecapture.operations import Action, reason_problems
 from tradecapture.settings import DATABASE, REDIS, Settings
@@ -22,7 +22,7 @@ def data_option(command: Callable[..., Any]) -> Callable[..., Any]:
         "--data",
         "data",
         type=click.Path(file_okay=False, path_type=Path),
-        default=USUAL_DATA,
+        default=DEFAULT_DATA,
         envvar="TRADECAPTURE_DATA",
         show_default=True,
         show_envvar=True,
@@ -31,28 +31,28 @@ def data_option(command: Callable[..., Any]) -> Callable[..., Any]:
     )(command)
 
 
-def locate(data: Path, *needed: str) -> Settings:
-    """Return the settings; a URL that the environment does not name is that of the running `up`.
+def find_settings(data: Path, *required: str) -> Settings:
+    """Return the settings of the environment, with the URLs of a running `up` where it has none.
 
     Args:
-        data: the data folder.
-        needed: the variables that the command cannot do without.
+        data: the data folder of `up`.
+        required: the variables that the command cannot do without.
 
     Raises:
-        CommandError: a URL is needed that neither the environment nor an `up` gives.
+        CommandError: neither the environment nor an `up` gives a required URL.
         SettingsError: a variable is not usable.
     """
     environment = dict(os.environ)
-    missing = [name for name in (REDIS, DATABASE) if not environment.get(name, "").strip()]
-    running = DataFolder(data).running_fleet() if missing else None
-    if running is not None:
-        urls = {REDIS: running.redis_url, DATABASE: running.database_url}
-        environment.update({name: urls[name] for name in missing})
-    elif unknown := [name for name in needed if name in missing]:
+    unset = [name for name in (REDIS, DATABASE) if not environment.get(name, "").strip()]
+    fleet = DataFolder(data).running_fleet() if unset else None
+    if fleet is not None:
+        urls = {REDIS: fleet.redis_url, DATABASE: fleet.database_url}
+        environment.update({name: urls[name] for name in unset})
+    elif missing := [name for name in required if name in unset]:
         raise CommandError(
             f"nothing runs in {data.absolute()}: start `tradecapture up` there (in another "
-            f"terminal), or set {' and '.join(unknown)}",
-            UNREACHABLE,
+            f"terminal), or set {' and '.join(missing)}",
+            EXIT_UNREACHABLE,
         )
     return Settings.from_environment(environment)
 
@@ -62,40 +62,6 @@ def json_option(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.option(
         "--json", "as_json", is_flag=True, help="Print JSON, and nothing else, to standard output."
     )(command)
-
-
-def by_words(by: str) -> tuple[str, ...]:
-    """Return the words of `--by` for a command line; none for who would be it anyway."""
-    return () if by == _login_name() else ("--by", by)
-
-
-def by_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the option `--by` to a command."""
-    return click.option(
-        "--by",
-        default=_login_name,
-        show_default="your login name",
-        metavar="NAME",
-        help="Who does it; kept in the audit.",
-    )(command)
-
-
-def why_option(*, required: bool) -> Callable[..., Any]:
-    """Return the option `--why` for a command."""
-    text = "Why it is done; kept in the audit."
-    if required:
-        return click.option("--why", required=True, metavar="TEXT", help=text)
-    return click.option("--why", default="", metavar="TEXT", help=text)
-
-
-def check_words(by: str, why: str, action: Action) -> None:
-    """Make sure that an operator's name and reason can be kept.
-
-    Raises:
-        click.UsageError: they cannot; the message says what to give.
-    """
-    if problems := reason_problems(by, why, action):
-        raise click.UsageError("; ".join(f"--{field}: {what}" for field, what in problems))
 
 
 def partition_argument(*, required: bool = True) -> Callable[..., Any]:
@@ -109,9 +75,9 @@ def partition_argument(*, required: bool = True) -> Callable[..., Any]:
 
 
 def check_key(
-    _context: click.Context, _option: click.Parameter, key: str | None
+    _context: click.Context, _parameter: click.Parameter, key: str | None
 ) -> PartitionKey | None:
-    """Return a partition key that was given, as a callback of its argument or option.
+    """Return a partition key, as the callback of its argument or option.
 
     Raises:
         click.BadParameter: no partition can have this key.
@@ -126,8 +92,42 @@ def check_key(
     return PartitionKey(key)
 
 
+def by_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the option `--by` to a command."""
+    return click.option(
+        "--by",
+        default=_login_name,
+        show_default="your login name",
+        metavar="NAME",
+        help="Who does it; kept in the audit.",
+    )(command)
+
+
+def by_arguments(by: str) -> tuple[str, ...]:
+    """Return `--by` and its value for a command line; nothing if the value is the default."""
+    return () if by == _login_name() else ("--by", by)
+
+
+def why_option(*, required: bool) -> Callable[..., Any]:
+    """Return the option `--why` for a command."""
+    text = "Why it is done; kept in the audit."
+    if required:
+        return click.option("--why", required=True, metavar="TEXT", help=text)
+    return click.option("--why", default="", metavar="TEXT", help=text)
+
+
+def check_reason(by: str, why: str, action: Action) -> None:
+    """Make sure that the audit can keep an operator's name and reason.
+
+    Raises:
+        click.UsageError: it cannot; the message says what to give.
+    """
+    if problems := reason_problems(by, why, action):
+        raise click.UsageError("; ".join(f"--{field}: {problem}" for field, problem in problems))
+
+
 def _login_name() -> str:
     try:
         return getpass.getuser()
     except (KeyError, ImportError, OSError):
-        return ""  # a container's user may have no name; then one must be given
+        return ""  # the user of a container may have no name; then `--by` must be given

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import click
 
-from tradecapture.cli.errors import FOUND, CommandError
-from tradecapture.cli.options import data_option, locate
-from tradecapture.cli.output import epilog, output
+from tradecapture.cli.errors import EXIT_FAULT, CommandError
+from tradecapture.cli.help import epilog
+from tradecapture.cli.options import data_option, find_settings
+from tradecapture.cli.output import output
 from tradecapture.doctor.workers import (
     PATIENT_REPLY_TIMEOUT_SECONDS,
     ask_workers,
@@ -72,7 +73,7 @@ def upgrade(dialect: str | None, since: str, create: bool, data: Path) -> None:
     if dialect:
         upgrade_sql(dialect, since)
         return
-    settings = locate(data, DATABASE)
+    settings = find_settings(data, DATABASE)
     if create and create_database(settings):
         output().print("The database was created.")
     with open_engine(settings) as (engine, _dialect):
@@ -114,7 +115,7 @@ def contract(dialect: str | None, since: str, yes: bool, data: Path) -> None:
     if dialect:
         contract_sql(dialect, since)
         return
-    settings = locate(data, DATABASE)
+    settings = find_settings(data, DATABASE)
     with open_engine(settings) as (engine, _dialect):
         check_schema(engine)
         steps = contractions(engine)
@@ -130,7 +131,7 @@ def contract(dialect: str | None, since: str, yes: bool, data: Path) -> None:
                 f"{_shown(steps)}\nNothing was done. All workers that answer are of release "
                 f"{VERSION}; APIs and workers that are stopped cannot be seen from here. When none "
                 "of an older release runs, and none will be started again, give --yes",
-                FOUND,
+                EXIT_FAULT,
             )
         contract_schema(engine)
     output().print(f"{_shown(steps)}\nDone: releases older than {VERSION} can no longer be used.")
@@ -149,7 +150,7 @@ def _check_releases(settings: Settings) -> None:
         raise CommandError(
             f"workers of other releases run ({shown}), and would fail: replace them by release "
             f"{VERSION} first. Nothing was changed",
-            FOUND,
+            EXIT_FAULT,
         )
 
 

@@ -11,20 +11,12 @@ from typing import NamedTuple
 import click
 
 from tradecapture.capture.status import await_outcomes
+from tradecapture.cli.command_lines import DEFAULT_DATA, command_line, next_steps
 from tradecapture.cli.commands.holdings import holdings_table
-from tradecapture.cli.errors import FOUND, USAGE, CommandError
+from tradecapture.cli.errors import EXIT_FAULT, EXIT_USAGE, CommandError
+from tradecapture.cli.help import epilog
 from tradecapture.cli.options import json_option
-from tradecapture.cli.output import (
-    USUAL_DATA,
-    bar,
-    epilog,
-    next_steps,
-    output,
-    remarks,
-    show_json,
-    table,
-    up_command,
-)
+from tradecapture.cli.output import messages, output, progress_bar, show_json, table
 from tradecapture.inbox.reader import open_inbox
 from tradecapture.ledger import PartitionRow
 from tradecapture.ledger.queries.operator_reader import open_ledger
@@ -84,9 +76,9 @@ def show(found: Found, data: Path | None) -> None:
         else "NOT PROVEN: see the lines that FAILED. "
         + ("The data and the logs are in the folder." if data else "--data DIR keeps the logs.")
     )
-    kept = data or USUAL_DATA
+    kept = data or DEFAULT_DATA
     remark = " (the trades are still there)" if data else ""
-    screen.print(f"\nNext{remark}:\n  {up_command(kept)}\n{next_steps(kept)}")
+    screen.print(f"\nNext{remark}:\n  {command_line(kept, 'up')}\n{next_steps(kept)}")
 
 
 WORKERS = 2
@@ -127,14 +119,14 @@ def demo(trades: int, seed: int, data: Path | None, as_json: bool) -> None:
     The fleet is its own: a Redis, a SQLite ledger, the API and two workers on free ports.
     TRADECAPTURE_REDIS_URL, TRADECAPTURE_BROKER_URL and TRADECAPTURE_DATABASE_URL are not used.
     """
-    say = remarks().print
+    say = messages().print
     with ExitStack() as stack:
         folder = data or Path(stack.enter_context(TemporaryDirectory(prefix="tradecapture-")))
         if folder.is_dir() and any(folder.iterdir()):
             raise CommandError(
                 f"--data {folder} is not empty, and the demo must begin with an empty ledger. "
                 "Nothing was changed: give another folder, or empty this one",
-                USAGE,
+                EXIT_USAGE,
             )
         given = {n: value for n, value in os.environ.items() if n not in (REDIS, BROKER, DATABASE)}
         ports = {"api_port": free_port(), "flower_port": 0}
@@ -152,7 +144,7 @@ def demo(trades: int, seed: int, data: Path | None, as_json: bool) -> None:
     else:
         show(found, data)
     if not found.report.proven:
-        raise SystemExit(FOUND)
+        raise SystemExit(EXIT_FAULT)
 
 
 def _run(
@@ -165,7 +157,7 @@ def _run(
     burst = SampleSpec(round(BURST_TRADES_A_SECOND * BURST_SECONDS), seed + 1, today=today)
     phases: dict[str, SendResult] = {}
     settings = run.fleet.settings
-    with open_inbox(settings) as inbox, open_ledger(settings) as ledger, bar() as progress:
+    with open_inbox(settings) as inbox, open_ledger(settings) as ledger, progress_bar() as progress:
 
         def play(name: str, mix: SampleSpec, jobs: list[Request]) -> None:
             if stop.is_set():

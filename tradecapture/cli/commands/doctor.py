@@ -6,9 +6,10 @@ from pathlib import Path
 import click
 from msgspec import UNSET
 
-from tradecapture.cli.errors import FOUND
-from tradecapture.cli.options import data_option, json_option, locate
-from tradecapture.cli.output import epilog, output, show_json, table
+from tradecapture.cli.errors import EXIT_FAULT
+from tradecapture.cli.help import epilog
+from tradecapture.cli.options import data_option, find_settings, json_option
+from tradecapture.cli.output import output, show_json, table
 from tradecapture.connections.urls import is_cluster
 from tradecapture.doctor.connection_budget import FleetSize, check_budgets
 from tradecapture.doctor.database import check_database
@@ -67,7 +68,7 @@ def doctor(
     With --apis, --workers or --concurrency it works out what a fleet of that size holds of the
     database, its replica and Redis at most, and how many such workers would fit.
     """
-    settings = locate(data, REDIS, DATABASE)
+    settings = find_settings(data, REDIS, DATABASE)
     findings = [*check_versions(), *_check_inboxes(settings)]
     worker_findings, counted = check_workers(settings)
     fleet = None
@@ -94,7 +95,7 @@ def doctor(
         output().print(shown)
         _show_budgets(findings)
     if any(finding.level is Level.FAIL for finding in findings):
-        raise SystemExit(FOUND)
+        raise SystemExit(EXIT_FAULT)
 
 
 def _check_inboxes(settings: Settings) -> list[Finding]:

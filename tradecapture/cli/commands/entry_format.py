@@ -4,9 +4,10 @@ from pathlib import Path
 
 import click
 
-from tradecapture.cli.errors import FOUND, USAGE, CommandError
-from tradecapture.cli.options import data_option, locate
-from tradecapture.cli.output import epilog, output
+from tradecapture.cli.errors import EXIT_FAULT, EXIT_USAGE, CommandError
+from tradecapture.cli.help import epilog
+from tradecapture.cli.options import data_option, find_settings
+from tradecapture.cli.output import output
 from tradecapture.doctor.workers import PATIENT_REPLY_TIMEOUT_SECONDS, ask_workers, newest_formats
 from tradecapture.inbox import Inbox
 from tradecapture.inbox.entry import EntryFormatError, newest_format
@@ -31,7 +32,7 @@ def entry_format(wanted: int | None, data: Path) -> None:
     It is raised when all workers are of a release that reads it, and set back before workers of an
     older one are started again.
     """
-    settings = locate(data, REDIS)
+    settings = find_settings(data, REDIS)
     workers = newest_formats(ask_workers(settings, PATIENT_REPLY_TIMEOUT_SECONDS))
     inbox = Inbox.connect(settings)
     try:
@@ -42,11 +43,11 @@ def entry_format(wanted: int | None, data: Path) -> None:
                 raise CommandError(
                     f"these workers cannot read format {wanted}: {', '.join(unable)}. Replace them "
                     "by workers of a newer release first. Nothing was changed",
-                    FOUND,
+                    EXIT_FAULT,
                 )
             inbox.entry_format.record(wanted)
     except EntryFormatError as error:
-        raise CommandError(str(error), USAGE) from error
+        raise CommandError(str(error), EXIT_USAGE) from error
     finally:
         inbox.close()
     read = f"release {VERSION} reads formats up to {newest_format()}"

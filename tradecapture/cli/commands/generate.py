@@ -7,8 +7,9 @@ from typing import BinaryIO
 
 import click
 
-from tradecapture.cli.errors import USAGE, CommandError
-from tradecapture.cli.output import bar, epilog
+from tradecapture.cli.errors import EXIT_USAGE, CommandError
+from tradecapture.cli.help import epilog
+from tradecapture.cli.output import progress_bar
 from tradecapture.local.samples.trades import MAX_SKEW, SampleSpec
 from tradecapture.local.samples.trades import generate as generate_trades
 
@@ -93,11 +94,11 @@ def generate(
         with output.open("wb") as file:
             _write(mix, file)
     except OSError as error:
-        raise CommandError(f"--output {output} cannot be written: {error}", USAGE) from error
+        raise CommandError(f"--output {output} cannot be written: {error}", EXIT_USAGE) from error
 
 
 def _write(mix: SampleSpec, file: BinaryIO) -> None:
-    with bar() as progress:
+    with progress_bar() as progress:
         task = progress.add_task("generating", total=mix.trades, note="")
         for number, trade in enumerate(generate_trades(mix), 1):
             file.write(trade + b"\n")

@@ -8,8 +8,9 @@ from typing import Any
 import click
 from rich.table import Table
 
-from tradecapture.cli.options import data_option, json_option, locate
-from tradecapture.cli.output import epilog, output, show_json, table
+from tradecapture.cli.help import epilog
+from tradecapture.cli.options import data_option, find_settings, json_option
+from tradecapture.cli.output import output, show_json, table
 from tradecapture.ledger import PartitionRow
 from tradecapture.ledger.queries.replica import open_replica_reader
 from tradecapture.settings import DATABASE
@@ -27,7 +28,7 @@ from tradecapture.settings import DATABASE
 @data_option
 def holdings(account: str | None, limit: int | None, as_json: bool, data: Path) -> None:
     """Show what each partition holds: exact quantities and notionals of its captured trades."""
-    with open_replica_reader(locate(data, DATABASE)) as reader:
+    with open_replica_reader(find_settings(data, DATABASE)) as reader:
         rows = reader.may_be_stale(lambda ledger: ledger.positions(account_id=account, limit=limit))
     if as_json:
         show_json([_as_json(row) for row in rows])

@@ -6,9 +6,10 @@ from typing import Any
 
 import click
 
-from tradecapture.cli.errors import FOUND
-from tradecapture.cli.options import data_option, json_option, locate
-from tradecapture.cli.output import epilog, instant, output, show_json, table
+from tradecapture.cli.errors import EXIT_FAULT
+from tradecapture.cli.help import epilog
+from tradecapture.cli.options import data_option, find_settings, json_option
+from tradecapture.cli.output import format_instant, output, show_json, table
 from tradecapture.inbox.reader import open_inbox
 from tradecapture.ledger.queries.operator_reader import open_ledger
 from tradecapture.operations.reconciliation import ReconciledPartition
@@ -45,7 +46,7 @@ def reconcile(show_all: bool, as_json: bool, data: Path) -> None:
     or parked.
     It is right at any moment, also while trades flow.
     """
-    settings = locate(data, REDIS, DATABASE)
+    settings = find_settings(data, REDIS, DATABASE)
     with open_inbox(settings) as inbox, open_ledger(settings) as ledger:
         # In this order: a trade that is captured between the two looks then counts once.
         accepted = inbox.partitions()
@@ -63,7 +64,7 @@ def reconcile(show_all: bool, as_json: bool, data: Path) -> None:
     else:
         _show(rows, shown, differences)
     if differences:
-        raise SystemExit(FOUND)
+        raise SystemExit(EXIT_FAULT)
 
 
 def totals(rows: Sequence[ReconciledPartition]) -> dict[str, int]:
@@ -85,7 +86,7 @@ def _facts(row: ReconciledPartition) -> dict[str, Any]:
 
 
 def _began(epoch: int) -> str:
-    return instant(from_us(epoch))
+    return format_instant(from_us(epoch))
 
 
 def _show(

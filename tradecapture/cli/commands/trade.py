@@ -8,9 +8,10 @@ from msgspec import UNSET, UnsetType, structs
 from rich.table import Table
 
 from tradecapture.capture.status import TradeBody, read_status, trade_body
-from tradecapture.cli.errors import FOUND, CommandError
-from tradecapture.cli.options import data_option, json_option, locate
-from tradecapture.cli.output import epilog, output, show_json
+from tradecapture.cli.errors import EXIT_FAULT, CommandError
+from tradecapture.cli.help import epilog
+from tradecapture.cli.options import data_option, find_settings, json_option
+from tradecapture.cli.output import output, show_json
 from tradecapture.inbox.reader import open_inbox
 from tradecapture.ledger.queries.replica import open_replica_reader
 from tradecapture.settings import DATABASE, REDIS
@@ -34,14 +35,14 @@ class _TradeBody(TradeBody, frozen=True, rename="camel"):
 @data_option
 def trade(trade_id: str, as_json: bool, data: Path) -> None:
     """Show the trade ID: its status, its position in its partition, and the trade as received."""
-    settings = locate(data, REDIS, DATABASE)
+    settings = find_settings(data, REDIS, DATABASE)
     with open_inbox(settings) as inbox, open_replica_reader(settings) as ledger:
         status = read_status(ledger, inbox, trade_id)
     if status is None:
         raise CommandError(
             f"no trade {trade_id} was accepted. If you submitted it, read the answer to the "
             "submission; it is safe to submit the trade again",
-            FOUND,
+            EXIT_FAULT,
         )
     body = _TradeBody(
         **structs.asdict(trade_body(status)), correlation_id=status.correlation_id or UNSET

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import click
 
+from tradecapture.cli.command_lines import next_steps
+from tradecapture.cli.help import epilog
 from tradecapture.cli.options import data_option
-from tradecapture.cli.output import epilog, next_steps, output, remarks, table
+from tradecapture.cli.output import messages, output, table
 from tradecapture.connections.urls import without_password
 from tradecapture.local.fleet.preparation import prepare_fleet
 from tradecapture.local.fleet.run import FleetRun
@@ -57,7 +59,7 @@ def up(data: Path, api_port: int, flower_port: int, workers: int, concurrency: i
     With TRADECAPTURE_REDIS_URL or TRADECAPTURE_DATABASE_URL set, that server is used instead; the
     tables are made in it.
     """
-    say = remarks().print
+    say = messages().print
     with prepare_fleet(
         data,
         say,

@@ -27,7 +27,7 @@ from tests.support.history.event import Invoked
 from tests.support.history.history import History
 from tradecapture.capture.gateway import Gateway
 from tradecapture.cli.options import json_option
-from tradecapture.cli.output import bar, output, remarks, show_json
+from tradecapture.cli.output import messages, output, progress_bar, show_json
 
 WORKERS, APIS = 3, 2
 CONCURRENCY = 2  # pool processes a worker, so that one can be killed beside another
@@ -117,9 +117,9 @@ def main(minutes: float, seed: int | None, *, as_json: bool) -> None:
     """Break a deployment at random under traffic; exit code 0: every promise was kept."""
     chosen = SystemRandom().randrange(10_000) if seed is None else seed
     seconds = minutes * 60
-    show_schedule(remarks(), chosen, schedule(chosen, seconds))
+    show_schedule(messages(), chosen, schedule(chosen, seconds))
     folder = Path(tempfile.mkdtemp(prefix="soak-"))
-    with bar() as progress:
+    with progress_bar() as progress:
         task = progress.add_task("soak, s", total=seconds, note="")
         report = soak(
             folder, seconds, chosen, lambda passed: progress.update(task, completed=passed)
@@ -129,7 +129,7 @@ def main(minutes: float, seed: int | None, *, as_json: bool) -> None:
     else:
         show_report(output(), report)
     if report.problems:
-        remarks().print(f"The logs, the ledger and the history are in {folder}")
+        messages().print(f"The logs, the ledger and the history are in {folder}")
         sys.exit(1)
     shutil.rmtree(folder)
 

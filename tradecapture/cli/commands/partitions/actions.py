@@ -6,18 +6,20 @@ from typing import NamedTuple
 
 import click
 
-from tradecapture.cli.errors import FOUND, CommandError
+from tradecapture.cli.command_lines import command_line
+from tradecapture.cli.errors import EXIT_FAULT, CommandError
+from tradecapture.cli.help import epilog
 from tradecapture.cli.options import (
+    by_arguments,
     by_option,
-    by_words,
-    check_words,
+    check_reason,
     data_option,
+    find_settings,
     json_option,
-    locate,
     partition_argument,
     why_option,
 )
-from tradecapture.cli.output import command_line, epilog, output, show_json
+from tradecapture.cli.output import output, show_json
 from tradecapture.operations import (
     REASON_REQUIRED,
     Action,
@@ -109,19 +111,19 @@ def _action_command(action: Action) -> click.Command:
     def command(
         partition_key: PartitionKey, why: str, by: str, dry_run: bool, as_json: bool, data: Path
     ) -> None:
-        check_words(by, why, action)
+        check_reason(by, why, action)
         request = ActionRequest(action, partition_key, by, why)
-        with open_operator(locate(data, REDIS, DATABASE)) as operator:
+        with open_operator(find_settings(data, REDIS, DATABASE)) as operator:
             result = operator.operations.perform(request, dry_run=dry_run)
         if as_json:
             show_json(_json(request, result, dry_run))
             if not result.done:
-                raise SystemExit(FOUND)
+                raise SystemExit(EXIT_FAULT)
             return
         if not result.done:
             show = command_line(data, "partitions", "show", partition_key)
             message = f"{result.message}. {texts.not_done}. To see its state: `{show}`"
-            raise CommandError(message, FOUND)
+            raise CommandError(message, EXIT_FAULT)
         screen = output()
         message = f"{result.message[0].upper()}{result.message[1:]}"
         if dry_run:
@@ -158,7 +160,7 @@ def _next_steps(
     action, partition_key = request.action, request.partition_key
     if dry_run:
         why = ("--why", request.why) if request.why else ()
-        words = (*why, *by_words(request.who))
+        words = (*why, *by_arguments(request.who))
         yield "To do it: " + command_line(data, "partitions", action, partition_key, *words)
     elif action is Action.PAUSE:
         yield "To resume: " + command_line(data, "partitions", "resume", partition_key)

@@ -5,8 +5,9 @@ from pathlib import Path
 import click
 
 from tradecapture.cli.commands.partitions.show import audit_table
-from tradecapture.cli.options import data_option, json_option, locate, partition_argument
-from tradecapture.cli.output import epilog, output, show_json
+from tradecapture.cli.help import epilog
+from tradecapture.cli.options import data_option, find_settings, json_option, partition_argument
+from tradecapture.cli.output import output, show_json
 from tradecapture.ledger.queries.operator_reader import open_ledger
 from tradecapture.operations.views import partition_audit_body
 from tradecapture.settings import DATABASE
@@ -32,7 +33,7 @@ from tradecapture.trades.partition import PartitionKey
 @data_option
 def audit(partition_key: PartitionKey | None, limit: int, as_json: bool, data: Path) -> None:
     """Show what operators did to all partitions, or to KEY: when, who, what, why; newest first."""
-    with open_ledger(locate(data, DATABASE)) as ledger:
+    with open_ledger(find_settings(data, DATABASE)) as ledger:
         rows = ledger.audit(partition_key=partition_key, limit=limit)
     if as_json:
         show_json([partition_audit_body(row) for row in rows])

@@ -4,10 +4,12 @@ from pathlib import Path
 
 import click
 
+from tradecapture.cli.command_lines import command_line
 from tradecapture.cli.commands.partitions.show import missing_numbers
-from tradecapture.cli.errors import FOUND
-from tradecapture.cli.options import data_option, json_option, locate
-from tradecapture.cli.output import age, command_line, epilog, output, show_json, table
+from tradecapture.cli.errors import EXIT_FAULT
+from tradecapture.cli.help import epilog
+from tradecapture.cli.options import data_option, find_settings, json_option
+from tradecapture.cli.output import format_age, output, show_json, table
 from tradecapture.inbox.reader import open_inbox
 from tradecapture.ledger.queries.operator_reader import open_ledger
 from tradecapture.operations.views import is_overdue, partition_gap_body
@@ -31,7 +33,7 @@ def gaps(show_all: bool, as_json: bool, data: Path) -> None:
     TRADECAPTURE_SEQUENCE_TIMEOUT_SECONDS. No trade is lost: the trades wait in the ledger until
     the missing numbers come, or until an operator releases the gap.
     """
-    settings = locate(data, REDIS, DATABASE)
+    settings = find_settings(data, REDIS, DATABASE)
     timeout_seconds = settings.sequence_timeout_seconds
     with open_inbox(settings) as inbox, open_ledger(settings) as ledger:
         found, now_ms = ledger.sequence_gaps(), inbox.now_ms()
@@ -48,7 +50,7 @@ def gaps(show_all: bool, as_json: bool, data: Path) -> None:
                 gap.upstream,
                 missing_numbers(gap),
                 gap.buffered,
-                age(now_ms - gap.oldest.timestamp() * 1000),
+                format_age(now_ms - gap.oldest.timestamp() * 1000),
                 "yes" if gap in overdue else "",
             )
             for gap in shown
@@ -61,4 +63,4 @@ def gaps(show_all: bool, as_json: bool, data: Path) -> None:
             release = command_line(data, "partitions", "release", gap.partition_key, "--why", "WHY")
             screen.print(f"  {release}", soft_wrap=True)
     if overdue:
-        raise SystemExit(FOUND)
+        raise SystemExit(EXIT_FAULT)

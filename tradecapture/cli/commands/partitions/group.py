@@ -10,9 +10,10 @@ from tradecapture.cli.commands.partitions.actions import ACTION_COMMANDS
 from tradecapture.cli.commands.partitions.audit import audit
 from tradecapture.cli.commands.partitions.gaps import gaps
 from tradecapture.cli.commands.partitions.show import show
-from tradecapture.cli.errors import UNREACHABLE
-from tradecapture.cli.options import data_option, json_option, locate
-from tradecapture.cli.output import age, epilog, output, remarks, show_json, table
+from tradecapture.cli.errors import EXIT_UNREACHABLE
+from tradecapture.cli.help import epilog
+from tradecapture.cli.options import data_option, find_settings, json_option
+from tradecapture.cli.output import format_age, messages, output, show_json, table
 from tradecapture.inbox import InboxPartition, UnreachableLanes
 from tradecapture.inbox.reader import open_inbox
 from tradecapture.operations.views import InboxBody, inbox_body
@@ -62,7 +63,7 @@ def partitions(context: click.Context, as_json: bool, data: Path) -> None:
     if context.invoked_subcommand is not None:
         _check_no_options(context)
         return
-    with open_inbox(locate(data, REDIS)) as inbox:
+    with open_inbox(find_settings(data, REDIS)) as inbox:
         unreachable = UnreachableLanes(inbox.lanes)
         rows, now_ms = inbox.partitions(unreachable), inbox.now_ms()
     if as_json:
@@ -70,8 +71,8 @@ def partitions(context: click.Context, as_json: bool, data: Path) -> None:
     else:
         _show(rows, now_ms)
     if unreachable.lanes:
-        remarks().print(f"{unreachable}; their partitions are not listed", soft_wrap=True)
-        raise SystemExit(UNREACHABLE)
+        messages().print(f"{unreachable}; their partitions are not listed", soft_wrap=True)
+        raise SystemExit(EXIT_UNREACHABLE)
 
 
 def _show_json(partitions: Sequence[InboxBody], unreachable: UnreachableLanes) -> None:
@@ -95,9 +96,9 @@ def _show(rows: Sequence[InboxPartition], now_ms: int) -> None:
             row.lane,
             row.accepted,
             row.waiting,
-            None if row.oldest_accepted_ms is None else age(now_ms - row.oldest_accepted_ms),
+            None if row.oldest_accepted_ms is None else format_age(now_ms - row.oldest_accepted_ms),
             row.owner,
-            age(row.lease_ms) if row.owner else None,
+            format_age(row.lease_ms) if row.owner else None,
             str(row.held) if row.held else None,
         )
         for row in rows

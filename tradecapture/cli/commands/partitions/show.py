@@ -6,9 +6,11 @@ from pathlib import Path
 import click
 from rich.table import Table
 
-from tradecapture.cli.errors import FOUND, CommandError
-from tradecapture.cli.options import data_option, json_option, locate, partition_argument
-from tradecapture.cli.output import age, command_line, epilog, instant, output, show_json, table
+from tradecapture.cli.command_lines import command_line
+from tradecapture.cli.errors import EXIT_FAULT, CommandError
+from tradecapture.cli.help import epilog
+from tradecapture.cli.options import data_option, find_settings, json_option, partition_argument
+from tradecapture.cli.output import format_age, format_instant, output, show_json, table
 from tradecapture.inbox import HoldKind
 from tradecapture.ledger import AuditRow
 from tradecapture.ledger.queries.operator_reader import SequenceGap
@@ -32,7 +34,7 @@ def audit_table(title: str, rows: Iterable[AuditRow], *, with_partition: bool = 
     lines = []
     for row in rows:
         partition = [row.partition_key] if with_partition else []
-        start = [instant(row.done_at), row.who, row.action]
+        start = [format_instant(row.done_at), row.who, row.action]
         lines.append([*start, *partition, row.trade_id, row.why, row.result])
     return table(title, columns, lines)
 
@@ -62,7 +64,7 @@ def show(partition_key: PartitionKey, max_waiting: int, as_json: bool, data: Pat
     Why it is held and by whom, the parked trade that halts it, the trades that wait, missing
     upstream numbers, and the newest actions of operators.
     """
-    settings = locate(data, REDIS, DATABASE)
+    settings = find_settings(data, REDIS, DATABASE)
     with open_operator(settings) as operator:
         detail = operator.overview.detail(partition_key, max_waiting)
         now_ms = operator.overview.now_ms()
@@ -70,7 +72,7 @@ def show(partition_key: PartitionKey, max_waiting: int, as_json: bool, data: Pat
         raise CommandError(
             f"no trade of partition {partition_key} was ever accepted; `tradecapture partitions` "
             "lists all partitions",
-            FOUND,
+            EXIT_FAULT,
         )
     if as_json:
         show_json(detail_body(partition_key, detail, settings, now_ms))
@@ -88,7 +90,7 @@ def _tables(partition_key: PartitionKey, detail: PartitionDetail, now_ms: int) -
     yield _summary(partition_key, detail, now_ms)
     if (parked := detail.halting) is not None:
         columns = ("trade", "position #", "parked at", "why")
-        row = (parked.trade_id, parked.position, instant(parked.recorded_at), parked.reason)
+        row = (parked.trade_id, parked.position, format_instant(parked.recorded_at), parked.reason)
         yield table("Parked at its head", columns, [row])
     if detail.waiting:
         inbox = detail.state.inbox
@@ -97,7 +99,7 @@ def _tables(partition_key: PartitionKey, detail: PartitionDetail, now_ms: int) -
             (
                 trade.position,
                 trade.trade_id or f"(unreadable: {trade.unreadable})",
-                None if trade.accepted_ms is None else age(now_ms - trade.accepted_ms),
+                None if trade.accepted_ms is None else format_age(now_ms - trade.accepted_ms),
                 trade.sequence_number,
             )
             for trade in detail.waiting
@@ -123,9 +125,9 @@ def _summary(partition_key: PartitionKey, detail: PartitionDetail, now_ms: int) 
         shown.add_row("accepted", f"{inbox.accepted:,} (since its lane began)")
         shown.add_row("waiting", f"{inbox.waiting:,}")
         if inbox.oldest_accepted_ms is not None:
-            shown.add_row("oldest", age(now_ms - inbox.oldest_accepted_ms))
+            shown.add_row("oldest", format_age(now_ms - inbox.oldest_accepted_ms))
         if inbox.owner is not None:
-            shown.add_row("claimed by", f"{inbox.owner}, for {age(inbox.lease_ms)} more")
+            shown.add_row("claimed by", f"{inbox.owner}, for {format_age(inbox.lease_ms)} more")
         shown.add_row("lane", str(inbox.lane))
     if row is not None:
         shown.add_row("captured", f"{row.last_sequence:,}")
@@ -134,7 +136,7 @@ def _summary(partition_key: PartitionKey, detail: PartitionDetail, now_ms: int) 
         if row.upstream or row.buffered:
             shown.add_row("upstream number", f"{row.upstream:,}")
     if (gap := detail.gap) is not None:
-        since = age(now_ms - gap.oldest.timestamp() * 1000)
+        since = format_age(now_ms - gap.oldest.timestamp() * 1000)
         shown.add_row(
             "missing numbers",
             f"{missing_numbers(gap)}; {gap.buffered:,} trades have waited for up to {since}",

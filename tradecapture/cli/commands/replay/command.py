@@ -8,19 +8,21 @@ import click
 from redis.exceptions import RedisError
 
 from tradecapture.capture.status import read_status
+from tradecapture.cli.command_lines import command_line
 from tradecapture.cli.commands.replay.filter import ReplayFilter, filter_options
 from tradecapture.cli.commands.replay.report import SHOWN, ReplayReport
-from tradecapture.cli.errors import FOUND, UNREACHABLE, CommandError
+from tradecapture.cli.errors import EXIT_FAULT, EXIT_UNREACHABLE, CommandError
+from tradecapture.cli.help import epilog
 from tradecapture.cli.options import (
+    by_arguments,
     by_option,
-    by_words,
-    check_words,
+    check_reason,
     data_option,
+    find_settings,
     json_option,
-    locate,
     why_option,
 )
-from tradecapture.cli.output import bar, command_line, epilog
+from tradecapture.cli.output import progress_bar
 from tradecapture.operations import (
     Action,
     Operator,
@@ -72,11 +74,11 @@ def replay(
             "say which trades: give their IDs, or a filter (--outcome, --partition, --account, "
             "--since, --until, --reason). `--outcome parked` takes all parked trades"
         )
-    check_words(by, why, Action.REPLAY)
+    check_reason(by, why, Action.REPLAY)
     request = ReplayRequest(limit, by, why, dry_run=not confirmed)
     report = ReplayReport(replay_filter.trade_ids, as_json=as_json, dry_run=not confirmed)
     missing: list[tuple[str, str]] = []
-    with open_operator(locate(data, REDIS, DATABASE)) as operator:
+    with open_operator(find_settings(data, REDIS, DATABASE)) as operator:
         try:
             _replay(operator, replay_filter, request, report)
             if limit is None or report.replayable < limit:
@@ -90,11 +92,11 @@ def replay(
             command = "the same command with --yes"
         else:
             limit_words = () if limit is None else ("--limit", str(limit))
-            words = (*replay_filter.words, *limit_words, "--why", why, *by_words(by), "--yes")
+            words = (*replay_filter.words, *limit_words, "--why", why, *by_arguments(by), "--yes")
             command = command_line(data, "replay", *words)
         report.conclude(command, data)
     if missing or report.not_done or not report.replayable:
-        raise SystemExit(FOUND)
+        raise SystemExit(EXIT_FAULT)
 
 
 def _replay(
@@ -105,7 +107,7 @@ def _replay(
     now = from_ms(operator.inbox_reader.now_ms() + 1)
     trades = replay_filter.to_filter(now)
     pages = replay_pages(operator.replay, operator.ledger_reader, trades, request)
-    with bar() as progress:
+    with progress_bar() as progress:
         name = "planning" if request.dry_run else "replaying"
         task = progress.add_task(name, total=len(replay_filter.trade_ids) or None, note="")
         for page in pages:
@@ -138,9 +140,9 @@ def _check_refused(operator: Operator, report: ReplayReport) -> None:
         return
     try:
         operator.inbox_reader.now_ms()
-        exit_code = FOUND
+        exit_code = EXIT_FAULT
     except RedisError:
-        exit_code = UNREACHABLE
+        exit_code = EXIT_UNREACHABLE
     raise CommandError(
         f"{report.refused_because}. {report.replayable} trades are accepted again and safe. The "
         "trade that was not accepted, and all after it, stay recorded as they were. Run the same "

@@ -8,7 +8,8 @@ from typing import Any
 import click
 import msgspec
 
-from tradecapture.cli.output import command_line, output, remarks, table
+from tradecapture.cli.command_lines import command_line
+from tradecapture.cli.output import messages, output, table
 from tradecapture.operations import Replayed, ReplayState
 
 SHOWN = 20  # trades that the tables list; --json prints all
@@ -119,9 +120,9 @@ class ReplayReport:
         if counts:
             screen.print(table("Replay", ("what becomes of them", "trades #"), counts))
         for trade_id, why in missing[:SHOWN]:
-            remarks().print(f"{trade_id}: {why}")
+            messages().print(f"{trade_id}: {why}")
         if len(missing) > SHOWN:
-            remarks().print(f"... and {len(missing) - SHOWN} more; --json names all of them")
+            messages().print(f"... and {len(missing) - SHOWN} more; --json names all of them")
 
     def _show_accepted(self, data: Path) -> None:
         screen, repeated = output(), self.counts[ReplayState.REPEATED]

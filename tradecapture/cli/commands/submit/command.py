@@ -12,9 +12,10 @@ from tradecapture.capture.status import await_outcomes
 from tradecapture.cli.commands.submit.answers import SHOWN, Answers, SubmitResult
 from tradecapture.cli.commands.submit.files import Format, read_trades
 from tradecapture.cli.commands.submit.sending import send
-from tradecapture.cli.errors import FOUND, UNREACHABLE, CommandError
-from tradecapture.cli.options import data_option, locate
-from tradecapture.cli.output import bar, epilog, output, remarks, table
+from tradecapture.cli.errors import EXIT_FAULT, EXIT_UNREACHABLE, CommandError
+from tradecapture.cli.help import epilog
+from tradecapture.cli.options import data_option, find_settings
+from tradecapture.cli.output import messages, output, progress_bar, table
 from tradecapture.client import Client
 from tradecapture.ledger.queries.operator_reader import open_ledger
 from tradecapture.settings import DATABASE, REDIS, Settings
@@ -77,7 +78,7 @@ def submit(
     sequenceNumber, enteredBy, entryTimestamp, idempotencyKey, metadata.NAME. Several
     counterparties are separated by semicolons.
     """
-    settings = locate(data, REDIS, DATABASE)
+    settings = find_settings(data, REDIS, DATABASE)
     answers = Answers(errors)
     with ExitStack() as stack:
         streams = [_open(stack, name) for name in files]
@@ -96,7 +97,7 @@ def submit(
             f"Redis went out of reach. {answers.safe} trades are safe on its disk, the others were "
             "not sent. When it is back, run the same command again: what was accepted is "
             "recognised, so that is harmless",
-            UNREACHABLE,
+            EXIT_UNREACHABLE,
         )
     if answers.counts[SubmitResult.FULL]:
         raise CommandError(
@@ -104,20 +105,20 @@ def submit(
             "not sent. See whether workers run (`tradecapture doctor`) and what is held "
             "(`tradecapture partitions`); then run the same command again: what was accepted is "
             "recognised, so that is harmless",
-            UNREACHABLE,
+            EXIT_UNREACHABLE,
         )
     if ended is not None and len(ended) < len(answers.accepted_ids):
-        remarks().print(
+        messages().print(
             f"{len(answers.accepted_ids) - len(ended)} trades have no outcome yet after "
             f"{timeout:g} s. They are safe and wait: see `tradecapture partitions`, and "
             "`tradecapture doctor` for whether workers run."
         )
     if answers.refused or (ended is not None and _not_captured(answers, ended)):
-        raise SystemExit(FOUND)
+        raise SystemExit(EXIT_FAULT)
 
 
 def _wait(settings: Settings, answers: Answers, seconds: float) -> dict[str, Outcome]:
-    with bar() as progress, open_ledger(settings) as ledger:
+    with progress_bar() as progress, open_ledger(settings) as ledger:
         task = progress.add_task("capturing", total=len(answers.accepted_ids), note="")
         return await_outcomes(
             ledger,
@@ -149,13 +150,13 @@ def _show(answers: Answers, ended: dict[str, Outcome] | None) -> None:
             rows.append(("still waiting", waiting))
     output().print(table("Submitted", ("outcome", "trades #"), rows))
     for refused in answers.shown:
-        remarks().print(
+        messages().print(
             f"{refused.file}, row {refused.row}"
             + (f" ({refused.trade_id})" if refused.trade_id else "")
             + f": {'; '.join(refused.reasons)}"
         )
     if answers.refused > SHOWN:
-        remarks().print(
+        messages().print(
             f"... and {answers.refused - SHOWN} more: --errors FILE writes all of them to a file"
         )
 

@@ -9,7 +9,7 @@ from typing import BinaryIO, NamedTuple
 import msgspec
 
 from tradecapture.cli.commands.submit.csv_files import CsvHeaderError, Row, read_csv
-from tradecapture.cli.errors import USAGE, CommandError
+from tradecapture.cli.errors import EXIT_USAGE, CommandError
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"  # some programs begin UTF-8 files with it
 NEXT_STEP = "Nothing was sent: mend the file, or name its format with --format"
@@ -59,9 +59,9 @@ def read_trades(name: str, file: BinaryIO, forced: Format | None) -> TradeFile:
         if kind is Format.JSON:
             return TradeFile(name, kind, _read_json(b"".join(lines)))
     except CsvHeaderError as error:
-        raise CommandError(f"{name}: {error}. {NEXT_STEP}", USAGE) from error
+        raise CommandError(f"{name}: {error}. {NEXT_STEP}", EXIT_USAGE) from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise CommandError(f"{name} is not JSON: {error}. {NEXT_STEP}", USAGE) from error
+        raise CommandError(f"{name} is not JSON: {error}. {NEXT_STEP}", EXIT_USAGE) from error
     return TradeFile(name, kind, _read_ndjson(lines))
 
 

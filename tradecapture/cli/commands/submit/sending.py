@@ -7,7 +7,7 @@ from typing import TypeGuard, TypeVar
 
 from tradecapture.cli.commands.submit.answers import Answers
 from tradecapture.cli.commands.submit.files import TradeFile
-from tradecapture.cli.output import bar
+from tradecapture.cli.output import progress_bar
 from tradecapture.client import Client, TradeInput
 from tradecapture.trades.receipt import Answer, Refusal
 
@@ -29,7 +29,7 @@ def send(client: Client, files: Iterable[TradeFile], size: int | None, answers: 
         size: bytes of all files together; None: unknown.
         answers: told of each answer.
     """
-    with bar(of_bytes=True) as progress:
+    with progress_bar(of_bytes=True) as progress:
         task = progress.add_task("submitting", total=size, note="")
         done = 0  # bytes
         for file in files:
