@@ -95,7 +95,7 @@ def check_at_start(**_signal: Any) -> None:
     """
     try:
         with closing(WorkerProcess(settings())) as worker:
-            worker.inbox.check_lanes()
+            worker.inbox.check_lane_count()
             check_schema(worker.ledger.engine)
     except (LaneCountError, SchemaError, SettingsError) as error:
         raise SystemExit(f"tradecapture worker: {error}") from error

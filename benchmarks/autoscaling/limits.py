@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from benchmarks.autoscaling.inboxes import Inboxes
 from benchmarks.autoscaling.lanes import Lanes
-from tradecapture.inbox.answers import Full, partition_rate
+from tradecapture.inbox.answers import FullScope, partition_rate
 from tradecapture.inbox.backlog import WINDOW_SECONDS, retry_after
 from tradecapture.settings import Settings
 
@@ -44,7 +44,7 @@ class Limits:
         lane_waiting, lane_rate = round(lanes.waiting), _rate(lanes.inboxes, lanes.number)
         if scope == "partition":
             waiting = round(inboxes.waiting / inboxes.stream.partitions)
-            rate = partition_rate(lane_rate, Full(scope, waiting, lane_waiting, held=False))
+            rate = partition_rate(lane_rate, FullScope(scope, waiting, lane_waiting, held=False))
             return retry_after(waiting, settings.limit_partition, rate)
         if scope == "lane":
             return retry_after(lane_waiting, settings.limit_lane, lane_rate)

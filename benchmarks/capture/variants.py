@@ -49,7 +49,7 @@ def fleet(
     """Measure this fleet: the trades are accepted first, then all workers begin at once."""
     settings = scene.empty()
     inbox = Inbox.connect(settings)
-    inbox.check_lanes()
+    inbox.check_lane_count()
     inbox.accept(submissions)
     lanes = [lane_keys(lane) for lane in range(settings.lanes)]
     waiting = [keys for keys in lanes if inbox.redis.exists(keys.due)]

@@ -78,7 +78,7 @@ class Backlogs:
         with closing(connect_redis(url, settings.connect_seconds)) as redis:
             accepting = Usage.now(self._stage, redis)
             inbox = Inbox(redis, settings)
-            inbox.check_lanes()
+            inbox.check_lane_count()
             inbox.accept(made)
             accepted = Usage.now(self._stage, redis)
             redis.delete(*(key for key in _keys(redis) if LEFT_OUT.search(key)))

@@ -55,7 +55,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
         # The lanes are checked below, so that the app starts without Redis too.
         settings = settings or Settings.from_environment(os.environ)
         service = Service(Gateway(settings, check=False))
-        service.check_lanes()
+        service.check_lane_count()
     except (SettingsError, LaneCountError) as error:
         raise SystemExit(f"tradecapture api: {error}") from error
     except RedisError as error:

@@ -34,7 +34,7 @@ class Gateway:
             settings: those of the whole deployment.
             check: whether to connect to Redis now and compare its lane count with the settings'.
                 With another lane count, trades would go where no worker looks for them; so a
-                caller that passes False calls `inbox.check_lanes` before its first submission.
+                caller that passes False calls `inbox.check_lane_count` before its first submission.
 
         Raises:
             LaneCountError: Redis was first used with another lane count.
@@ -44,7 +44,7 @@ class Gateway:
         self.inbox = Inbox.connect(settings)
         self.redis = self.inbox.redis
         if check:
-            self.inbox.check_lanes()
+            self.inbox.check_lane_count()
         self.inbox_reader = InboxReader(self.redis, settings.lanes)
         self.bell = Bell(
             sending_app(settings.broker, settings.connect_seconds, settings.sentinels), self.inbox
@@ -72,7 +72,7 @@ class Gateway:
         """
         valid = [item for item in submissions if isinstance(item, Submission)]
         acceptance = self.inbox.accept(valid)
-        self.bell.ring(acceptance.ring)
+        self.bell.ring(acceptance.lanes_to_ring)
         answers = iter(acceptance.answers)
         return [
             self._name_differences(next(answers), item)
@@ -127,7 +127,7 @@ class Gateway:
         return structs.replace(answer, message=f"{answer.message}; these fields differ: {names}")
 
     def _first_document(self, trade_id: str) -> bytes | None:
-        seen = self.inbox_reader.seen(trade_id)
+        seen = self.inbox_reader.accepted_trade(trade_id)
         entry = self.inbox_reader.entry(seen.partition_key, seen.position) if seen else None
         if entry is not None:
             return entry.submission.document

@@ -151,7 +151,7 @@ def read_status(ledger: TradeRows, inbox: InboxReader, trade_id: str) -> TradeSt
             correlation_id=row.correlation_id,
             document=row.document.encode(),
         )
-    seen = inbox.seen(trade_id)
+    seen = inbox.accepted_trade(trade_id)
     if seen is None:
         return None
     accepted_at = from_ms(seen.accepted_ms)

@@ -39,8 +39,8 @@ def check_partitions(settings: Settings) -> list[Finding]:
             deepest_lane = max(lane.waiting for lane in lanes)
             may_be_full = _is_near(deepest_lane, settings.limit_partition)
             partitions = inbox.partitions(unreachable) if may_be_full else []
-            newer = inbox.newer_heads(MAX_COUNTED, unreachable)
-            held = inbox.keys_after("", MAX_COUNTED, only_held=True, out_of_reach=unreachable)
+            newer = inbox.keys_with_newer_head(MAX_COUNTED, unreachable)
+            held = inbox.keys_after("", MAX_COUNTED, only_held=True, unreachable=unreachable)
             now_ms = inbox.now_ms()
             ledger = OperatorReader(engine, dialect)
             held += ledger.keys_after("", MAX_COUNTED, only_held=True)

@@ -12,7 +12,8 @@ from tradecapture.connections.redis_client import OLDEST_VERSION
 from tradecapture.connections.urls import without_password
 from tradecapture.doctor.finding import Finding, Level, finding
 from tradecapture.doctor.redis_failover import ask_failover, assess_failover, check_sentinels
-from tradecapture.inbox import Inbox, connect_inboxes
+from tradecapture.inbox import connect_inboxes
+from tradecapture.inbox.lane_count import recorded_lane_counts
 from tradecapture.settings import Settings
 
 CLOCK_WARN_SECONDS = 1.0  # more would falsify shown ages and latencies; no promise depends on it
@@ -72,7 +73,7 @@ def recorded_lanes(redis: "Redis", settings: Settings) -> int | None:
     Raises:
         RedisError: Redis does not answer.
     """
-    counts = Inbox(redis, settings).recorded_lanes()
+    counts = recorded_lane_counts(redis, settings.lanes)
     # On a cluster the nodes may have recorded different counts: any of them shows the fault.
     return min((count for count in counts if count is not None), default=None)
 

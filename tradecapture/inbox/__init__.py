@@ -6,27 +6,28 @@ from tradecapture.inbox.backlog import LaneBacklog, LaneLoad
 from tradecapture.inbox.claim import Claim, ClaimedPartition, Completion
 from tradecapture.inbox.entry import Entry
 from tradecapture.inbox.hold import Hold, HoldKind
-from tradecapture.inbox.inbox import Inbox, LaneCountError, connect_inboxes
-from tradecapture.inbox.reader import InboxPartition, InboxReader, SeenTrade, WaitingTrade
+from tradecapture.inbox.inbox import Inbox, connect_inboxes
+from tradecapture.inbox.lane_count import LaneCountError
+from tradecapture.inbox.reader import AcceptedTrade, InboxPartition, InboxReader, WaitingTrade
 from tradecapture.inbox.unreachable import LanesUnreachableError, UnreachableLanes
 
 __all__ = [
     "Acceptance",
+    "AcceptedTrade",
     "Claim",
     "ClaimedPartition",
+    "Completion",
     "Entry",
     "Hold",
     "HoldKind",
     "Inbox",
     "InboxPartition",
     "InboxReader",
-    "LaneCountError",
     "LaneBacklog",
+    "LaneCountError",
     "LaneLoad",
     "LanesUnreachableError",
     "UnreachableLanes",
-    "SeenTrade",
-    "Completion",
     "WaitingTrade",
     "connect_inboxes",
     "connect_redis",

@@ -1,4 +1,4 @@
-"""A verdict of the accept script, made into the answer that a submitter reads."""
+"""The answers that submitters get, made from the replies of the accept script."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -11,18 +11,98 @@ from tradecapture.trades.lifecycle import ExpectedOutcome
 from tradecapture.trades.receipt import Receipt, Refusal, RefusalCode
 from tradecapture.trades.submission import Submission
 
+# The scripts count in binary floating point, which is exact up to here. They make no prediction for
+# larger numbers of upstream's; the ledger decides.
+MAX_PREDICTED_NUMBER = 2**53 - 1
 
-class Full(NamedTuple):
-    """What the accept script saw when it found no room for a trade."""
+_OUTCOMES_BY_LETTER = {
+    b"": ExpectedOutcome.ACCEPTED,
+    b"B": ExpectedOutcome.BUFFERED,
+    b"R": ExpectedOutcome.REJECTED,
+}
+
+
+def number_argument(number: int | None) -> int | str:
+    """Return upstream's number as an argument of the accept script; empty: no prediction."""
+    return "" if number is None or number > MAX_PREDICTED_NUMBER else number
+
+
+def expected_outcome(letter: bytes) -> ExpectedOutcome:
+    """Return the expected outcome that a letter in Redis stands for."""
+    return _OUTCOMES_BY_LETTER[letter]
+
+
+def make_receipt(
+    submission: Submission, duplicate: bool, facts: Sequence[bytes], window: int
+) -> Receipt:
+    """Return the receipt of a trade that is in its inbox.
+
+    Args:
+        submission: what was submitted.
+        duplicate: the trade was accepted before, and this repeats its first receipt.
+        facts: from the script: position, epoch, accepted (ms); of a duplicate also the expected
+            outcome; of a new numbered trade also the expected outcome and the number in order last.
+        window: how far ahead of that number one of upstream's numbers may be.
+    """
+    position, _epoch, accepted_ms, *sequence = facts
+    expected, number = (
+        expected_outcome(sequence[0] if sequence else b""),
+        submission.sequence_number,
+    )
+    if len(sequence) < 2:  # the script gives the number in order last only of a new trade
+        why = explain_duplicate(expected, number)
+    else:
+        why = explain(expected, number, int(sequence[1]), window)
+    return Receipt(
+        trade_id=submission.trade_id,
+        partition_key=submission.partition_key,
+        position=int(position),
+        accepted_at=from_ms(int(accepted_ms)),
+        duplicate=duplicate,
+        expected_outcome=expected,
+        why=why,
+    )
+
+
+def explain(expected: ExpectedOutcome, number: int | None, last: int, window: int) -> str:
+    """Return why a new trade is out of order; empty: it is in order.
+
+    Args:
+        expected: the expected outcome of the trade.
+        number: upstream's number of the trade.
+        last: the number of its partition that was in order last.
+        window: how far ahead of `last` a number may be.
+    """
+    if expected is ExpectedOutcome.ACCEPTED or number is None:
+        return ""
+    if expected is ExpectedOutcome.BUFFERED:
+        return f"sequence number {number} waits for {last + 1}, and is captured after it"
+    if number <= last:
+        return f"sequence number {number} was passed: the partition is at {last}"
+    if number > last + window:
+        return f"sequence number {number} is more than {window} ahead of {last}"
+    return f"sequence number {number} is that of another trade, which waits for its turn"
+
+
+def explain_duplicate(expected: ExpectedOutcome, number: int | None) -> str:
+    """Return why a trade was out of order when it was accepted; empty: it was in order."""
+    if expected is ExpectedOutcome.ACCEPTED:
+        return ""
+    why = "ahead of its turn" if expected is ExpectedOutcome.BUFFERED else "out of turn"
+    return f"sequence number {number} was {why} when the trade was accepted"
+
+
+class FullScope(NamedTuple):
+    """The scope in which the accept script found no room for a trade, and what it counted."""
 
     scope: str  # 'partition', 'lane' or 'total'
     partition_waiting: int
     lane_waiting: int
-    held: bool  # the partition is
+    held: bool  # whether the partition is held
 
 
-def refuse(
-    submission: Submission, lane: int, full: Full, backlog: Backlog, settings: Settings
+def refuse_full(
+    submission: Submission, lane: int, full: FullScope, backlog: Backlog, settings: Settings
 ) -> Refusal:
     """Return the refusal of a trade for which there is no room."""
     if full.scope == "partition":
@@ -46,99 +126,20 @@ def refuse(
     )
 
 
-def partition_rate(lane_rate: float | None, full: Full) -> float | None:
-    """Return trades a second that leave a partition: its part of what waits in its lane.
+def partition_rate(lane_rate: float | None, full: FullScope) -> float | None:
+    """Return trades a second that leave a partition: its share of the lane's waiting trades.
 
     Args:
-        lane_rate: trades a second that leave the lane; None: not known yet.
-        full: what waits in both.
+        lane_rate: trades a second that leave the lane; None: unknown.
+        full: how many trades wait in both.
     """
     if lane_rate is None:
         return None
     return lane_rate * full.partition_waiting / max(full.partition_waiting, full.lane_waiting)
 
 
-# Redis scripts count in binary floating point, which is exact up to here. Larger numbers are left
-# to the ledger.
-MAX_PREDICTED_NUMBER = 2**53 - 1
-
-_STANDINGS = {
-    b"": ExpectedOutcome.ACCEPTED,
-    b"B": ExpectedOutcome.BUFFERED,
-    b"R": ExpectedOutcome.REJECTED,
-}
-
-
-def as_argument(number: int | None) -> int | str:
-    """Return upstream's number as the accept script takes it; empty: it predicts nothing."""
-    return "" if number is None or number > MAX_PREDICTED_NUMBER else number
-
-
-def expected_outcome(letter: bytes) -> ExpectedOutcome:
-    """Return the standing that a letter in Redis stands for."""
-    return _STANDINGS[letter]
-
-
-def explain(standing: ExpectedOutcome, number: int | None, last: int, window: int) -> str:
-    """Return why a trade that was just accepted is not in order; empty: it is.
-
-    Args:
-        standing: as predicted.
-        number: upstream's number of the trade.
-        last: the number of its partition that was in order last.
-        window: how far ahead of that a number may be.
-    """
-    if standing is ExpectedOutcome.ACCEPTED or number is None:
-        return ""
-    if standing is ExpectedOutcome.BUFFERED:
-        return f"sequence number {number} waits for {last + 1}, and is captured after it"
-    if number <= last:
-        return f"sequence number {number} was passed: the partition is at {last}"
-    if number > last + window:
-        return f"sequence number {number} is more than {window} ahead of {last}"
-    return f"sequence number {number} is that of another trade, which waits for its turn"
-
-
-def explain_again(standing: ExpectedOutcome, number: int | None) -> str:
-    """Return why a trade that was accepted before was not in order then; empty: it was."""
-    if standing is ExpectedOutcome.ACCEPTED:
-        return ""
-    why = "ahead of its turn" if standing is ExpectedOutcome.BUFFERED else "out of turn"
-    return f"sequence number {number} was {why} when the trade was accepted"
-
-
-def receipt(
-    submission: Submission, duplicate: bool, facts: Sequence[bytes], window: int
-) -> Receipt:
-    """Return the receipt of a trade that is in its inbox.
-
-    Args:
-        submission: what was submitted.
-        duplicate: it was accepted before, and this is its first receipt.
-        facts: of the script: position, epoch, accepted (ms); for a duplicate its standing, for a
-            new trade with a number of upstream's its standing and the number in order last.
-        window: how far ahead of its turn one of upstream's numbers may be.
-    """
-    position, _epoch, accepted_ms, *sequence = facts
-    standing, number = (
-        expected_outcome(sequence[0] if sequence else b""),
-        submission.sequence_number,
-    )
-    return Receipt(
-        trade_id=submission.trade_id,
-        partition_key=submission.partition_key,
-        position=int(position),
-        accepted_at=from_ms(int(accepted_ms)),
-        duplicate=duplicate,
-        standing=standing,
-        why=explain_again(standing, number)
-        if len(sequence) < 2  # what was in order last is known only when it is new
-        else explain(standing, number, int(sequence[1]), window),
-    )
-
-
-def conflict(submission: Submission) -> Refusal:
-    """Return the refusal of a trade whose id stands for another."""
+def refuse_conflict(submission: Submission) -> Refusal:
+    """Return the refusal of a trade whose id another trade has."""
     return Refusal(
         submission.trade_id,
         RefusalCode.CONFLICT,
@@ -147,7 +148,7 @@ def conflict(submission: Submission) -> Refusal:
     )
 
 
-def unavailable(submission: Submission, error: Exception) -> Refusal:
+def refuse_unavailable(submission: Submission, error: Exception) -> Refusal:
     """Return the refusal of a trade that Redis did not store."""
     where = ""
     if isinstance(error, NotReplicatedError):

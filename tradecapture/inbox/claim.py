@@ -12,22 +12,20 @@ class ClaimedPartition(NamedTuple):
 
     partition_key: PartitionKey
     entries: tuple[Entry, ...]
-    unreadable: str = ""  # why the entry after these cannot be read; empty: nothing is wrong
-    head: bytes = b""  # that entry as it stands in the inbox
-    is_newer: bool = False  # a newer release reads it: nothing is wrong but the release of this one
+    unreadable: str = ""  # why the entry after these cannot be read; empty: there is none such
+    unreadable_entry: bytes = b""  # that entry, as Redis has it
+    is_newer: bool = False  # a newer release reads that entry: it is not broken
 
 
 class Claim(NamedTuple):
-    """Partitions of one lane that one worker holds."""
+    """The partitions of one lane that one worker has locked."""
 
     lane: int
     token: str
-    fence: int  # Redis time in microseconds, greater than that of every earlier claim of the lane
+    fence: int  # the fencing token: Redis time (us), greater than every earlier fence of the lane
     now_us: int  # Redis time in microseconds when the claim was made
     partitions: tuple[ClaimedPartition, ...]
-    due_without_bell: int = (
-        0  # partitions of the lane that were left due, and that no bell calls for
-    )
+    due_without_bell: int = 0  # partitions of the lane still due for which no bell was rung
 
     @property
     def partition_keys(self) -> list[PartitionKey]:
@@ -41,10 +39,10 @@ class Claim(NamedTuple):
 
 
 class Completion(NamedTuple):
-    """What became of a claimed partition: how many trades to remove, and whether to hold it."""
+    """What happened to a claimed partition: how many trades to remove, whether to hold it."""
 
     partition_key: PartitionKey
-    written: int
+    trades: int  # from the oldest on: the ledger has them
     hold: str = ""  # why the fleet halts the partition; empty: it does not
-    upstream: int = 0  # upstream's number that the ledger has reached; 0: it numbers none
-    pause: Hold | None = None  # an operator's, of which the ledger knows; it goes before `hold`
+    upstream_number: int = 0  # upstream's number that the ledger has reached; 0: none
+    pause: Hold | None = None  # an operator's pause that the ledger knows; replaces `hold`

@@ -1,11 +1,9 @@
 """An inbox entry: how an accepted trade is written in its partition's list.
 
-The text is `<version> <position> <epoch> <accepted ms> ` followed by a MessagePack array. The first
-part is stamped by the accept script, the second made by the submitter; the version comes first so
-that a worker of another release can tell.
-
-The version is the *format* of the second part; the first part is the same in all of them. Fields
-added at the end of the array are no new format: this release reads past them.
+An entry is the text `<format> <position> <epoch> <accepted ms> ` followed by a MessagePack array,
+the body. The accept script writes the stamp, the submitter writes the body. The stamp is the same
+in all formats; the format says how to read the body. Fields added at the end of the body are no new
+format: this release ignores them.
 """
 
 import time
@@ -21,23 +19,23 @@ from tradecapture.inbox.keys import FORMAT_KEY
 from tradecapture.trades.partition import PartitionKey
 from tradecapture.trades.submission import Submission
 
-OLDEST_FORMAT = 1  # what every release since 0.1.0 reads
-MAX_VERSION = 4  # digits; a longer one is no format of any release to come
+OLDEST_FORMAT = 1  # every release since 0.1.0 reads it
+MAX_FORMAT_DIGITS = 4  # no release will have a format with more digits
 
 
 class UnreadableEntryError(ValueError):
-    """An entry is not of a version or shape that this release can read."""
+    """This release cannot read an entry."""
 
 
 class NewerEntryError(UnreadableEntryError):
-    """An entry is of a format that only newer releases read; nothing is wrong with it."""
+    """Only newer releases can read an entry; the entry is not broken."""
 
 
 class Entry(NamedTuple):
-    """One accepted trade, as it waits: where it stands and what was submitted."""
+    """One accepted trade that waits: its stamp and what was submitted."""
 
     position: int
-    epoch: int  # Redis time in microseconds at which the lane's positions began
+    epoch: int  # Redis time in microseconds at which the lane's epoch began
     accepted_ms: int  # Redis time
     submission: Submission
 
@@ -55,8 +53,8 @@ class _Body(msgspec.Struct, array_like=True, frozen=True):
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(_Body)
 
-# Format -> how it is read. A release that brings a new one reads the older ones as long as any
-# entry of them may wait, and writes what `tc:format` says.
+# Format -> how its body is read and written. A release with a new format keeps reading the older
+# formats while entries in them may wait, and writes the format that `tc:format` names.
 READERS: dict[int, Callable[[bytes], _Body]] = {1: _decoder.decode}
 WRITERS: dict[int, Callable[[Any], bytes]] = {1: _encoder.encode}
 
@@ -67,7 +65,7 @@ def newest_format() -> int:
 
 
 def encode_body(submission: Submission, entry_format: int = OLDEST_FORMAT) -> bytes:
-    """Return the part of an entry that the submitter makes, in a format."""
+    """Return the body of an entry in a format."""
     return WRITERS[entry_format](
         _Body(
             submission.trade_id,
@@ -84,12 +82,16 @@ def encode_body(submission: Submission, entry_format: int = OLDEST_FORMAT) -> by
 def decode_entry(partition_key: PartitionKey, raw: bytes) -> Entry:
     """Read an entry of a partition.
 
+    Args:
+        partition_key: the partition.
+        raw: the entry as Redis has it.
+
     Raises:
-        NewerEntryError: a format of newer releases.
-        UnreadableEntryError: another version, or not an entry; the message shows how it begins.
+        NewerEntryError: only newer releases read its format.
+        UnreadableEntryError: it is no entry; the message shows how it begins.
     """
     try:
-        version, position, epoch, accepted_ms, text = raw.split(b" ", 4)
+        version, position, epoch, accepted_ms, body_text = raw.split(b" ", 4)
         reader = READERS.get(_format_of(version))
         if reader is None:
             kind = NewerEntryError if is_newer(raw) else UnreadableEntryError
@@ -97,7 +99,7 @@ def decode_entry(partition_key: PartitionKey, raw: bytes) -> Entry:
                 f"entry of version {version!r}: this release reads {sorted(READERS)}; "
                 f"run workers of the release that accepted it (entry begins {raw[:60]!r})"
             )
-        body = reader(text)
+        body = reader(body_text)
     except NewerEntryError:
         raise
     except (ValueError, msgspec.MsgspecError) as error:
@@ -127,49 +129,49 @@ def accepted_ms_of(raw: bytes) -> int | None:
 
 
 def is_newer(raw: bytes) -> bool:
-    """Return whether an entry is of a format that only newer releases read."""
+    """Return whether only newer releases read the format of an entry."""
     version, *stamp = raw.split(b" ", 4)
-    stamped = len(stamp) == 4 and all(part.isdigit() for part in stamp[:3])
-    return stamped and _format_of(version) > max(READERS)
+    has_stamp = len(stamp) == 4 and all(part.isdigit() for part in stamp[:3])
+    return has_stamp and _format_of(version) > max(READERS)
 
 
 def _format_of(version: bytes) -> int:
-    """Return the format that an entry names; 0, which is none, for anything else."""
-    return int(version) if version.isdigit() and len(version) <= MAX_VERSION else 0
+    """Return the format that an entry begins with; 0, which no format has, for anything else."""
+    return int(version) if version.isdigit() and len(version) <= MAX_FORMAT_DIGITS else 0
 
 
-# How old what a process knows of the record may be. Until then it writes the format of before,
-# which every worker reads too.
-LOOK_SECONDS = 1.0
+# How long a process relies on the recorded format that it read. Until the next reading it writes
+# the former format, which every worker reads too.
+FORMAT_REFRESH_SECONDS = 1.0
 
 
 class EntryFormatError(ValueError):
-    """The format cannot be recorded; the message says what to do."""
+    """A format cannot be recorded; the message says what to do."""
 
 
 class EntryFormat:
-    """The recorded format, as one process knows it."""
+    """The format in which all processes write new entries: recorded in Redis."""
 
     def __init__(self, redis: "Redis", monotonic: Callable[[], float] = time.monotonic) -> None:
         self._redis, self._monotonic = redis, monotonic
-        self._known, self._looked_at = OLDEST_FORMAT, float("-inf")
+        self._current, self._read_at = OLDEST_FORMAT, float("-inf")
 
-    def look(self) -> int:
-        """Return the format to write, from a look at Redis that is not too old.
+    def current(self) -> int:
+        """Return the format to write: the recorded one, read a second ago at most.
 
-        While the record is out of reach, on a cluster with one node, the format of before holds.
+        While Redis, or the cluster node with the record, is out of reach, the last one read holds.
         """
         if newest_format() == OLDEST_FORMAT:
-            return OLDEST_FORMAT  # there is no choice: no round trip for it
+            return OLDEST_FORMAT  # there is only one: no round trip
         now = self._monotonic()
-        if now - self._looked_at >= LOOK_SECONDS:
-            self._looked_at = now
+        if now - self._read_at >= FORMAT_REFRESH_SECONDS:
+            self._read_at = now
             with suppress(RedisError):
-                self._known = min(self.recorded(), newest_format())
-        return self._known
+                self._current = min(self.recorded(), newest_format())
+        return self._current
 
     def recorded(self) -> int:
-        """Return what is recorded; where nothing is, the oldest.
+        """Return the recorded format; the oldest if none is recorded.
 
         Raises:
             RedisError: Redis is out of reach.
@@ -177,10 +179,10 @@ class EntryFormat:
         return int(cast(bytes | None, self._redis.get(FORMAT_KEY)) or OLDEST_FORMAT)
 
     def record(self, entry_format: int) -> None:
-        """Let all processes write a format, within a second.
+        """Record a format; all processes write it within a second.
 
         Raises:
-            EntryFormatError: this release does not know it.
+            EntryFormatError: this release does not know the format.
             RedisError: Redis is out of reach.
         """
         if not OLDEST_FORMAT <= entry_format <= newest_format():

@@ -1,17 +1,17 @@
-"""A hold: why a partition must not be claimed, and whether an operator or the fleet said so."""
+"""A hold: why a partition must not be claimed, and whether an operator or the fleet placed it."""
 
 from enum import StrEnum
 from typing import NamedTuple, Self
 
 
 class HoldKind(StrEnum):
-    """Who holds a partition: what one did, the other must not undo by the way."""
+    """Who placed the hold. Neither side may silently lift the other's hold."""
 
     PAUSED = "PAUSED"  # an operator
-    HALTED = "HALTED"  # the fleet, because a trade in it cannot be captured
+    HALTED = "HALTED"  # the fleet, because a trade of the partition cannot be captured
 
 
-# How the text of a pause begins in Redis; the text of a halt is its reason alone.
+# How the text of a pause begins in Redis. The text of a halt is its reason alone.
 _PAUSE = f"{HoldKind.PAUSED} "
 
 
@@ -24,10 +24,10 @@ class Hold(NamedTuple):
 
     @classmethod
     def by_operator(cls, who: str, why: str) -> Self:
-        """Return an operator's hold.
+        """Return an operator's pause.
 
         Raises:
-            ValueError: `who` holds a colon, which ends the name in Redis.
+            ValueError: `who` contains a colon, which ends the name in Redis.
         """
         if ":" in who:
             raise ValueError(f"the operator's name {who!r} must hold no colon")
@@ -35,31 +35,30 @@ class Hold(NamedTuple):
 
     @classmethod
     def halt(cls, why: str) -> Self:
-        """Return a hold by the fleet."""
+        """Return a halt by the fleet."""
         return cls(HoldKind.HALTED, why)
 
     @classmethod
     def from_note(cls, note: str) -> Self:
-        """Return the pause that a note stands for."""
+        """Return the pause with this note."""
         who, _, why = note.partition(": ")
         return cls(HoldKind.PAUSED, why, who)
 
     @property
     def note(self) -> str:
-        """What the ledger keeps of a hold: the reason, after whose it is if it is a pause."""
+        """What the ledger keeps of a hold: `who: why` of a pause, the reason of a halt."""
         return f"{self.who}: {self.why}" if self.kind is HoldKind.PAUSED else self.why
 
     def __str__(self) -> str:
-        """Return what an operator reads: the reason, and whose it is if it is a pause."""
+        """Return what an operator reads: the note; a pause says so first."""
         return f"{_PAUSE}{self.note}" if self.kind is HoldKind.PAUSED else self.note
 
     def encode(self) -> str:
-        """Return the text in Redis; the scripts know a pause by how it begins."""
-        # A reason may quote a trade, and a trade may hold any text: it must not become a pause.
-        escape = (
-            " " if self.kind is HoldKind.HALTED and self.why.lstrip().startswith(_PAUSE) else ""
-        )
-        return escape + str(self)
+        """Return the text in Redis. The scripts recognise a pause by how its text begins."""
+        # The reason of a halt may quote a trade, which may contain any text. A blank in front keeps
+        # the halt from being read as a pause.
+        is_like_pause = self.kind is HoldKind.HALTED and self.why.lstrip().startswith(_PAUSE)
+        return f" {self}" if is_like_pause else str(self)
 
     @classmethod
     def decode(cls, text: str) -> Self:

@@ -1,13 +1,11 @@
-"""The inbox: accepted trades in order, and who may capture them. Redis keeps the order."""
+"""The inbox as the fleet uses it: accept trades; claim, complete and hold partitions; ring."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from redis import Redis
-from redis.exceptions import RedisError
 
-from tradecapture.connections.cluster.client import ClusterRedis
-from tradecapture.connections.redis_client import connect_redis, pipeline_replies, redis_now_ms
+from tradecapture.connections.redis_client import connect_redis, redis_now_ms
 from tradecapture.inbox.acceptance import Acceptance, accept, bell_ms
 from tradecapture.inbox.answers import MAX_PREDICTED_NUMBER
 from tradecapture.inbox.backlog import Backlog
@@ -20,7 +18,8 @@ from tradecapture.inbox.entry import (
     decode_entry,
 )
 from tradecapture.inbox.hold import Hold, HoldKind
-from tradecapture.inbox.keys import LANES_KEY, lane_keys
+from tradecapture.inbox.keys import lane_keys
+from tradecapture.inbox.lane_count import check_lane_count, record_lane_count
 from tradecapture.inbox.scripts import Argument, Call, run, run_all
 from tradecapture.settings import Settings
 from tradecapture.trades.clock import from_ms
@@ -33,34 +32,21 @@ def connect_inboxes(settings: Settings) -> "Redis":
     return connect_redis(settings.redis_url, settings.connect_seconds, settings.sentinels)
 
 
-def lane_count_keys(redis: "Redis", lanes: int) -> list[str]:
-    """Return the keys that hold the lane count; on a cluster one a lane, so on all its nodes.
-
-    With one key alone no process could start, and none say that it is ready, while the node of
-    that key is away.
-    """
-    if isinstance(redis, ClusterRedis):
-        return [lane_keys(lane).lanes for lane in range(lanes)]
-    return [LANES_KEY]
-
-
-class LaneCountError(RuntimeError):
-    """This process has another lane count than the one recorded at first use."""
-
-
 class Inbox:
-    """The inboxes of all lanes in one Redis."""
+    """The inboxes of all lanes in one Redis.
+
+    Every method raises redis.exceptions.RedisError if Redis is out of reach, except `accept`.
+    """
 
     def __init__(self, redis: "Redis", settings: Settings) -> None:
         self.redis = redis
         self.lanes = settings.lanes
-        self._lane_count_keys = lane_count_keys(redis, settings.lanes)
-        self._settings = settings
         self.lease_seconds = settings.lease_seconds
+        self.entry_format = EntryFormat(redis)
+        self._settings = settings
+        self._backlog = Backlog(redis, settings.lanes)
         self._lease_ms = round(settings.lease_seconds * 1000)
         self._bell_ms = bell_ms(settings)
-        self._backlog = Backlog(redis, settings.lanes)
-        self.entry_format = EntryFormat(redis)
         self._backoff_ms = (
             round(settings.backoff_seconds * 1000),
             round(settings.backoff_limit_seconds * 1000),
@@ -75,27 +61,13 @@ class Inbox:
         """Close the connections to Redis."""
         self.redis.close()
 
-    def check_lanes(self) -> None:
-        """Record the lane count at first use; compare it ever after.
+    def check_lane_count(self) -> None:
+        """Record the lane count at first use; afterwards compare with it.
 
         Raises:
-            LaneCountError: it differs; trades would be looked for in lanes where they are not.
+            LaneCountError: another count is recorded.
         """
-        recorded = self.recorded_lanes()
-        if None in recorded:
-            # Written only where nothing is: a Redis that is full can still be read.
-            self._record_lanes()
-            recorded = self.recorded_lanes()
-        for count in recorded - {None, self.lanes}:
-            where = f"the key {LANES_KEY}"
-            if len(self._lane_count_keys) > 1:
-                where = f"the keys {lane_keys(0).lanes} to {lane_keys((count or 1) - 1).lanes}"
-            raise LaneCountError(
-                f"TRADECAPTURE_LANES is {self.lanes}, but this Redis was first used with "
-                f"{count} lanes. Nothing was changed. Set TRADECAPTURE_LANES={count}; or, to "
-                "change the count, stop submitting, let `tradecapture reconcile` show nothing "
-                f"waiting, stop every process, delete {where} and start again"
-            )
+        check_lane_count(self.redis, self.lanes)
 
     def probe_write(self) -> None:
         """Make sure that trades could be accepted now, by a write that changes nothing.
@@ -104,30 +76,12 @@ class Inbox:
             LaneCountError: another lane count is recorded.
             RedisError: Redis is out of reach, full or a replica.
         """
-        self.check_lanes()
-        self._record_lanes()
+        self.check_lane_count()
+        record_lane_count(self.redis, self.lanes)
 
     def now(self) -> datetime:
-        """Return the time of Redis: the hosts' own clocks need not agree.
-
-        Raises:
-            RedisError: Redis is out of reach.
-        """
+        """Return the time of Redis. All hosts share this clock."""
         return from_ms(redis_now_ms(self.redis))
-
-    def recorded_lanes(self) -> set[int | None]:
-        """Return the lane count recorded at first use; None: it is not, or not on each node.
-
-        Raises:
-            RedisError: Redis is out of reach.
-        """
-        answers = pipeline_replies(self.redis, [("GET", key) for key in self._lane_count_keys])
-        counts = [answer for answer in answers if not isinstance(answer, RedisError)]
-        return {None if count is None else int(count) for count in counts}
-
-    def _record_lanes(self) -> None:
-        keys = self._lane_count_keys
-        pipeline_replies(self.redis, [("SET", key, self.lanes, "NX") for key in keys])
 
     def accept(self, submissions: Sequence[Submission]) -> Acceptance:
         """Append trades to their inboxes; see `acceptance.accept`."""
@@ -137,12 +91,9 @@ class Inbox:
         """Lock due partitions of a lane and read their oldest trades; None: nothing is due.
 
         Args:
-            lane: the lane to look in.
+            lane: the lane.
             owner: who claims; shown to operators, and part of the token.
-            jitter: 0 to 1, spreads the backoff of partitions that are found locked.
-
-        Raises:
-            RedisError: Redis is out of reach.
+            jitter: 0 to 1; spreads the backoff of partitions that are due but locked.
         """
         keys, settings = lane_keys(lane), self._settings
         limits = (settings.batch_partitions, settings.batch_trades, settings.batch_bytes)
@@ -154,29 +105,24 @@ class Inbox:
         token, fence, now_us, due_without_bell, *partitions = run(self.redis, call)
         if not partitions:
             return None
-        claimed = []
-        for raw_key, *raw_entries in partitions:
-            key = raw_key.decode()
-            claimed.append(_claimed_partition(key, raw_entries))
-        return Claim(
-            lane, token.decode(), int(fence), int(now_us), tuple(claimed), due_without_bell
+        claimed = tuple(
+            _claimed_partition(PartitionKey(raw_key.decode()), raw_entries)
+            for raw_key, *raw_entries in partitions
         )
+        return Claim(lane, token.decode(), int(fence), int(now_us), claimed, due_without_bell)
 
-    def claim_one(self, partition_key: PartitionKey, owner: str, trades: int) -> Claim | None:
-        """Lock one partition for an operator, also if it is held or not due; None: it is locked.
+    def claim_one(self, partition_key: PartitionKey, owner: str, max_trades: int) -> Claim | None:
+        """Lock one partition for an operator, even if it is held or not due; None: it is locked.
 
         Args:
             partition_key: the partition.
-            owner: who takes it; shown to operators, and part of the token.
-            trades: how many of its oldest trades to read, at most (0: none); no more are read
-                than the bytes of a claim allow.
-
-        Raises:
-            RedisError: Redis is out of reach.
+            owner: who claims; shown to operators, and part of the token.
+            max_trades: how many of its oldest trades to read; 0: none. The limit of a claim's
+                bytes holds too.
         """
         lane = lane_of(partition_key, self.lanes)
         keys = lane_keys(lane)
-        limits = (trades, self._settings.batch_bytes)
+        limits = (max_trades, self._settings.batch_bytes)
         call = Call(
             "claim_one",
             (keys.due, keys.held, keys.fence),
@@ -186,20 +132,26 @@ class Inbox:
         if not reply:
             return None
         token, fence, now_us, *raw_entries = reply
-        taken = _claimed_partition(partition_key, raw_entries)
-        return Claim(lane, token.decode(), int(fence), int(now_us), (taken,))
+        claimed = _claimed_partition(partition_key, raw_entries)
+        return Claim(lane, token.decode(), int(fence), int(now_us), (claimed,))
 
     def complete(self, lane: int, token: str, completions: Iterable[Completion]) -> list[bool]:
-        """Remove written trades and unlock; False for a partition whose lease was lost.
+        """Remove captured trades and unlock their partitions; an existing hold stays.
 
-        A hold that stands already stays, whatever a settlement says.
+        Args:
+            lane: the lane of the claim.
+            token: the token of the claim.
+            completions: what happened to the claimed partitions.
+
+        Returns:
+            For each completion: True, or False if the lease was lost and nothing was changed.
         """
         keys = lane_keys(lane)
         arguments: list[Argument] = [keys.prefix, token]
-        for partition_key, written, why, upstream, pause in completions:
+        for partition_key, trades, why, upstream_number, pause in completions:
             hold = pause.encode() if pause else Hold.halt(why).encode() if why else ""
-            reached = upstream if upstream <= MAX_PREDICTED_NUMBER else 0
-            arguments += (partition_key, written, hold, reached)
+            reached = upstream_number if upstream_number <= MAX_PREDICTED_NUMBER else 0
+            arguments += (partition_key, trades, hold, reached)
         call = Call(
             "complete", (keys.due, keys.held, keys.tries, keys.backlog, keys.upstream), arguments
         )
@@ -209,23 +161,34 @@ class Inbox:
     def postpone(
         self, lane: int, token: str, partition_keys: Iterable[PartitionKey], jitter: float
     ) -> list[int | None]:
-        """Give partitions back unwritten; return each delay in ms, None where a lease was lost."""
+        """Give claimed partitions back uncaptured; they are due again after a growing delay.
+
+        Args:
+            lane: the lane of the claim.
+            token: the token of the claim.
+            partition_keys: the partitions.
+            jitter: 0 to 1; spreads the delays.
+
+        Returns:
+            For each partition: its delay in milliseconds, or None if the lease was lost.
+        """
         keys = lane_keys(lane)
         arguments: list[Argument] = [keys.prefix, token, *self._backoff_ms, jitter, *partition_keys]
         replies = run(self.redis, Call("postpone", (keys.due, keys.held, keys.tries), arguments))
         return [None if reply < 0 else reply for reply in replies]
 
     def renew(self, lane: int, token: str, partition_keys: Iterable[PartitionKey]) -> list[bool]:
-        """Lengthen a claim's lease; False for a partition whose lease was lost."""
+        """Extend a claim's lease; return for each partition False if its lease was lost."""
         keys = lane_keys(lane)
         arguments: list[Argument] = [keys.prefix, token, self._lease_ms, *partition_keys]
         replies = run(self.redis, Call("renew", (keys.due, keys.held), arguments))
         return [reply == 1 for reply in replies]
 
     def hold(self, partition_key: PartitionKey, hold: Hold) -> bool:
-        """Keep a partition from being claimed; its trades are accepted on.
+        """Keep a partition from being claimed; its trades are still accepted.
 
-        A hold that stands already is replaced; False says so.
+        Returns:
+            True, or False if the hold replaced an existing one.
         """
         keys = lane_keys(lane_of(partition_key, self.lanes))
         call = Call("hold", (keys.due, keys.held), (keys.prefix, hold.encode(), partition_key))
@@ -236,7 +199,7 @@ class Inbox:
 
         Args:
             partition_key: the partition.
-            kind: release it only from a hold of this kind; None: from any.
+            kind: lift only a hold of this kind; None: of any kind.
         """
         lane = lane_of(partition_key, self.lanes)
         keys = lane_keys(lane)
@@ -245,7 +208,7 @@ class Inbox:
             (keys.due, keys.held, keys.bell),
             (keys.prefix, self._bell_ms, kind or "", partition_key),
         )
-        ring, _released = run(self.redis, call)
+        ring, _lifted = run(self.redis, call)
         return [lane] if ring else []
 
     def clear_bell(self, lane: int) -> None:
@@ -253,14 +216,21 @@ class Inbox:
         self.redis.delete(lane_keys(lane).bell)
 
     def reserve_bells(self, lanes: Sequence[int] | None = None) -> list[int]:
-        """Take the right to ring for each lane where something is due and no bell is waiting."""
-        looked_at = range(self.lanes) if lanes is None else lanes
+        """Reserve the bells of lanes where a partition is due and no bell is waiting.
+
+        Args:
+            lanes: the lanes to check; None: all.
+
+        Returns:
+            The lanes whose bell the caller must ring.
+        """
+        lanes_to_check = range(self.lanes) if lanes is None else lanes
         calls = []
-        for lane in looked_at:
+        for lane in lanes_to_check:
             keys = lane_keys(lane)
             calls.append(Call("ring", (keys.due, keys.bell), (self._bell_ms,)))
         replies = run_all(self.redis, calls)
-        return [lane for lane, reply in zip(looked_at, replies, strict=True) if reply == 1]
+        return [lane for lane, reply in zip(lanes_to_check, replies, strict=True) if reply == 1]
 
 
 def _claimed_partition(

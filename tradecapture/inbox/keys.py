@@ -5,32 +5,28 @@ from typing import NamedTuple
 
 from tradecapture.trades.partition import PartitionKey
 
-# Holds the lane count of this deployment, unless it is a cluster. It has no lane, so no hash tag.
-LANES_KEY = "tc:lanes"
-# Holds the format in which entries are written, once it was raised above the oldest.
-FORMAT_KEY = "tc:format"
-
-# Written before a submitter waits for replicas, so that its connection has a last write that lies
-# behind every trade it answers for. It belongs to no lane either.
-ACKNOWLEDGED_KEY = "tc:acknowledged"
+# The keys without a hash tag belong to no lane.
+LANES_KEY = "tc:lanes"  # the lane count of this deployment, unless Redis is a cluster
+FORMAT_KEY = "tc:format"  # the format of new entries, once it was raised above the oldest
+ACKNOWLEDGED_KEY = "tc:acknowledged"  # written before waiting for replicas; see `scripts`
 
 
 class LaneKeys(NamedTuple):
-    """The keys of one lane; the keys of a partition are the prefix and the names below."""
+    """The keys of one lane. The keys of a partition or a trade begin with the prefix."""
 
     prefix: str
     due: str  # sorted set: partitions with work, score = when they may be claimed next (ms)
-    positions: str  # hash: partition -> position given last
-    epoch: str  # string: Redis time (us) at which the lane's positions began
-    bell: str  # string: a capture task is waiting
+    positions: str  # hash: partition -> the position given last
+    epoch: str  # string: Redis time (us) at which the lane's epoch began
+    bell: str  # string: a capture task is waiting for this lane
     held: str  # hash: partition -> why it must not be claimed
     fence: str  # string: the fence given last
     tries: str  # hash: partition -> postponements in a row
-    backlog: str  # hash: `accepted` and `settled`, how many trades came into the lane and left it
+    backlog: str  # hash: `accepted`, `settled`: how many trades entered and left the lane
     upstream: str  # hash: partition -> upstream's number that was in order last
-    lanes: str  # string: the lane count of this deployment, where it is a cluster
-    promoted: str  # string: replication id before the server became the master
-    began: str  # hash: partition -> position given last before the epoch began
+    lanes: str  # string: the lane count of this deployment, if Redis is a cluster
+    promoted: str  # string: the former replication id of this server, if it was promoted
+    began: str  # hash: partition -> the position given last before the epoch began
 
     def inbox(self, partition_key: PartitionKey) -> str:
         """The list of a partition's waiting trades, oldest first."""
@@ -41,11 +37,11 @@ class LaneKeys(NamedTuple):
         return f"{self.prefix}lock:{partition_key}"
 
     def ahead(self, partition_key: PartitionKey) -> str:
-        """Upstream's numbers that were accepted before their turn."""
+        """Upstream's numbers that were accepted early."""
         return f"{self.prefix}ahead:{partition_key}"
 
     def identity(self, trade_id: str) -> str:
-        """The digest that a trade id stands for; in the lane of the id, not of a partition."""
+        """The digest of the trade that has this id; in the lane of the id, not of a partition."""
         return f"{self.prefix}identity:{trade_id}"
 
     def seen(self, trade_id: str) -> str:

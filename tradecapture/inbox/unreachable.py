@@ -1,7 +1,7 @@
-"""Out of reach: the lanes of a cluster that a look could not see, and why.
+"""Unreachable lanes: the lanes of a cluster that a read could not reach, and why.
 
-Whoever can use a part of the whole brings a note of them, and says what it holds. Without one a
-look that cannot see all lanes is refused: nothing incomplete is taken for the whole by mistake.
+Callers that can work with partial results pass an `UnreachableLanes` and report what is missing.
+Without one, a read that cannot reach every lane raises.
 """
 
 from collections import defaultdict
@@ -21,24 +21,24 @@ from tradecapture.connections.cluster.client import ClusterRedis
 from tradecapture.connections.redis_client import pipeline_replies
 from tradecapture.inbox.keys import lane_keys
 
-Seen = TypeVar("Seen")
-# What keeps a lane from being seen and not the others: its node is away, or its slot is nobody's or
-# half moved. Anything else is a fault of which all must hear.
-_OF_ONE_LANE = (ConnectionError, TimeoutError, ClusterDownError, AskError, TryAgainError)
+LaneResult = TypeVar("LaneResult")
+# Errors of one lane: its node is away, no node serves its slot, or its slot is migrating. All other
+# errors concern every lane, so they are raised.
+_LANE_ERRORS = (ConnectionError, TimeoutError, ClusterDownError, AskError, TryAgainError)
 
 
 class LanesUnreachableError(ConnectionError):
-    """What was asked for needs all lanes, and some are out of reach."""
+    """A read needed all lanes, and some are out of reach."""
 
 
 class UnreachableLanes:
-    """A note of the lanes that looks could not see; one note serves for several looks."""
+    """The lanes that reads could not reach. Several reads may share one."""
 
     def __init__(self, lanes: int) -> None:
-        """Begin with none.
+        """Begin with no lane.
 
         Args:
-            lanes: how many there are.
+            lanes: how many lanes there are.
         """
         self._lanes = lanes
         self._why: dict[int, str] = {}
@@ -49,11 +49,11 @@ class UnreachableLanes:
         return sorted(self._why)
 
     def __contains__(self, lane: int) -> bool:
-        """Whether a lane could not be seen."""
+        """Whether a lane could not be reached."""
         return lane in self._why
 
     def __str__(self) -> str:
-        """Return in words which they are, and why."""
+        """Return in words which lanes they are, and why."""
         lanes_by_why: dict[str, list[str]] = defaultdict(list)
         for lane in self.lanes:
             lanes_by_why[self._why[lane]].append(str(lane))
@@ -63,91 +63,92 @@ class UnreachableLanes:
             for why, lanes in lanes_by_why.items()
         )
 
-    def note(self, lane: int, why: Exception) -> None:
-        """Note that a lane could not be seen.
+    def add(self, lane: int, why: Exception) -> None:
+        """Add a lane that could not be reached.
 
         Raises:
-            Exception: `why`, if it was the last: nothing is left to be seen.
+            Exception: `why`, if no lane is left that can be reached.
         """
         self._why[lane] = str(why).rstrip(".")
         if len(self._why) == self._lanes:
             raise why
 
-    def check(self) -> None:
-        """Make sure that all lanes were seen.
+    def raise_if_any(self) -> None:
+        """Refuse partial results.
 
         Raises:
-            LanesOutOfReachError: some were not; it says which, and why.
+            LanesUnreachableError: some lanes could not be reached; it says which, and why.
         """
         if self._why:
             raise LanesUnreachableError(str(self))
 
 
 def reachable(
-    lanes: Sequence[int], answers: Iterable[Any], out_of_reach: UnreachableLanes | None
+    lanes: Sequence[int], replies: Iterable[Any], unreachable: UnreachableLanes | None
 ) -> Iterator[tuple[int, Any]]:
-    """Yield the lanes that answered, each with its answer.
+    """Yield the lanes that replied, each with its reply.
 
     Args:
-        lanes: that were asked.
-        answers: of each lane; of one that failed, its error.
-        out_of_reach: to note the other lanes in; None: all are needed.
+        lanes: the lanes that were asked.
+        replies: the reply of each lane, or its error.
+        unreachable: gets the other lanes; None: all lanes are needed.
 
     Raises:
-        LanesOutOfReachError: all are needed, and not all answered; raised at the end.
-        RedisError: none answered, or one said that something else is wrong.
+        LanesUnreachableError: all lanes are needed, and not all replied; raised at the end.
+        RedisError: no lane replied, or an error concerns every lane.
     """
-    noted = UnreachableLanes(len(lanes)) if out_of_reach is None else out_of_reach
-    for lane, answer in zip(lanes, answers, strict=True):
-        if lane in noted:
-            continue  # since an earlier look: what is said of it must not depend on the look
-        if isinstance(answer, _OF_ONE_LANE):
-            noted.note(lane, answer)
-        elif isinstance(answer, Exception):
-            raise answer
+    collected = UnreachableLanes(len(lanes)) if unreachable is None else unreachable
+    for lane, reply in zip(lanes, replies, strict=True):
+        if lane in collected:
+            continue  # an earlier read could not reach it: all reads leave out the same lanes
+        if isinstance(reply, _LANE_ERRORS):
+            collected.add(lane, reply)
+        elif isinstance(reply, Exception):
+            raise reply
         else:
-            yield lane, answer
-    if out_of_reach is None:
-        noted.check()
+            yield lane, reply
+    if unreachable is None:
+        collected.raise_if_any()
 
 
 def read_each_lane(
     redis: "Redis",
     lanes: Sequence[int],
-    look: Callable[[int], Seen],
-    out_of_reach: UnreachableLanes | None,
-) -> Iterator[Seen]:
-    """Look into one lane after the other; yield what is seen.
+    read: Callable[[int], LaneResult],
+    unreachable: UnreachableLanes | None,
+) -> Iterator[LaneResult]:
+    """Read one lane after the other; yield what each read returns.
 
     Args:
         redis: with the inboxes.
-        lanes: to look into.
-        look: takes a lane.
-        out_of_reach: to note the lanes in that cannot be seen; None: all are needed.
+        lanes: the lanes to read.
+        read: reads a lane.
+        unreachable: gets the lanes out of reach; None: all lanes are needed.
 
     Raises:
-        LanesOutOfReachError, RedisError: as `reachable`.
+        LanesUnreachableError, RedisError: as `reachable`.
     """
     if not isinstance(redis, ClusterRedis):  # one server has all lanes, or none
-        yield from map(look, lanes)
+        yield from map(read, lanes)
         return
-    if out_of_reach is not None:
-        lanes = [lane for lane in lanes if lane not in out_of_reach]
-    # All at once first: so one timeout is waited out, and not one for each lane of a silent node.
-    seen = [lane for lane, _answer in reachable(lanes, _answers(redis, lanes), out_of_reach)]
-    yield from (found for _lane, found in reachable(seen, _looks(look, seen), out_of_reach))
+    if unreachable is not None:
+        lanes = [lane for lane in lanes if lane not in unreachable]
+    # First ask all lanes at once: the timeout of a silent node then passes once, not once a lane.
+    reached = [lane for lane, _reply in reachable(lanes, _ping(redis, lanes), unreachable)]
+    results = _read_all(read, reached)
+    yield from (result for _lane, result in reachable(reached, results, unreachable))
 
 
-def _answers(redis: "Redis", lanes: Sequence[int]) -> list[Any]:
+def _ping(redis: "Redis", lanes: Sequence[int]) -> list[Any]:
     try:
         return pipeline_replies(redis, [("EXISTS", lane_keys(lane).positions) for lane in lanes])
-    except _OF_ONE_LANE as error:  # of all these; there may be others
+    except _LANE_ERRORS as error:  # none of these lanes replied; others may
         return [error] * len(lanes)
 
 
-def _looks(look: Callable[[int], Any], lanes: Iterable[int]) -> Iterator[Any]:
+def _read_all(read: Callable[[int], Any], lanes: Iterable[int]) -> Iterator[Any]:
     for lane in lanes:
         try:
-            yield look(lane)
-        except _OF_ONE_LANE as error:
+            yield read(lane)
+        except _LANE_ERRORS as error:
             yield error

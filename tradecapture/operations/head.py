@@ -141,9 +141,9 @@ class HeadOperations:
         (claimed,) = claim.partitions
         if claimed.entries:
             return claimed.entries[0] if state.is_paused else None
-        if not claimed.head:
+        if not claimed.unreadable_entry:
             return None
-        (waiting,) = self._inbox_reader.waiting(claimed.partition_key, 1)
+        (waiting,) = self._inbox_reader.waiting_trades(claimed.partition_key, 1)
         inbox = self._inbox_reader.partition(claimed.partition_key)
         return _unreadable_entry(
             claimed, inbox.epoch if inbox else 0, waiting.position, self._inbox.now()
@@ -155,7 +155,7 @@ def _unreadable_entry(claimed: ClaimedPartition, epoch: int, position: int, now:
     submission = Submission(
         claimed.partition_key,
         f"unreadable-{epoch}-{position}",
-        blake2b(claimed.head, digest_size=16).hexdigest(),
-        b64encode(claimed.head),
+        blake2b(claimed.unreadable_entry, digest_size=16).hexdigest(),
+        b64encode(claimed.unreadable_entry),
     )
     return Entry(position, epoch, round(now.timestamp() * 1000), submission)

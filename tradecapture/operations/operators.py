@@ -58,6 +58,6 @@ def open_operator(settings: Settings) -> Iterator[Operator]:
         closing(Gateway(settings, check=False)) as gateway,
         closing(Operator(gateway)) as operator,
     ):
-        gateway.inbox.check_lanes()
+        gateway.inbox.check_lane_count()
         check_schema(operator.ledger.engine)
         yield operator

@@ -98,7 +98,7 @@ class PartitionOverview:
         """
         unreachable = UnreachableLanes(self._inbox.lanes)
         in_redis = self._inbox.keys_after(
-            after, limit + 1, only_held=held is True, out_of_reach=unreachable
+            after, limit + 1, only_held=held is True, unreachable=unreachable
         )
         in_ledger = self._ledger.keys_after(after, limit + 1, only_held=held is True)
         keys = nsmallest(limit + 1, {*in_redis, *in_ledger})
@@ -122,7 +122,7 @@ class PartitionOverview:
         gaps = self._ledger.sequence_gaps(partition_key=partition_key)
         return PartitionDetail(
             state,
-            self._inbox.waiting(partition_key, max_waiting),
+            self._inbox.waiting_trades(partition_key, max_waiting),
             self._ledger.halting_trade(state.row) if state.row is not None else None,
             gaps[0] if gaps else None,
             self._ledger.audit(partition_key=partition_key, limit=AUDIT_ROWS),
@@ -135,12 +135,12 @@ class PartitionOverview:
     def _read_states(
         self, keys: Sequence[PartitionKey], unreachable: UnreachableLanes | None = None
     ) -> dict[PartitionKey, PartitionState]:
-        inboxes = self._inbox.some(keys, unreachable)
+        inboxes = self._inbox.partitions_by_key(keys, unreachable)
         if unreachable is not None:
             keys = [key for key in keys if lane_of(key, self._inbox.lanes) not in unreachable]
         rows = self._ledger.some(keys)
         states = {}
         for key in keys:
             inbox = inboxes.get(key)
-            states[key] = PartitionState(rows.get(key), inbox, inbox.held if inbox else None)
+            states[key] = PartitionState(rows.get(key), inbox, inbox.hold if inbox else None)
         return states

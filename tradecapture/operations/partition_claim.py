@@ -81,7 +81,7 @@ class PartitionClaims:
             False: the lease ended before, because this host stood still. Nothing was changed.
         """
         (claimed,) = claim.partitions
-        completion = Completion(claimed.partition_key, written, upstream=upstream_number)
+        completion = Completion(claimed.partition_key, written, upstream_number=upstream_number)
         (is_valid,) = self._inbox.complete(claim.lane, claim.token, [completion])
         return is_valid
 

@@ -81,7 +81,7 @@ def _reconcile_epochs(
     partition_key: PartitionKey, in_ledger: dict[int, _LedgerEpoch], inbox: InboxPartition | None
 ) -> Iterator[ReconciledPartition]:
     if inbox is not None:
-        in_ledger.setdefault(inbox.epoch, _LedgerEpoch(Counter(), inbox.began + 1, 0))
+        in_ledger.setdefault(inbox.epoch, _LedgerEpoch(Counter(), inbox.epoch_start + 1, 0))
     epochs = sorted(in_ledger)
     previous_last = 0  # the last position of the previous epoch in the ledger
     for epoch, next_epoch in zip_longest(epochs, epochs[1:]):
@@ -90,9 +90,9 @@ def _reconcile_epochs(
         # that has left the inbox.
         began, accepted, completed = min(first - 1, previous_last), 0, 0
         if inbox is not None and inbox.epoch in (epoch, next_epoch):
-            completed, accepted = inbox.accepted - inbox.waiting, inbox.began
+            completed, accepted = inbox.accepted - inbox.waiting, inbox.epoch_start
             if inbox.epoch == epoch:
-                began, accepted = inbox.began if epoch != epochs[0] else 0, inbox.accepted
+                began, accepted = inbox.epoch_start if epoch != epochs[0] else 0, inbox.accepted
         yield ReconciledPartition(
             partition_key=partition_key,
             epoch=epoch,

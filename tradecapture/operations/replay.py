@@ -77,7 +77,7 @@ class Replay:
             now = self._inbox.now()
             self._ledger.audit([_audit_row(row, who, why, now) for row in ready])
         acceptance = self._inbox.accept([_submission(row) for row in ready])
-        self._bell.ring(acceptance.ring)
+        self._bell.ring(acceptance.lanes_to_ring)
         answers = iter(acceptance.answers)
         return [
             _accepted(replayed, next(answers)) if replayed.state is ReplayState.READY else replayed

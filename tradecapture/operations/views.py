@@ -126,7 +126,7 @@ def inbox_body(inbox: InboxPartition, now_ms: int) -> InboxBody:
         oldest_age_ms=None if oldest_ms is None else max(0, now_ms - oldest_ms),
         owner=inbox.owner,
         lease_ms=inbox.lease_ms if inbox.owner else None,
-        held=_held(inbox.held),
+        held=_held(inbox.hold),
     )
 
 

@@ -37,7 +37,7 @@ class Receipt(Struct, frozen=True, rename="camel"):
     position: int
     accepted_at: datetime
     duplicate: bool
-    standing: ExpectedOutcome = ExpectedOutcome.ACCEPTED
+    expected_outcome: ExpectedOutcome = ExpectedOutcome.ACCEPTED
     why: str = ""  # it is not in order; empty: it is
 
     @property

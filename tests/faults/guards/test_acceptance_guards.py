@@ -53,7 +53,7 @@ def test_without_the_closing_of_partitions_a_trade_overtakes_a_refused_one(
     scene.begin()
     worker.go()
     # A call of many trades goes to Redis in parts; here each trade is one.
-    monkeypatch.setattr(acceptance, "ACCEPT_TRADES", 1)
+    monkeypatch.setattr(acceptance, "MAX_CALL_TRADES", 1)
     scene.gateway = scene.deployment.gateway(limit_partition=1)
     parts: list[Sequence[Call]] = []
 

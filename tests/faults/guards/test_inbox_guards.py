@@ -82,7 +82,7 @@ def test_without_the_partition_lock_an_operator_is_overtaken(sqlite_scene: Scene
         partition = partition_of(book)
         operator.hold(partition, Hold.by_operator("ops", "look"))
         scene.send(book, 1)
-        claim = operator.claim_one(partition, "operator", trades=1)
+        claim = operator.claim_one(partition, "operator", max_trades=1)
         assert claim is not None
         operator.unhold(partition)
         worker.go()

@@ -112,7 +112,7 @@ def _next_places(gateway: Gateway, poisons: int) -> dict[PartitionKey, int]:
 
 def _halted(gateway: Gateway) -> dict[PartitionKey, int]:
     """Return how many trades wait in each partition that is held."""
-    return {row.partition_key: row.waiting for row in gateway.inbox_reader.partitions() if row.held}
+    return {row.partition_key: row.waiting for row in gateway.inbox_reader.partitions() if row.hold}
 
 
 def _assert_order_is_kept(gateway: Gateway, places: Mapping[PartitionKey, int]) -> None:

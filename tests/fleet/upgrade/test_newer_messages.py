@@ -109,9 +109,9 @@ def test_a_bell_of_a_newer_release_is_answered(
     accepted = gateway.inbox.accept([submission("RUNG")])  # nobody rings
     sender.send_task(
         CAPTURE_TASK,
-        args=(accepted.ring[0], "more"),
+        args=(accepted.lanes_to_ring[0], "more"),
         kwargs={"hint": 7},
-        queue=Queue(queue_of(accepted.ring[0])),
+        queue=Queue(queue_of(accepted.lanes_to_ring[0])),
         headers={MESSAGE_VERSION_HEADER: 2},
     )
     wait_for("it is captured", ended(gateway, "RUNG"))
@@ -131,7 +131,7 @@ def test_entries_of_a_newer_release_are_captured_by_its_workers(
     wait_until_nothing_waits(gateway)
     rows = sorted(all_rows(gateway.ledger.engine, trades), key=lambda row: row.ledger_sequence)
     assert [row.trade_id for row in rows] == [f"T-{number}" for number in range(40)]
-    assert not [row for row in gateway.inbox_reader.partitions() if row.held]
+    assert not [row for row in gateway.inbox_reader.partitions() if row.hold]
 
 
 def test_the_format_is_raised_when_all_workers_read_it(

@@ -159,7 +159,7 @@ def test_the_simulation_counts_claims_as_the_inbox_does(
     costs = costs_of(limits)
     for number in range(partitions):
         inbox.accept(submissions(depth, f"B{number}"))
-    (work,) = InboxReader(inbox.redis, 1).work(limits)
+    (work,) = InboxReader(inbox.redis, 1).load(limits)
     assert work.useful_parallelism == pytest.approx(partitions * costs.share_of_claim(depth))
 
 

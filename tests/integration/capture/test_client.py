@@ -210,7 +210,7 @@ def test_an_accepted_trade_survives_a_crash_of_redis(settings: Settings, tmp_pat
         server.start()
         with Redis.from_url(server.url) as redis:
             reader = InboxReader(redis, settings.lanes)
-            seen = [reader.seen(f"T-{number}") for number in range(100)]
+            seen = [reader.accepted_trade(f"T-{number}") for number in range(100)]
         assert [found.position for found in seen if found] == list(range(1, 101))
 
 

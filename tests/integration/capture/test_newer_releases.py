@@ -47,7 +47,7 @@ def accept_newer(worker: Worker, *trades: Submission) -> None:
     """Let an API of the next release accept trades, after the format was raised."""
     with next_release:
         worker.inbox.entry_format.record(NEXT_FORMAT)
-        worker.inbox.entry_format._looked_at = float("-inf")
+        worker.inbox.entry_format._read_at = float("-inf")
         worker.accept(*trades)
     assert written(worker, -1) == NEXT_FORMAT
 
@@ -65,7 +65,7 @@ def test_newer_entries_wait_for_a_newer_worker_and_halt_nothing(
         worker.drain(budget_seconds=0.05)
     assert worker.captured() == {ONE: ids("B1", 2), TWO: ids("B2", 2)}
     assert (worker.held(), worker.waiting()) == ({}, {ONE: 3})
-    assert worker.inbox_reader.newer_heads(10) == [ONE]  # as `doctor` shows
+    assert worker.inbox_reader.keys_with_newer_head(10) == [ONE]  # as `doctor` shows
     said = {line for line in logged.messages if "left for workers of a newer release" in line}
     assert said == {f"event='left for workers of a newer release' lane=0 partitions={[ONE]}"}
     with next_release:
@@ -102,14 +102,14 @@ def test_an_operator_of_an_older_release_cannot_skip_a_newer_trade(
 def test_the_recorded_format_is_what_is_written(worker: Worker) -> None:
     """The oldest until an operator raises it; never one that this release does not know."""
     format_of = worker.inbox.entry_format
-    assert (format_of.look(), format_of.recorded()) == (1, 1)
+    assert (format_of.current(), format_of.recorded()) == (1, 1)
     with pytest.raises(EntryFormatError, match="formats 1 to 1, and 2 is none of them"):
         format_of.record(NEXT_FORMAT)
     with next_release:
-        assert format_of.look() == 1
+        assert format_of.current() == 1
         format_of.record(NEXT_FORMAT)
-        format_of._looked_at = float("-inf")
-        assert format_of.look() == NEXT_FORMAT
+        format_of._read_at = float("-inf")
+        assert format_of.current() == NEXT_FORMAT
     # This release again, after the format was raised: it writes what it knows, which all read.
     worker.accept(*submissions(1, "B1"))
     assert written(worker, 0) == 1

@@ -46,7 +46,7 @@ def standings(worker: Worker, trades: Iterable[Submission]) -> dict[str, Expecte
     answers = worker.inbox.accept(list(trades)).answers
     receipts = [answer for answer in answers if isinstance(answer, Receipt)]
     assert len(receipts) == len(answers), answers
-    return {receipt.trade_id: receipt.standing for receipt in receipts}
+    return {receipt.trade_id: receipt.expected_outcome for receipt in receipts}
 
 
 def judged(worker: Worker, trade_id: str) -> ExpectedOutcome:

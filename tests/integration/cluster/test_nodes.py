@@ -96,14 +96,14 @@ def test_a_process_can_start_while_any_node_is_away(
     wide: Inbox, cluster_servers: ClusterServers, settings: Settings
 ) -> None:
     """The lane count stands on every node: it is checked, and this process is ready."""
-    wide.check_lanes()
+    wide.check_lane_count()
     for node in cluster_servers.masters:
         os.kill(node.process.pid, signal.SIGSTOP)
         try:
             with connect_redis(cluster_servers.url, SOON_SECONDS) as redis:
                 Inbox(redis, replace(settings, lanes=LANES)).probe_write()
                 with pytest.raises(LaneCountError, match=r"LANES=16.*delete the keys tc:"):
-                    Inbox(redis, replace(settings, lanes=32)).check_lanes()
+                    Inbox(redis, replace(settings, lanes=32)).check_lane_count()
                 assert redis.time()
         finally:
             os.kill(node.process.pid, signal.SIGCONT)
@@ -122,9 +122,9 @@ def test_what_is_known_is_told_while_a_node_is_away(
     for lane, sent in enumerate(batch):
         if lane in dead:
             with pytest.raises(RedisError):
-                reader.seen(sent.trade_id)
+                reader.accepted_trade(sent.trade_id)
         else:
-            seen = reader.seen(sent.trade_id)
+            seen = reader.accepted_trade(sent.trade_id)
             assert seen is not None
             assert seen.partition_key == sent.partition_key
     with pytest.raises(LanesUnreachableError, match=re.escape(f"node {away.name} does not answer")):
@@ -172,7 +172,7 @@ def test_nobody_there_is_a_refusal_of_all(settings: Settings) -> None:
         assert isinstance(answer, Refusal)
         assert answer.code is RefusalCode.UNAVAILABLE
         with pytest.raises(RedisError):
-            Inbox(redis, settings).check_lanes()
+            Inbox(redis, settings).check_lane_count()
 
 
 def test_a_trade_is_safe_when_replicas_of_its_own_node_have_it(

@@ -167,13 +167,13 @@ def test_a_lane_that_is_half_moved_is_out_of_reach_for_its_work(
         try:
             with moving(cluster_servers, 0, other, owner) as migration:
                 assert migration.move_some() > 0
-                work = reader.work(desk.settings, noted)
+                work = reader.load(desk.settings, noted)
                 with pytest.raises(LanesUnreachableError, match=r"^lane 0 is out of reach: "):
-                    reader.work(desk.settings)
+                    reader.load(desk.settings)
         finally:
             cluster_servers.wait_until_whole()
         assert (noted.lanes, [lane.lane for lane in work]) == ([0], [*range(1, LANES)])
-        assert len(reader.work(desk.settings)) == LANES
+        assert len(reader.load(desk.settings)) == LANES
 
 
 def test_the_backlog_is_that_of_the_lanes_in_reach(desk: Desk, outage: Outage) -> None:

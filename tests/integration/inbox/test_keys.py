@@ -65,7 +65,7 @@ def tell_a_story(inbox: Inbox) -> None:
     inbox.postpone(0, taken.token, [two], 0)
     taken = inbox.claim_one(two, "ann", 1)
     assert taken is not None
-    inbox.complete(0, taken.token, [Completion(two, 0, upstream=7)])
+    inbox.complete(0, taken.token, [Completion(two, 0, upstream_number=7)])
     inbox.unhold(two)
     claim = inbox.claim(0, "owner", 0)
     assert claim is not None

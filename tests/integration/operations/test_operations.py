@@ -156,7 +156,10 @@ def test_a_released_gap_is_foretold_from_then_on(worker: Worker, operator: Opera
     (six, three) = worker.inbox.accept([numbered(6, "N-6", "B1"), numbered(3, "N-3", "B1")]).answers
     assert isinstance(six, Receipt)
     assert isinstance(three, Receipt)
-    assert (six.standing, three.standing) == (ExpectedOutcome.ACCEPTED, ExpectedOutcome.REJECTED)
+    assert (six.expected_outcome, three.expected_outcome) == (
+        ExpectedOutcome.ACCEPTED,
+        ExpectedOutcome.REJECTED,
+    )
     assert worker.drain().outcomes == {Outcome.CAPTURED: 1, Outcome.REJECTED: 1}
     worker.assert_all_is_accounted_for()
 

@@ -72,7 +72,7 @@ class Worker:
     def held(self) -> dict[str, str]:
         """Return the partitions that are held, and why."""
         return {
-            row.partition_key: row.held.why for row in self.inbox_reader.partitions() if row.held
+            row.partition_key: row.hold.why for row in self.inbox_reader.partitions() if row.hold
         }
 
     def captured(self) -> dict[str, list[str]]:

@@ -116,7 +116,7 @@ class Scene:
     def waiting(self, book: str) -> int:
         """Return how many trades of a book wait, claimed or not, and are not held."""
         found = self.gateway.inbox_reader.partition(partition_of(book))
-        return 0 if found is None or found.held else found.waiting
+        return 0 if found is None or found.hold else found.waiting
 
     def captured(self, book: str) -> int:
         """Return how many trades of a book the ledger says it has captured."""

@@ -109,7 +109,7 @@ class InboxMachine(RuleBasedStateMachine):
             assert self._full(partition) is None
             partition.accepted.append(sent.trade_id)
             assert (answer.position, answer.duplicate) == (len(partition.accepted), False)
-            assert answer.standing is (
+            assert answer.expected_outcome is (
                 ExpectedOutcome.ACCEPTED
                 if sent.sequence_number is None
                 else partition.stand(sent.sequence_number, SETTINGS.sequence_window)
@@ -133,7 +133,7 @@ class InboxMachine(RuleBasedStateMachine):
         assert isinstance(answer, Receipt)
         first = self.receipts[sent.trade_id]
         assert (answer.position, answer.duplicate) == (first.position, True)
-        assert answer.standing is first.standing
+        assert answer.expected_outcome is first.expected_outcome
 
     @rule(pick=picks, forget=st.booleans())
     def conflict(self, pick: int, forget: bool) -> None:

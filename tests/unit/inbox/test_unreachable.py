@@ -14,14 +14,14 @@ def test_a_note_says_which_lanes_and_why() -> None:
     """Lanes of one cause stand together."""
     noted = UnreachableLanes(8)
     assert (noted.lanes, str(noted)) == ([], "")
-    noted.check()
+    noted.raise_if_any()
     for lane, why in ((7, AWAY), (2, MOVING), (3, AWAY)):
-        noted.note(lane, why)
+        noted.add(lane, why)
     assert noted.lanes == [2, 3, 7]
     words = "lane 2 is out of reach: half moved; lanes 3, 7 are out of reach: node a is away"
     assert str(noted) == words
     with pytest.raises(LanesUnreachableError, match=words):
-        noted.check()
+        noted.raise_if_any()
 
 
 def test_lanes_in_reach_are_seen_and_the_others_noted() -> None:

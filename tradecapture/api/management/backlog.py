@@ -26,7 +26,7 @@ async def backlog(request: Request[Any, Any, Any]) -> ASGIResponse:
 
 def _body(reader: InboxReader, settings: Settings) -> BacklogBody:
     out_of_reach = UnreachableLanes(settings.lanes)
-    works = {work.lane: work for work in reader.work(settings, out_of_reach)}
+    works = {work.lane: work for work in reader.load(settings, out_of_reach)}
     lanes = [
         LaneBacklogBody(
             lane=work.lane,

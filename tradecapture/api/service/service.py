@@ -41,25 +41,25 @@ class Service:
                 self._operator = Operator(self.gateway)
             return self._operator
 
-    def check_lanes(self) -> None:
+    def check_lane_count(self) -> None:
         """Make sure that this process and Redis agree on the lanes, before the first submission.
 
         Raises:
             LaneCountError: they do not.
             redis.exceptions.RedisError: Redis is out of reach.
         """
-        self.gateway.inbox.check_lanes()
+        self.gateway.inbox.check_lane_count()
         self._lanes_checked = True
 
     def accept(self, submissions: Sequence[Submission | Invalid]) -> list[Answer]:
         """Submit trades; blocks.
 
         Raises:
-            LaneCountError, redis.exceptions.RedisError: as `check_lanes`, which runs first if
+            LaneCountError, redis.exceptions.RedisError: as `check_lane_count`, which runs first if
                 Redis was out of reach when this process started.
         """
         if not self._lanes_checked:
-            self.check_lanes()
+            self.check_lane_count()
         return self.gateway.accept(submissions)
 
     def close(self) -> None:

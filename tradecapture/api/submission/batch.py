@@ -138,7 +138,7 @@ def _result(document: BatchDocument, answer: Answer) -> BatchResult:
         return BatchResult(
             index=document.place,
             trade_id=answer.trade_id,
-            status=answer.standing.value,
+            status=answer.expected_outcome.value,
             line=line,
             duplicate=answer.duplicate,
             job_id=answer.job_id,

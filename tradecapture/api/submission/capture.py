@@ -86,7 +86,7 @@ async def _accepted(service: Service, receipt: Receipt, wait_seconds: int) -> AS
             return ASGIResponse(body=_encode(trade_body(status)), headers=headers)
     job_id = receipt.job_id
     body = AcceptedBody(
-        status=receipt.standing,
+        status=receipt.expected_outcome,
         trade_id=receipt.trade_id,
         job_id=job_id,
         partition_key=receipt.partition_key,
@@ -99,7 +99,7 @@ async def _accepted(service: Service, receipt: Receipt, wait_seconds: int) -> AS
 def _message(receipt: Receipt) -> str:
     if receipt.duplicate:
         message = "the trade was accepted before; this is its first receipt"
-    elif receipt.standing is ExpectedOutcome.REJECTED:
+    elif receipt.expected_outcome is ExpectedOutcome.REJECTED:
         message = "the trade is safe, but will be recorded as rejected"
     else:
         message = "the trade is safe and waits to be captured"

@@ -17,7 +17,7 @@ from tradecapture.cli.errors import EXIT_FAULT, EXIT_USAGE, CommandError
 from tradecapture.cli.help import epilog
 from tradecapture.cli.options import json_option
 from tradecapture.cli.output import messages, output, progress_bar, show_json, table
-from tradecapture.inbox.reader import open_inbox
+from tradecapture.inbox.reader import open_inbox_reader
 from tradecapture.ledger import PartitionRow
 from tradecapture.ledger.queries.operator_reader import open_ledger
 from tradecapture.local.demo.evidence import gather
@@ -157,7 +157,11 @@ def _run(
     burst = SampleSpec(round(BURST_TRADES_A_SECOND * BURST_SECONDS), seed + 1, today=today)
     phases: dict[str, SendResult] = {}
     settings = run.fleet.settings
-    with open_inbox(settings) as inbox, open_ledger(settings) as ledger, progress_bar() as progress:
+    with (
+        open_inbox_reader(settings) as inbox,
+        open_ledger(settings) as ledger,
+        progress_bar() as progress,
+    ):
 
         def play(name: str, mix: SampleSpec, jobs: list[Request]) -> None:
             if stop.is_set():

@@ -36,7 +36,7 @@ def entry_format(wanted: int | None, data: Path) -> None:
     workers = newest_formats(ask_workers(settings, PATIENT_REPLY_TIMEOUT_SECONDS))
     inbox = Inbox.connect(settings)
     try:
-        inbox.check_lanes()
+        inbox.check_lane_count()
         recorded = inbox.entry_format.recorded()
         if wanted is not None:
             if unable := sorted(name for name, newest in workers.items() if newest < wanted):

@@ -10,7 +10,7 @@ from tradecapture.cli.errors import EXIT_FAULT
 from tradecapture.cli.help import epilog
 from tradecapture.cli.options import data_option, find_settings, json_option
 from tradecapture.cli.output import format_instant, output, show_json, table
-from tradecapture.inbox.reader import open_inbox
+from tradecapture.inbox.reader import open_inbox_reader
 from tradecapture.ledger.queries.operator_reader import open_ledger
 from tradecapture.operations.reconciliation import ReconciledPartition
 from tradecapture.operations.reconciliation import reconcile as account_for
@@ -47,7 +47,7 @@ def reconcile(show_all: bool, as_json: bool, data: Path) -> None:
     It is right at any moment, also while trades flow.
     """
     settings = find_settings(data, REDIS, DATABASE)
-    with open_inbox(settings) as inbox, open_ledger(settings) as ledger:
+    with open_inbox_reader(settings) as inbox, open_ledger(settings) as ledger:
         # In this order: a trade that is captured between the two looks then counts once.
         accepted = inbox.partitions()
         rows = account_for(accepted, ledger.outcome_counts())

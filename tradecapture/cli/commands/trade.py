@@ -12,7 +12,7 @@ from tradecapture.cli.errors import EXIT_FAULT, CommandError
 from tradecapture.cli.help import epilog
 from tradecapture.cli.options import data_option, find_settings, json_option
 from tradecapture.cli.output import output, show_json
-from tradecapture.inbox.reader import open_inbox
+from tradecapture.inbox.reader import open_inbox_reader
 from tradecapture.ledger.queries.replica import open_replica_reader
 from tradecapture.settings import DATABASE, REDIS
 
@@ -36,7 +36,7 @@ class _TradeBody(TradeBody, frozen=True, rename="camel"):
 def trade(trade_id: str, as_json: bool, data: Path) -> None:
     """Show the trade ID: its status, its position in its partition, and the trade as received."""
     settings = find_settings(data, REDIS, DATABASE)
-    with open_inbox(settings) as inbox, open_replica_reader(settings) as ledger:
+    with open_inbox_reader(settings) as inbox, open_replica_reader(settings) as ledger:
         status = read_status(ledger, inbox, trade_id)
     if status is None:
         raise CommandError(

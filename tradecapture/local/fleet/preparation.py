@@ -66,7 +66,7 @@ def prepare_fleet(
             concurrency=concurrency,
         )
         if not redis_port:
-            fleet.check_lanes()
+            fleet.check_lane_count()
         with open_engine(settings) as (engine, _dialect):
             upgrade(engine)
         yield FleetRun(folder, fleet, report)

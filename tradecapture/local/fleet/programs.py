@@ -67,7 +67,7 @@ class Fleet(Struct, frozen=True):
             programs.append(self._flower())
         return programs
 
-    def check_lanes(self) -> None:
+    def check_lane_count(self) -> None:
         """Make sure that Redis was not first used with another lane count.
 
         Raises:
@@ -75,7 +75,7 @@ class Fleet(Struct, frozen=True):
             redis.exceptions.RedisError: Redis does not answer.
         """
         with closing(Inbox.connect(self.settings)) as inbox:
-            inbox.check_lanes()
+            inbox.check_lane_count()
 
     def is_ready(self) -> bool:
         """Return whether the API is healthy and every worker replies."""
@@ -104,7 +104,7 @@ class Fleet(Struct, frozen=True):
     def _is_redis_ready(self) -> bool:
         if not is_ready(self.settings.redis_url):
             return False
-        self.check_lanes()
+        self.check_lane_count()
         return True
 
     def _redis(self, folder: Path) -> Program:

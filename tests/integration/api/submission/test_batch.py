@@ -61,7 +61,7 @@ def test_documents_are_kept_byte_for_byte(quiet: Deployment) -> None:
     trade_id, body = new_trade()
     document = b'{ "extra" : [1.10,\n 0.0] ,' + body[1:]
     post(quiet, b"[\n " + document + b" ]", JSON)
-    seen = quiet.inbox.seen(trade_id)
+    seen = quiet.inbox.accepted_trade(trade_id)
     assert seen is not None
     entry = quiet.inbox.entry(seen.partition_key, seen.position)
     assert entry is not None

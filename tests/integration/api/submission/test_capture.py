@@ -44,7 +44,7 @@ def test_accepted_trade_is_in_its_inbox_byte_for_byte(quiet: Deployment) -> None
     """What was sent waits in the inbox as it was sent, with what came beside it."""
     body = b'{ "extra": [1.10, 1e2] ,' + new_trade()[1][1:]
     answer = quiet.submit(body, X_Correlation_ID="abc 1", X_Callback_Url="http://h/x").json()
-    seen = quiet.inbox.seen(answer["tradeId"])
+    seen = quiet.inbox.accepted_trade(answer["tradeId"])
     assert seen is not None
     entry = quiet.inbox.entry(seen.partition_key, seen.position)
     assert entry is not None
@@ -147,7 +147,7 @@ def test_compact_lot_is_accepted(quiet: Deployment) -> None:
     }
     trade_id, body = new_trade(tradeLots=[compact])
     assert quiet.submit(body).status_code == 202
-    seen = quiet.inbox.seen(trade_id)
+    seen = quiet.inbox.accepted_trade(trade_id)
     assert seen is not None
     entry = quiet.inbox.entry(seen.partition_key, seen.position)
     assert entry is not None
@@ -206,7 +206,7 @@ def test_idempotency_key_is_kept_with_the_trade(
     """The header's key is the trade's, unless the trade names one itself."""
     trade_id, body = new_trade(**own)
     assert quiet.submit(body, Idempotency_Key="key-1").status_code == 202
-    seen = quiet.inbox.seen(trade_id)
+    seen = quiet.inbox.accepted_trade(trade_id)
     assert seen is not None
     entry = quiet.inbox.entry(seen.partition_key, seen.position)
     assert entry is not None

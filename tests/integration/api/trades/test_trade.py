@@ -53,7 +53,7 @@ def test_parked_trade_says_why(fleet: Deployment) -> None:
     """A trade that cannot be captured is PARKED, with the reason and its unreadable text."""
     trade_id = new_id()
     inbox = Inbox(fleet.redis, Settings(lanes=LANES))
-    for lane in inbox.accept([broken(trade_id, "PARKED")]).ring:
+    for lane in inbox.accept([broken(trade_id, "PARKED")]).lanes_to_ring:
         inbox.clear_bell(lane)  # so that the sweep rings it
     assert wait_until(lambda: fleet.trade(trade_id).json()["status"] != "ACCEPTED", CAPTURE_SECONDS)
     answer = fleet.trade(trade_id).json()

@@ -9,7 +9,7 @@ from redis import Redis
 from tests.support.builders import partition_of, submission, submissions
 from tests.support.inbox.redis_snapshot import KEYS, claimed, everything, trade_ids, waiting
 from tradecapture.inbox import Completion, Hold, Inbox, connect_redis
-from tradecapture.inbox.acceptance import ACCEPT_TRADES
+from tradecapture.inbox.acceptance import MAX_CALL_TRADES
 from tradecapture.local.servers.ports import free_port
 from tradecapture.settings import Settings
 from tradecapture.trades.partition import lane_of
@@ -118,7 +118,7 @@ def test_a_conflict_in_a_batch_refuses_one_trade(inbox: Inbox) -> None:
 
 def test_a_batch_of_many_round_trips_keeps_its_order(inbox: Inbox) -> None:
     """More trades than one call takes, of two partitions of one lane."""
-    number = 2 * ACCEPT_TRADES + 100
+    number = 2 * MAX_CALL_TRADES + 100
     batch = [submission(f"T-{index}", f"B{1 + index % 2}") for index in range(number)]
     assert positions(inbox, batch) == [1 + index // 2 for index in range(number)]
     ids = trade_ids(claimed(Inbox(inbox.redis, replace(Settings(), batch_trades=10_000))))
@@ -134,7 +134,7 @@ def test_a_full_redis_refuses_and_keeps_nothing(inbox: Inbox, full_redis: "Redis
     full_redis.config_set("maxmemory", 1)
     acceptance = inbox.accept(submissions(5, "B1"))
     full_redis.config_set("maxmemory", 0)
-    assert acceptance.ring == []
+    assert acceptance.lanes_to_ring == []
     for answer in acceptance.answers:
         assert isinstance(answer, Refusal)
         assert answer.code is RefusalCode.UNAVAILABLE
@@ -149,13 +149,13 @@ def test_after_a_refused_call_nothing_of_the_lane_is_accepted(
     """Large trades find no room: small ones behind them must not overtake them."""
     notes = ("small", "x" * 10_000, "small")
     batch = [
-        submission(f"T-{n}", metadata={"note": notes[n // ACCEPT_TRADES]})
-        for n in range(3 * ACCEPT_TRADES)
+        submission(f"T-{n}", metadata={"note": notes[n // MAX_CALL_TRADES]})
+        for n in range(3 * MAX_CALL_TRADES)
     ]
     fill_after(full_redis, 3_000_000)  # more than all the small ones, less than the large ones
     answers = inbox.accept(batch).answers
     accepted = [isinstance(answer, Receipt) for answer in answers]
-    assert accepted == [True] * ACCEPT_TRADES + [False] * (2 * ACCEPT_TRADES)
+    assert accepted == [True] * MAX_CALL_TRADES + [False] * (2 * MAX_CALL_TRADES)
     full_redis.config_set("maxmemory", 0)
     assert positions(inbox, batch) == list(range(1, 1 + len(batch)))
 

@@ -10,7 +10,7 @@ from redis import Redis
 from tests.support.builders import partition_of, submission, submissions
 from tests.support.inbox.redis_snapshot import KEYS, claimed, everything, waiting
 from tradecapture.inbox import Completion, Hold, Inbox, InboxReader, acceptance
-from tradecapture.inbox.acceptance import ACCEPT_TRADES
+from tradecapture.inbox.acceptance import MAX_CALL_TRADES
 from tradecapture.inbox.scripts import Call, Safety, run_all
 from tradecapture.settings import Settings
 from tradecapture.trades.partition import lane_of
@@ -94,18 +94,18 @@ def test_all_lanes_take_as_many_as_they_may(inbox: Inbox, settings: Settings) ->
 def test_nothing_overtakes_a_refused_trade(inbox: Inbox, settings: Settings) -> None:
     """Not within a call of the script, and not in the calls of one batch that follow it."""
     small = limited(inbox, settings, limit_partition=2)
-    number = 2 * ACCEPT_TRADES
+    number = 2 * MAX_CALL_TRADES
     batch = [*submissions(number, "B1"), *submissions(1, "B2"), *submissions(3, "B1")]
     assert answered(small, batch) == "aa" + "P" * (number - 2) + "a" + "ddP"
-    assert small.accept(batch).ring == []
+    assert small.accept(batch).lanes_to_ring == []
 
 
 def test_a_closed_partition_stays_closed_though_trades_leave(
     inbox: Inbox, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Room that is made between two calls of one batch is not for those behind a refused one."""
-    small = limited(inbox, settings, limit_lane=ACCEPT_TRADES - 1)
-    batch = [*submissions(ACCEPT_TRADES, "B1"), *submissions(2, "B1", first=9000)]
+    small = limited(inbox, settings, limit_lane=MAX_CALL_TRADES - 1)
+    batch = [*submissions(MAX_CALL_TRADES, "B1"), *submissions(2, "B1", first=9000)]
     calls = 0
 
     def with_a_worker(redis: "Redis", calls_of_trip: Sequence[Call], asked: Safety) -> list[Any]:
@@ -117,7 +117,7 @@ def test_a_closed_partition_stays_closed_though_trades_leave(
 
     monkeypatch.setattr(acceptance, "run_all", with_a_worker)
     resent = [*batch, submission("other", "B2"), batch[0]]
-    assert answered(small, resent) == "a" * (ACCEPT_TRADES - 1) + "BBB" + "ad"
+    assert answered(small, resent) == "a" * (MAX_CALL_TRADES - 1) + "BBB" + "ad"
     assert calls == 2
 
 

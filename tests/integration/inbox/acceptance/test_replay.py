@@ -27,7 +27,7 @@ def test_a_replay_is_one_entry_however_often_it_is_sent(inbox: Inbox, settings: 
     assert (second.position, second.duplicate) == (2, False)
     assert (third.position, third.duplicate) == (2, True)
     assert waiting(inbox.redis, ONE) == 2
-    seen = InboxReader(inbox.redis, settings.lanes).seen("T-1")
+    seen = InboxReader(inbox.redis, settings.lanes).accepted_trade("T-1")
     assert seen is not None
     assert seen.position == 1
     assert inbox.accept([trade]).answers == [structs.replace(first, duplicate=True)]
@@ -50,6 +50,6 @@ def test_a_replay_skips_what_is_asked_of_a_new_trade(inbox: Inbox) -> None:
     identities = {k: v for k, v in everything(inbox.redis).items() if b"identity" in k}
     (answer,) = inbox.accept([structs.replace(mended, replay_of="1736000000000000:1")]).answers
     assert isinstance(answer, Receipt)
-    assert answer.standing is ExpectedOutcome.ACCEPTED
+    assert answer.expected_outcome is ExpectedOutcome.ACCEPTED
     after = {k: v for k, v in everything(inbox.redis).items() if b"identity" in k}
     assert after == identities

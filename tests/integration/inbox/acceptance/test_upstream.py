@@ -32,13 +32,13 @@ def receipts(inbox: Inbox, *batch: Submission) -> list[Receipt]:
 
 def standings(inbox: Inbox, *batch: Submission) -> str:
     """Accept trades and return the first letters of their standings."""
-    return "".join(receipt.standing[0] for receipt in receipts(inbox, *batch))
+    return "".join(receipt.expected_outcome[0] for receipt in receipts(inbox, *batch))
 
 
 def settle_all(inbox: Inbox, upstream: int) -> None:
     """Capture everything that waits; the ledger has then reached a number."""
     claim = claimed(inbox)
-    inbox.complete(0, claim.token, [Completion(ONE, claim.trades, upstream=upstream)])
+    inbox.complete(0, claim.token, [Completion(ONE, claim.trades, upstream_number=upstream)])
 
 
 def test_clients_of_the_service_before_read_what_they_expect(inbox: Inbox) -> None:
@@ -57,7 +57,7 @@ def test_a_receipt_says_which_number_is_awaited(inbox: Inbox) -> None:
     assert passed.why == "sequence number 1 was passed: the partition is at 1"
     assert far.why == "sequence number 102 is more than 100 ahead of 1"
     assert twin.why.startswith("sequence number 4 is that of another trade")
-    assert [r.standing for r in (far, twin)] == [ExpectedOutcome.REJECTED] * 2
+    assert [r.expected_outcome for r in (far, twin)] == [ExpectedOutcome.REJECTED] * 2
 
 
 def test_the_missing_number_takes_its_followers_along(inbox: Inbox) -> None:
@@ -85,7 +85,7 @@ def test_the_prediction_follows_the_ledgers_rule(
             SequenceCheck.BEYOND_WINDOW: ExpectedOutcome.REJECTED,
         }[check_sequence(number, reached, window)]
         (receipt,) = receipts(narrow, numbered(number))
-        assert receipt.standing is expected
+        assert receipt.expected_outcome is expected
         if expected is ExpectedOutcome.ACCEPTED:
             reached = number
             while reached + 1 in ahead:
@@ -100,7 +100,7 @@ def test_a_resend_is_answered_as_at_first(inbox: Inbox) -> None:
     assert standings(inbox, *batch, numbered(2)) == "ABRA"
     before = everything(inbox.redis)
     again = receipts(inbox, *batch)
-    assert "".join(receipt.standing[0] for receipt in again) == "ABR"
+    assert "".join(receipt.expected_outcome[0] for receipt in again) == "ABR"
     assert all(receipt.duplicate for receipt in again)
     assert again[1].why == "sequence number 3 was ahead of its turn when the trade was accepted"
     assert everything(inbox.redis) == before
@@ -113,23 +113,23 @@ def test_what_was_remembered_by_the_release_before_is_read(
     sent = submission("T-1", "B1")
     inbox.redis.set(KEYS.seen("T-1"), f"{sent.digest} 7 1736000000000000 1736933400123 {ONE}")
     (receipt,) = receipts(inbox, sent)
-    assert (receipt.position, receipt.duplicate, receipt.standing) == (
+    assert (receipt.position, receipt.duplicate, receipt.expected_outcome) == (
         7,
         True,
         ExpectedOutcome.ACCEPTED,
     )
-    seen = InboxReader(inbox.redis, settings.lanes).seen("T-1")
+    seen = InboxReader(inbox.redis, settings.lanes).accepted_trade("T-1")
     assert seen is not None
     assert (seen.position, seen.accepted_ms, seen.partition_key) == (7, 1736933400123, ONE)
-    assert seen.standing is ExpectedOutcome.ACCEPTED
+    assert seen.expected_outcome is ExpectedOutcome.ACCEPTED
 
 
 def test_the_reader_knows_the_standing(inbox: Inbox, settings: Settings) -> None:
     """As it was predicted."""
     standings(inbox, numbered(1), numbered(3), numbered(1, "twin"))
     reader = InboxReader(inbox.redis, settings.lanes)
-    found = [reader.seen(trade_id) for trade_id in ("N-1", "N-3", "twin")]
-    assert [seen.standing[0] for seen in found if seen] == ["A", "B", "R"]
+    found = [reader.accepted_trade(trade_id) for trade_id in ("N-1", "N-3", "twin")]
+    assert [seen.expected_outcome[0] for seen in found if seen] == ["A", "B", "R"]
 
 
 def test_an_emptied_redis_learns_the_number_from_the_ledger(inbox: Inbox) -> None:
@@ -153,10 +153,10 @@ def test_while_trades_wait_the_ledger_only_raises_the_number(inbox: Inbox) -> No
     """What waits was promised its place; a released gap takes its followers along."""
     standings(inbox, numbered(1), numbered(2), numbered(5), numbered(8))
     claim = claimed(inbox)
-    inbox.complete(0, claim.token, [Completion(ONE, 1, upstream=1)])
+    inbox.complete(0, claim.token, [Completion(ONE, 1, upstream_number=1)])
     assert standings(inbox, numbered(2, "two")) == "R"
     claim = claimed(inbox)
-    inbox.complete(0, claim.token, [Completion(ONE, 1, upstream=4)])
+    inbox.complete(0, claim.token, [Completion(ONE, 1, upstream_number=4)])
     assert standings(inbox, numbered(5, "five"), numbered(6)) == "RA"
 
 
@@ -164,7 +164,7 @@ def test_a_settlement_refused_teaches_nothing(inbox: Inbox) -> None:
     """Neither a stale worker's, nor one that is sent twice."""
     standings(inbox, numbered(1))
     claim = claimed(inbox)
-    settle_all_again = [Completion(ONE, 1, upstream=1)]
+    settle_all_again = [Completion(ONE, 1, upstream_number=1)]
     inbox.complete(0, claim.token, settle_all_again)
     standings(inbox, numbered(2), numbered(3))
     before = everything(inbox.redis)

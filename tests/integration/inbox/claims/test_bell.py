@@ -13,16 +13,16 @@ ONE = partition_of("B1")
 
 def test_the_first_trade_rings_and_the_next_do_not(inbox: Inbox) -> None:
     """Under load one message moves hundreds of trades."""
-    assert inbox.accept(submissions(1, "B1")).ring == [0]
-    assert inbox.accept(submissions(3, "B1")).ring == []
-    assert inbox.accept(submissions(1, "B2")).ring == []
+    assert inbox.accept(submissions(1, "B1")).lanes_to_ring == [0]
+    assert inbox.accept(submissions(3, "B1")).lanes_to_ring == []
+    assert inbox.accept(submissions(1, "B2")).lanes_to_ring == []
 
 
 def test_a_bell_that_was_heard_may_be_rung_again(inbox: Inbox) -> None:
     """A worker clears it before it looks, so what is accepted from then on rings."""
     inbox.accept(submissions(1, "B1"))
     inbox.clear_bell(0)
-    assert inbox.accept(submissions(2, "B1")).ring == [0]
+    assert inbox.accept(submissions(2, "B1")).lanes_to_ring == [0]
 
 
 def test_a_claimed_partition_does_not_ring(inbox: Inbox) -> None:
@@ -30,8 +30,8 @@ def test_a_claimed_partition_does_not_ring(inbox: Inbox) -> None:
     inbox.accept(submissions(1, "B1"))
     inbox.clear_bell(0)
     claimed(inbox)
-    assert inbox.accept(submissions(2, "B1")).ring == []
-    assert inbox.accept(submissions(1, "B2")).ring == [0]
+    assert inbox.accept(submissions(2, "B1")).lanes_to_ring == []
+    assert inbox.accept(submissions(1, "B2")).lanes_to_ring == [0]
 
 
 def test_a_postponed_partition_does_not_ring(inbox: Inbox, settings: Settings) -> None:
@@ -40,14 +40,14 @@ def test_a_postponed_partition_does_not_ring(inbox: Inbox, settings: Settings) -
     slow.accept(submissions(1, "B1"))
     slow.clear_bell(0)
     slow.postpone(0, claimed(slow).token, [ONE], 1.0)
-    assert slow.accept(submissions(2, "B1")).ring == []
+    assert slow.accept(submissions(2, "B1")).lanes_to_ring == []
 
 
 def test_a_resend_does_not_ring(inbox: Inbox) -> None:
     """Nothing was added."""
     inbox.accept(submissions(1, "B1"))
     inbox.clear_bell(0)
-    assert inbox.accept(submissions(1, "B1")).ring == []
+    assert inbox.accept(submissions(1, "B1")).lanes_to_ring == []
 
 
 def test_each_lane_has_a_bell_of_its_own(inbox: Inbox, settings: Settings) -> None:
@@ -55,13 +55,13 @@ def test_each_lane_has_a_bell_of_its_own(inbox: Inbox, settings: Settings) -> No
     many = Inbox(inbox.redis, replace(settings, lanes=4))
     batch = [s for number in range(40) for s in submissions(2, f"B{number}")]
     lanes = {lane_of(submission.partition_key, 4) for submission in batch}
-    assert many.accept(batch).ring == sorted(lanes) == [0, 1, 2, 3]
+    assert many.accept(batch).lanes_to_ring == sorted(lanes) == [0, 1, 2, 3]
 
 
 def test_a_lost_bell_is_rung_again_after_its_time(inbox: Inbox, settings: Settings) -> None:
     """The message is gone, the trade is not: the sweep rings when the bell no longer counts."""
     short = Inbox(inbox.redis, replace(settings, bell_seconds=0.03))
-    assert short.accept(submissions(1, "B1")).ring == [0]
+    assert short.accept(submissions(1, "B1")).lanes_to_ring == [0]
     until_gone(inbox.redis, KEYS.bell)
     assert short.reserve_bells() == [0]
     assert short.reserve_bells() == []

@@ -107,11 +107,14 @@ def test_what_cannot_be_read_is_handed_over_as_it_is(inbox: Inbox) -> None:
     inbox.accept(submissions(2, "B1"))
     (partition,) = claimed(inbox).partitions
     assert [entry.position for entry in partition.entries] == [1]
-    assert partition.head == FOREIGN
+    assert partition.unreadable_entry == FOREIGN
     inbox.redis.delete(KEYS.lock(ONE))
     inbox.redis.lpop(KEYS.inbox(ONE))
     claim = taken(inbox)
-    assert (claim.partitions[0].entries, claim.partitions[0].head) == ((), partition.head)
+    assert (claim.partitions[0].entries, claim.partitions[0].unreadable_entry) == (
+        (),
+        partition.unreadable_entry,
+    )
     assert "version" in claim.partitions[0].unreadable
     inbox.complete(0, claim.token, [Completion(ONE, 1)])
     assert (waiting(inbox.redis, ONE), trade_ids(claimed(inbox))) == (1, [["B1-2"]])

@@ -53,13 +53,13 @@ def test_holding_twice_changes_only_the_reason(inbox: Inbox, settings: Settings)
     assert not inbox.hold(ONE, Hold.by_operator("ann", "second"))
     row = InboxReader(inbox.redis, settings.lanes).partition(ONE)
     assert row is not None
-    assert row.held == Hold.by_operator("ann", "second")
+    assert row.hold == Hold.by_operator("ann", "second")
 
 
 def test_a_partition_may_be_held_before_its_first_trade(inbox: Inbox) -> None:
     """Then nothing of it is ever claimed until it is released."""
     inbox.hold(ONE, Hold.by_operator("ann", "not open yet"))
-    assert inbox.accept(submissions(1, "B1")).ring == []
+    assert inbox.accept(submissions(1, "B1")).lanes_to_ring == []
     assert inbox.claim(0, "owner", 0.0) is None
 
 
@@ -79,7 +79,7 @@ def test_a_release_finds_the_partitions_lane(inbox: Inbox, settings: Settings) -
     for number in range(30):
         book = f"B{number}"
         many.hold(partition_of(book), Hold.by_operator("ann", "a reason"))
-        assert many.accept(submissions(1, book)).ring == []
+        assert many.accept(submissions(1, book)).lanes_to_ring == []
         for lane in many.unhold(partition_of(book)):
             claim = many.claim(lane, "owner", 0.0)
             assert claim is not None
@@ -95,7 +95,7 @@ def test_a_halt_does_not_replace_a_pause(inbox: Inbox, settings: Settings) -> No
     assert inbox.complete(0, claim.token, [Completion(ONE, 1, "B1-1 failed")]) == [True]
     row = InboxReader(inbox.redis, settings.lanes).partition(ONE)
     assert row is not None
-    assert row.held == Hold.by_operator("ann", "corporate action")
+    assert row.hold == Hold.by_operator("ann", "corporate action")
 
 
 @pytest.mark.parametrize("kind", HoldKind)

@@ -58,12 +58,12 @@ def test_every_wait_is_one_to_sixty_seconds(waiting: int, limit: int, rate: floa
 def test_the_lanes_are_counted(inbox: Inbox, settings: Settings) -> None:
     """What waits, and what has left; a settlement sent twice counts once."""
     reader = InboxReader(inbox.redis, settings.lanes)
-    assert reader.backlog() == [LaneBacklog(0, waiting=0, settled=0)]
+    assert reader.backlog() == [LaneBacklog(0, waiting=0, completed=0)]
     inbox.accept([*submissions(3, "B1"), *submissions(3, "B1")])
     claim = claimed(inbox)
     for _ in range(2):
         inbox.complete(0, claim.token, [Completion(claim.partition_keys[0], 2)])
-    assert reader.backlog() == [LaneBacklog(0, waiting=1, settled=2)]
+    assert reader.backlog() == [LaneBacklog(0, waiting=1, completed=2)]
 
 
 def test_only_trades_that_were_there_are_counted_as_left(inbox: Inbox, settings: Settings) -> None:
@@ -71,7 +71,7 @@ def test_only_trades_that_were_there_are_counted_as_left(inbox: Inbox, settings:
     inbox.accept(submissions(2, "B1"))
     capture(inbox, trades=7)
     backlog = InboxReader(inbox.redis, settings.lanes).backlog()
-    assert backlog == [LaneBacklog(0, waiting=0, settled=2)]
+    assert backlog == [LaneBacklog(0, waiting=0, completed=2)]
 
 
 def test_a_look_serves_for_a_quarter_of_a_second(inbox: Inbox) -> None:
@@ -79,15 +79,15 @@ def test_a_look_serves_for_a_quarter_of_a_second(inbox: Inbox) -> None:
     clock = Clock()
     backlog = Backlog(inbox.redis, 1, clock)
     assert backlog.total == 0
-    backlog.look()
+    backlog.refresh()
     inbox.accept(submissions(5, "B1"))
     clock.seconds = 0.2
-    backlog.look()
+    backlog.refresh()
     assert backlog.total == 0
     backlog.note_accepted(2)
     assert backlog.total == 2
     clock.seconds = 0.25
-    backlog.look()
+    backlog.refresh()
     assert backlog.total == 5
 
 
@@ -97,17 +97,17 @@ def test_the_drain_rate_is_that_of_the_last_seconds(inbox: Inbox) -> None:
     backlog = Backlog(inbox.redis, 1, clock)
     inbox.accept(submissions(100, "B1"))
     assert backlog.rate() is None
-    backlog.look()
+    backlog.refresh()
     assert backlog.rate() is None
     capture(inbox, trades=50)
     clock.seconds = 0.5
-    backlog.look()
+    backlog.refresh()
     assert backlog.rate() is None
     clock.seconds = 5.0
-    backlog.look()
+    backlog.refresh()
     assert backlog.rate() == backlog.rate(0) == 10.0
     clock.seconds = 14.0
-    backlog.look()
+    backlog.refresh()
     assert backlog.rate() == 0.0
 
 
@@ -117,8 +117,8 @@ def test_an_emptied_redis_begins_a_new_measurement(inbox: Inbox) -> None:
     backlog = Backlog(inbox.redis, 1, clock)
     inbox.accept(submissions(10, "B1"))
     capture(inbox, trades=10)
-    backlog.look()
+    backlog.refresh()
     inbox.redis.flushall()
     clock.seconds = 5.0
-    backlog.look()
+    backlog.refresh()
     assert (backlog.total, backlog.rate()) == (0, None)

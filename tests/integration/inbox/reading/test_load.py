@@ -7,7 +7,7 @@ import pytest
 from tests.support.builders import partition_of, submission, submissions
 from tests.support.inbox.redis_snapshot import KEYS, claimed, claimed_soon, due_in_ms, everything
 from tradecapture.inbox import Completion, Hold, Inbox, InboxReader, LaneLoad
-from tradecapture.inbox.backlog import MAX_LOOKED_INTO
+from tradecapture.inbox.backlog import MAX_COUNTED_PARTITIONS
 from tradecapture.settings import Settings
 
 ONE = partition_of("B1")
@@ -21,12 +21,12 @@ def work_of(inbox: Inbox) -> LaneLoad:
 
 def look(inbox: Inbox) -> LaneLoad:
     """Return the work of lane 0."""
-    return InboxReader(inbox.redis, 1).work(LIMITS)[0]
+    return InboxReader(inbox.redis, 1).load(LIMITS)[0]
 
 
 def test_nothing_waits_in_an_empty_lane(inbox: Inbox) -> None:
     """Nothing is due, for no time."""
-    work = InboxReader(inbox.redis, 2).work(replace(LIMITS, lanes=2))
+    work = InboxReader(inbox.redis, 2).load(replace(LIMITS, lanes=2))
     assert work == [LaneLoad(lane, 0, 0, 0, 0, 0, 0) for lane in (0, 1)]
 
 
@@ -82,7 +82,7 @@ def test_each_lane_is_told_apart(inbox: Inbox, settings: Settings) -> None:
     """The partitions of all lanes are all partitions."""
     many = Inbox(inbox.redis, replace(settings, lanes=16))
     many.accept([submission(f"T-{number}", f"B{number}") for number in range(40)])
-    work = InboxReader(inbox.redis, 16).work(replace(LIMITS, lanes=16))
+    work = InboxReader(inbox.redis, 16).load(replace(LIMITS, lanes=16))
     assert [lane.lane for lane in work] == list(range(16))
     assert sum(lane.due for lane in work) == 40
     assert max(lane.due for lane in work) < 40
@@ -125,6 +125,6 @@ def test_what_nobody_may_claim_makes_no_claims(inbox: Inbox, settings: Settings)
 
 def test_some_partitions_stand_for_very_many(inbox: Inbox) -> None:
     """A look stays short however many are due."""
-    count = 3 * MAX_LOOKED_INTO
+    count = 3 * MAX_COUNTED_PARTITIONS
     inbox.accept([submission(f"T-{number}", f"B{number}") for number in range(count)])
     assert look(inbox).useful_parallelism == pytest.approx(count / 20)

@@ -20,7 +20,7 @@ def test_a_partition_shows_its_depth_owner_and_hold(inbox: Inbox, settings: Sett
     before = everything(inbox.redis).keys()
     (row,) = reader.partitions()
     assert everything(inbox.redis).keys() == before
-    assert (row.accepted, row.waiting, row.owner, row.held) == (
+    assert (row.accepted, row.waiting, row.owner, row.hold) == (
         5,
         3,
         claim.token,
@@ -51,7 +51,7 @@ def test_a_trade_is_found_in_whatever_lane_it_waits(inbox: Inbox, settings: Sett
     for number in range(20):
         sent = submission(f"T-{number}", f"B{number}")
         many.accept([submission(f"U-{number}", f"B{number}"), sent])
-        seen = reader.seen(sent.trade_id)
+        seen = reader.accepted_trade(sent.trade_id)
         assert seen is not None
         assert (seen.digest, seen.partition_key, seen.position) == (
             sent.digest,
@@ -61,7 +61,7 @@ def test_a_trade_is_found_in_whatever_lane_it_waits(inbox: Inbox, settings: Sett
         entry = reader.entry(seen.partition_key, seen.position)
         assert entry is not None
         assert entry.submission == sent
-    assert reader.seen("T-20") is None
+    assert reader.accepted_trade("T-20") is None
 
 
 def test_a_trade_that_left_its_inbox_has_no_entry(inbox: Inbox, settings: Settings) -> None:
@@ -85,7 +85,7 @@ def test_many_partitions_are_read_some_at_a_time(inbox: Inbox, settings: Setting
     assert reader.keys_after("", 2000) == keys
     assert reader.keys_after(keys[300], 250) == keys[301:551]
     assert reader.keys_after("", 9, only_held=True) == [partition_of("B7")]
-    found = reader.some([*keys[300:700], partition_of("unknown")])
+    found = reader.partitions_by_key([*keys[300:700], partition_of("unknown")])
     assert list(found) == keys[300:700]
     assert {row.waiting for row in found.values()} == {1}
     assert list(found.values()) == reader.partitions()[300:700]
@@ -97,10 +97,10 @@ def test_waiting_trades_are_shown_from_the_head_on(inbox: Inbox, settings: Setti
     inbox.accept([*submissions(3, "B1"), submission("N-1", "B1", sequenceNumber=1)])
     inbox.complete(0, claimed(inbox).token, [Completion(ONE, 1)])
     inbox.redis.lset(KEYS.inbox(ONE), 0, "2 3 1 1 an entry of a newer release")
-    unreadable, second, numbered = reader.waiting(ONE, 10)
+    unreadable, second, numbered = reader.waiting_trades(ONE, 10)
     assert (unreadable.position, unreadable.trade_id, unreadable.accepted_ms) == (2, None, None)
     assert "run workers of the release" in str(unreadable.unreadable)
     assert (second.position, second.trade_id, second.unreadable) == (3, "B1-3", None)
     assert (numbered.position, numbered.sequence_number) == (4, 1)
-    assert reader.waiting(ONE, 2) == [unreadable, second]
-    assert reader.waiting(ONE, 0) == reader.waiting(partition_of("unknown"), 9) == []
+    assert reader.waiting_trades(ONE, 2) == [unreadable, second]
+    assert reader.waiting_trades(ONE, 0) == reader.waiting_trades(partition_of("unknown"), 9) == []

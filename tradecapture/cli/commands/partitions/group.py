@@ -15,7 +15,7 @@ from tradecapture.cli.help import epilog
 from tradecapture.cli.options import data_option, find_settings, json_option
 from tradecapture.cli.output import format_age, messages, output, show_json, table
 from tradecapture.inbox import InboxPartition, UnreachableLanes
-from tradecapture.inbox.reader import open_inbox
+from tradecapture.inbox.reader import open_inbox_reader
 from tradecapture.operations.views import InboxBody, inbox_body
 from tradecapture.settings import REDIS
 from tradecapture.trades.partition import is_partition_key
@@ -63,7 +63,7 @@ def partitions(context: click.Context, as_json: bool, data: Path) -> None:
     if context.invoked_subcommand is not None:
         _check_no_options(context)
         return
-    with open_inbox(find_settings(data, REDIS)) as inbox:
+    with open_inbox_reader(find_settings(data, REDIS)) as inbox:
         unreachable = UnreachableLanes(inbox.lanes)
         rows, now_ms = inbox.partitions(unreachable), inbox.now_ms()
     if as_json:
@@ -99,7 +99,7 @@ def _show(rows: Sequence[InboxPartition], now_ms: int) -> None:
             None if row.oldest_accepted_ms is None else format_age(now_ms - row.oldest_accepted_ms),
             row.owner,
             format_age(row.lease_ms) if row.owner else None,
-            str(row.held) if row.held else None,
+            str(row.hold) if row.hold else None,
         )
         for row in rows
     ]
