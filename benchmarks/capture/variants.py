@@ -26,9 +26,9 @@ from tradecapture.connections.brokers.app import sending_app
 from tradecapture.inbox import Claim, ClaimedPartition, Entry, Inbox
 from tradecapture.inbox.keys import lane_keys
 from tradecapture.ledger.rows import new_partition
-from tradecapture.ledger.rules.decision import LedgerState, decide
+from tradecapture.ledger.rules.decision import decide
 from tradecapture.ledger.rules.partition import CaptureContext
-from tradecapture.ledger.rules.state import ExistingTrades
+from tradecapture.ledger.rules.state import ExistingTrades, LedgerState
 from tradecapture.ledger.schema.tables import trades
 from tradecapture.local.servers.worker import LocalWorker
 from tradecapture.trades.partition import PartitionKey
@@ -143,6 +143,6 @@ def _rows(submissions: Sequence[Submission]) -> Sequence[tuple[object, ...]]:
     claimed = tuple(ClaimedPartition(key, tuple(waiting)) for key, waiting in entries.items())
     claim = Claim(0, "benchmark", 1, 0, claimed)
     blank = {key: new_partition(key, now) for key in entries}
-    evidence = LedgerState(blank, ExistingTrades({}, ()), {})
-    rules = CaptureContext(1, "3fa85f64-5717-4562-b3fc-2c963f66afa6", now)
-    return decide(claim, evidence, rules).written.trades
+    state = LedgerState(blank, ExistingTrades({}, ()), {})
+    context = CaptureContext(1, "3fa85f64-5717-4562-b3fc-2c963f66afa6", now)
+    return decide(claim, state, context).write_set.trades

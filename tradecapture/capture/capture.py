@@ -153,21 +153,21 @@ class Capture:
     def _write_one_by_one(self, claim: Claim, task_id: str, clock: Clock) -> _ClaimResult:
         """Write one partition's trades in a transaction each, up to the one that is parked."""
         (claimed,) = claim.partitions
-        written, upstream, outcomes = 0, 0, Counter[Outcome]()
+        trades, upstream, outcomes = 0, 0, Counter[Outcome]()
         for entry in claimed.entries:
             single = claim._replace(partitions=(ClaimedPartition(claimed.partition_key, (entry,)),))
             results = self._write_or_split(single, task_id, clock).results
             if not results:
                 break  # the ledger does not answer any more; the other trades become due again
             (result,) = results
-            written += result.written
-            upstream = max(result.upstream, upstream)
+            trades += result.trades
+            upstream = max(result.upstream_number, upstream)
             outcomes.update(result.outcomes)
             if result.stale or result.hold or result.pause:
-                return _ClaimResult([result._replace(written=written, outcomes=outcomes)], [])
-        if not written:
+                return _ClaimResult([result._replace(trades=trades, outcomes=outcomes)], [])
+        if not trades:
             return _ClaimResult([], [claimed.partition_key])
-        result = PartitionResult(claimed.partition_key, written, outcomes, upstream=upstream)
+        result = PartitionResult(claimed.partition_key, trades, outcomes, upstream_number=upstream)
         return _ClaimResult([result], [])
 
     def _park(self, claim: Claim, error: Exception, task_id: str, clock: Clock) -> _ClaimResult:
@@ -195,9 +195,9 @@ class Capture:
         completions = [
             Completion(
                 result.partition_key,
-                result.written,
+                result.trades,
                 result.hold or unreadable[result.partition_key],
-                result.upstream,
+                result.upstream_number,
                 result.pause,
             )
             for result in results

@@ -1,4 +1,4 @@
-"""The rows that a capture writes; field names and order are the columns of their tables."""
+"""The rows of the ledger: each has the fields of its table's columns, in their order."""
 
 from datetime import date, datetime
 from decimal import Decimal
@@ -34,7 +34,7 @@ class TradeRow(NamedTuple):
 
 
 class EntryId(NamedTuple):
-    """Names one acceptance of a trade, and sorts a partition's in the order of acceptance.
+    """Identifies one acceptance of a trade; within a partition it sorts by acceptance.
 
     Its fields are the primary key of `exceptions`.
     """
@@ -70,7 +70,7 @@ class ExceptionRow(NamedTuple):
 
 
 class OutboxRow(NamedTuple):
-    """An event to deliver (its number is the database's)."""
+    """An event to deliver; the database gives it its number."""
 
     trade_id: str
     partition_key: PartitionKey
@@ -81,7 +81,7 @@ class OutboxRow(NamedTuple):
 
 
 class PartitionRow(NamedTuple):
-    """A partition as the ledger has it."""
+    """The ledger's state of a partition."""
 
     partition_key: PartitionKey
     account_id: str
@@ -91,18 +91,18 @@ class PartitionRow(NamedTuple):
     last_sequence: int
     epoch: int
     last_position: int
-    inversions: int
+    inversions: int  # trades captured after one that was accepted later; 0 is right
     net_quantity: Decimal
-    quantities: str  # JSON, see `holding`
-    notionals: str  # JSON, see `holding`
+    quantities: str  # JSON, see `trades.holding`
+    notionals: str  # JSON, see `trades.holding`
     last_trade_date: date | None
     halted_epoch: int | None
     halted_position: int | None
     halted_reason: str | None
     updated_at: datetime
     paused_reason: str | None
-    upstream: int
-    buffered: int
+    upstream: int  # upstream's number that the partition has reached
+    buffered: int  # trades
 
     @property
     def holding(self) -> Holding:
@@ -115,8 +115,8 @@ class PartitionRow(NamedTuple):
         )
 
 
-class KnownTrade(NamedTuple):
-    """What the ledger already has under a trade id."""
+class ExistingTrade(NamedTuple):
+    """A captured or buffered trade, to compare with another one of the same id."""
 
     partition_key: PartitionKey
     epoch: int
@@ -125,7 +125,7 @@ class KnownTrade(NamedTuple):
 
 
 class AuditRow(NamedTuple):
-    """What an operator did (its number is the database's)."""
+    """What an operator did; the database gives it its number."""
 
     done_at: datetime
     who: str
@@ -138,12 +138,13 @@ class AuditRow(NamedTuple):
     result: str
 
 
-# Trades of one batch share few dates and milliseconds: each is worked out once.
-date_of = lru_cache(maxsize=64)(date.fromisoformat)
+# The trades of a batch share few dates and milliseconds: each is converted once.
+parse_date = lru_cache(maxsize=64)(date.fromisoformat)
+_accepted_at = lru_cache(maxsize=1024)(from_ms)
 
 
 def new_partition(partition_key: PartitionKey, now: datetime) -> PartitionRow:
-    """Return the row of a partition in which nothing was captured yet."""
+    """Return the row of a partition without captured trades."""
     account_id, book_id, security_id = split_partition_key(partition_key)
     empty = Holding()
     return PartitionRow(
@@ -171,49 +172,58 @@ def new_partition(partition_key: PartitionKey, now: datetime) -> PartitionRow:
 
 
 def trade_row(
-    entry: Entry, sequence: int, trade_date: date, number: int | None, task_id: str, now: datetime
+    entry: Entry,
+    ledger_sequence: int,
+    trade_date: date,
+    number: int | None,
+    task_id: str,
+    now: datetime,
 ) -> TradeRow:
-    """Return the row of a captured trade, and of the number with which it had its turn."""
+    """Return the row of a captured trade.
+
+    `number` is upstream's number that the partition has reached with the trade; None: the trade has
+    none, or was captured after the partition had passed it.
+    """
     submission = entry.submission
     return TradeRow(
-        submission.trade_id,
-        submission.partition_key,
-        sequence,
-        entry.epoch,
-        entry.position,
-        submission.digest,
-        Outcome.CAPTURED.value,
-        trade_date,
-        _instant(entry.accepted_ms),
-        now,
-        task_id,
-        submission.correlation_id,
-        submission.document.decode(),
-        number,
-        None,
+        trade_id=submission.trade_id,
+        partition_key=submission.partition_key,
+        ledger_sequence=ledger_sequence,
+        epoch=entry.epoch,
+        position=entry.position,
+        digest=submission.digest,
+        outcome=Outcome.CAPTURED.value,
+        trade_date=trade_date,
+        accepted_at=_accepted_at(entry.accepted_ms),
+        captured_at=now,
+        task_id=task_id,
+        correlation_id=submission.correlation_id,
+        document=submission.document.decode(),
+        sequence_number=number,
+        buffered_at=None,
     )
 
 
 def unbuffered_row(
-    buffered: ExceptionRow, sequence: int, trade_date: date, task_id: str, now: datetime
+    buffered: ExceptionRow, ledger_sequence: int, trade_date: date, task_id: str, now: datetime
 ) -> TradeRow:
-    """Return the row of a trade that is captured after it has waited for its turn."""
+    """Return the row of a captured trade that was buffered before."""
     return TradeRow(
-        buffered.trade_id,
-        buffered.partition_key,
-        sequence,
-        buffered.epoch,
-        buffered.position,
-        buffered.digest,
-        Outcome.CAPTURED.value,
-        trade_date,
-        buffered.accepted_at,
-        now,
-        task_id,
-        buffered.correlation_id,
-        buffered.document,
-        buffered.sequence_number,
-        buffered.recorded_at,
+        trade_id=buffered.trade_id,
+        partition_key=buffered.partition_key,
+        ledger_sequence=ledger_sequence,
+        epoch=buffered.epoch,
+        position=buffered.position,
+        digest=buffered.digest,
+        outcome=Outcome.CAPTURED.value,
+        trade_date=trade_date,
+        accepted_at=buffered.accepted_at,
+        captured_at=now,
+        task_id=task_id,
+        correlation_id=buffered.correlation_id,
+        document=buffered.document,
+        sequence_number=buffered.sequence_number,
+        buffered_at=buffered.recorded_at,
     )
 
 
@@ -235,7 +245,7 @@ def exception_row(
         digest=submission.digest,
         outcome=outcome.value,
         reason=reason,
-        accepted_at=_instant(entry.accepted_ms),
+        accepted_at=_accepted_at(entry.accepted_ms),
         recorded_at=now,
         task_id=task_id,
         correlation_id=submission.correlation_id,
@@ -248,7 +258,7 @@ def exception_row(
 def outbox_rows(
     trade: Submission | ExceptionRow, outcome: Outcome, now: datetime
 ) -> list[OutboxRow]:
-    """Return the event of an outcome, if the submitter asked to be told."""
+    """Return the event that reports an outcome, if the submitter gave a callback URL."""
     if not trade.callback_url:
         return []
     return [
@@ -264,7 +274,7 @@ def outbox_rows(
 
 
 def entry_of(row: ExceptionRow) -> Entry:
-    """Return a recorded trade as it waited in its inbox."""
+    """Return a recorded trade as the entry that it was in its inbox."""
     submission = Submission(
         row.partition_key,
         row.trade_id,
@@ -276,8 +286,3 @@ def entry_of(row: ExceptionRow) -> Entry:
     )
     accepted_ms = round(row.accepted_at.timestamp() * 1000)
     return Entry(row.position, row.epoch, accepted_ms, submission)
-
-
-@lru_cache(maxsize=1024)
-def _instant(milliseconds: int) -> datetime:
-    return from_ms(milliseconds)

@@ -1,4 +1,4 @@
-"""The ledger transaction: lock, fence, dedupe, apply, write. A handful of statements a batch."""
+"""The ledger transaction: lock, fence, deduplicate, apply, write, in few statements a batch."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
@@ -11,15 +11,15 @@ from tradecapture.ledger.dialects import LedgerDialect
 from tradecapture.ledger.rows import (
     EntryId,
     ExceptionRow,
-    KnownTrade,
+    ExistingTrade,
     PartitionRow,
     exception_row,
     new_partition,
     outbox_rows,
 )
-from tradecapture.ledger.rules.decision import LedgerState, PartitionResult, decide
+from tradecapture.ledger.rules.decision import PartitionResult, decide
 from tradecapture.ledger.rules.partition import CaptureContext
-from tradecapture.ledger.rules.state import ExistingTrades, WriteSet
+from tradecapture.ledger.rules.state import ExistingTrades, LedgerState, WriteSet
 from tradecapture.ledger.schema.tables import exceptions, outbox, partitions, trades
 from tradecapture.trades.lifecycle import Outcome
 from tradecapture.trades.partition import PartitionKey
@@ -28,30 +28,36 @@ Clock = Callable[[], datetime]
 
 
 class LedgerTransaction:
-    """What happens inside one transaction; made once a dialect, used for every batch."""
+    """The steps of a transaction on the ledger, on a connection that the caller commits.
+
+    One instance serves all transactions: it prepares the statements for a database.
+    """
 
     def __init__(self, dialect: LedgerDialect, window: int) -> None:
         """Prepare the statements.
 
         Args:
             dialect: of the database.
-            window: how far ahead of its turn one of upstream's numbers may be.
+            window: how far one of upstream's numbers may be ahead of the one that its partition has
+                reached.
         """
         self._dialect, self._window = dialect, window
-        # On SQL Server FOR UPDATE compiles to nothing, and the hint says it.
-        self._lock = (
+        # On SQL Server FOR UPDATE compiles to nothing, and the hint locks the rows.
+        self._select_partitions = (
             select(*(partitions.c[name] for name in PartitionRow._fields))
             .with_hint(partitions, "WITH (UPDLOCK, ROWLOCK)", "mssql")
             .where(dialect.among(partitions.c.partition_key, "keys"))
             .order_by(partitions.c.partition_key)
             .with_for_update()
         )
-        self._known = self._known_in(trades).union_all(self._known_in(exceptions))
-        self._buffered = select(*(exceptions.c[name] for name in ExceptionRow._fields)).where(
+        self._select_existing = self._existing_in(trades).union_all(self._existing_in(exceptions))
+        self._select_buffered = select(
+            *(exceptions.c[name] for name in ExceptionRow._fields)
+        ).where(
             dialect.among(exceptions.c.partition_key, "keys"),
             exceptions.c.outcome == Outcome.BUFFERED.value,
         )
-        self._release = delete(exceptions).where(
+        self._delete_buffered = delete(exceptions).where(
             exceptions.c.partition_key == bindparam("key"),
             dialect.among(exceptions.c.trade_id, "ids"),
             exceptions.c.outcome == Outcome.BUFFERED.value,
@@ -60,16 +66,22 @@ class LedgerTransaction:
     def capture(
         self, connection: Connection, claim: Claim, task_id: str, clock: Clock
     ) -> list[PartitionResult]:
-        """Write a claim's trades; return what became of each partition, in the claim's order."""
-        rows = self.locked(connection, claim.partition_keys, clock())
+        """Write a claim's trades; return the result of each partition, in the claim's order.
+
+        Raises:
+            msgspec.ValidationError, decimal.Inexact, ...: a trade cannot be applied; nothing is
+                written.
+        """
+        rows = self.lock_partitions(connection, claim.partition_keys, clock())
+        buffered = self.read_buffered(connection, rows)
         ids = [
             entry.submission.trade_id for claimed in claim.partitions for entry in claimed.entries
         ]
-        buffered = self.buffered(connection, rows)
-        evidence = LedgerState(rows, self.known(connection, [*ids, *ids_of(buffered)]), buffered)
-        judgement = decide(claim, evidence, self.rules(task_id, clock()))
-        self.write(connection, judgement.written)
-        return judgement.verdicts
+        existing = self.read_existing(connection, [*ids, *buffered_ids(buffered)])
+        state = LedgerState(rows, existing, buffered)
+        decision = decide(claim, state, self.context(task_id, clock()))
+        self.write(connection, decision.write_set)
+        return decision.results
 
     def park(
         self,
@@ -80,17 +92,20 @@ class LedgerTransaction:
         task_id: str,
         clock: Clock,
     ) -> PartitionResult:
-        """Record a trade whose capture fails every time, and halt its partition: order first."""
+        """Record a trade whose capture fails every time, and halt its partition to keep the order.
+
+        A partition that is halted already keeps its first parked trade.
+        """
         partition_key, now = entry.submission.partition_key, clock()
-        row = self.locked(connection, [partition_key], now)[partition_key]
+        row = self.lock_partitions(connection, [partition_key], now)[partition_key]
         if row.fence > claim.fence:
             return PartitionResult(partition_key, 0, {}, stale=True)
         if row.halted_reason is None:
-            written = WriteSet()
+            write_set = WriteSet()
             number = entry.submission.sequence_number
             parked = exception_row(entry, Outcome.PARKED, reason, task_id, now, number)
-            written.exceptions.append(parked)
-            written.outbox += outbox_rows(entry.submission, Outcome.PARKED, now)
+            write_set.exceptions.append(parked)
+            write_set.outbox += outbox_rows(entry.submission, Outcome.PARKED, now)
             halted = row._replace(
                 fence=claim.fence,
                 halted_epoch=entry.epoch,
@@ -98,36 +113,39 @@ class LedgerTransaction:
                 halted_reason=reason,
                 updated_at=now,
             )
-            written.partitions.append(halted)
-            self.write(connection, written)
+            write_set.partitions.append(halted)
+            self.write(connection, write_set)
         return PartitionResult(partition_key, 1, {Outcome.PARKED: 1}, hold=reason)
 
-    def rules(self, task_id: str, now: datetime) -> CaptureContext:
-        """Return the rules of a judgement."""
+    def context(self, task_id: str, now: datetime) -> CaptureContext:
+        """Return what all trades of one transaction share."""
         return CaptureContext(self._window, task_id, now)
 
-    def locked(
+    def lock_partitions(
         self, connection: Connection, partition_keys: Iterable[PartitionKey], now: datetime
     ) -> Mapping[PartitionKey, PartitionRow]:
-        """Lock partitions' rows, in key order, and return them; make those that are missing."""
-        wanted = sorted(partition_keys)
-        rows = self._locked(connection, wanted)
-        missing = [key for key in wanted if key not in rows]
+        """Lock the rows of partitions in the order of their keys, and return them by key.
+
+        Partitions that the ledger does not have yet get a row.
+        """
+        keys = sorted(partition_keys)
+        rows = self._lock_rows(connection, keys)
+        missing = [key for key in keys if key not in rows]
         if missing:
-            # Another transaction may insert the same row; the database then refuses ours, and the
-            # retry finds the other's. No statement is needed that only some databases have.
+            # Another transaction may insert the same row. The database then refuses ours, and the
+            # retry finds the other's row. This needs no statement that only some databases have.
             self._insert(connection, partitions, [new_partition(key, now) for key in missing])
-            rows |= self._locked(connection, missing)
+            rows |= self._lock_rows(connection, missing)
         return rows
 
-    def known(self, connection: Connection, ids: Sequence[str]) -> ExistingTrades:
-        """Return what the ledger has already under some trade ids."""
-        captured: dict[str, KnownTrade] = {}
-        buffered: dict[str, KnownTrade] = {}
+    def read_existing(self, connection: Connection, ids: Sequence[str]) -> ExistingTrades:
+        """Return what the ledger already has under some trade ids."""
+        captured: dict[str, ExistingTrade] = {}
+        buffered: dict[str, ExistingTrade] = {}
         recorded = set()
         parameter = {"ids": self._dialect.array(ids)}
-        for trade_id, outcome, *rest in connection.execute(self._known, parameter):
-            trade = KnownTrade._make(rest)
+        for trade_id, outcome, *values in connection.execute(self._select_existing, parameter):
+            trade = ExistingTrade._make(values)
             if outcome == Outcome.CAPTURED:
                 captured[trade_id] = trade
                 continue
@@ -137,44 +155,45 @@ class LedgerTransaction:
                 buffered[trade_id] = min(trade, buffered.get(trade_id, trade))
         return ExistingTrades(buffered | captured, recorded)
 
-    def buffered(
+    def read_buffered(
         self, connection: Connection, rows: Mapping[PartitionKey, PartitionRow]
     ) -> dict[PartitionKey, dict[int, ExceptionRow]]:
-        """Return the trades that wait in the ledger for their turn: partition -> number -> row."""
-        partition_keys = [key for key, row in rows.items() if row.buffered]
-        found: dict[PartitionKey, dict[int, ExceptionRow]] = {key: {} for key in partition_keys}
-        if partition_keys:
-            waiting = connection.execute(
-                self._buffered, {"keys": self._dialect.array(partition_keys)}
-            )
-            for row in map(ExceptionRow._make, waiting):
-                found[row.partition_key][row.sequence_number or 0] = row
-        return found
+        """Return the buffered trades of partitions that have some, by key and upstream's number."""
+        keys = [key for key, row in rows.items() if row.buffered]
+        buffered: dict[PartitionKey, dict[int, ExceptionRow]] = {key: {} for key in keys}
+        if keys:
+            parameter = {"keys": self._dialect.array(keys)}
+            for row in map(
+                ExceptionRow._make, connection.execute(self._select_buffered, parameter)
+            ):
+                buffered[row.partition_key][row.sequence_number or 0] = row
+        return buffered
 
-    def write(self, connection: Connection, written: WriteSet) -> None:
-        """Write the rows of a judgement."""
-        if written.released:
-            released = [
+    def write(self, connection: Connection, write_set: WriteSet) -> None:
+        """Write the rows of a decision, one statement a table."""
+        if write_set.unbuffered:
+            parameters = [
                 {"key": key, "ids": self._dialect.array(ids)}
-                for key, ids in written.released.items()
+                for key, ids in write_set.unbuffered.items()
             ]
-            connection.execute(self._release, released)
-        self._insert(connection, trades, written.trades)
-        self._insert(connection, exceptions, written.exceptions)
-        self._insert(connection, outbox, written.outbox)
-        if written.partitions:
-            self._dialect.update_partitions(connection, written.partitions)
+            connection.execute(self._delete_buffered, parameters)
+        self._insert(connection, trades, write_set.trades)
+        self._insert(connection, exceptions, write_set.exceptions)
+        self._insert(connection, outbox, write_set.outbox)
+        if write_set.partitions:
+            self._dialect.update_partitions(connection, write_set.partitions)
 
-    def _known_in(self, table: Table) -> Select[Any]:
+    def _existing_in(self, table: Table) -> Select[Any]:
         return select(
-            table.c.trade_id, table.c.outcome, *(table.c[name] for name in KnownTrade._fields)
+            table.c.trade_id, table.c.outcome, *(table.c[name] for name in ExistingTrade._fields)
         ).where(self._dialect.among(table.c.trade_id, "ids"))
 
-    def _locked(
+    def _lock_rows(
         self, connection: Connection, partition_keys: list[PartitionKey]
     ) -> dict[PartitionKey, PartitionRow]:
-        found = connection.execute(self._lock, {"keys": self._dialect.array(partition_keys)})
-        return {row[0]: PartitionRow._make(row) for row in found}
+        parameter = {"keys": self._dialect.array(partition_keys)}
+        rows = map(PartitionRow._make, connection.execute(self._select_partitions, parameter))
+        return {row.partition_key: row for row in rows}
 
     def _insert(
         self, connection: Connection, table: Table, rows: Sequence[tuple[Any, ...]]
@@ -183,6 +202,6 @@ class LedgerTransaction:
             self._dialect.insert_rows(connection, table, rows)
 
 
-def ids_of(buffered: Mapping[PartitionKey, Mapping[int, ExceptionRow]]) -> list[str]:
-    """Return the ids of the trades that wait in the ledger for their turn."""
-    return [row.trade_id for waiting in buffered.values() for row in waiting.values()]
+def buffered_ids(buffered: Mapping[PartitionKey, Mapping[int, ExceptionRow]]) -> list[str]:
+    """Return the ids of buffered trades, given by partition and upstream's number."""
+    return [row.trade_id for rows in buffered.values() for row in rows.values()]

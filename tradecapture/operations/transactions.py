@@ -20,7 +20,7 @@ from tradecapture.ledger.rows import (
 from tradecapture.ledger.rules.partition import PartitionAggregate
 from tradecapture.ledger.rules.state import ExistingTrades, WriteSet
 from tradecapture.ledger.schema.tables import TASK_ID_LENGTH, audit, exceptions
-from tradecapture.ledger.transaction import LedgerTransaction, ids_of
+from tradecapture.ledger.transaction import LedgerTransaction, buffered_ids
 from tradecapture.operations.action import Action, ActionRequest, ActionResult, audit_row
 from tradecapture.trades.lifecycle import Outcome
 
@@ -143,14 +143,14 @@ class OperatorTransactions:
         aggregate, _existing, write_set = self._aggregate(connection, row, [], request, now)
         last_missing = aggregate.lowest_buffered - 1
         missing = f"{row.upstream + 1} to {last_missing}"
-        aggregate.reach(last_missing)
+        aggregate.advance_to(last_missing)
         self._write(connection, aggregate, write_set)
         captured = aggregate.outcomes[Outcome.CAPTURED]
         result = ActionResult(
             True,
             f"numbers {missing} count as passed; {captured} buffered trades are captured",
             captured=captured,
-            upstream_number=aggregate.upstream,
+            upstream_number=aggregate.upstream_number,
         )
         return self._audited(connection, request, now, result)
 
@@ -175,7 +175,7 @@ class OperatorTransactions:
         aggregate, existing, write_set = self._aggregate(
             connection, _without_halt(row, claim), [trade_id], request, now
         )
-        aggregate.judge(_as_replay(entry) if _has_other_record(existing, trade_id) else entry)
+        aggregate.apply(_as_replay(entry) if _has_other_record(existing, trade_id) else entry)
         self._write(connection, aggregate, write_set)
         outcome = next(iter(aggregate.outcomes))
         result = ActionResult(
@@ -185,7 +185,7 @@ class OperatorTransactions:
             outcome,
             captured=aggregate.outcomes[Outcome.CAPTURED],
             written=_written_up_to_halt(claim, row),
-            upstream_number=aggregate.upstream,
+            upstream_number=aggregate.upstream_number,
         )
         return self._audited(connection, request, now, result, entry)
 
@@ -227,7 +227,7 @@ class OperatorTransactions:
             elif not _is_parked(connection, head):
                 return self._audited(connection, request, now, _already_written(head), head)
         if entry.submission.sequence_number == row.upstream + 1:
-            aggregate.reach(row.upstream + 1)
+            aggregate.advance_to(row.upstream + 1)
         self._write(connection, aggregate, write_set)
         trade_id = entry.submission.trade_id
         result = ActionResult(
@@ -237,7 +237,7 @@ class OperatorTransactions:
             Outcome.PARKED,
             captured=aggregate.outcomes[Outcome.CAPTURED],
             written=written,
-            upstream_number=aggregate.upstream,
+            upstream_number=aggregate.upstream_number,
         )
         return self._audited(connection, request, now, result, entry)
 
@@ -252,7 +252,7 @@ class OperatorTransactions:
     def _lock(self, connection: Connection, request: ActionRequest, now: datetime) -> PartitionRow:
         """Lock the partition's row and return it."""
         key = request.partition_key
-        return self._transaction.locked(connection, [key], now)[key]
+        return self._transaction.lock_partitions(connection, [key], now)[key]
 
     def _aggregate(
         self,
@@ -263,10 +263,10 @@ class OperatorTransactions:
         now: datetime,
     ) -> tuple[PartitionAggregate, ExistingTrades, WriteSet]:
         """Return the partition's aggregate, what the ledger has of some ids, and the write set."""
-        buffered = self._transaction.buffered(connection, {row.partition_key: row})
-        existing = self._transaction.known(connection, [*ids, *ids_of(buffered)])
+        buffered = self._transaction.read_buffered(connection, {row.partition_key: row})
+        existing = self._transaction.read_existing(connection, [*ids, *buffered_ids(buffered)])
         write_set = WriteSet()
-        context = self._transaction.rules(_task_id(request), now)
+        context = self._transaction.context(_task_id(request), now)
         waiting = buffered.get(row.partition_key, {})
         aggregate = PartitionAggregate(row, existing, waiting, context, write_set)
         return aggregate, existing, write_set
@@ -327,7 +327,7 @@ def _has_id(entry_id: EntryId) -> ColumnElement[bool]:
 
 
 def _has_other_record(existing: ExistingTrades, trade_id: str) -> bool:
-    return any(recorded == trade_id for _key, _epoch, _position, recorded in existing.recorded)
+    return any(recorded == trade_id for _key, _epoch, _position, recorded in existing.exceptions)
 
 
 def _as_replay(entry: Entry) -> Entry:

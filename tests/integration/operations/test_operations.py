@@ -79,7 +79,7 @@ def test_a_retry_that_fails_leaves_the_partition_halted(
     """For the newest reason, in both; nothing is captured behind it."""
     halt(ill)
     with monkeypatch.context() as patch:
-        patch.setattr("tradecapture.ledger.rules.partition.date_of", int)
+        patch.setattr("tradecapture.ledger.rules.partition.parse_date", int)
         result = operator.perform(RETRY)
     assert (result.done, "it still cannot be captured" in result.message) == (False, True)
     assert worker.drain().outcomes == {}

@@ -124,7 +124,7 @@ def test_nothing_is_captured_in_a_paused_partition(ledger: OperatorLedger) -> No
     paused(ledger)
     behind = waiting_trades(2, first=3)
     (verdict,) = capture(ledger, *behind, fence=2)
-    assert (verdict.written, verdict.outcomes, verdict.hold) == (0, {}, "")
+    assert (verdict.trades, verdict.outcomes, verdict.hold) == (0, {}, "")
     assert verdict.pause is not None
     assert (verdict.pause.who, verdict.pause.why) == (WHO, WHY)
     assert perform(ledger, Action.RESUME).done

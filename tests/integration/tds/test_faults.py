@@ -141,7 +141,7 @@ def test_a_park_whose_answer_was_lost_has_one_effect(server: TdsServer, ledger: 
     server.faults = InTurn(Fault(Moment.COMMIT, done=True))
     at_fault = entry(submission())
     verdict = ledger.park(claim(at_fault), at_fault, "reason", TASK, lambda: NOW)
-    assert (verdict.written, verdict.hold) == (1, "reason")
+    assert (verdict.trades, verdict.hold) == (1, "reason")
     assert count(ledger.engine, exceptions) == 1
 
 

@@ -19,7 +19,7 @@ def arriving(*numbers: int, first: int = 1, epoch: int = EPOCH) -> list[Entry]:
 def arrive(ledger: Ledger, *numbers: int, first: int = 1, fence: int = 1) -> dict[Outcome, int]:
     """Capture trades with these numbers in one transaction; return how many ended in which way."""
     (verdict,) = capture(ledger, *arriving(*numbers, first=first), fence=fence)
-    assert verdict.written == len(numbers)
+    assert verdict.trades == len(numbers)
     return dict(verdict.outcomes)
 
 

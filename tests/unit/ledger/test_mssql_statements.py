@@ -46,7 +46,11 @@ def compiled(query: Select[Any] | CompoundSelect[Any]) -> str:
 def statements() -> Iterable[str]:
     """Return the text of every statement that a capture sends to SQL Server."""
     transaction = LedgerTransaction(DIALECT, 100)
-    for query in (transaction._lock, transaction._known, transaction._buffered):
+    for query in (
+        transaction._select_partitions,
+        transaction._select_existing,
+        transaction._select_buffered,
+    ):
         yield compiled(query)
     for table, row in ROWS:
         yield insert_sql(table, tuple(row._fields))
@@ -63,7 +67,7 @@ def test_no_statement_is_foreign_to_sql_server() -> None:
 
 def test_rows_are_locked_by_a_hint_in_key_order() -> None:
     """FOR UPDATE compiles to nothing there, so the hint says it."""
-    text = compiled(LedgerTransaction(DIALECT, 100)._lock)
+    text = compiled(LedgerTransaction(DIALECT, 100)._select_partitions)
     assert "FROM partitions WITH (UPDLOCK, ROWLOCK)" in text
     assert text.endswith("ORDER BY partitions.partition_key")
 
@@ -82,7 +86,9 @@ def test_whatever_locks_has_the_hint() -> None:
         assert "with_hint(partitions, 'WITH (UPDLOCK, ROWLOCK)', 'mssql')" in ast.unparse(node)
 
 
-@pytest.mark.parametrize(("query", "length"), [("_lock", 302), ("_known", 100)])
+@pytest.mark.parametrize(
+    ("query", "length"), [("_select_partitions", 302), ("_select_existing", 100)]
+)
 def test_many_values_are_one_json_parameter_of_the_columns_type(query: str, length: int) -> None:
     """Cast and collated as the column is: the index is used, and case is not ignored."""
     text = compiled(getattr(LedgerTransaction(DIALECT, 100), query))

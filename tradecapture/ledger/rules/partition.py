@@ -1,8 +1,8 @@
-"""The judge of one partition: its trades one by one, in order, and what they make of its row."""
+"""The partition aggregate: a partition's locked row, and what its trades change, one by one."""
 
 from collections import Counter
-from datetime import datetime
-from enum import Enum
+from datetime import date, datetime
+from enum import Enum, auto
 from typing import NamedTuple
 
 import msgspec
@@ -10,11 +10,11 @@ import msgspec
 from tradecapture.inbox import Entry
 from tradecapture.ledger.rows import (
     ExceptionRow,
-    KnownTrade,
+    ExistingTrade,
     PartitionRow,
-    date_of,
     exception_row,
     outbox_rows,
+    parse_date,
     trade_row,
     unbuffered_row,
 )
@@ -23,165 +23,150 @@ from tradecapture.trades.holding import Tally, encode_sums
 from tradecapture.trades.lifecycle import Outcome
 from tradecapture.trades.trade import TradeLot
 
-
-class SequenceCheck(Enum):
-    """Where a number stands, seen from the one that its partition has reached."""
-
-    NEXT = "now"
-    AHEAD = "later"  # lower numbers are missing: it is buffered until they have come
-    BEHIND = "passed"  # the partition is past it
-    BEYOND_WINDOW = "too far"  # more numbers are missing than the window has
-
-
-def check_sequence(number: int | None, upstream: int, window: int) -> SequenceCheck:
-    """Return whether it is a trade's turn.
-
-    Source of the rule: the HTTP contract. On an empty partition 1 is due.
-
-    Args:
-        number: upstream's number of the trade; None: it has none, and takes no turns.
-        upstream: the number that the partition has reached.
-        window: how far ahead of that a number may be.
-    """
-    if number is None or number == upstream + 1:
-        return SequenceCheck.NEXT
-    if number <= upstream:
-        return SequenceCheck.BEHIND
-    return SequenceCheck.AHEAD if number <= upstream + window else SequenceCheck.BEYOND_WINDOW
-
-
 CONFLICT = "DUPLICATE_TRADE_ID_DIFFERENT_PAYLOAD"
 
 
+class SequenceCheck(Enum):
+    """How a trade's number compares with the number that its partition has reached."""
+
+    NEXT = auto()
+    AHEAD = auto()  # lower numbers are missing: the trade is buffered until they have come
+    BEHIND = auto()  # the partition has passed it
+    BEYOND_WINDOW = auto()  # more numbers are missing than the window allows
+
+
+def check_sequence(number: int | None, upstream_number: int, window: int) -> SequenceCheck:
+    """Return whether a trade comes next in its partition.
+
+    Source of the rule: the HTTP contract. In an empty partition, number 1 comes next.
+
+    Args:
+        number: upstream's number of the trade; None: it has none, and always comes next.
+        upstream_number: the number that the partition has reached.
+        window: how far ahead of that a number may be.
+    """
+    if number is None or number == upstream_number + 1:
+        return SequenceCheck.NEXT
+    if number <= upstream_number:
+        return SequenceCheck.BEHIND
+    if number <= upstream_number + window:
+        return SequenceCheck.AHEAD
+    return SequenceCheck.BEYOND_WINDOW
+
+
 class CaptureContext(NamedTuple):
-    """What is the same for a whole judgement."""
+    """What all trades of one transaction share."""
 
-    window: int  # how far ahead of its turn one of upstream's numbers may be
-    task_id: str  # the Celery task that captures, or the operator's command
-    now: datetime  # when it captures, in UTC
-
-
-class _Economics(msgspec.Struct, frozen=True, rename="camel"):
-    """The fields of a trade that change the ledger; the rest need not be decoded again."""
-
-    trade_date: str
-    trade_lots: tuple[TradeLot, ...]
-
-
-_decoder = msgspec.json.Decoder(_Economics)
+    window: int  # how far a number may be ahead of the one that its partition has reached
+    task_id: str  # the Celery task that captures, or the operator's action
+    now: datetime  # the time of the capture, in UTC
 
 
 class PartitionAggregate:
-    """Judges the trades of one partition, whose row is locked."""
+    """Applies trades to one partition, whose row is locked.
+
+    Attributes:
+        outcomes: how many trades ended in which way so far.
+    """
 
     def __init__(
         self,
         row: PartitionRow,
-        known: ExistingTrades,
+        existing: ExistingTrades,
         buffered: dict[int, ExceptionRow],
-        rules: CaptureContext,
-        written: WriteSet,
+        context: CaptureContext,
+        write_set: WriteSet,
     ) -> None:
-        """Prepare to judge.
+        """Begin with the state of the partition.
 
         Args:
             row: of the partition.
-            known: what the ledger has already under the ids that will be judged.
-            buffered: upstream's number -> the trade that waits in the ledger for its turn.
-            rules: of the whole judgement.
-            written: where rows to write are put.
+            existing: what the ledger has under the ids of the trades; applied trades are added.
+            buffered: the partition's buffered trades by upstream's number; those that are captured
+                are removed.
+            context: of the transaction.
+            write_set: takes the rows to write.
         """
-        self._row, self._known, self._rules, self._written = row, known, rules, written
+        self._row, self._existing = row, existing
+        self._context, self._write_set = context, write_set
         self._buffered, self._stored = buffered, frozenset(buffered)
         self._tally = Tally(row.holding)
-        self._sequence, self._inversions = row.last_sequence, row.inversions
+        self._ledger_sequence, self._inversions = row.last_sequence, row.inversions
         self._last = (row.epoch, row.last_position)
-        self._upstream = row.upstream
+        self._upstream_number = row.upstream
         self.outcomes: Counter[Outcome] = Counter()
 
-    def judge(self, entry: Entry) -> None:
-        """Judge an accepted trade.
+    @property
+    def upstream_number(self) -> int:
+        """Upstream's number that the partition has reached; 0: upstream numbers no trades."""
+        return self._upstream_number
+
+    @property
+    def lowest_buffered(self) -> int:
+        """The lowest of upstream's numbers that is buffered."""
+        return min(self._buffered)
+
+    def apply(self, entry: Entry) -> None:
+        """Apply an accepted trade: capture, buffer or reject it.
 
         Raises:
-            msgspec.ValidationError, decimal.Inexact, ...: it cannot be applied.
+            msgspec.ValidationError, decimal.Inexact, ...: the trade cannot be applied.
         """
-        if self._known.has(entry):
-            return  # written by an attempt whose answer, or whose settle, was lost
+        if self._existing.has(entry):
+            return  # an earlier attempt wrote it, but its answer or its completion was lost
         submission = entry.submission
-        mine = KnownTrade(self._row.partition_key, entry.epoch, entry.position, submission.digest)
-        if (first := self._known.trades.get(submission.trade_id)) is not None:
-            self._record(entry, *_why_not(first, mine))
+        trade = ExistingTrade(
+            self._row.partition_key, entry.epoch, entry.position, submission.digest
+        )
+        first = self._existing.trades.get(submission.trade_id)
+        if first is not None:
+            self._record(entry, *_outcome_of_reused_id(first, trade))
             return
-        economics = _decoder.decode(submission.document)
-        trade_date, number = date_of(economics.trade_date), submission.sequence_number
-        turn = check_sequence(number, self._upstream, self._rules.window)
-        if turn is SequenceCheck.BEHIND and submission.replay_of:
-            # Its number was passed when it was parked or rejected; an operator wants it late.
-            turn, number = SequenceCheck.NEXT, None
-        if turn is SequenceCheck.NEXT:
-            self._known.trades[submission.trade_id] = mine
-            self._tally.add(economics.trade_lots, trade_date)
-            self._sequence += 1
-            here = (entry.epoch, entry.position)
-            self._inversions += here < self._last
-            self._last = max(here, self._last)
-            row = trade_row(
-                entry, self._sequence, trade_date, number, self._rules.task_id, self._rules.now
-            )
-            self._written.trades.append(row)
-            self._ended(entry, Outcome.CAPTURED)
-            if number is not None:
-                self.reach(number)
-        elif turn is SequenceCheck.AHEAD and number is not None and number not in self._buffered:
-            self._known.trades[submission.trade_id] = mine
-            self._buffered[number] = self._exception(
-                entry, Outcome.BUFFERED, f"number {self._upstream + 1} is awaited", number
-            )
+        economics = _decode(submission.document)
+        trade_date, number = parse_date(economics.trade_date), submission.sequence_number
+        check = check_sequence(number, self._upstream_number, self._context.window)
+        if check is SequenceCheck.BEHIND and submission.replay_of:
+            # The partition passed the number when it parked or rejected the trade. An operator
+            # replays the trade to have it captured late.
+            check, number = SequenceCheck.NEXT, None
+        if check is SequenceCheck.NEXT:
+            self._existing.trades[submission.trade_id] = trade
+            self._capture(entry, economics.trade_lots, trade_date, number)
+        elif check is SequenceCheck.AHEAD and number is not None and number not in self._buffered:
+            self._existing.trades[submission.trade_id] = trade
+            reason = f"number {self._upstream_number + 1} is awaited"
+            self._buffered[number] = self._exception(entry, Outcome.BUFFERED, reason, number)
         else:
-            self._record(entry, Outcome.REJECTED, self._out_of_turn(turn, number or 0), number)
+            reason = self._out_of_sequence(check, number or 0)
+            self._record(entry, Outcome.REJECTED, reason, number)
 
-    def reach(self, number: int) -> None:
-        """Note that upstream's numbers up to this one are captured or passed; capture followers."""
-        self._upstream = max(number, self._upstream)
-        while (follower := self._buffered.pop(self._upstream + 1, None)) is not None:
-            self._upstream += 1
-            if self._upstream in self._stored:
-                self._written.released[follower.partition_key].append(follower.trade_id)
-            outcome = self._follow(follower)
-            self._written.outbox += outbox_rows(follower, outcome, self._rules.now)
+    def advance_to(self, number: int) -> None:
+        """Count upstream's numbers up to this one as captured or passed, and capture what follows.
+
+        The trades that follow are buffered, and their numbers continue without a gap.
+
+        Raises:
+            msgspec.ValidationError, decimal.Inexact, ...: one of them cannot be applied.
+        """
+        self._upstream_number = max(number, self._upstream_number)
+        while (next_row := self._buffered.pop(self._upstream_number + 1, None)) is not None:
+            self._upstream_number += 1
+            if self._upstream_number in self._stored:
+                self._write_set.unbuffered[next_row.partition_key].append(next_row.trade_id)
+            outcome = self._capture_buffered(next_row)
+            self._write_set.outbox += outbox_rows(next_row, outcome, self._context.now)
             self.outcomes[outcome] += 1
 
-    def _follow(self, follower: ExceptionRow) -> Outcome:
-        """Capture a buffered trade, whose turn it is."""
-        mine = KnownTrade._make(getattr(follower, name) for name in KnownTrade._fields)
-        task_id, now = self._rules.task_id, self._rules.now
-        first = self._known.trades.setdefault(follower.trade_id, mine)
-        if first != mine:
-            # Another partition, captured at the moment when this one was buffered, has the id too.
-            outcome, reason = _why_not(first, mine)
-            ended = follower._replace(
-                outcome=outcome.value, reason=reason, recorded_at=now, task_id=task_id
-            )
-            self._written.exceptions.append(ended)
-            return outcome
-        economics = _decoder.decode(follower.document)
-        trade_date = date_of(economics.trade_date)
-        self._tally.add(economics.trade_lots, trade_date)
-        self._sequence += 1
-        row = unbuffered_row(follower, self._sequence, trade_date, task_id, now)
-        self._written.trades.append(row)
-        return Outcome.CAPTURED
-
     def finish(self) -> None:
-        """Write what is still buffered, and the partition's row."""
-        for number, waiting in self._buffered.items():
+        """Add the partition's row, and the trades that were newly buffered, to the write set."""
+        for number, row in self._buffered.items():
             if number not in self._stored:
-                self._written.exceptions.append(waiting)
+                self._write_set.exceptions.append(row)
                 self.outcomes[Outcome.BUFFERED] += 1
         holding = self._tally.holding()
-        self._written.partitions.append(
+        self._write_set.partitions.append(
             self._row._replace(
-                last_sequence=self._sequence,
+                last_sequence=self._ledger_sequence,
                 epoch=self._last[0],
                 last_position=self._last[1],
                 inversions=self._inversions,
@@ -189,51 +174,89 @@ class PartitionAggregate:
                 quantities=encode_sums(holding.quantities),
                 notionals=encode_sums(holding.notionals),
                 last_trade_date=holding.last_trade_date,
-                upstream=self._upstream,
+                upstream=self._upstream_number,
                 buffered=len(self._buffered),
-                updated_at=self._rules.now,
+                updated_at=self._context.now,
             )
         )
 
-    @property
-    def upstream(self) -> int:
-        """The number that the partition has reached; 0: upstream numbers none."""
-        return self._upstream
+    def _capture(
+        self, entry: Entry, lots: tuple[TradeLot, ...], trade_date: date, number: int | None
+    ) -> None:
+        self._add(lots, trade_date)
+        place = (entry.epoch, entry.position)
+        self._inversions += place < self._last
+        self._last = max(place, self._last)
+        sequence, context = self._ledger_sequence, self._context
+        row = trade_row(entry, sequence, trade_date, number, context.task_id, context.now)
+        self._write_set.trades.append(row)
+        self._end(entry, Outcome.CAPTURED)
+        if number is not None:
+            self.advance_to(number)
 
-    @property
-    def lowest_buffered(self) -> int:
-        """The lowest of upstream's numbers that is buffered."""
-        return min(self._buffered)
+    def _capture_buffered(self, row: ExceptionRow) -> Outcome:
+        trade = ExistingTrade._make(getattr(row, name) for name in ExistingTrade._fields)
+        task_id, now = self._context.task_id, self._context.now
+        first = self._existing.trades.setdefault(row.trade_id, trade)
+        if first != trade:
+            # Another partition has captured the id at the moment when this one buffered it.
+            outcome, reason = _outcome_of_reused_id(first, trade)
+            self._write_set.exceptions.append(
+                row._replace(outcome=outcome.value, reason=reason, recorded_at=now, task_id=task_id)
+            )
+            return outcome
+        economics = _decode(row.document)
+        trade_date = parse_date(economics.trade_date)
+        self._add(economics.trade_lots, trade_date)
+        captured = unbuffered_row(row, self._ledger_sequence, trade_date, task_id, now)
+        self._write_set.trades.append(captured)
+        return Outcome.CAPTURED
+
+    def _add(self, lots: tuple[TradeLot, ...], trade_date: date) -> None:
+        self._tally.add(lots, trade_date)
+        self._ledger_sequence += 1
 
     def _record(
         self, entry: Entry, outcome: Outcome, reason: str, number: int | None = None
     ) -> None:
-        self._written.exceptions.append(self._exception(entry, outcome, reason, number))
-        self._ended(entry, outcome)
+        self._write_set.exceptions.append(self._exception(entry, outcome, reason, number))
+        self._end(entry, outcome)
 
     def _exception(
         self, entry: Entry, outcome: Outcome, reason: str, number: int | None
     ) -> ExceptionRow:
-        rules = self._rules
-        return exception_row(entry, outcome, reason, rules.task_id, rules.now, number)
+        context = self._context
+        return exception_row(entry, outcome, reason, context.task_id, context.now, number)
 
-    def _ended(self, entry: Entry, outcome: Outcome) -> None:
+    def _end(self, entry: Entry, outcome: Outcome) -> None:
         self.outcomes[outcome] += 1
-        self._written.outbox += outbox_rows(entry.submission, outcome, self._rules.now)
+        self._write_set.outbox += outbox_rows(entry.submission, outcome, self._context.now)
 
-    def _out_of_turn(self, turn: SequenceCheck, number: int) -> str:
-        if turn is SequenceCheck.BEHIND:
-            return f"sequence number {number} was passed: the partition is at {self._upstream}"
-        if turn is SequenceCheck.BEYOND_WINDOW:
+    def _out_of_sequence(self, check: SequenceCheck, number: int) -> str:
+        reached = self._upstream_number
+        if check is SequenceCheck.BEHIND:
+            return f"sequence number {number} was passed: the partition is at {reached}"
+        if check is SequenceCheck.BEYOND_WINDOW:
             return (
-                f"sequence number {number} is more than {self._rules.window} ahead of "
-                f"{self._upstream}, which the partition is at"
+                f"sequence number {number} is more than {self._context.window} ahead of "
+                f"{reached}, which the partition has reached"
             )
         return f"sequence number {number} is that of trade {self._buffered[number].trade_id}"
 
 
-def _why_not(first: KnownTrade, mine: KnownTrade) -> tuple[Outcome, str]:
+class _Economics(msgspec.Struct, frozen=True, rename="camel"):
+    """The fields of a trade that change the ledger; the rest is not decoded again."""
+
+    trade_date: str
+    trade_lots: tuple[TradeLot, ...]
+
+
+_decode = msgspec.json.Decoder(_Economics).decode
+
+
+def _outcome_of_reused_id(first: ExistingTrade, trade: ExistingTrade) -> tuple[Outcome, str]:
+    """Return the outcome of a trade whose id the ledger already has, and the reason."""
     where = f"position {first.position} of {first.partition_key}"
-    if first.digest == mine.digest:
+    if first.digest == trade.digest:
         return Outcome.DUPLICATE, f"accepted before: {where}"
     return Outcome.REJECTED, f"{CONFLICT}: another trade with this id came first: {where}"

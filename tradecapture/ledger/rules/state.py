@@ -1,14 +1,14 @@
-"""What is known: the places where the ledger has some trade ids already."""
+"""The ledger's state before a decision, and the rows that the decision writes."""
 
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
 from tradecapture.inbox import Entry
 from tradecapture.ledger.rows import (
     EntryId,
     ExceptionRow,
-    KnownTrade,
+    ExistingTrade,
     OutboxRow,
     PartitionRow,
     TradeRow,
@@ -16,29 +16,39 @@ from tradecapture.ledger.rows import (
 from tradecapture.trades.partition import PartitionKey
 
 
-class WriteSet:
-    """The rows that a judgement writes."""
-
-    def __init__(self) -> None:
-        self.trades: list[TradeRow] = []
-        self.exceptions: list[ExceptionRow] = []
-        # partition -> ids of its trades that leave the buffer
-        self.released: defaultdict[PartitionKey, list[str]] = defaultdict(list)
-        self.outbox: list[OutboxRow] = []
-        self.partitions: list[PartitionRow] = []
-
-
 class ExistingTrades(NamedTuple):
-    """What the ledger has already under the trade ids that are judged."""
+    """What the ledger already has under some trade ids."""
 
-    trades: dict[str, KnownTrade]  # trade id -> where it is captured or buffered; grows
-    recorded: Collection[EntryId]  # accepted trades that were recorded as not captured, or not yet
+    trades: dict[str, ExistingTrade]  # trade id -> captured or buffered; a decision adds its own
+    exceptions: Collection[EntryId]  # entries that have a row in `exceptions`
 
     def has(self, entry: Entry) -> bool:
-        """Return whether this very acceptance of a trade is in the ledger already."""
+        """Return whether the ledger already has this acceptance of a trade."""
         submission = entry.submission
         entry_id = EntryId(
             submission.partition_key, entry.epoch, entry.position, submission.trade_id
         )
         existing = self.trades.get(submission.trade_id)
-        return entry_id in self.recorded or (existing is not None and existing[:3] == entry_id[:3])
+        return entry_id in self.exceptions or (
+            existing is not None and existing[:3] == entry_id[:3]
+        )
+
+
+class LedgerState(NamedTuple):
+    """What the ledger has of the partitions and trades of a claim."""
+
+    partitions: Mapping[PartitionKey, PartitionRow]  # their rows, locked
+    existing: ExistingTrades
+    buffered: Mapping[PartitionKey, dict[int, ExceptionRow]]  # by upstream's number
+
+
+class WriteSet:
+    """The rows that a transaction writes."""
+
+    def __init__(self) -> None:
+        self.trades: list[TradeRow] = []
+        self.exceptions: list[ExceptionRow] = []
+        # Ids of the buffered trades whose rows leave `exceptions`, by partition.
+        self.unbuffered: defaultdict[PartitionKey, list[str]] = defaultdict(list)
+        self.outbox: list[OutboxRow] = []
+        self.partitions: list[PartitionRow] = []

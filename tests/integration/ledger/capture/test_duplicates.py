@@ -50,7 +50,7 @@ def test_a_resend_at_another_position_is_a_duplicate(ledger: Ledger) -> None:
     """Accepted again after the idempotency window: recorded with where the first one is."""
     capture(ledger, entry(ONE, 1))
     (verdict,) = capture(ledger, entry(ONE, 2), fence=2)
-    assert (verdict.written, outcomes_of(verdict)) == (1, {Outcome.DUPLICATE: 1})
+    assert (verdict.trades, outcomes_of(verdict)) == (1, {Outcome.DUPLICATE: 1})
     (row,) = exception_rows(ledger)
     assert (row.outcome, row.position, row.digest) == ("DUPLICATE", 2, ONE.digest)
     assert row.reason == f"accepted before: position 1 of {PARTITION}"
@@ -143,4 +143,4 @@ def test_captured_counts_are_of_new_rows_only(ledger: Ledger) -> None:
     """What an earlier attempt wrote is not counted again in metrics and results."""
     assert capture(ledger, entry(ONE, 1)) == [captured(PARTITION, 1)]
     (verdict,) = capture(ledger, entry(ONE, 1), entry(submission("T-2"), 2), fence=2)
-    assert (verdict.written, outcomes_of(verdict)) == (2, {Outcome.CAPTURED: 1})
+    assert (verdict.trades, outcomes_of(verdict)) == (2, {Outcome.CAPTURED: 1})

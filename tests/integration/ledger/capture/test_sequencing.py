@@ -49,7 +49,7 @@ def test_a_number_ahead_of_its_turn_is_buffered_in_the_ledger(ledger: Ledger) ->
     capture(ledger, *arriving(1, 2))
     before = shares(ledger)
     (verdict,) = capture(ledger, *arriving(5, first=3))
-    assert verdict == PartitionResult(PARTITION, 1, {BUFFERED: 1}, upstream=2)
+    assert verdict == PartitionResult(PARTITION, 1, {BUFFERED: 1}, upstream_number=2)
     (row,) = exception_rows(ledger)
     assert (row.trade_id, row.outcome, row.reason) == ("N-5", "BUFFERED", "number 3 is awaited")
     assert (row.sequence_number, row.position) == (5, 3)
@@ -95,7 +95,7 @@ def test_a_trade_without_a_number_takes_no_turns(ledger: Ledger) -> None:
     """It is captured at once, before buffered ones too, and moves no number."""
     arrive(ledger, 1, 3)
     assert capture(ledger, entry(submission("none"), 3)) == [
-        PartitionResult(PARTITION, 1, {CAPTURED: 1}, upstream=1)
+        PartitionResult(PARTITION, 1, {CAPTURED: 1}, upstream_number=1)
     ]
     assert captured_ids(ledger) == ["N-1", "none"]
     assert buffered(ledger) == ["N-3"]
@@ -143,7 +143,9 @@ def test_a_buffered_trade_delivered_again_changes_nothing(ledger: Ledger) -> Non
     """A worker that could not settle is repeated by the next."""
     capture(ledger, *arriving(1, 3, 5))
     before = contents(ledger)
-    assert capture(ledger, *arriving(1, 3, 5)) == [nothing_new(PARTITION, 3)._replace(upstream=1)]
+    assert capture(ledger, *arriving(1, 3, 5)) == [
+        nothing_new(PARTITION, 3)._replace(upstream_number=1)
+    ]
     assert contents(ledger) == before
 
 

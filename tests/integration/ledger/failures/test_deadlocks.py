@@ -32,7 +32,7 @@ PATIENCE_SECONDS = 60.0
 @pytest.fixture
 def contended_settings(postgresql_settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """Settings of workers that lock the rows of their claims in any order."""
-    monkeypatch.setattr(LedgerTransaction, "_locked", lock_in_any_order)
+    monkeypatch.setattr(LedgerTransaction, "_lock_rows", lock_in_any_order)
     url = with_deadlock_timeout(postgresql_settings.database_url, "20ms")
     # Deadlocks in nearly every transaction are more than retries are made for.
     return replace(postgresql_settings, database_url=url, retry_attempts=100)

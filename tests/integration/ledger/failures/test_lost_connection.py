@@ -98,5 +98,5 @@ def test_a_park_whose_answer_was_lost_has_one_effect(
     at_fault = entry(submission())
     verdict = ledger.park(claim(at_fault), at_fault, "reason", TASK, lambda: NOW)
     assert proxy.cuts == 1
-    assert (verdict.written, verdict.hold) == (1, "reason")
+    assert (verdict.trades, verdict.hold) == (1, "reason")
     assert count(ledger.engine, exceptions) == 1

@@ -11,7 +11,7 @@ from tradecapture.trades.partition import PartitionKey
 
 ROW_SECONDS = 0.005  # between two locks, so that two transactions meet in between
 
-_locked = LedgerTransaction._locked
+_locked = LedgerTransaction._lock_rows
 _random = Random()
 
 
@@ -20,7 +20,7 @@ def lock_in_any_order(
 ) -> dict[PartitionKey, PartitionRow]:
     """Lock partitions' rows one by one, in an order drawn anew each time.
 
-    A replacement for `LedgerTransaction._locked`, which locks them in key order.
+    A replacement for `LedgerTransaction._lock_rows`, which locks them in key order.
     """
     found: dict[PartitionKey, PartitionRow] = {}
     for key in _random.sample(partition_keys, len(partition_keys)):

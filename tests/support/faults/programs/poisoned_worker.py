@@ -34,18 +34,18 @@ def poison(file: Path, places: Mapping[PartitionKey, int]) -> None:
     new.replace(file)
 
 
-def _judge(self: PartitionAggregate, entry: Entry) -> None:
+def _apply(self: PartitionAggregate, entry: Entry) -> None:
     file = Path(os.environ[FILE_VARIABLE])
     places = json.decode(file.read_bytes(), type=dict[str, int])
     if places.get(entry.submission.partition_key) == entry.position:
         log.info(TASTED, trade_id=entry.submission.trade_id)
         raise RuntimeError(f"{entry.submission.trade_id} is poison")
-    _assess_well(self, entry)
+    _apply_well(self, entry)
 
 
 def _fall_ill(**_signal: Any) -> None:
-    PartitionAggregate.judge = _judge  # type: ignore[method-assign]  # that is its point
+    PartitionAggregate.apply = _apply  # type: ignore[method-assign]  # that is its point
 
 
-_assess_well = PartitionAggregate.judge
+_apply_well = PartitionAggregate.apply
 worker_process_init.connect(_fall_ill)  # not at import: tests import this module too

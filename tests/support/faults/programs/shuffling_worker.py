@@ -10,4 +10,4 @@ from workers import app
 
 __all__ = ["app"]
 
-LedgerTransaction._locked = lock_in_any_order  # type: ignore[method-assign]  # that is its point
+LedgerTransaction._lock_rows = lock_in_any_order  # type: ignore[method-assign]  # that is its point

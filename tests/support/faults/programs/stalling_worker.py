@@ -60,8 +60,8 @@ def _write_and_stall(self: LedgerTransaction, *arguments: Any) -> None:
     _stall_at(Failpoint.BEFORE_COMMIT)
 
 
-_read, _write = LedgerTransaction.known, LedgerTransaction.write
+_read, _write = LedgerTransaction.read_existing, LedgerTransaction.write
 # That is its point:
-LedgerTransaction.known = _stall_and_read  # type: ignore[assignment, method-assign]
+LedgerTransaction.read_existing = _stall_and_read  # type: ignore[assignment, method-assign]
 LedgerTransaction.write = _write_and_stall  # type: ignore[assignment, method-assign]
 process.Ledger = StallingLedger  # type: ignore[attr-defined]

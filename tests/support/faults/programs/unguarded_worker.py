@@ -38,13 +38,13 @@ class TrimmingLedger(StallingLedger):
 
 
 def _no_fence() -> None:
-    locked = LedgerTransaction.locked
+    locked = LedgerTransaction.lock_partitions
 
     def lock_and_forget(self: LedgerTransaction, *arguments: Any) -> Mapping[str, PartitionRow]:
         rows = locked(self, *arguments)
         return {key: row._replace(fence=0) for key, row in rows.items()}
 
-    LedgerTransaction.locked = lock_and_forget  # type: ignore[assignment, method-assign]
+    LedgerTransaction.lock_partitions = lock_and_forget  # type: ignore[assignment, method-assign]
 
 
 def _no_row_lock() -> None:
@@ -54,7 +54,7 @@ def _no_row_lock() -> None:
 
 
 def _no_dedupe() -> None:
-    LedgerTransaction.known = lambda *_arguments: ExistingTrades({}, ())  # type: ignore[method-assign]
+    LedgerTransaction.read_existing = lambda *_arguments: ExistingTrades({}, ())  # type: ignore[method-assign]
 
 
 def _trim_first() -> None:
