@@ -1,4 +1,7 @@
-"""The command line: puts the commands together. `tradecapture` and `python -m tradecapture`."""
+"""The command line: `tradecapture`, or `python -m tradecapture`, with all its commands."""
+
+from collections.abc import Mapping, Sequence
+from itertools import chain
 
 import click
 
@@ -21,39 +24,45 @@ from tradecapture.version import VERSION
 
 __all__ = ["main"]
 
-COMMANDS = (
-    up,
-    demo,
-    generate,
-    submit,
-    trade,
-    holdings,
-    positions,
-    partitions,
-    replay,
-    reconcile,
-    doctor,
-    database,
-    entry_format,
-)
+# The commands by their purpose, as `tradecapture --help` lists them.
+SECTIONS: Mapping[str, Sequence[click.Command]] = {
+    "Try it on this machine": (up, demo, generate),
+    "Trades": (submit, trade, holdings),
+    "Operation": (doctor, partitions, replay, reconcile),
+    "Upgrades": (database, entry_format),
+}
+DEPRECATED = (positions,)
 
 
-@click.group(cls=CommandGroup, epilog=EXIT_CODES, context_settings={"max_content_width": 100})
+class _MainGroup(CommandGroup):
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the commands of each section, with the first sentence of their help."""
+        name_width = max(len(name) for name in self.commands)
+        help_width = formatter.width - name_width - 6  # click's indent, and the gap after the name
+        for title, commands in SECTIONS.items():
+            rows = [
+                (f"{command.name:{name_width}}", command.get_short_help_str(help_width))
+                for command in commands
+            ]
+            with formatter.section(title):
+                formatter.write_dl(rows)
+
+
+@click.group(cls=_MainGroup, epilog=EXIT_CODES, context_settings={"max_content_width": 100})
 @click.version_option(VERSION, prog_name="tradecapture")
 def cli() -> None:
     """Capture trades, in order and exactly once, into a ledger.
 
-    Commands that read or submit find their servers in TRADECAPTURE_REDIS_URL and
-    TRADECAPTURE_DATABASE_URL; where those are not set, in the data folder of a running
-    `tradecapture up`.
+    Commands find their servers in TRADECAPTURE_REDIS_URL and TRADECAPTURE_DATABASE_URL or, where
+    these are not set, in the data folder of a running `tradecapture up`.
     """
-    configure_logs()  # warnings go to standard error: standard output is for what was asked
+    configure_logs()  # warnings go to standard error: standard output is for results
 
 
-for command in COMMANDS:
+for command in (*chain.from_iterable(SECTIONS.values()), *DEPRECATED):
     cli.add_command(command)
 
 
 def main() -> None:
-    """Run the command line; the entry point."""
+    """Run the command line; the entry point of the console script."""
     cli(prog_name="tradecapture")

@@ -201,7 +201,7 @@ def test_where_no_room_is_made_it_says_what_is_safe(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Exit code 3: what was accepted is safe, and the same command again does the rest."""
-    monkeypatch.setattr("tradecapture.cli.commands.submit.sending.PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr("tradecapture.cli.commands.submit.sending.NO_ROOM_TIMEOUT_SECONDS", 0.0)
     lines = b"\n".join(trade_json(tradeId=f"T-{number}") for number in range(5))
     result = run("submit", "-", standard_input=lines, LIMIT_PARTITION="2")
     assert result.exit_code == 3

@@ -56,7 +56,7 @@ def test_latency_is_from_sending_to_capture() -> None:
         ({"inversions": 1}, "inversions: captured after a later one"),
         ({"gaps": 1}, "partitions with gaps in their sequence"),
         ({"differences": 1}, "partitions that do not reconcile"),
-        ({"invalid": 3}, "refused, as they are invalid"),
+        ({"invalid": 3}, "refused as invalid"),
         ({"different": 101}, "different trades accepted"),
     ],
 )

@@ -1,1 +1,1 @@
-"""commands."""
+"""The commands: one module or package for each command of `tradecapture`."""

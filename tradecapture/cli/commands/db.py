@@ -41,7 +41,7 @@ sql_option = click.option(
 
 @click.group("db")
 def database() -> None:
-    """Look after the ledger's tables."""
+    """Create and upgrade the ledger's tables."""
 
 
 @database.command(
@@ -57,18 +57,16 @@ def database() -> None:
     "--since",
     default="",
     metavar="REVISION",
-    help="With --sql: only what comes after the newest revision that the database has.",
+    help="With --sql: print only what comes after this revision, the newest that the database has.",
 )
-@click.option(
-    "--create", is_flag=True, help="First create the database, if its server has none of the name."
-)
+@click.option("--create", is_flag=True, help="First create the database, if it does not exist.")
 @data_option
 def upgrade(dialect: str | None, since: str, create: bool, data: Path) -> None:
-    """Add to the tables of TRADECAPTURE_DATABASE_URL what this release needs.
+    """Add to the ledger's tables what this release needs.
 
-    Run it before the first process of this release starts. It only adds, so that processes of the
-    release before work on; what they still use is taken away by `tradecapture db contract`.
-    Harmless when run twice, or by two at once.
+    Run it on TRADECAPTURE_DATABASE_URL before the first process of this release starts. It only
+    adds, so that processes of the previous release keep working. `tradecapture db contract` removes
+    later what only they use. Running it twice, or two at once, is harmless.
     """
     if dialect:
         upgrade_sql(dialect, since)
@@ -81,7 +79,7 @@ def upgrade(dialect: str | None, since: str, create: bool, data: Path) -> None:
         upgrade_schema(engine)
         now = str(revision_of(engine))
     output().print(
-        f"The tables were at revision {now} already."
+        f"The tables were already at revision {now}."
         if before == now
         else f"The tables are now at revision {now} (before: {before})."
     )
@@ -102,15 +100,16 @@ def upgrade(dialect: str | None, since: str, create: bool, data: Path) -> None:
     default=BASE,
     show_default=True,
     metavar="REVISION",
-    help="With --sql: only what comes after the contraction that the database had last.",
+    help="With --sql: print only what comes after this revision, the database's last contraction.",
 )
-@click.option("--yes", is_flag=True, help="No process of an older release runs any more: do it.")
+@click.option("--yes", is_flag=True, help="Do it: no process of an older release runs any more.")
 @data_option
 def contract(dialect: str | None, since: str, yes: bool, data: Path) -> None:
-    """Take away from the tables what only older releases need. There is no way back.
+    """Remove from the ledger's tables what only older releases need.
 
-    Run it when the last process of an older release has ended and none will be started again:
-    such a process is refused from then on. Without --yes it only says what would be done.
+    This cannot be undone. Run it when the last process of an older release has ended and none will
+    be started again: such a process is refused from then on. Without --yes it changes nothing and
+    only shows what it would do.
     """
     if dialect:
         contract_sql(dialect, since)
@@ -128,31 +127,27 @@ def contract(dialect: str | None, since: str, yes: bool, data: Path) -> None:
         _check_releases(settings)
         if not yes:
             raise CommandError(
-                f"{_shown(steps)}\nNothing was done. All workers that answer are of release "
-                f"{VERSION}; APIs and workers that are stopped cannot be seen from here. When none "
-                "of an older release runs, and none will be started again, give --yes",
+                f"{_list(steps)}\nNothing was done. All workers that reply are of release "
+                f"{VERSION}. APIs, and workers that are stopped, cannot be checked from here. If "
+                "no process of an older release runs, and none will be started again, give --yes",
                 EXIT_FAULT,
             )
         contract_schema(engine)
-    output().print(f"{_shown(steps)}\nDone: releases older than {VERSION} can no longer be used.")
+    output().print(f"{_list(steps)}\nDone: releases older than {VERSION} can no longer be used.")
 
 
 def _check_releases(settings: Settings) -> None:
-    others = {
-        release: names
-        for release, names in workers_by_release(
-            ask_workers(settings, PATIENT_REPLY_TIMEOUT_SECONDS)
-        ).items()
-        if release != VERSION
-    }
+    workers = workers_by_release(ask_workers(settings, PATIENT_REPLY_TIMEOUT_SECONDS))
+    others = "; ".join(
+        f"{release}: {', '.join(names)}" for release, names in workers.items() if release != VERSION
+    )
     if others:
-        shown = "; ".join(f"{release}: {', '.join(names)}" for release, names in others.items())
         raise CommandError(
-            f"workers of other releases run ({shown}), and would fail: replace them by release "
+            f"workers of other releases run ({others}), and would fail: replace them by release "
             f"{VERSION} first. Nothing was changed",
             EXIT_FAULT,
         )
 
 
-def _shown(steps: Sequence[Migration]) -> str:
+def _list(steps: Sequence[Migration]) -> str:
     return "\n".join(f"{step.revision}: {step.what}" for step in steps)

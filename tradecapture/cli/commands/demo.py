@@ -1,7 +1,8 @@
-"""`tradecapture demo`: thousands of trades through a fleet of its own, and what that proves."""
+"""`tradecapture demo`: sends thousands of trades through a fleet and proves the result."""
 
 import os
 import threading
+from collections.abc import Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,6 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 import click
+from rich.table import Table
 
 from tradecapture.capture.status import await_outcomes
 from tradecapture.cli.command_lines import DEFAULT_DATA, command_line, next_steps
@@ -21,7 +23,7 @@ from tradecapture.inbox.reader import open_inbox_reader
 from tradecapture.ledger import PartitionRow
 from tradecapture.ledger.queries.operator_reader import open_ledger
 from tradecapture.local.demo.evidence import gather
-from tradecapture.local.demo.report import Report, SendResult, make_report
+from tradecapture.local.demo.report import Latency, Report, SendResult, make_report
 from tradecapture.local.demo.traffic import Request, at_full_speed, at_rate, send
 from tradecapture.local.fleet.preparation import prepare_fleet
 from tradecapture.local.fleet.run import FleetRun, Progress
@@ -29,67 +31,23 @@ from tradecapture.local.samples.trades import SampleSpec, generate
 from tradecapture.local.servers.ports import free_port
 from tradecapture.settings import BROKER, DATABASE, REDIS
 
+WORKERS = 2
+BURST_TRADES_PER_SECOND = 184.0  # the desk's busiest second; its 2 million a day are 23 a second
+BURST_SECONDS = 5.0  # enough trades for a p99
+READY_TIMEOUT_SECONDS = 60.0  # for a new fleet; on two idle cores it needs 5
+# For the outcomes of all accepted trades; a full-speed run needs 10.
+OUTCOME_TIMEOUT_SECONDS = 60.0
+SHOWN_PARTITIONS = 3
 
-class Found(NamedTuple):
-    """What a demo found, and some of what it made."""
+FULL_SPEED = "full speed"
+BURST = f"burst, {BURST_TRADES_PER_SECOND:.0f} trades/s"
+
+
+class DemoResult(NamedTuple):
+    """The report of a demo, and the partitions with the most trades."""
 
     report: Report
-    positions: list[PartitionRow]
-
-
-def show(found: Found, data: Path | None) -> None:
-    """Print everything; `data` is the folder that the user keeps, if any."""
-    report, screen = found.report, output()
-    screen.print(table("Outcomes", ("outcome", "trades #"), report.outcomes.items()))
-    screen.print(
-        table(
-            "From submission to capture",
-            ("traffic", "trades #", "trades/s #", "p50 ms #", "p95 ms #", "p99 ms #"),
-            [
-                (
-                    latency.phase,
-                    latency.trades,
-                    f"{latency.trades_per_second:,.0f}",
-                    *(f"{ms:,.1f}" for ms in (latency.p50_ms, latency.p95_ms, latency.p99_ms)),
-                )
-                for latency in report.latencies
-            ],
-        ),
-        "Measured for each trade from the sending of its HTTP request to its captured_at in the\n"
-        "ledger, the moment before its transaction is committed; one machine, so one clock. At\n"
-        "full speed trades queue: that latency is the length of the queue. The burst's counts.",
-    )
-    screen.print(
-        table(
-            "Proof",
-            ("", "found #", "wanted #", ""),
-            [
-                (check.name, check.actual, check.expected, "ok" if check.holds else "FAILED")
-                for check in report.checks
-            ],
-        ),
-        holdings_table("Holdings of the three busiest partitions", found.positions),
-    )
-    screen.print(
-        "Proven: nothing lost, nothing doubled, everything in order."
-        if report.proven
-        else "NOT PROVEN: see the lines that FAILED. "
-        + ("The data and the logs are in the folder." if data else "--data DIR keeps the logs.")
-    )
-    kept = data or DEFAULT_DATA
-    remark = " (the trades are still there)" if data else ""
-    screen.print(f"\nNext{remark}:\n  {command_line(kept, 'up')}\n{next_steps(kept)}")
-
-
-WORKERS = 2
-BURST_TRADES_A_SECOND = 184.0  # the desk's burst: 2 million trades a day come to 23 a second
-BURST_SECONDS = 5.0  # long enough for some hundred trades, and a p99
-READY_SECONDS = 60.0  # for a new fleet; it needs 5 on two idle cores
-ENDING_SECONDS = 60.0  # for every accepted trade to have its outcome; a full-speed run needs 10
-SHOWN_POSITIONS = 3
-
-FLOOD = "full speed"
-BURST = f"the desk's burst, {BURST_TRADES_A_SECOND:.0f} trades/s"
+    busiest: Sequence[PartitionRow]
 
 
 @click.command(
@@ -103,23 +61,31 @@ BURST = f"the desk's burst, {BURST_TRADES_A_SECOND:.0f} trades/s"
     )
 )
 @click.option(
-    "--trades", type=click.IntRange(min=100), default=20_000, show_default=True, help="How many."
+    "--trades",
+    type=click.IntRange(min=100),
+    default=20_000,
+    show_default=True,
+    help="How many trades to send.",
 )
-@click.option("--seed", type=int, default=1, show_default=True, help="Of the generated trades.")
+@click.option(
+    "--seed", type=int, default=1, show_default=True, help="Seed of the generated trades."
+)
 @click.option(
     "--data",
     type=click.Path(file_okay=False, path_type=Path),
     metavar="DIR",
-    help="Keep the data in this folder, which must be empty; by default it is thrown away.",
+    help="Keep the data in this folder, which must be empty; by default it is deleted.",
 )
 @json_option
 def demo(trades: int, seed: int, data: Path | None, as_json: bool) -> None:
-    """Start a fleet, send thousands of trades through it over HTTP, and report what that proves.
+    """Run a fleet, send it thousands of trades, and check the result.
 
-    The fleet is its own: a Redis, a SQLite ledger, the API and two workers on free ports.
-    TRADECAPTURE_REDIS_URL, TRADECAPTURE_BROKER_URL and TRADECAPTURE_DATABASE_URL are not used.
+    The trades go over HTTP into a fleet of its own: Redis, a SQLite ledger, the API and two
+    workers, on free ports. TRADECAPTURE_REDIS_URL, TRADECAPTURE_BROKER_URL and
+    TRADECAPTURE_DATABASE_URL are ignored. The report shows the outcomes and the latencies, and
+    proves that no trade was lost, doubled or reordered.
     """
-    say = messages().print
+    report = messages().print
     with ExitStack() as stack:
         folder = data or Path(stack.enter_context(TemporaryDirectory(prefix="tradecapture-")))
         if folder.is_dir() and any(folder.iterdir()):
@@ -128,33 +94,44 @@ def demo(trades: int, seed: int, data: Path | None, as_json: bool) -> None:
                 "Nothing was changed: give another folder, or empty this one",
                 EXIT_USAGE,
             )
-        given = {n: value for n, value in os.environ.items() if n not in (REDIS, BROKER, DATABASE)}
-        ports = {"api_port": free_port(), "flower_port": 0}
+        environment = {
+            name: value
+            for name, value in os.environ.items()
+            if name not in (REDIS, BROKER, DATABASE)
+        }
         run = stack.enter_context(
-            prepare_fleet(folder, say, given, **ports, workers=WORKERS, concurrency=1)
+            prepare_fleet(
+                folder,
+                report,
+                environment,
+                api_port=free_port(),
+                flower_port=0,
+                workers=WORKERS,
+                concurrency=1,
+            )
         )
-        found = run.run(
-            lambda run, stop: _run(run, stop, trades, seed, say),
-            ready_timeout_seconds=READY_SECONDS,
+        result = run.run(
+            lambda run, stop: _send_all(run, stop, trades, seed, report),
+            ready_timeout_seconds=READY_TIMEOUT_SECONDS,
         )
-    if found is None:
+    if result is None:
         raise click.Abort
     if as_json:
-        show_json(found.report)
+        show_json(result.report)
     else:
-        show(found, data)
-    if not found.report.proven:
+        _show(result, data)
+    if not result.report.proven:
         raise SystemExit(EXIT_FAULT)
 
 
-def _run(
-    run: FleetRun, stop: threading.Event, trades: int, seed: int, say: Progress
-) -> Found | None:
-    if stop.is_set():
-        return None
+def _send_all(
+    run: FleetRun, stop: threading.Event, trades: int, seed: int, report: Progress
+) -> DemoResult | None:
+    """Send the trades of both phases and read what became of them; None: the user stopped it."""
     today = datetime.now(UTC).date()
-    flood = SampleSpec(trades, seed, today=today)
-    burst = SampleSpec(round(BURST_TRADES_A_SECOND * BURST_SECONDS), seed + 1, today=today)
+    full_speed = SampleSpec(trades, seed, today=today)
+    burst_trades = round(BURST_TRADES_PER_SECOND * BURST_SECONDS)
+    burst = SampleSpec(burst_trades, seed + 1, today=today)
     phases: dict[str, SendResult] = {}
     settings = run.fleet.settings
     with (
@@ -163,28 +140,82 @@ def _run(
         progress_bar() as progress,
     ):
 
-        def play(name: str, mix: SampleSpec, jobs: list[Request]) -> None:
+        def send_phase(name: str, spec: SampleSpec, requests: Sequence[Request]) -> None:
             if stop.is_set():
                 return
-            say(f"Sending {mix.trades:,} trades over HTTP: {name}")
-            sent = progress.add_task("sent and answered", total=mix.trades, note="")
+            report(f"Sending {spec.trades:,} trades over HTTP: {name}")
+            sent = progress.add_task("sent and answered", total=spec.trades, note="")
             phases[name] = send(
-                jobs, run.fleet.api_port, lambda done: progress.advance(sent, done), stop
+                requests, run.fleet.api_port, lambda done: progress.advance(sent, done), stop
             )
             ids = phases[name].sent_at
             captured = progress.add_task("with an outcome", total=len(ids), note="")
             await_outcomes(
                 ledger,
                 ids,
-                ENDING_SECONDS,
+                OUTCOME_TIMEOUT_SECONDS,
                 lambda done: progress.update(captured, completed=done),
                 stop,
             )
 
-        play(FLOOD, flood, list(at_full_speed(generate(flood))))
-        play(BURST, burst, list(at_rate(generate(burst), BURST_TRADES_A_SECOND)))
+        send_phase(FULL_SPEED, full_speed, list(at_full_speed(generate(full_speed))))
+        send_phase(BURST, burst, list(at_rate(generate(burst), BURST_TRADES_PER_SECOND)))
         if stop.is_set():
             return None
-        report = make_report(gather(phases, [flood, burst], inbox, ledger))
-        busiest = sorted(ledger.positions(), key=lambda row: row.last_sequence, reverse=True)
-    return Found(report, busiest[:SHOWN_POSITIONS])
+        evidence = gather(phases, [full_speed, burst], inbox, ledger)
+        rows = sorted(ledger.positions(), key=lambda row: row.last_sequence, reverse=True)
+    return DemoResult(make_report(evidence), rows[:SHOWN_PARTITIONS])
+
+
+def _show(result: DemoResult, data: Path | None) -> None:
+    """Print the report.
+
+    Args:
+        result: of the demo.
+        data: the folder that the user keeps; None: it is deleted.
+    """
+    report, screen = result.report, output()
+    screen.print(table("Outcomes", ("outcome", "trades #"), report.outcomes.items()))
+    screen.print(_latency_table(report.latencies))
+    screen.print(
+        "A latency is the time from the sending of a trade's HTTP request to its captured_at in "
+        "the ledger, just before its transaction is committed. At full speed the latency is mostly "
+        "time in the queue; the latency of the burst is the one to judge by."
+    )
+    screen.print(
+        table(
+            "Proof",
+            ("", "found #", "expected #", ""),
+            [
+                (check.name, check.actual, check.expected, "ok" if check.holds else "FAILED")
+                for check in report.checks
+            ],
+        )
+    )
+    screen.print(holdings_table("Holdings of the three busiest partitions", result.busiest))
+    if report.proven:
+        screen.print("Proven: nothing lost, nothing doubled, everything in order.")
+    else:
+        logs = "The data and the logs are in the folder." if data else "--data DIR keeps the logs."
+        screen.print(f"NOT PROVEN: see the checks that FAILED. {logs}")
+    note = " (the trades are still there)" if data else ""
+    folder = data or DEFAULT_DATA
+    screen.print(
+        f"\nNext{note}:\n  {command_line(folder, 'up')}\n{next_steps(folder)}", soft_wrap=True
+    )
+
+
+def _latency_table(latencies: Sequence[Latency]) -> Table:
+    return table(
+        "From submission to capture",
+        ("traffic", "trades #", "trades/s #", "p50 ms #", "p95 ms #", "p99 ms #"),
+        [
+            (
+                latency.phase,
+                latency.trades,
+                f"{latency.trades_per_second:,.0f}",
+                *(f"{ms:,.1f}" for ms in (latency.p50_ms, latency.p95_ms, latency.p99_ms)),
+            )
+            for latency in latencies
+        ],
+    )

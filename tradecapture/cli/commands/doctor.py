@@ -1,4 +1,4 @@
-"""`tradecapture doctor`: does the set-up keep the promises; each fault with its cure."""
+"""`tradecapture doctor`: whether the set-up keeps the promises, and the cure of each fault."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,7 +22,7 @@ from tradecapture.doctor.versions import check_versions
 from tradecapture.doctor.workers import check_workers
 from tradecapture.settings import DATABASE, REDIS, Settings
 
-STYLES = {Level.OK: "green", Level.WARN: "yellow", Level.FAIL: "bold red"}
+STYLES = {Level.WARN: "yellow", Level.FAIL: "bold red"}
 
 
 @click.command(
@@ -30,23 +30,27 @@ STYLES = {Level.OK: "green", Level.WARN: "yellow", Level.FAIL: "bold red"}
         "tradecapture doctor",
         "tradecapture doctor --processes 40 --json",
         "tradecapture doctor --apis 2 --workers 10 --concurrency 4",
-        codes="0 nothing failed; 1 something failed; 2 wrong use; 3 no server is named",
+        codes="0 no FAIL; 1 a FAIL; 2 wrong use; 3 no server is named",
     )
 )
 @click.option(
     "--processes",
     type=click.IntRange(min=1),
     metavar="N",
-    help="Processes that connect to the database, those of the API too; by default the "
-    "worker processes that answer, or 1.",
+    help="How many processes connect to the database, including those of the API; by default the "
+    "worker processes that reply, or 1.",
 )
-@click.option("--apis", type=click.IntRange(min=0), metavar="N", help="API processes of a fleet.")
-@click.option("--workers", type=click.IntRange(min=0), metavar="N", help="Workers of a fleet.")
+@click.option(
+    "--apis", type=click.IntRange(min=0), metavar="N", help="API processes of the fleet to compute."
+)
+@click.option(
+    "--workers", type=click.IntRange(min=0), metavar="N", help="Workers of the fleet to compute."
+)
 @click.option(
     "--concurrency",
     type=click.IntRange(min=1),
     metavar="N",
-    help="Processes of each worker of a fleet.",
+    help="Processes of each of these workers.",
 )
 @json_option
 @data_option
@@ -58,24 +62,24 @@ def doctor(
     as_json: bool,
     data: Path,
 ) -> None:
-    """Examine Redis, the database, the workers and the versions; give each fault its cure.
+    """Check servers, workers and versions; give each fault its cure.
 
-    Looks at what the promises depend on: that Redis keeps every trade on disk and evicts none,
-    that a commit lasts, that lanes, clocks and tables agree, that the connections suffice
-    (processes x TRADECAPTURE_POOL_SIZE); and at what waits for an operator: held partitions,
-    old gaps in upstream's numbers, a backlog near its limits. It changes nothing.
+    It checks what the promises depend on: Redis keeps every trade on disk and evicts none, a
+    commit lasts, lanes, clocks and tables agree, and there are enough connections (processes x
+    TRADECAPTURE_POOL_SIZE). It also finds what waits for an operator: held partitions, old gaps in
+    upstream's numbers, and a backlog near its limits. It changes nothing.
 
-    With --apis, --workers or --concurrency it works out what a fleet of that size holds of the
-    database, its replica and Redis at most, and how many such workers would fit.
+    With --apis, --workers or --concurrency it computes how many connections a fleet of that size
+    holds to the database, its replica and Redis at most, and how many such workers would fit.
     """
     settings = find_settings(data, REDIS, DATABASE)
     findings = [*check_versions(), *_check_inboxes(settings)]
-    worker_findings, counted = check_workers(settings)
+    worker_findings, worker_processes = check_workers(settings)
     fleet = None
     if (apis, workers, concurrency) != (None, None, None):
-        fleet = FleetSize(_or(apis, 1), _or(workers, 1), _or(concurrency, 1))
+        fleet = FleetSize(*(1 if size is None else size for size in (apis, workers, concurrency)))
     findings += worker_findings
-    findings += check_database(settings, None if fleet else processes or counted or 1)
+    findings += check_database(settings, None if fleet else processes or worker_processes or 1)
     findings += check_replica(settings)
     if fleet:
         findings += check_budgets(settings, fleet)
@@ -83,16 +87,7 @@ def doctor(
     if as_json:
         show_json(findings)
     else:
-        shown = table("Findings", ("", "subject", "finding", "cure"), [])
-        for finding in findings:
-            shown.add_row(
-                finding.level.value,
-                finding.subject,
-                finding.message,
-                finding.cure,
-                style=None if finding.level is Level.OK else STYLES[finding.level],
-            )
-        output().print(shown)
+        _show_findings(findings)
         _show_budgets(findings)
     if any(finding.level is Level.FAIL for finding in findings):
         raise SystemExit(EXIT_FAULT)
@@ -104,18 +99,27 @@ def _check_inboxes(settings: Settings) -> list[Finding]:
     return check_redis(settings)
 
 
-def _or(given: int | None, default: int) -> int:
-    return default if given is None else given
+def _show_findings(findings: Sequence[Finding]) -> None:
+    findings_table = table("Findings", ("", "subject", "finding", "cure"), [])
+    for finding in findings:
+        findings_table.add_row(
+            finding.level.value,
+            finding.subject,
+            finding.message,
+            finding.cure,
+            style=STYLES.get(finding.level),
+        )
+    output().print(findings_table)
 
 
 def _show_budgets(findings: Sequence[Finding]) -> None:
-    """Show what the connections are for, if they were worked out."""
-    columns = ("", "of", "number #", "each at most #", "together #")
-    lines = [
+    """Show which processes hold the connections, if a fleet was computed."""
+    columns = ("subject", "processes", "number #", "each, at most #", "together #")
+    rows = [
         (finding.subject, line.what, line.number, line.each, line.connections)
         for finding in findings
         if finding.lines is not UNSET
         for line in finding.lines
     ]
-    if lines:
-        output().print(table("Connections", columns, lines))
+    if rows:
+        output().print(table("Connections", columns, rows))

@@ -1,4 +1,4 @@
-"""`tradecapture format`: in which format accepted trades are written into the inboxes."""
+"""`tradecapture format`: the format in which accepted trades are written into the inboxes."""
 
 from pathlib import Path
 
@@ -20,17 +20,24 @@ from tradecapture.version import VERSION
     epilog=epilog(
         "tradecapture format",
         "tradecapture format --write 1",
-        codes="0 done; 1 a worker cannot read that format; 2 wrong use; 3 a server out of reach",
+        codes="0 done; 1 a worker cannot read that format; 2 wrong use; "
+        "3 a server could not be reached",
     ),
 )
-@click.option("--write", "wanted", type=int, metavar="N", help="Let all processes write format N.")
+@click.option(
+    "--write",
+    "new_format",
+    type=int,
+    metavar="N",
+    help="Let all processes write format N from now on.",
+)
 @data_option
-def entry_format(wanted: int | None, data: Path) -> None:
-    """Show, or change, the format of trades in the inboxes.
+def entry_format(new_format: int | None, data: Path) -> None:
+    """Show or change the format of trades in the inboxes.
 
-    Every release reads the formats up to its newest, and writes the one that is recorded in Redis.
-    It is raised when all workers are of a release that reads it, and set back before workers of an
-    older one are started again.
+    Every release reads all formats up to its newest, and writes the format that is recorded in
+    Redis. Raise it when all workers are of a release that reads the new format. Lower it again
+    before you start workers of an older release.
     """
     settings = find_settings(data, REDIS)
     workers = newest_formats(ask_workers(settings, PATIENT_REPLY_TIMEOUT_SECONDS))
@@ -38,20 +45,21 @@ def entry_format(wanted: int | None, data: Path) -> None:
     try:
         inbox.check_lane_count()
         recorded = inbox.entry_format.recorded()
-        if wanted is not None:
-            if unable := sorted(name for name, newest in workers.items() if newest < wanted):
+        if new_format is not None:
+            if unable := sorted(name for name, newest in workers.items() if newest < new_format):
                 raise CommandError(
-                    f"these workers cannot read format {wanted}: {', '.join(unable)}. Replace them "
-                    "by workers of a newer release first. Nothing was changed",
+                    f"these workers cannot read format {new_format}: {', '.join(unable)}. Replace "
+                    "them by workers of a newer release first. Nothing was changed",
                     EXIT_FAULT,
                 )
-            inbox.entry_format.record(wanted)
+            inbox.entry_format.record(new_format)
     except EntryFormatError as error:
         raise CommandError(str(error), EXIT_USAGE) from error
     finally:
         inbox.close()
-    read = f"release {VERSION} reads formats up to {newest_format()}"
-    if wanted is None or wanted == recorded:
-        output().print(f"Trades are written in format {recorded}; {read}.")
+    readable = f"release {VERSION} reads formats up to {newest_format()}"
+    if new_format is None or new_format == recorded:
+        current = str(recorded)
     else:
-        output().print(f"Trades are written in format {wanted} (before: {recorded}); {read}.")
+        current = f"{new_format} (before: {recorded})"
+    output().print(f"Trades are written in format {current}; {readable}.")

@@ -27,7 +27,10 @@ from tradecapture.settings import DATABASE
 @json_option
 @data_option
 def holdings(account: str | None, limit: int | None, as_json: bool, data: Path) -> None:
-    """Show what each partition holds: exact quantities and notionals of its captured trades."""
+    """Show what each partition holds.
+
+    These are the sums over its captured trades: exact quantities and notionals, by unit.
+    """
     with open_replica_reader(find_settings(data, DATABASE)) as reader:
         rows = reader.may_be_stale(lambda ledger: ledger.positions(account_id=account, limit=limit))
     if as_json:

@@ -1,4 +1,4 @@
-"""`tradecapture reconcile`: every accepted trade accounted for, a partition a row."""
+"""`tradecapture reconcile`: whether every accepted trade is accounted for."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -33,32 +33,33 @@ COLUMNS = (
     epilog=epilog(
         "tradecapture reconcile",
         "tradecapture reconcile --all --json",
-        codes="0 no difference; 1 a difference; 2 wrong use; 3 a server out of reach",
+        codes="0 no difference; 1 a difference; 2 wrong use; 3 a server could not be reached",
     )
 )
 @click.option("--all", "show_all", is_flag=True, help="Show every partition.")
 @json_option
 @data_option
 def reconcile(show_all: bool, as_json: bool, data: Path) -> None:
-    """Check that accepted = captured + duplicate + rejected + parked + buffered + waiting.
+    """Check that every accepted trade is accounted for.
 
-    Shows the total, and the partitions with a difference or with trades that wait, are buffered
-    or parked.
-    It is right at any moment, also while trades flow.
+    In each partition: accepted = captured + duplicate + rejected + parked + buffered + waiting.
+
+    Shows the total, and the partitions that have a difference, or trades that wait, are buffered
+    or are parked. The result is right at any moment, also while trades are submitted and captured.
     """
     settings = find_settings(data, REDIS, DATABASE)
     with open_inbox_reader(settings) as inbox, open_ledger(settings) as ledger:
-        # In this order: a trade that is captured between the two looks then counts once.
+        # The inboxes first: a trade that is captured between the two reads is then counted once.
         accepted = inbox.partitions()
         rows = account_for(accepted, ledger.outcome_counts())
-    shown = rows if show_all else [row for row in rows if _is_remarkable(row)]
+    shown = rows if show_all else [row for row in rows if _is_open(row)]
     differences = sum(row.difference != 0 for row in rows)
     if as_json:
         show_json(
             {
                 "clean": not differences,
                 "total": totals(rows),
-                "partitions": [_facts(row) for row in shown],
+                "partitions": [_as_json(row) for row in shown],
             }
         )
     else:
@@ -72,11 +73,11 @@ def totals(rows: Sequence[ReconciledPartition]) -> dict[str, int]:
     return {name: sum(getattr(row, name) for row in rows) for name in COLUMNS}
 
 
-def _is_remarkable(row: ReconciledPartition) -> bool:
+def _is_open(row: ReconciledPartition) -> bool:
     return bool(row.difference or row.waiting or row.buffered or row.parked)
 
 
-def _facts(row: ReconciledPartition) -> dict[str, Any]:
+def _as_json(row: ReconciledPartition) -> dict[str, Any]:
     return {
         "partitionKey": row.partition_key,
         "epoch": row.epoch,
@@ -85,34 +86,37 @@ def _facts(row: ReconciledPartition) -> dict[str, Any]:
     }
 
 
-def _began(epoch: int) -> str:
-    return format_instant(from_us(epoch))
-
-
 def _show(
     rows: Sequence[ReconciledPartition], shown: Sequence[ReconciledPartition], differences: int
 ) -> None:
-    lines: list[Sequence[object]] = [
-        (row.partition_key, *(getattr(row, name) for name in COLUMNS)) for row in shown
-    ]
-    lines.append((f"total of {len(rows):,}", *totals(rows).values()))
-    output().print(table("Reconciliation", ("partition", *(f"{n} #" for n in COLUMNS)), lines))
-    if emptied := [row for row in rows if not row.in_redis]:
-        epochs = [row.epoch for row in emptied]
-        ended = totals(emptied)["accepted"]
-        output().print(
-            f"Redis was emptied or replaced, perhaps by its replica: {len(emptied):,} rows are of "
-            "epochs that are not in Redis any more, begun from "
-            f"{_began(min(epochs))} to {_began(max(epochs))}. Of them "
-            f"the ledger alone tells: {ended:,} trades ended as shown, and stay right. Trades that "
-            "still waited in Redis then, and that no replica had, are gone; which and how many it "
-            "was, nobody here can know. "
-            "Their submitters can: what `tradecapture trade ID` does not find must be sent again."
-        )
-    output().print(
-        f"{differences:,} partitions have a difference: trades were accepted that are nowhere "
-        "(positive), or recorded that were never accepted (negative). Compare with backups of "
-        "the ledger and of Redis; submitters can send their trades again, which is harmless."
+    screen = output()
+    title = f"Reconciliation of {len(rows):,} partitions"
+    screen.print(table(title, ("", "trades #"), totals(rows).items()))
+    if shown:
+        # Only the columns that say something, so that the table fits on a screen.
+        names = [name for name in COLUMNS if any(getattr(row, name) for row in shown)]
+        columns = ("partition", *(f"{name} #" for name in names))
+        cells = [(row.partition_key, *(getattr(row, name) for name in names)) for row in shown]
+        screen.print(table("Partitions", columns, cells))
+    if ended := [row for row in rows if not row.in_redis]:
+        screen.print(_describe_ended(ended))
+    screen.print(
+        f"{differences:,} partitions have a difference. Positive: trades were accepted that are "
+        "nowhere. Negative: trades were recorded that were never accepted. Compare with backups of "
+        "the ledger and of Redis. Submitters can send their trades again, which is harmless."
         if differences
         else "Clean: every accepted trade is accounted for."
+    )
+
+
+def _describe_ended(rows: Sequence[ReconciledPartition]) -> str:
+    """Describe the epochs that only the ledger still has, because Redis lost its data."""
+    starts = [format_instant(from_us(row.epoch)) for row in rows]
+    return (
+        f"Redis was emptied or replaced, perhaps by its replica: {len(rows):,} rows are of epochs "
+        f"that are not in Redis any more and began from {min(starts)} to {max(starts)}. Only the "
+        f"ledger knows them: it has the outcomes of {totals(rows)['accepted']:,} trades, which "
+        "stay right. Trades that still waited in Redis, and that no replica had, are lost. Which "
+        "ones is not known here. Their submitters know: they must send every trade again that "
+        "`tradecapture trade ID` does not find."
     )

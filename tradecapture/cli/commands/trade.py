@@ -34,7 +34,7 @@ class _TradeBody(TradeBody, frozen=True, rename="camel"):
 @json_option
 @data_option
 def trade(trade_id: str, as_json: bool, data: Path) -> None:
-    """Show the trade ID: its status, its position in its partition, and the trade as received."""
+    """Show the trade ID: its status, its position, and the trade as received."""
     settings = find_settings(data, REDIS, DATABASE)
     with open_inbox_reader(settings) as inbox, open_replica_reader(settings) as ledger:
         status = read_status(ledger, inbox, trade_id)

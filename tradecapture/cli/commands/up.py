@@ -15,7 +15,7 @@ from tradecapture.local.fleet.preparation import prepare_fleet
 from tradecapture.local.fleet.run import FleetRun
 
 PORT = click.IntRange(1, 65_535)
-PORT_OR_NONE = click.IntRange(0, 65_535)
+OPTIONAL_PORT = click.IntRange(0, 65_535)
 
 
 @click.command(
@@ -29,17 +29,17 @@ PORT_OR_NONE = click.IntRange(0, 65_535)
 @click.option("--api-port", type=PORT, default=8080, show_default=True, help="Port of the API.")
 @click.option(
     "--flower-port",
-    type=PORT_OR_NONE,
+    type=OPTIONAL_PORT,
     default=5555,
     show_default=True,
-    help="Port of Flower, which shows the workers; 0: none.",
+    help="Port of Flower, which shows the workers; 0: no Flower.",
 )
 @click.option(
     "--workers",
     type=click.IntRange(1, 64),
     default=2,
     show_default=True,
-    help="Celery workers; each holds partitions of its own.",
+    help="How many Celery workers to run.",
 )
 @click.option(
     "--concurrency",
@@ -51,18 +51,18 @@ PORT_OR_NONE = click.IntRange(0, 65_535)
 def up(data: Path, api_port: int, flower_port: int, workers: int, concurrency: int) -> None:
     """Run a whole fleet on this machine until Ctrl-C.
 
-    Starts a Redis that writes every trade to disk before it is answered, the API, the workers and
-    Flower. The ledger is a SQLite file. A program that dies is started again. Ctrl-C or SIGTERM
-    stops all of them; workers finish the batch in hand first. The data folder keeps everything
-    until the next `up`.
+    Starts a Redis that writes every trade to disk before it is answered, the workers, the API and
+    Flower. The ledger is a SQLite file. A program that dies is restarted. Ctrl-C or SIGTERM stops
+    all programs; workers finish their current batch first. The data folder keeps the data for the
+    next `up`.
 
-    With TRADECAPTURE_REDIS_URL or TRADECAPTURE_DATABASE_URL set, that server is used instead; the
-    tables are made in it.
+    If TRADECAPTURE_REDIS_URL or TRADECAPTURE_DATABASE_URL is set, that server is used instead, and
+    the tables are created in it.
     """
-    say = messages().print
+    report = messages().print
     with prepare_fleet(
         data,
-        say,
+        report,
         os.environ,
         api_port=api_port,
         flower_port=flower_port,
@@ -70,25 +70,27 @@ def up(data: Path, api_port: int, flower_port: int, workers: int, concurrency: i
         concurrency=concurrency,
     ) as run:
         run.run(lambda run, stop: _show(run, data, stop))
-    say("Everything is stopped; the data stays in the folder.")
+    report(f"Everything has stopped. The data stays in {data}.")
 
 
 def _show(run: FleetRun, data: Path, stop: threading.Event) -> None:
     if stop.is_set():
         return
-    running, logs = run.running_fleet, run.fleet.logs
+    fleet = run.running_fleet
     addresses = {
-        "redis": without_password(running.redis_url),
-        "api": f"{running.api_url}/api/v1  (its page: {running.api_url}/schema)",
-        "flower": running.flower_url,
+        "redis": without_password(fleet.redis_url),
+        "api": f"{fleet.api_url}/api/v1",
+        "flower": fleet.flower_url,
     }
     rows = [
-        (name, addresses.get(name, ""), str(process_id), logs / f"{name}.log")
-        for name, process_id in running.process_ids.items()
+        (name, addresses.get(name), str(process_id))
+        for name, process_id in fleet.process_ids.items()
     ]
-    columns = ("program", "address", "process", "log")
-    output().print(
-        table("Running", columns, rows),
-        f"\n{next_steps(data)}\nCtrl-C stops everything; the data stays.",
+    screen = output()
+    screen.print(table("Running", ("program", "address", "process #"), rows))
+    screen.print(
+        f"API documentation: {fleet.api_url}/schema\nLogs: {run.fleet.logs}\n\n"
+        f"{next_steps(data)}\n\nCtrl-C stops everything; the data stays.",
+        soft_wrap=True,
     )
     stop.wait()

@@ -88,7 +88,7 @@ def make_report(evidence: DemoEvidence) -> Report:
     completed = captures.keys() | {trade_id for trade_id, _ in evidence.exceptions}
     checks = [
         DemoCheck("trades without an answer", total.unanswered, 0),
-        DemoCheck("refused, as they are invalid", total.refused, evidence.invalid),
+        DemoCheck("refused as invalid", total.refused, evidence.invalid),
         DemoCheck("different trades accepted", len(accepted), evidence.different),
         DemoCheck("lost: accepted, without an outcome", len(accepted - completed), 0),
         DemoCheck("doubled: captured more than once", sum(n > 1 for n in captures.values()), 0),

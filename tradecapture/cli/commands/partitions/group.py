@@ -53,7 +53,7 @@ class PartitionGroup(click.Group):
 @data_option
 @click.pass_context
 def partitions(context: click.Context, as_json: bool, data: Path) -> None:
-    """List all partitions; or show, pause, resume, retry, skip or release one.
+    """List all partitions, or show and change one.
 
     A KEY is account_book_security, with ~1 for an underscore and ~0 for a tilde inside an id.
 

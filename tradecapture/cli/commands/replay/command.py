@@ -59,7 +59,9 @@ from tradecapture.trades.lifecycle import TradeState
 def replay(
     limit: int | None, why: str, by: str, confirmed: bool, as_json: bool, data: Path, **fields: Any
 ) -> None:
-    """Accept parked or rejected trades again: those with the IDs, or all that fit a filter.
+    """Accept parked or rejected trades again.
+
+    These are the trades with the IDs, or all trades that fit a filter.
 
     Each trade gets a new position at the end of its partition and is captured, or not, like any
     other trade. Trades keep the order in which they were first accepted. The record of the first

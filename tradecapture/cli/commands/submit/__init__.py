@@ -1,1 +1,1 @@
-"""submit."""
+"""`tradecapture submit`: reads files of trades, submits them, and reports each answer."""

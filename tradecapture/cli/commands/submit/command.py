@@ -1,7 +1,8 @@
-"""`tradecapture submit`: trades of files into the inboxes, each row with its answer."""
+"""`tradecapture submit`: submits the trades of files, and shows what became of each row."""
 
 import sys
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import BinaryIO
@@ -9,8 +10,8 @@ from typing import BinaryIO
 import click
 
 from tradecapture.capture.status import await_outcomes
-from tradecapture.cli.commands.submit.answers import SHOWN, Answers, SubmitResult
 from tradecapture.cli.commands.submit.files import Format, read_trades
+from tradecapture.cli.commands.submit.report import MAX_SHOWN, SubmitReport, SubmitResult
 from tradecapture.cli.commands.submit.sending import send
 from tradecapture.cli.errors import EXIT_FAULT, EXIT_UNREACHABLE, CommandError
 from tradecapture.cli.help import epilog
@@ -32,7 +33,7 @@ FILES = click.Path(exists=True, dir_okay=False, allow_dash=True)
         "tradecapture generate --trades 1000 | tradecapture submit -",
         codes=(
             "0 all accepted; 1 some refused, or without an outcome after --timeout; "
-            "2 wrong use, or a file that cannot be read; 3 Redis or the database out of reach"
+            "2 wrong use, or a file that cannot be read; 3 Redis or the database does not answer"
         ),
     )
 )
@@ -41,7 +42,7 @@ FILES = click.Path(exists=True, dir_okay=False, allow_dash=True)
     "--format",
     "forced",
     type=click.Choice([kind.value for kind in Format]),
-    help="Format of the files; by default from the suffix, or how the file begins.",
+    help="Format of the files; by default decided by the suffix or the first line.",
 )
 @click.option("--wait", is_flag=True, help="Wait until every accepted trade has an outcome.")
 @click.option(
@@ -50,7 +51,7 @@ FILES = click.Path(exists=True, dir_okay=False, allow_dash=True)
     default=60.0,
     show_default=True,
     metavar="SECONDS",
-    help="How long to wait, at most.",
+    help="With --wait: how long to wait at most.",
 )
 @click.option(
     "--errors",
@@ -67,97 +68,101 @@ def submit(
     errors: BinaryIO | None,
     data: Path,
 ) -> None:
-    """Submit the trades of FILEs: NDJSON, JSON (an array or one trade) or CSV; - is standard input.
+    """Submit the trades of files: NDJSON, JSON or CSV.
 
-    A row that is refused is reported and does not stop the others. Submitting a file again is
-    always harmless: trades that were accepted before are recognised.
+    A FILE of - is standard input. A JSON file is an array of trades or one trade. A refused row is
+    reported and does not stop the others. It is always harmless to submit a file again: trades
+    that were accepted before are recognised.
 
-    A CSV file has one row a trade and one lot a row. Its first line names the columns
-    tradeId,accountId,bookId,securityId,source,tradeDate,counterpartyIds,quantity
-    and, where wanted, unit, price, currency, lotIdentifier, tradeTimestamp, bookingTimestamp,
-    sequenceNumber, enteredBy, entryTimestamp, idempotencyKey, metadata.NAME. Several
-    counterparties are separated by semicolons.
+    In a CSV file each row is a trade with one lot. The first line names the columns. Required are
+    tradeId, accountId, bookId, securityId, source, tradeDate, counterpartyIds and quantity.
+    Optional are unit, price, currency, lotIdentifier, tradeTimestamp, bookingTimestamp,
+    sequenceNumber, enteredBy, entryTimestamp, idempotencyKey and metadata.NAME. Semicolons
+    separate several counterparties.
     """
     settings = find_settings(data, REDIS, DATABASE)
-    answers = Answers(errors)
+    report = SubmitReport(errors)
     with ExitStack() as stack:
         streams = [_open(stack, name) for name in files]
-        # All heads are read before the first trade is sent.
-        sources = [
-            read_trades(_shown(name), stream, Format(forced) if forced else None)
+        # The beginning of every file is read before the first trade is sent.
+        trade_files = [
+            read_trades(_display_name(name), stream, Format(forced) if forced else None)
             for name, stream in zip(files, streams, strict=True)
         ]
-        client = Client(settings)
-        stack.callback(client.close)
-        send(client, sources, _size(files), answers)
-    ended = _wait(settings, answers, timeout) if wait and answers.accepted_ids else None
-    _show(answers, ended)
-    if answers.counts[SubmitResult.UNAVAILABLE]:
-        raise CommandError(
-            f"Redis went out of reach. {answers.safe} trades are safe on its disk, the others were "
-            "not sent. When it is back, run the same command again: what was accepted is "
-            "recognised, so that is harmless",
-            EXIT_UNREACHABLE,
-        )
-    if answers.counts[SubmitResult.FULL]:
-        raise CommandError(
-            f"{answers.not_sent_because}. {answers.safe} trades are safe on disk, the others were "
-            "not sent. See whether workers run (`tradecapture doctor`) and what is held "
-            "(`tradecapture partitions`); then run the same command again: what was accepted is "
-            "recognised, so that is harmless",
-            EXIT_UNREACHABLE,
-        )
-    if ended is not None and len(ended) < len(answers.accepted_ids):
+        client = stack.enter_context(Client(settings))
+        send(client, trade_files, _size(files), report)
+    outcomes = _wait(settings, report, timeout) if wait and report.accepted_ids else None
+    _show(report, outcomes)
+    _check_sent(report)
+    waiting = 0 if outcomes is None else len(report.accepted_ids) - len(outcomes)
+    if waiting:
         messages().print(
-            f"{len(answers.accepted_ids) - len(ended)} trades have no outcome yet after "
-            f"{timeout:g} s. They are safe and wait: see `tradecapture partitions`, and "
-            "`tradecapture doctor` for whether workers run."
+            f"{waiting} trades have no outcome yet after {timeout:g} s. They are safe and wait: "
+            "see `tradecapture partitions`, and `tradecapture doctor` for whether workers run."
         )
-    if answers.refused or (ended is not None and _not_captured(answers, ended)):
+    if report.refused or waiting or (outcomes and not _all_captured(outcomes)):
         raise SystemExit(EXIT_FAULT)
 
 
-def _wait(settings: Settings, answers: Answers, seconds: float) -> dict[str, Outcome]:
+def _wait(
+    settings: Settings, report: SubmitReport, timeout_seconds: float
+) -> Mapping[str, Outcome]:
     with progress_bar() as progress, open_ledger(settings) as ledger:
-        task = progress.add_task("capturing", total=len(answers.accepted_ids), note="")
+        task = progress.add_task("capturing", total=len(report.accepted_ids), note="")
         return await_outcomes(
             ledger,
-            answers.accepted_ids,
-            seconds,
-            lambda ended: progress.update(task, completed=ended),
+            report.accepted_ids,
+            timeout_seconds,
+            lambda done: progress.update(task, completed=done),
         )
 
 
-def _not_captured(answers: Answers, ended: dict[str, Outcome]) -> int:
-    captured = sum(outcome in (Outcome.CAPTURED, Outcome.DUPLICATE) for outcome in ended.values())
-    return len(answers.accepted_ids) - captured
+def _all_captured(outcomes: Mapping[str, Outcome]) -> bool:
+    return set(outcomes.values()) <= {Outcome.CAPTURED, Outcome.DUPLICATE}
 
 
-def _show(answers: Answers, ended: dict[str, Outcome] | None) -> None:
+def _show(report: SubmitReport, outcomes: Mapping[str, Outcome] | None) -> None:
     rows: list[tuple[str, int]] = [
-        (answered.value, answers.counts[answered])
-        for answered in SubmitResult
-        if answers.counts[answered] or answered is SubmitResult.ACCEPTED
+        (result.value, report.counts[result])
+        for result in SubmitResult
+        if report.counts[result] or result is SubmitResult.ACCEPTED
     ]
-    if ended is not None:
-        outcomes = list(ended.values())
+    if outcomes is not None:
+        counts = Counter(outcomes.values())
         rows += [
-            (f"now {outcome.value.lower()}", outcomes.count(outcome))
+            (f"now {outcome.value.lower()}", counts[outcome])
             for outcome in Outcome
-            if outcome in outcomes
+            if counts[outcome]
         ]
-        if waiting := len(answers.accepted_ids) - len(ended):
+        if waiting := len(report.accepted_ids) - len(outcomes):
             rows.append(("still waiting", waiting))
     output().print(table("Submitted", ("outcome", "trades #"), rows))
-    for refused in answers.shown:
+    for refused in report.shown:
+        trade_id = f" ({refused.trade_id})" if refused.trade_id else ""
         messages().print(
-            f"{refused.file}, row {refused.row}"
-            + (f" ({refused.trade_id})" if refused.trade_id else "")
-            + f": {'; '.join(refused.reasons)}"
+            f"{refused.file}, row {refused.row}{trade_id}: {'; '.join(refused.reasons)}"
         )
-    if answers.refused > SHOWN:
-        messages().print(
-            f"... and {answers.refused - SHOWN} more: --errors FILE writes all of them to a file"
+    if report.refused > MAX_SHOWN:
+        more = report.refused - MAX_SHOWN
+        messages().print(f"... and {more} more: --errors FILE writes all of them to a file")
+
+
+def _check_sent(report: SubmitReport) -> None:
+    """End with an error if trades were not sent: Redis does not answer, or too many wait."""
+    if report.counts[SubmitResult.UNAVAILABLE]:
+        raise CommandError(
+            f"Redis does not answer any more. {report.safe} trades are safe on its disk, the "
+            "others were not sent. When it is back, run the same command again: that is harmless, "
+            "because trades that were accepted are recognised",
+            EXIT_UNREACHABLE,
+        )
+    if report.counts[SubmitResult.FULL]:
+        raise CommandError(
+            f"{report.not_sent_because}. {report.safe} trades are safe on disk, the others were "
+            "not sent. See whether workers run (`tradecapture doctor`) and which partitions are "
+            "held (`tradecapture partitions`). Then run the same command again: that is harmless, "
+            "because trades that were accepted are recognised",
+            EXIT_UNREACHABLE,
         )
 
 
@@ -167,12 +172,12 @@ def _open(stack: ExitStack, name: str) -> BinaryIO:
     return stack.enter_context(Path(name).open("rb"))
 
 
-def _shown(name: str) -> str:
+def _display_name(name: str) -> str:
     return "standard input" if name == STANDARD_INPUT else name
 
 
 def _size(names: Iterable[str]) -> int | None:
-    """Return the bytes of all files together; None: a stream is among them."""
+    """Return the bytes of all files together; None: standard input is among them."""
     if STANDARD_INPUT in names:
         return None
     return sum(Path(name).stat().st_size for name in names)

@@ -1,18 +1,18 @@
-"""CSV trades: one row a trade of one lot, read with Python's csv module, numbers as exact text."""
+"""CSV files: each row is a trade with one lot; numbers stay text, which keeps them exact."""
 
 import csv
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from tradecapture.trades.document import encode
 
 
 class Row(NamedTuple):
-    """One trade of a file, not validated yet."""
+    """One row of a file: a trade that is not validated yet."""
 
-    number: int  # the line at which it begins; in a JSON array its place, from 1
-    end: int  # bytes of the file up to its end
-    trade: bytes | None  # its JSON; None: see the problem
+    number: int  # the line on which it begins; in a JSON array its index, from 1
+    end: int  # bytes of the file up to the end of the row
+    trade: bytes | None  # its JSON; None: the row has a problem
     problem: str = ""
 
 
@@ -27,10 +27,10 @@ REQUIRED = (
     "quantity",
 )
 LOT = ("quantity", "unit", "price", "currency", "lotIdentifier")
-METADATA = "metadata."  # beginning of a column that goes into the trade's metadata
+METADATA_PREFIX = "metadata."  # of the columns that go into the trade's metadata
 CURRENCY_LETTERS = 3  # ISO 4217
 
-# Where a problem of the trade that a row became stands in the row.
+# JSON path of a problem -> the column that it comes from.
 COLUMNS = {
     "$.tradeLots[0].priceQuantity[0].quantity[0].value": "quantity",
     "$.tradeLots[0].priceQuantity[0].quantity[0].unit": "unit",
@@ -40,23 +40,23 @@ COLUMNS = {
 
 
 class CsvHeaderError(ValueError):
-    """The first line does not name the columns that a trade needs; the message names them."""
+    """The first line is not a usable header; the message names the columns."""
 
 
 def read_csv(lines: Iterable[bytes]) -> Iterator[Row]:
-    """Read the header now, and return the rows, to be read one by one.
+    """Read the header, and return an iterator over the rows.
 
-    Cells are taken without the spaces around them; an empty cell leaves its field out; a column
-    that is not known becomes a field of the trade, because unknown fields are kept.
+    Spaces around a cell are removed. An empty cell leaves its field out. An unknown column becomes
+    a field of the trade, because unknown fields are kept.
 
     Args:
-        lines: of the file, UTF-8, each with its line ending.
+        lines: of the file, in UTF-8, each with its line ending.
 
     Raises:
         CsvHeaderError: a column is missing or named twice.
     """
     text = _Text(lines)
-    # Strict: a quote that is not closed is an error there, and does not swallow the file.
+    # Strict: a quote that is not closed is an error, and does not swallow the rest of the file.
     reader = csv.reader(text, strict=True)
     try:
         header = [name.strip() for name in next(reader, [])]
@@ -66,21 +66,21 @@ def read_csv(lines: Iterable[bytes]) -> Iterator[Row]:
     if missing:
         raise CsvHeaderError(
             f"the first line names no column {', '.join(missing)}. Required are "
-            f"{','.join(REQUIRED)}; unit, price, currency and others may follow"
+            f"{','.join(REQUIRED)}; unit, price, currency and others are optional"
         )
-    doubled = sorted({name for name in header if header.count(name) > 1})
-    if doubled:
-        raise CsvHeaderError(f"the first line names {', '.join(doubled)} more than once")
+    repeated = sorted({name for name in header if header.count(name) > 1})
+    if repeated:
+        raise CsvHeaderError(f"the first line names {', '.join(repeated)} more than once")
     return _rows(reader, header, text)
 
 
 def column_of(path: str) -> str:
-    """Return the column in which a problem with this JSON path stands."""
+    """Return the column that a problem with this JSON path comes from."""
     return COLUMNS.get(path, path.removeprefix("$."))
 
 
 class _Text:
-    """The lines as text, counted. Bytes that are not UTF-8 are kept for their row to report."""
+    """Decodes lines and counts their bytes; bytes that are not UTF-8 are kept, to be reported."""
 
     def __init__(self, lines: Iterable[bytes]) -> None:
         self._lines = iter(lines)
@@ -122,38 +122,42 @@ def _rows(reader: Any, header: list[str], text: _Text) -> Iterator[Row]:
 
 
 def _document(cells: dict[str, str]) -> dict[str, Any]:
-    """Return the trade of a row; whatever is wrong with a value is left for the validation."""
-    given: dict[str, Any] = {name: cell for name, cell in cells.items() if cell}
-    lot = {name: given.pop(name) for name in LOT if name in given}
-    metadata = {
-        name.removeprefix(METADATA): given.pop(name)
-        for name in list(given)
-        if name.startswith(METADATA)
+    """Return the trade of a row; the validation of the trade finds wrong values later."""
+    fields = {name: cell for name, cell in cells.items() if cell}
+    document: dict[str, Any] = {
+        name: cell
+        for name, cell in fields.items()
+        if name not in LOT and not name.startswith(METADATA_PREFIX)
     }
-    given["counterpartyIds"] = [
-        part.strip() for part in given.get("counterpartyIds", "").split(";") if part.strip()
+    document["counterpartyIds"] = [
+        part.strip() for part in fields.get("counterpartyIds", "").split(";") if part.strip()
     ]
-    number = given.get("sequenceNumber", "")
+    number = fields.get("sequenceNumber", "")
     if number.isdecimal() and number.isascii():
-        given["sequenceNumber"] = int(number)
+        document["sequenceNumber"] = int(number)
+    metadata = {
+        name.removeprefix(METADATA_PREFIX): cell
+        for name, cell in fields.items()
+        if name.startswith(METADATA_PREFIX)
+    }
     if metadata:
-        given["metadata"] = metadata
-    given["tradeLots"] = [_lot(lot)]
-    return given
+        document["metadata"] = metadata
+    document["tradeLots"] = [_lot(fields)]
+    return document
 
 
-def _lot(lot: dict[str, str]) -> dict[str, Any]:
-    quantity: dict[str, Any] = {"value": lot.get("quantity", "")}
-    if unit := lot.get("unit"):
+def _lot(fields: Mapping[str, str]) -> dict[str, Any]:
+    quantity: dict[str, Any] = {"value": fields.get("quantity", "")}
+    if unit := fields.get("unit"):
         is_currency = len(unit) == CURRENCY_LETTERS and unit.isalpha() and unit.isupper()
         quantity["unit"] = {"currency" if is_currency else "financialUnit": unit}
     pair: dict[str, Any] = {"quantity": [quantity]}
-    if "price" in lot:
-        price: dict[str, Any] = {"value": lot["price"]}
-        if currency := lot.get("currency"):
+    if "price" in fields:
+        price: dict[str, Any] = {"value": fields["price"]}
+        if currency := fields.get("currency"):
             price["unit"] = {"currency": currency}
         pair["price"] = [price]
-    full: dict[str, Any] = {"priceQuantity": [pair]}
-    if identifier := lot.get("lotIdentifier"):
-        full["lotIdentifier"] = identifier
-    return full
+    lot: dict[str, Any] = {"priceQuantity": [pair]}
+    if identifier := fields.get("lotIdentifier"):
+        lot["lotIdentifier"] = identifier
+    return lot

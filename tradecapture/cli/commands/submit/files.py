@@ -1,4 +1,4 @@
-"""Trade files: NDJSON, JSON and CSV, read row by row, each row by itself."""
+"""Files of trades: NDJSON, JSON and CSV, read row by row."""
 
 from collections.abc import Iterator
 from enum import StrEnum
@@ -11,12 +11,12 @@ import msgspec
 from tradecapture.cli.commands.submit.csv_files import CsvHeaderError, Row, read_csv
 from tradecapture.cli.errors import EXIT_USAGE, CommandError
 
-BYTE_ORDER_MARK = b"\xef\xbb\xbf"  # some programs begin UTF-8 files with it
-NEXT_STEP = "Nothing was sent: mend the file, or name its format with --format"
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"  # some programs write it at the beginning of UTF-8 files
+NEXT_STEP = "Nothing was sent: correct the file, or name its format with --format"
 
 
 class Format(StrEnum):
-    """How a file writes its trades."""
+    """The format of a file."""
 
     NDJSON = "ndjson"
     JSON = "json"
@@ -32,7 +32,7 @@ SUFFIXES = {
 
 
 class TradeFile(NamedTuple):
-    """A file whose head was found sound, and its rows."""
+    """A file whose beginning is valid, and its rows."""
 
     name: str
     format: Format
@@ -40,36 +40,37 @@ class TradeFile(NamedTuple):
 
 
 def read_trades(name: str, file: BinaryIO, forced: Format | None) -> TradeFile:
-    """Look at the head of a file, and prepare to read its rows.
+    """Read the beginning of a file, and prepare to read its rows.
 
     Args:
         name: of the file, as the user knows it.
         file: opened for reading.
-        forced: its format; None: by its suffix, and where that says nothing by its first line.
+        forced: its format; None: decided by its suffix or, without a known suffix, by its first
+            line.
 
     Raises:
         CommandError: the file as a whole cannot be read; the message names it.
     """
     first = file.readline()
     lines = chain([first.removeprefix(BYTE_ORDER_MARK)], file)
-    kind = forced or SUFFIXES.get(PurePath(name).suffix.lower()) or _format_of(first)
+    file_format = forced or SUFFIXES.get(PurePath(name).suffix.lower()) or _format_of(first)
     try:
-        if kind is Format.CSV:
-            return TradeFile(name, kind, read_csv(lines))
-        if kind is Format.JSON:
-            return TradeFile(name, kind, _read_json(b"".join(lines)))
+        if file_format is Format.CSV:
+            return TradeFile(name, file_format, read_csv(lines))
+        if file_format is Format.JSON:
+            return TradeFile(name, file_format, _read_json(b"".join(lines)))
     except CsvHeaderError as error:
         raise CommandError(f"{name}: {error}. {NEXT_STEP}", EXIT_USAGE) from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise CommandError(f"{name} is not JSON: {error}. {NEXT_STEP}", EXIT_USAGE) from error
-    return TradeFile(name, kind, _read_ndjson(lines))
+    return TradeFile(name, file_format, _read_ndjson(lines))
 
 
 def _format_of(first: bytes) -> Format:
     text = first.removeprefix(BYTE_ORDER_MARK).strip()
     if text.startswith(b"{"):
         return Format.NDJSON if _is_json(text) else Format.JSON
-    # An empty file or line begins neither a JSON value nor a CSV header.
+    # An empty first line begins neither a JSON value nor a CSV header.
     return Format.JSON if text.startswith(b"[") else Format.CSV if text else Format.NDJSON
 
 
@@ -90,7 +91,7 @@ def _read_ndjson(lines: Iterator[bytes]) -> Iterator[Row]:
 
 
 def _read_json(text: bytes) -> Iterator[Row]:
-    """Check that the whole is JSON now; return each trade as it is written there."""
+    """Check that the whole text is JSON, and return each trade with its bytes unchanged."""
     if text.lstrip().startswith(b"["):
         trades = [bytes(raw) for raw in msgspec.json.decode(text, type=list[msgspec.Raw])]
     else:

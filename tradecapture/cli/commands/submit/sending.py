@@ -1,68 +1,73 @@
-"""Sending: rows of files through the client, in order, chunk by chunk."""
+"""Submits the rows of files through the client: in order, and chunk by chunk."""
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import TypeGuard, TypeVar
 
-from tradecapture.cli.commands.submit.answers import Answers
 from tradecapture.cli.commands.submit.files import TradeFile
+from tradecapture.cli.commands.submit.report import SubmitReport
 from tradecapture.cli.output import progress_bar
 from tradecapture.client import Client, TradeInput
 from tradecapture.trades.receipt import Answer, Refusal
 
-CHUNK_TRADES = 1000  # a call of the client; more no longer lowers the cost of a trade
-# How long to go on without room for a single trade; by then an operator must look.
-PATIENCE_SECONDS = 120.0
+CHUNK_TRADES = 1000  # in one call of the client; a larger chunk does not lower the cost of a trade
+# How long to retry while there is no room for any trade; after it an operator must act.
+NO_ROOM_TIMEOUT_SECONDS = 120.0
 
 Item = TypeVar("Item")
 
 
-def send(client: Client, files: Iterable[TradeFile], size: int | None, answers: Answers) -> None:
-    """Send rows until the files end. Where too many trades wait, wait for room and go on.
+def send(
+    client: Client, files: Iterable[TradeFile], size: int | None, report: SubmitReport
+) -> None:
+    """Submit the rows of files. If too many trades wait, wait for room and go on.
 
-    Ends early where Redis does not answer, or no room is made: later trades must not overtake.
+    It ends early if Redis does not answer, or if no room is made, because later trades must not
+    overtake earlier ones.
 
     Args:
-        client: to submit with.
-        files: whose rows to send, in their order.
+        client: submits the trades.
+        files: in their order.
         size: bytes of all files together; None: unknown.
-        answers: told of each answer.
+        report: gets each answer.
     """
     with progress_bar(of_bytes=True) as progress:
         task = progress.add_task("submitting", total=size, note="")
-        done = 0  # bytes
+        previous_bytes = 0  # of the files before
         for file in files:
             end = 0
             for rows in _chunks(file.rows):
                 trades = [row.trade for row in rows if row.trade is not None]
-                given = iter(_submit(client, trades, lambda note: progress.update(task, note=note)))
+                answers = iter(
+                    _submit(client, trades, lambda note: progress.update(task, note=note))
+                )
                 for row in rows:
-                    answers.add(file, row, None if row.trade is None else next(given))
-                if answers.not_sent:
+                    report.add(file, row, None if row.trade is None else next(answers))
+                if report.not_sent:
                     return
                 end = rows[-1].end
-                note = f"{sum(answers.counts.values()):,} trades"
-                progress.update(task, completed=done + end, note=note)
-            done += end
+                note = f"{sum(report.counts.values()):,} trades"
+                progress.update(task, completed=previous_bytes + end, note=note)
+            previous_bytes += end
 
 
 def _submit(
     client: Client, trades: Sequence[TradeInput], note: Callable[[str], object]
 ) -> Sequence[Answer]:
-    """Submit trades; send those again for which there was no room, while room is being made."""
+    """Submit trades; retry those that had no room for as long as room is made."""
     answers = client.submit_many(trades)
-    give_up_at = time.monotonic() + PATIENCE_SECONDS
+    retry_until = time.monotonic() + NO_ROOM_TIMEOUT_SECONDS
     while full := {index: answer for index, answer in enumerate(answers) if _is_full(answer)}:
         seconds = max(answer.retry_after_seconds or 0 for answer in full.values())
-        if time.monotonic() + seconds > give_up_at:
+        if time.monotonic() + seconds > retry_until:
             break
-        note(f"too many trades wait: again in {seconds} s")
+        note(f"too many trades wait; next try in {seconds} s")
         time.sleep(seconds)
-        again = client.submit_many([trades[index] for index in full])
-        if not all(map(_is_full, again)):
-            give_up_at = time.monotonic() + PATIENCE_SECONDS
-        for index, answer in zip(full, again, strict=True):
+        retried = client.submit_many([trades[index] for index in full])
+        if not all(map(_is_full, retried)):
+            retry_until = time.monotonic() + NO_ROOM_TIMEOUT_SECONDS
+        for index, answer in zip(full, retried, strict=True):
             answers[index] = answer
     return answers
 
