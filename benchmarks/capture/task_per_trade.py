@@ -22,7 +22,7 @@ from tradecapture.trades.holding import Tally, encode_sums
 from tradecapture.trades.lifecycle import Outcome
 from tradecapture.trades.partition import PartitionKey
 from tradecapture.trades.submission import Submission, read_submission
-from tradecapture.trades.validation import check
+from tradecapture.trades.validation import validate
 
 QUEUE = "usual.trades"
 LOCK_SECONDS = 30  # longer than any capture
@@ -78,7 +78,7 @@ def _write(connection: Connection, submission: Submission, position: int, task_i
         return
     now = datetime.now(UTC)
     row = _locked_row(connection, submission.partition_key, now)
-    trade, _problems = check(decode(submission.document), now.date())
+    trade, _problems = validate(decode(submission.document), now.date())
     assert trade is not None
     trade_date = date.fromisoformat(trade.trade_date)
     tally = Tally(row.holding)

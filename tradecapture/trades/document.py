@@ -9,24 +9,24 @@ import msgspec
 Document = dict[str, Any]
 
 DIGEST_BYTES = 16  # 128 bits: no accidental collision in 10^15 trades
-COMPACT_LOT_SCHEME = "LOT"  # the identifier type given to a compact lot's bare identifier
-# Objects and lists inside each other, at most: far more than a trade needs, and far less than
-# Python's stack holds, however deep the caller already is.
-NESTING_LEVELS = 64
+COMPACT_LOT_SCHEME = "LOT"  # the identifier type of a compact lot's bare identifier
+# How deeply objects and lists may be nested: far more than a trade needs, and far less than fits on
+# Python's stack, however deep the caller already is.
+MAX_NESTING_LEVELS = 64
 
 # A JSON number is read as Decimal, never as a binary float: 0.1 stays 0.1.
 _decoder = msgspec.json.Decoder(float_hook=Decimal)
 _encoder = msgspec.json.Encoder(decimal_format="number")
 _canonical_encoder = msgspec.json.Encoder(decimal_format="number", order="sorted")
-_exact = Context(prec=100)  # digits; a valid value has 28 at most
+_exact = Context(prec=100)  # digits; a valid value has at most 28
 
 
 def decode(body: bytes) -> Any:
     """Decode JSON with exact numbers.
 
     Raises:
-        msgspec.DecodeError: the text is not JSON, or beyond what any trade needs; the message
-            says where it breaks.
+        msgspec.DecodeError: the text is not JSON, or exceeds what any trade needs; the message
+            says where.
     """
     try:
         return _decoder.decode(body)
@@ -39,11 +39,16 @@ def decode(body: bytes) -> Any:
 
 
 def is_nested_too_deeply(body: bytes, document: Any) -> bool:
-    """Return whether objects and lists stand inside each other more than 64 levels deep."""
-    if body.count(b"{") + body.count(b"[") <= NESTING_LEVELS:
-        return False  # what nearly every trade answers, at once
+    """Return whether objects and lists are nested more than 64 levels deep.
+
+    Args:
+        body: the JSON text.
+        document: its decoded value.
+    """
+    if body.count(b"{") + body.count(b"[") <= MAX_NESTING_LEVELS:
+        return False  # the quick answer for nearly every trade
     layer = [document]
-    for _ in range(NESTING_LEVELS + 1):
+    for _ in range(MAX_NESTING_LEVELS + 1):
         inner: list[Any] = []
         for value in layer:
             if isinstance(value, dict):
@@ -55,7 +60,7 @@ def is_nested_too_deeply(body: bytes, document: Any) -> bool:
 
 
 def encode(document: object) -> bytes:
-    """Encode a document as JSON, each decimal digit for digit."""
+    """Encode a document as JSON; decimals keep all their digits."""
     return _encoder.encode(document)
 
 
@@ -85,9 +90,9 @@ def expand_compact_lots(document: Document) -> bool:
 def digest_of(document: Document) -> str:
     """Return the digest of a valid trade's content: 32 hexadecimal digits.
 
-    Two documents have one content when they differ only in white space, key order, how a lot's
-    decimals are written ("1000", 1000, 1000.0) or the idempotency key, which names the request
-    and is no part of the trade.
+    Two documents have the same content if they differ only in white space, key order, the spelling
+    of a lot's decimals ("1000", 1000, 1000.0) or the idempotency key. That key names the request
+    and is not part of the trade.
     """
     content = _canonical_encoder.encode(_content(document))
     return blake2b(content, digest_size=DIGEST_BYTES).hexdigest()
@@ -95,7 +100,7 @@ def digest_of(document: Document) -> str:
 
 def differing_fields(one: Document, other: Document) -> list[str]:
     """Return the names of the top-level fields whose content differs, sorted."""
-    # Compared as the digest sees them: to Python true is 1, and 1.0 is 1.
+    # Compare the encoded values, as the digest does: Python takes true, 1 and 1.0 for equal.
     first, second = (
         {name: _canonical_encoder.encode(value) for name, value in _content(document).items()}
         for document in (one, other)
@@ -136,11 +141,11 @@ def _canonical(value: Any) -> Any:
 
 
 def _plain_decimal(value: Any) -> Any:
-    """Write a number one way whatever its spelling: 1000, "1000" and 1000.0 become "1000"."""
+    """Give a number one spelling: 1000, "1000" and 1000.0 become "1000"."""
     try:
         number = _exact.create_decimal(value).normalize(_exact)
     except (DecimalException, TypeError, ValueError):
         return _canonical(value)
     if not number.is_finite() or abs(number.adjusted()) > _exact.prec:
-        return _canonical(value)  # the value of a field that is none of ours
+        return _canonical(value)  # a field that only looks like one of ours
     return format(number, "f") if number else "0"

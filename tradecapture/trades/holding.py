@@ -1,4 +1,4 @@
-"""The holding: what a partition's captured trades add up to. A pure fold, exact, no clock."""
+"""The holding: what a partition's captured trades add up to, in exact decimals."""
 
 from collections.abc import Mapping
 from datetime import date
@@ -9,8 +9,8 @@ import msgspec
 
 from tradecapture.trades.trade import Measure, TradeLot
 
-# A product of two values of 28 digits has 56; the rest is room for 10^20 of them. Should a sum
-# ever not fit, Inexact stops the capture instead of rounding it.
+# A product of two values of 28 digits has 56 digits; the rest is room for a sum of 10^20 of them.
+# If a sum ever does not fit, Inexact stops the capture instead of rounding.
 EXACT = Context(prec=76, traps=[Inexact, InvalidOperation])
 
 CURRENCY_LETTERS = 3  # ISO 4217: three capital letters
@@ -22,16 +22,16 @@ _decoder = msgspec.json.Decoder(dict[str, Decimal])
 
 
 class Holding(NamedTuple):
-    """What a desk reads of a partition: sums over its captured trades, by unit."""
+    """Sums over the captured trades of a partition, by unit."""
 
-    net_quantity: Decimal = ZERO  # of all quantities that are no amount of money
+    net_quantity: Decimal = ZERO  # of all quantities that are not money
     quantities: Mapping[str, Decimal] = {}  # unit -> sum of quantities
     notionals: Mapping[str, Decimal] = {}  # currency -> sum of quantity x price
-    last_trade_date: date | None = None  # latest trade date seen
+    last_trade_date: date | None = None  # the latest trade date
 
 
 class Tally:
-    """Adds trades to a holding; what it was made from stays as it is."""
+    """Adds trades to a holding; the holding that it starts from is not changed."""
 
     def __init__(self, holding: Holding) -> None:
         self._net = holding.net_quantity
@@ -65,14 +65,14 @@ class Tally:
             self._last_trade_date = trade_date
 
     def holding(self) -> Holding:
-        """Return the holding with everything added."""
+        """Return the holding with all added trades."""
         return Holding(
             self._net, dict(self._quantities), dict(self._notionals), self._last_trade_date
         )
 
 
 def encode_sums(sums: Mapping[str, Decimal]) -> str:
-    """Return sums by unit as JSON, digit for digit and without exponents: {"Shares": "1000"}."""
+    """Return sums by unit as JSON, with all digits and no exponents: {"Shares": "1000"}."""
     return _encoder.encode({unit: format(number, "f") for unit, number in sums.items()}).decode()
 
 

@@ -1,14 +1,14 @@
-"""The ISIN (ISO 6166): which ids look like one, and whether the check digit is right."""
+"""The ISIN (ISO 6166): whether an id looks like one, and whether its check digit is valid."""
 
 import re
 from functools import lru_cache
 
-_SHAPE = re.compile(r"[A-Z]{2}[A-Z0-9]{9}[0-9]")
+_PATTERN = re.compile(r"[A-Z]{2}[A-Z0-9]{9}[0-9]")
 
 
 def looks_like_isin(text: str) -> bool:
-    """Return whether a text has an ISIN's shape: 2 letters, 9 letters or digits, a digit."""
-    return _SHAPE.fullmatch(text) is not None
+    """Return whether a text has the form of an ISIN: 2 letters, 9 letters or digits, 1 digit."""
+    return _PATTERN.fullmatch(text) is not None
 
 
 def check_digit(body: str) -> int:
@@ -21,8 +21,8 @@ def check_digit(body: str) -> int:
     return -total % 10
 
 
-# A desk trades thousands of securities, each again and again.
+# Services trade thousands of securities, each again and again.
 @lru_cache(maxsize=65_536)
-def has_right_check_digit(isin: str) -> bool:
-    """Return whether the last digit of a text shaped like an ISIN is its check digit."""
+def has_valid_check_digit(isin: str) -> bool:
+    """Return whether the last digit of a text that looks like an ISIN is its check digit."""
     return check_digit(isin[:-1]) == int(isin[-1])

@@ -1,4 +1,4 @@
-"""The partition key: `{accountId}_{bookId}_{securityId}`, escaped so that none collide."""
+"""The partition key `{accountId}_{bookId}_{securityId}`, and the lane that it belongs to."""
 
 from typing import NewType
 from zlib import crc32
@@ -7,16 +7,16 @@ from tradecapture.trades.trade import utf16_length
 
 PartitionKey = NewType("PartitionKey", str)
 
-# An id may hold the separator itself, so it is escaped the way RFC 6901 (JSON Pointer) does it:
-# "~" becomes "~0" and "_" becomes "~1". Ids without either give exactly account_book_security.
+# An id may contain the separator. So ids are escaped as in RFC 6901 (JSON Pointer): "~" becomes
+# "~0" and "_" becomes "~1". Ids without these characters give exactly account_book_security.
 SEPARATOR = "_"
 
-# UTF-16 units: three ids of 50, each escaped to two, and two separators.
+# UTF-16 units: three ids of 50, each character escaped to two, and two separators.
 PARTITION_KEY_LENGTH = 3 * 50 * 2 + 2
 
 
 def make_partition_key(account_id: str, book_id: str, security_id: str) -> PartitionKey:
-    """Return the partition key of the three ids; different ids never give the same key."""
+    """Return the partition key of three ids; different ids never give the same key."""
     key = f"{account_id}_{book_id}_{security_id}"
     if "~" not in key and key.count(SEPARATOR) == 2:
         return PartitionKey(key)
@@ -26,8 +26,9 @@ def make_partition_key(account_id: str, book_id: str, security_id: str) -> Parti
 def partition_key_range(account_id: str, book_id: str | None = None) -> tuple[str, str]:
     """Return the range of the partition keys of an account, or of one of its books.
 
-    By code points the first text is not above any of them, and the second above them all: `_` ends
-    an id and is in none of them, and the backquote is the character that follows it.
+    Compared by code points, each of these keys is at least the first text and less than the second.
+    Each key continues with `_`, which no escaped id contains; the backquote is the character after
+    `_`.
     """
     ids = [account_id] if book_id is None else [account_id, book_id]
     prefix = SEPARATOR.join(_escape(part) for part in ids)
@@ -35,7 +36,7 @@ def partition_key_range(account_id: str, book_id: str | None = None) -> tuple[st
 
 
 def is_partition_key(text: str) -> bool:
-    """Return whether a trade of this partition can have been accepted."""
+    """Return whether a text can be the key of a partition with an accepted trade."""
     return (
         utf16_length(text) <= PARTITION_KEY_LENGTH
         and text.isprintable()
@@ -71,7 +72,8 @@ def _unescape(part: str) -> str:
 def lane_of(text: str, lanes: int) -> int:
     """Return the lane, 0 to lanes-1, of a partition key or a trade id.
 
-    CRC-32 (IEEE 802.3) because it is the same in every process and version, unlike `hash`,
-    and costs 0.2 µs. Lanes only spread load, so no cryptographic hash is needed.
+    The lane is the CRC-32 (IEEE 802.3) of the text, modulo the number of lanes. Unlike `hash`,
+    CRC-32 is the same in every process and version. It takes 0.2 µs. Lanes only spread load, so a
+    cryptographic hash is not needed.
     """
     return crc32(text.encode()) % lanes

@@ -1,4 +1,4 @@
-"""The shape: whether a decoded value has a type, and every place where it has not, in words."""
+"""What is wrong with a decoded JSON value: each place with a wrong type, in plain words."""
 
 import re
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple, get_args, get_origin
 import msgspec
 from msgspec import Struct
 
-# What msgspec calls a kind of value, and what a person calls it.
+# What msgspec calls a kind of value, and what users read.
 _WORDS = {
     "str": "text",
     "int": "a whole number",
@@ -19,7 +19,7 @@ _WORDS = {
     "array": "an array",
     "object": "an object",
 }
-_OTHER_KIND = re.compile(r"Expected `(?P<wanted>[^`]+)`, got `(?P<found>\w+)`")
+_OTHER_KIND = re.compile(r"Expected `(?P<expected>[^`]+)`, got `(?P<actual>\w+)`")
 _LENGTH = re.compile(r"Expected `(?P<kind>str|array)` of length (?P<sign><=|>=) (?P<length>\d+)")
 _RANGE = re.compile(r"Expected `int` (?P<sign><=|>=) (?P<limit>-?\d+)")
 
@@ -31,8 +31,14 @@ class Problem(NamedTuple):
     message: str
 
 
-def shape_problems(value: Any, kind: Any, path: str = "$") -> Iterator[Problem]:
-    """Descend to each innermost place where a value does not have the type that is asked for."""
+def type_problems(value: Any, kind: Any, path: str = "$") -> Iterator[Problem]:
+    """Yield a problem for each innermost place where a value does not have the expected type.
+
+    Args:
+        value: a decoded JSON value.
+        kind: the expected type.
+        path: the JSON path of the value.
+    """
     try:
         msgspec.convert(value, kind)
         return
@@ -41,17 +47,17 @@ def shape_problems(value: Any, kind: Any, path: str = "$") -> Iterator[Problem]:
     inner = _unwrap(kind)
     if isinstance(inner, type) and issubclass(inner, Struct) and isinstance(value, dict):
         for field in msgspec.structs.fields(inner):
-            at = f"{path}.{field.encode_name}"
+            field_path = f"{path}.{field.encode_name}"
             if field.encode_name in value:
-                yield from shape_problems(value[field.encode_name], field.type, at)
+                yield from type_problems(value[field.encode_name], field.type, field_path)
             elif field.required:
-                yield Problem(at, "is required")
+                yield Problem(field_path, "is required")
     elif get_origin(inner) is tuple and isinstance(value, list) and value:
         for index, item in enumerate(value):
-            yield from shape_problems(item, get_args(inner)[0], f"{path}[{index}]")
+            yield from type_problems(item, get_args(inner)[0], f"{path}[{index}]")
     elif get_origin(inner) is Literal:
         yield Problem(path, f"must be {' or '.join(get_args(inner))}")
-    # Text that is no number is a matter of the rules, which are stricter about it than the type.
+    # Text that is not a number is left to `validation`, which is stricter than the type.
     elif not (inner is Decimal and isinstance(value, str)):
         yield Problem(path, _in_words(message))
 
@@ -69,11 +75,11 @@ def _unwrap(kind: Any) -> Any:
 
 
 def _in_words(message: str) -> str:
-    """Say what msgspec found in words that do not need Python."""
+    """Return the message of msgspec in words without terms of Python."""
     if other := _OTHER_KIND.match(message):
-        wanted = [name for name in other["wanted"].split(" | ") if name != "null"]
-        found = _WORDS.get(other["found"], other["found"])
-        return f"must be {' or '.join(_WORDS.get(name, name) for name in wanted)}, not {found}"
+        expected = [name for name in other["expected"].split(" | ") if name != "null"]
+        actual = _WORDS.get(other["actual"], other["actual"])
+        return f"must be {' or '.join(_WORDS.get(name, name) for name in expected)}, not {actual}"
     if length := _LENGTH.match(message):
         if length["sign"] == ">=":
             return "must not be empty"

@@ -1,4 +1,4 @@
-"""A submission: one trade, validated and ready for its inbox, with what came beside it."""
+"""A submission: one valid trade, ready for its inbox, with the metadata of its request."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from tradecapture.trades.document import (
-    NESTING_LEVELS,
+    MAX_NESTING_LEVELS,
     decode,
     digest_of,
     encode,
@@ -18,27 +18,27 @@ from tradecapture.trades.document import (
 from tradecapture.trades.partition import PartitionKey, make_partition_key
 from tradecapture.trades.problems import Problem
 from tradecapture.trades.trade import utf16_length
-from tradecapture.trades.validation import check
+from tradecapture.trades.validation import validate
 
-CORRELATION_ID_LENGTH = 128  # UTF-16 units, at most; a UUID has 36, a W3C traceparent 55
-CALLBACK_URL_LENGTH = 2000  # UTF-16 units, at most; what browsers and proxies agree on
+CORRELATION_ID_LENGTH = 128  # UTF-16 units at most; a UUID has 36, a W3C traceparent 55
+CALLBACK_URL_LENGTH = 2000  # UTF-16 units at most; browsers and proxies accept that much
 
 
 class Submission(Struct, frozen=True):
-    """A valid trade as it goes into the inbox: its keys, its digest and its document."""
+    """A valid trade as it goes into its inbox."""
 
     partition_key: PartitionKey
     trade_id: str
     digest: str
-    document: bytes
+    document: bytes  # its JSON
     correlation_id: str = ""
     callback_url: str = ""
     sequence_number: int | None = None  # upstream's number within the partition
-    replay_of: str = ""  # "epoch:position" of the accepted trade that an operator replays
+    replay_of: str = ""  # "epoch:position" of the trade that an operator replays; empty: none
 
 
 class Invalid(Struct, frozen=True):
-    """A trade that was refused because of its content, and everything that is wrong with it."""
+    """A trade whose content is not valid, and all its problems."""
 
     trade_id: str | None
     problems: Sequence[Problem]
@@ -57,9 +57,9 @@ def read_submission(
     Args:
         body: the trade as received; kept byte for byte unless it uses compact lots.
         today: the current date in UTC.
-        idempotency_key: of the request; written into a trade that names none itself.
-        correlation_id: carried into the queue, the logs and the callback.
-        callback_url: told of the trade's outcome.
+        idempotency_key: the request's key; written into a trade that has none.
+        correlation_id: goes into the queue, the logs and the callback.
+        callback_url: is told the outcome of the trade.
     """
     try:
         document: Any = decode(body)
@@ -67,15 +67,16 @@ def read_submission(
         return Invalid(None, [Problem("$", f"is not JSON: {error}")])
     if is_nested_too_deeply(body, document):
         return Invalid(
-            _trade_id(document), [Problem("$", f"is nested deeper than {NESTING_LEVELS} levels")]
+            _trade_id(document),
+            [Problem("$", f"is nested deeper than {MAX_NESTING_LEVELS} levels")],
         )
     rewritten = isinstance(document, dict) and expand_compact_lots(document)
     if idempotency_key and isinstance(document, dict) and document.get("idempotencyKey") is None:
         document["idempotencyKey"] = idempotency_key
         rewritten = True
-    trade, problems = check(document, today)
-    problems += _side_problems("correlationId", correlation_id, CORRELATION_ID_LENGTH)
-    problems += _side_problems("callbackUrl", callback_url, CALLBACK_URL_LENGTH)
+    trade, problems = validate(document, today)
+    problems += _metadata_problems("correlationId", correlation_id, CORRELATION_ID_LENGTH)
+    problems += _metadata_problems("callbackUrl", callback_url, CALLBACK_URL_LENGTH)
     if trade is None or problems:
         return Invalid(_trade_id(document), problems)
     return Submission(
@@ -89,11 +90,11 @@ def read_submission(
     )
 
 
-def _side_problems(name: str, text: str, length: int) -> list[Problem]:
-    """Return what is wrong with a text that came beside the trade: the ledger must take it too."""
-    if text.isprintable() and utf16_length(text) <= length:
+def _metadata_problems(name: str, text: str, max_length: int) -> list[Problem]:
+    """Return what is wrong with a text of the request, which goes into the ledger too."""
+    if text.isprintable() and utf16_length(text) <= max_length:
         return []
-    return [Problem(name, f"must hold at most {length} characters, printable ones only")]
+    return [Problem(name, f"must hold at most {max_length} characters, printable ones only")]
 
 
 def _trade_id(document: Any) -> str | None:

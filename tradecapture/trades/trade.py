@@ -1,4 +1,4 @@
-"""The trade: what a service submits, as immutable typed values (camelCase on the wire)."""
+"""A trade as a service submits it, as immutable typed values (camelCase on the wire)."""
 
 from decimal import Decimal
 from typing import Annotated, Any, Literal
@@ -7,25 +7,25 @@ from msgspec import Meta, Struct
 
 
 def utf16_length(text: str) -> int:
-    """Return how many UTF-16 units a text has."""
+    """Return how many UTF-16 units a text has; SQL Server, Java and JavaScript count these."""
     return len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
-# UTF-16 units, at most (see `length`); both from the HTTP contract.
+# UTF-16 units; both from the HTTP contract.
 TRADE_ID_LENGTH = 100
 PARTITION_ID_LENGTH = 50  # of an account, book or security id
 
-MAX_SEQUENCE_NUMBER = 2**63 - 1  # what a database's largest integer holds
+MAX_SEQUENCE_NUMBER = 2**63 - 1  # the largest integer of the databases
 
 PartitionId = Annotated[str, Meta(min_length=1, max_length=PARTITION_ID_LENGTH)]
 TradeId = Annotated[str, Meta(min_length=1, max_length=TRADE_ID_LENGTH)]
 
-# The values below have gc=False: they hold no cycles, and a batch makes tens of thousands of them,
-# which Python's garbage collector would walk again and again.
+# The values below have gc=False. They contain no cycles, and a batch makes tens of thousands of
+# them, which Python's garbage collector would scan again and again.
 
 
 class Unit(Struct, frozen=True, rename="camel", gc=False):
-    """What a value counts: a currency, or a financial unit such as Shares."""
+    """The unit of a value: a currency, or a financial unit such as Shares."""
 
     currency: str | None = None
     financial_unit: str | None = None
@@ -46,24 +46,24 @@ class PriceQuantity(Struct, frozen=True, rename="camel", gc=False):
 
 
 class LotIdentifier(Struct, frozen=True, rename="camel", gc=False):
-    """One name of a lot, and the scheme that the name belongs to."""
+    """A name of a lot, and the naming scheme."""
 
     identifier: str
     identifier_type: str | None = None
 
 
 class TradeLot(Struct, frozen=True, rename="camel", gc=False):
-    """A part of a trade that is priced and counted on its own."""
+    """A part of a trade with its own quantities and prices."""
 
     price_quantity: Annotated[tuple[PriceQuantity, ...], Meta(min_length=1)]
     lot_identifier: tuple[LotIdentifier, ...] = ()
 
 
 class Trade(Struct, frozen=True, rename="camel"):
-    """A trade as submitted. Fields that are not named here are kept with its document.
+    """A trade as submitted. Its document keeps the fields that are not named here.
 
-    Decoding checks the shape (types, lengths, required fields); `validation` checks the
-    rules that a type cannot say. Source of the fields: the HTTP contract.
+    Decoding checks types, lengths and required fields. `validation` checks the rules that a type
+    cannot express. Source of the fields: the HTTP contract.
     """
 
     trade_id: TradeId
@@ -84,5 +84,5 @@ class Trade(Struct, frozen=True, rename="camel"):
 
 
 def is_trade_id(text: str) -> bool:
-    """Return whether a trade with this id can have been accepted; no other text is looked up."""
+    """Return whether a text can be the id of an accepted trade; no other text is looked up."""
     return 0 < utf16_length(text) <= TRADE_ID_LENGTH and text.isprintable()

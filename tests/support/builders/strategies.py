@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from tests.support.builders import trade
-from tradecapture.trades.validation import VALUE_DECIMALS, VALUE_DIGITS
+from tradecapture.trades.validation import MAX_DECIMALS, MAX_DIGITS
 
 # As msgspec decodes JSON here: numbers with a point or an exponent are decimals.
 json_numbers = st.integers() | st.decimals(allow_nan=False, allow_infinity=False)
@@ -18,8 +18,8 @@ json_values: st.SearchStrategy[Any] = st.recursive(
 )
 
 # Every decimal that the contract lets through: 28 digits, 8 of them decimals.
-exact_values = st.integers(-(10**VALUE_DIGITS - 1), 10**VALUE_DIGITS - 1).map(
-    lambda units: Decimal(units).scaleb(-VALUE_DECIMALS)
+exact_values = st.integers(-(10**MAX_DIGITS - 1), 10**MAX_DIGITS - 1).map(
+    lambda units: Decimal(units).scaleb(-MAX_DECIMALS)
 ) | st.decimals(-1000, 1000, places=4)
 
 # What people type: letters of all alphabets, emoji, quotes, backslashes, but no surrogates.

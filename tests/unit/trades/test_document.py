@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.support.builders import lot, trade
 from tests.support.builders.strategies import exact_values, json_values
 from tradecapture.trades.document import (
-    NESTING_LEVELS,
+    MAX_NESTING_LEVELS,
     Document,
     decode,
     differing_fields,
@@ -84,9 +84,9 @@ def test_what_is_not_json_is_one_kind_of_error(body: bytes) -> None:
 def test_nesting_is_bounded_well_below_the_stack() -> None:
     """64 levels pass; one more is found, whether it is of lists or of objects."""
     for opening, closing in ((b"[", b"]"), (b'{"a":', b"}")):
-        for levels in (1, NESTING_LEVELS, NESTING_LEVELS + 1, 900):
+        for levels in (1, MAX_NESTING_LEVELS, MAX_NESTING_LEVELS + 1, 900):
             body = opening * levels + b"1" + closing * levels
-            assert is_nested_too_deeply(body, decode(body)) == (levels > NESTING_LEVELS)
+            assert is_nested_too_deeply(body, decode(body)) == (levels > MAX_NESTING_LEVELS)
     broad = b"[" + b",".join([b"[]"] * 1000) + b"]"
     assert not is_nested_too_deeply(broad, decode(broad))
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tradecapture.trades.isin import check_digit, has_right_check_digit, looks_like_isin
+from tradecapture.trades.isin import check_digit, has_valid_check_digit, looks_like_isin
 
 # Published by their issuers: Apple, Alphabet A, Microsoft, Vodafone, BMW, SAP, LVMH, TotalEnergies,
 # Nestle, Roche, Toyota, Sony, Volvo B, BHP, Treasury Corporation of Victoria (the ISO's example).
@@ -31,13 +31,13 @@ REAL = (
 def test_a_real_isin_has_the_right_check_digit(isin: str) -> None:
     """What the exchanges list is right."""
     assert looks_like_isin(isin)
-    assert has_right_check_digit(isin)
+    assert has_valid_check_digit(isin)
 
 
 @given(st.sampled_from(REAL), st.integers(1, 9))
 def test_another_last_digit_is_wrong(isin: str, more: int) -> None:
     """Of the ten last digits only one is right."""
-    assert not has_right_check_digit(f"{isin[:-1]}{(int(isin[-1]) + more) % 10}")
+    assert not has_valid_check_digit(f"{isin[:-1]}{(int(isin[-1]) + more) % 10}")
 
 
 @given(st.from_regex(r"[A-Z]{2}[A-Z0-9]{9}", fullmatch=True), st.integers(0, 10), st.data())

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.support.builders import trade
-from tradecapture.trades.problems import Problem, shape_problems
+from tradecapture.trades.problems import Problem, type_problems
 from tradecapture.trades.trade import Trade
 
 
@@ -27,7 +27,7 @@ from tradecapture.trades.trade import Trade
 )
 def test_a_misfit_is_told_in_words(name: str, value: Any, message: str) -> None:
     """Each kind of misfit says what to give, without the words of a programming language."""
-    assert list(shape_problems(trade(**{name: value}), Trade)) == [Problem(f"$.{name}", message)]
+    assert list(type_problems(trade(**{name: value}), Trade)) == [Problem(f"$.{name}", message)]
 
 
 @pytest.mark.parametrize("text", ["1_000", " 1", "1 ", "+1", ".5", "1.", "NaN", "Infinity", "abc"])
@@ -35,4 +35,4 @@ def test_text_that_is_no_json_number_is_left_to_the_rules(text: str) -> None:
     """What only Python's decimals would read, or nothing at all, is one problem, not two."""
     document = trade()
     document["tradeLots"][0]["priceQuantity"][0]["quantity"][0]["value"] = text
-    assert list(shape_problems(document, Trade)) == []
+    assert list(type_problems(document, Trade)) == []

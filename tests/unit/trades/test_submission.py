@@ -11,7 +11,7 @@ from tests.support.builders.strategies import json_values, nearly_valid_trades, 
 from tradecapture.trades.document import decode, encode
 from tradecapture.trades.problems import Problem
 from tradecapture.trades.submission import Invalid, Submission, read_submission
-from tradecapture.trades.validation import check
+from tradecapture.trades.validation import validate
 
 
 def read(body: bytes, **beside: Any) -> Submission:
@@ -142,7 +142,7 @@ def test_an_accepted_trade_is_valid_as_stored(document: Any) -> None:
     """The document that a worker will read passes the same checks, and has the same digest."""
     answer = read_submission(encode(document), TODAY)
     if isinstance(answer, Submission):
-        stored, problems = check(decode(answer.document), TODAY)
+        stored, problems = validate(decode(answer.document), TODAY)
         assert stored is not None, problems
         again = read(answer.document)
         assert (again.digest, again.partition_key) == (answer.digest, answer.partition_key)

@@ -13,7 +13,7 @@ from tests.support.builders.strategies import exact_values, json_values, nearly_
 from tradecapture.trades.document import Document
 from tradecapture.trades.problems import Problem
 from tradecapture.trades.trade import Trade, Unit
-from tradecapture.trades.validation import check, fits
+from tradecapture.trades.validation import is_within_limits, validate
 
 TOMORROW = (TODAY + timedelta(days=1)).isoformat()
 QUANTITY = "$.tradeLots[0].priceQuantity[0].quantity[0]"
@@ -21,7 +21,7 @@ QUANTITY = "$.tradeLots[0].priceQuantity[0].quantity[0]"
 
 def problems_of(**changes: Any) -> list[Problem]:
     """Return what is wrong with a trade whose fields are changed so."""
-    read, problems = check(trade(**changes), TODAY)
+    read, problems = validate(trade(**changes), TODAY)
     assert (read is None) == bool(problems)
     return problems
 
@@ -170,7 +170,7 @@ def test_what_the_contract_forbids_is_refused_at_its_path(
 @pytest.mark.parametrize("document", [None, [], "trade", 7, True])
 def test_a_trade_must_be_an_object(document: Any) -> None:
     """Other JSON is refused as a whole."""
-    read, problems = check(document, TODAY)
+    read, problems = validate(document, TODAY)
     assert read is None
     assert [problem.path for problem in problems] == ["$"]
 
@@ -222,7 +222,7 @@ def test_a_character_that_counts_twice_is_said_to() -> None:
 
 def test_a_valid_trade_is_typed_and_exact() -> None:
     """The trade has its values as exact decimals and its units as given."""
-    read, problems = check(trade(tradeLots=[lot(value=Decimal("0.1"), price="0.3")]), TODAY)
+    read, problems = validate(trade(tradeLots=[lot(value=Decimal("0.1"), price="0.3")]), TODAY)
     assert problems == []
     assert isinstance(read, Trade)
     (pair,) = read.trade_lots[0].price_quantity
@@ -234,35 +234,35 @@ def test_a_valid_trade_is_typed_and_exact() -> None:
 @given(exact_values)
 def test_each_value_within_the_limits_fits(value: Decimal) -> None:
     """28 digits with 8 decimals fit, however they are written."""
-    assert fits(value)
-    assert fits(Decimal(f"{value:f}" + ("000" if "." in f"{value:f}" else ".000")))
+    assert is_within_limits(value)
+    assert is_within_limits(Decimal(f"{value:f}" + ("000" if "." in f"{value:f}" else ".000")))
 
 
 @given(exact_values.filter(bool))
 def test_one_digit_more_does_not_fit(value: Decimal) -> None:
     """A ninth decimal, or a twenty-first digit before the point, is refused."""
-    assert not fits(value * 10**28)
-    assert not fits(Decimal(f"{value:.8f}1"))
+    assert not is_within_limits(value * 10**28)
+    assert not is_within_limits(Decimal(f"{value:.8f}1"))
 
 
 @pytest.mark.parametrize("text", ["1E-9999999", "1." + "0" * 150 + "1", "0E-9999999", "1E+9999"])
 def test_a_value_beyond_all_measure_does_not_fit(text: str) -> None:
     """A value is never rounded on the way to a decision, nor written out in a million digits."""
-    assert not fits(Decimal(text))
+    assert not is_within_limits(Decimal(text))
 
 
 def test_zeros_behind_the_last_decimal_do_not_count() -> None:
     """1.000 with any number of zeros is 1."""
-    assert fits(Decimal("1." + "0" * 150))
-    assert fits(Decimal("0.000000000"))
-    assert fits(Decimal("-0"))
+    assert is_within_limits(Decimal("1." + "0" * 150))
+    assert is_within_limits(Decimal("0.000000000"))
+    assert is_within_limits(Decimal("-0"))
 
 
 @given(json_values)
 @example({"tradeLots": [{"priceQuantity": [{"quantity": [{"value": Decimal("1E-9999999")}]}]}]})
 def test_junk_is_refused_never_raised(document: Any) -> None:
     """Whatever JSON comes, the answer is problems with paths, not an exception."""
-    read, problems = check(document, TODAY)
+    read, problems = validate(document, TODAY)
     assert read is None
     assert problems
     assert all(problem.path.startswith("$") and problem.message for problem in problems)
@@ -271,7 +271,7 @@ def test_junk_is_refused_never_raised(document: Any) -> None:
 @given(nearly_valid_trades())
 def test_junk_inside_a_trade_is_refused_or_harmless(document: Any) -> None:
     """Junk at any place of a trade gives a trade or problems, never both, never an exception."""
-    read, problems = check(document, TODAY)
+    read, problems = validate(document, TODAY)
     assert (read is None) == bool(problems)
     assert len(set(problems)) == len(problems)
 
@@ -289,7 +289,7 @@ def test_a_value_in_text_follows_the_grammar_of_json_numbers(text: str) -> None:
     """What only Python would read as a number is refused once, with its path."""
     document = trade()
     document["tradeLots"][0]["priceQuantity"][0]["quantity"][0]["value"] = text
-    found, problems = check(document, TODAY)
+    found, problems = validate(document, TODAY)
     assert found is None
     assert [problem.path for problem in problems] == [
         "$.tradeLots[0].priceQuantity[0].quantity[0].value"

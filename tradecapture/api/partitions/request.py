@@ -15,7 +15,7 @@ from tradecapture.api.partitions.bodies import ActionRequestBody
 from tradecapture.operations import PARTITION_ACTIONS, Action, reason_problems
 from tradecapture.trades.document import decode
 from tradecapture.trades.partition import PartitionKey, is_partition_key
-from tradecapture.trades.problems import shape_problems
+from tradecapture.trades.problems import type_problems
 
 _FIELDS = [field.encode_name for field in msgspec.structs.fields(ActionRequestBody)]
 
@@ -81,7 +81,7 @@ def _decoded(body: bytes) -> Any:
 
 
 def _problems(value: Any, action: Action) -> list[FieldProblem]:
-    problems = field_problems(shape_problems(value, ActionRequestBody))
+    problems = field_problems(type_problems(value, ActionRequestBody))
     if not isinstance(value, dict):
         return problems
     # A misspelt `dryRun` must not be ignored: the action would be performed.
