@@ -16,7 +16,7 @@ from benchmarks.performance.page import Page
 from benchmarks.performance.plan import SCENARIOS, SEEDS_A_RUN, Scenario, plan
 from benchmarks.performance.service import Service, check_reachable
 from benchmarks.performance.trial import play
-from tradecapture.api.submission.batch_body import BATCH_TRADES
+from tradecapture.api.submission.batch_reader import MAX_BATCH_TRADES
 from tradecapture.cli.errors import EXIT_FAULT
 from tradecapture.cli.help import epilog
 from tradecapture.cli.options import json_option
@@ -59,8 +59,8 @@ SEED, DAY = "seed", "day"  # the profiles
 )
 @click.option(
     "--batch",
-    type=click.IntRange(1, BATCH_TRADES),
-    default=BATCH_TRADES,
+    type=click.IntRange(1, MAX_BATCH_TRADES),
+    default=MAX_BATCH_TRADES,
     help="Trades a request of the day.",
 )
 @click.option(

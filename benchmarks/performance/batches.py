@@ -10,9 +10,9 @@ import httpx
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
-from tradecapture.api.bodies import BatchResult
 from tradecapture.api.http.media_types import NDJSON
 from tradecapture.api.http.paths import BASE, CAPTURE
+from tradecapture.api.submission.bodies import BatchResult
 from tradecapture.trades.lifecycle import ExpectedOutcome
 from tradecapture.trades.receipt import RefusalCode
 

@@ -14,8 +14,8 @@ from typing import NamedTuple
 import httpx
 import msgspec
 
-from tradecapture.api.bodies import JobBody, JobStatus
 from tradecapture.api.http.paths import JOB_STATUS
+from tradecapture.api.trades.bodies import JobBody, JobStatus
 from tradecapture.trades.lifecycle import Outcome
 
 ANSWER_SECONDS = 60.0  # for one answer

@@ -6,9 +6,10 @@ import httpx
 import msgspec
 
 from benchmarks.performance.connections import Connections
-from tradecapture.api.bodies import AcceptedBody, ManagementHealthBody
 from tradecapture.api.http.media_types import JSON
 from tradecapture.api.http.paths import BASE, CAPTURE
+from tradecapture.api.management.bodies import ManagementHealthBody
+from tradecapture.api.submission.bodies import AcceptedBody
 from tradecapture.capture.status import TradeBody
 from tradecapture.cli.errors import EXIT_UNREACHABLE, CommandError
 from tradecapture.trades.lifecycle import ExpectedOutcome

@@ -30,7 +30,6 @@ from tradecapture.api.submission.capture import capture
 from tradecapture.api.trades.jobs import job_status
 from tradecapture.api.trades.search import search
 from tradecapture.api.trades.trade import trade, trade_named_batch
-from tradecapture.capture.gateway import Gateway
 from tradecapture.inbox import LaneCountError
 from tradecapture.logs import configure_logs
 from tradecapture.settings import Settings, SettingsError
@@ -54,7 +53,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
     try:
         # The lanes are checked below, so that the app starts without Redis too.
         settings = settings or Settings.from_environment(os.environ)
-        service = Service(Gateway(settings, check=False))
+        service = Service(settings)
         service.check_lane_count()
     except (SettingsError, LaneCountError) as error:
         raise SystemExit(f"tradecapture api: {error}") from error
@@ -74,7 +73,7 @@ def _app(service: Service) -> Litestar:
     )
     app = Litestar(
         [api, management_health, liveness, readiness, assets()],
-        state=State({"service": service, "health": Health(service)}),
+        state=State({"service": service, "health": Health(service.gateway)}),
         on_shutdown=[service.close],
         before_request=_check_correlation_id,
         before_send=[echo_correlation_id],

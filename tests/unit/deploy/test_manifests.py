@@ -21,7 +21,7 @@ from tests.support.deployment.manifests import (
     settings_of,
 )
 from tradecapture.api.app import create_app
-from tradecapture.api.bodies import BacklogBody
+from tradecapture.api.management.bodies import BacklogBody
 from tradecapture.settings import Settings, variable_of
 from tradecapture.version import VERSION
 

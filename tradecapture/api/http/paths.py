@@ -1,4 +1,4 @@
-"""The paths that more than one module needs to know."""
+"""The paths that more than one module uses."""
 
 BASE = "/api/v1"
 CAPTURE = "/trades/capture"  # below the base

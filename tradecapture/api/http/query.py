@@ -1,92 +1,74 @@
-"""The query of a request: read and checked, every problem at once."""
+"""The query parameters of a request: read and checked, every problem at once."""
 
-from collections.abc import Iterable
 from urllib.parse import parse_qsl
 
 from litestar.types import Scope
 
-from tradecapture.api.bodies import FieldProblem
-from tradecapture.api.http.problem import ProblemError, not_valid
+from tradecapture.api.http.bodies import FieldProblem
+from tradecapture.api.http.problem import not_valid
 
-
-def require_media_type(raw: Iterable[tuple[bytes, bytes]], *accepted: str) -> str:
-    """Return the media type of a request's body, without its parameters.
-
-    Raises:
-        ProblemError: 415, it is none of those that are accepted.
-    """
-    given = dict(raw).get(b"content-type", b"").decode("latin-1")
-    media_type = given.partition(";")[0].strip().lower()
-    if media_type not in accepted:
-        raise ProblemError(
-            415,
-            "UNSUPPORTED_MEDIA_TYPE",
-            f"Content-Type is {media_type or 'missing'}: send {' or '.join(accepted)}",
-        )
-    return media_type
-
-
-_TRUTHS = {"true": True, "false": False}
+_BOOLEANS = {"true": True, "false": False}
 
 
 class Query:
-    """The parameters behind an address; of one that is given twice the last counts.
+    """Reads query parameters; of a parameter that is given twice, the last value counts.
 
-    Each that is read is known; one that is not known is a problem, so that a misspelt filter or
-    dry run is not taken for none.
+    A parameter that no method has read is a problem: a misspelt `dryRun` must not be ignored.
     """
 
     def __init__(self, scope: Scope) -> None:
         text = scope["query_string"].decode("latin-1")
-        self._given = dict(parse_qsl(text, keep_blank_values=True))
-        self._known: list[str] = []
-        self._found: list[FieldProblem] = []
+        self._values = dict(parse_qsl(text, keep_blank_values=True))
+        self._read_names: list[str] = []
+        self._problems: list[FieldProblem] = []
 
-    def number(self, name: str, default: int, least: int, most: int) -> int:
-        """Read a whole number."""
+    def number(self, name: str, default: int, minimum: int, maximum: int) -> int:
+        """Read a whole number; return the default if it is not given or not valid."""
         text = self._read(name)
         if text is None:
             return default
-        if text.isascii() and text.isdigit() and len(text) < 10 and least <= int(text) <= most:
+        if text.isascii() and text.isdigit() and len(text) < 10 and minimum <= int(text) <= maximum:
             return int(text)
-        self.refuse(name, f"give a whole number from {least} to {most}")
+        self.refuse(name, f"give a whole number from {minimum} to {maximum}")
         return default
 
     def boolean(self, name: str) -> bool | None:
-        """Read true or false; None: it is not given."""
+        """Read true or false; return None if it is not given or not valid."""
         text = self._read(name)
-        if text is not None and text not in _TRUTHS:
+        if text is not None and text not in _BOOLEANS:
             self.refuse(name, "give true or false")
-        return None if text is None else _TRUTHS.get(text)
+        return None if text is None else _BOOLEANS.get(text)
 
-    def text(self, name: str, longest: int) -> str:
-        """Read a printable text of so many characters; empty: it is not given."""
+    def text(self, name: str, max_length: int) -> str:
+        """Read printable text; return an empty text if it is not given or not valid."""
         text = self._read(name) or ""
-        if text.isprintable() and len(text) <= longest:
+        if text.isprintable() and len(text) <= max_length:
             return text
-        self.refuse(name, f"give at most {longest} printable characters")
+        self.refuse(name, f"give at most {max_length} printable characters")
         return ""
 
     def refuse(self, name: str, message: str) -> None:
-        """Note what is wrong with a parameter."""
-        self._found.append(FieldProblem(name, message))
+        """Add a problem of a parameter."""
+        self._problems.append(FieldProblem(name, message))
 
     @property
     def problems(self) -> list[FieldProblem]:
-        """What is wrong, once every parameter is read."""
-        known = ", ".join(self._known)
-        strange = [name for name in self._given if name not in self._known]
-        return self._found + [FieldProblem(name, f"is not known: give {known}") for name in strange]
+        """Everything wrong with the query. Complete once every parameter has been read."""
+        names = ", ".join(self._read_names)
+        unknown = [name for name in self._values if name not in self._read_names]
+        return self._problems + [
+            FieldProblem(name, f"is unknown: the parameters are {names}") for name in unknown
+        ]
 
     def check(self) -> None:
-        """Refuse the request if something is wrong, once every parameter is read.
+        """Refuse the request if anything is wrong. Call it after every parameter has been read.
 
         Raises:
             ProblemError: 400, with every problem.
         """
-        if found := self.problems:
-            raise not_valid(found)
+        if problems := self.problems:
+            raise not_valid(problems)
 
     def _read(self, name: str) -> str | None:
-        self._known.append(name)
-        return self._given.get(name)
+        self._read_names.append(name)
+        return self._values.get(name)

@@ -1,1 +1,1 @@
-"""management."""
+"""The backlog, for autoscalers, and health, for load balancers and probes."""

@@ -1,16 +1,16 @@
-"""Health: whether trades can be accepted and looked up, by looking; and the probes."""
+"""Health: checks of the servers that the service needs, and the endpoints that report them."""
 
 import asyncio
 from collections.abc import Callable
 from typing import Any
 
-import msgspec
 import structlog
 from litestar import Request, get
 from litestar.response.base import ASGIResponse
 from sqlalchemy import QueuePool
 
-from tradecapture.api.bodies import (
+from tradecapture.api.http.responses import json_response
+from tradecapture.api.management.bodies import (
     ComponentBody,
     ConnectionPoolBody,
     HealthBody,
@@ -18,101 +18,110 @@ from tradecapture.api.bodies import (
     ManagementHealthBody,
 )
 from tradecapture.api.management.documentation import HEALTH, LIVENESS, MANAGEMENT_HEALTH, READINESS
-from tradecapture.api.service.service import Service
+from tradecapture.capture.gateway import Gateway
 
-# A server that needs longer is of no use to a client that waits, and load balancers ask every
-# five to ten seconds.
-CHECK_SECONDS = 4.0
+# A slower server is of no use to a waiting client, and load balancers ask every 5 to 10 seconds.
+CHECK_TIMEOUT_SECONDS = 4.0
 
 log = structlog.get_logger(__name__)
-_encode = msgspec.json.Encoder().encode
 
 
 class HealthCheck:
-    """Looks whether a server works; one look at a time, however many ask."""
+    """Checks whether a server works. Requests that come during a check share its result."""
 
-    def __init__(self, look: Callable[[], None]) -> None:
-        """Prepare to look; `look` blocks, and raises if the server does not work."""
-        self._look = look
-        self._looking: asyncio.Task[None] | None = None
+    def __init__(self, probe: Callable[[], None]) -> None:
+        """Prepare to check.
+
+        Args:
+            probe: blocks until the server has answered; raises if the server does not work.
+        """
+        self._probe = probe
+        self._running: asyncio.Task[None] | None = None
 
     async def result(self) -> ComponentBody:
-        """Return how the server is."""
-        if self._looking is None:
-            self._looking = asyncio.create_task(asyncio.to_thread(self._look))
-            self._looking.add_done_callback(self._forget)
-        looking = self._looking
-        await asyncio.wait([looking], timeout=CHECK_SECONDS)
-        if not looking.done():
-            return ComponentBody(HealthStatus.DOWN, f"no answer within {CHECK_SECONDS:.0f} s")
-        error = looking.exception()
+        """Return the health of the server, within `CHECK_TIMEOUT_SECONDS`."""
+        if self._running is None:
+            self._running = asyncio.create_task(asyncio.to_thread(self._probe))
+            self._running.add_done_callback(self._forget)
+        running = self._running
+        await asyncio.wait([running], timeout=CHECK_TIMEOUT_SECONDS)
+        if not running.done():
+            return ComponentBody(
+                HealthStatus.DOWN, f"no answer within {CHECK_TIMEOUT_SECONDS:.0f} s"
+            )
+        error = running.exception()
         if error is None:
             return ComponentBody(HealthStatus.UP)
         log.warning("health check failed", error=str(error))
-        # The class says enough; the text may name hosts and users.
+        # Only the class: the text may name hosts and users.
         return ComponentBody(HealthStatus.DOWN, type(error).__name__)
 
     def _forget(self, _task: "asyncio.Task[None]") -> None:
-        self._looking = None
+        self._running = None
 
 
 class Health:
-    """The checks of one process."""
+    """The health checks of one process."""
 
-    def __init__(self, service: Service) -> None:
-        self._service = service
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
         self._checks = {
-            "redis": HealthCheck(service.gateway.inbox.probe_write),
-            "database": HealthCheck(service.gateway.ledger.ping),
+            "redis": HealthCheck(gateway.inbox.probe_write),
+            "database": HealthCheck(gateway.ledger.ping),
         }
 
-    async def ready(self) -> HealthStatus:
-        """Look whether trades can be accepted.
+    async def readiness(self) -> HealthStatus:
+        """Return whether trades can be accepted.
 
-        They can without the database, and are safe until it is back: so it is not looked at.
+        The database is not checked: without it, accepted trades wait safely in Redis.
         """
         return (await self._checks["redis"].result()).status
 
     async def body(self) -> HealthBody:
-        """Look at everything at once."""
+        """Run all checks at the same time and return their results."""
         results = await asyncio.gather(*(check.result() for check in self._checks.values()))
         up = all(result.status is HealthStatus.UP for result in results)
         return HealthBody(
             status=HealthStatus.UP if up else HealthStatus.DOWN,
             components=dict(zip(self._checks, results, strict=True)),
-            connection_pool=_pool_body(self._service),
+            connection_pool=_pool_body(self._gateway),
         )
 
 
 @get("/health", operation_id="getHealth", operation_class=HEALTH)
 async def health(request: Request[Any, Any, Any]) -> ASGIResponse:
-    """Tell whether trades can be accepted and looked up."""
+    """Return whether trades can be accepted and looked up, with each server."""
     body = await _health_of(request).body()
-    return _answer(body.status, _encode(body))
+    return json_response(body, _status_code(body.status))
 
 
 @get("/actuator/health", operation_id="getManagementHealth", operation_class=MANAGEMENT_HEALTH)
 async def management_health(request: Request[Any, Any, Any]) -> ASGIResponse:
-    """Tell a load balancer whether trades can be accepted and looked up."""
-    status = (await _health_of(request).body()).status
-    return _answer(status, _encode(ManagementHealthBody(status)))
+    """Return whether trades can be accepted and looked up, for load balancers."""
+    return _management_response((await _health_of(request).body()).status)
 
 
 @get("/actuator/health/liveness", operation_id="getLiveness", operation_class=LIVENESS)
 async def liveness() -> ASGIResponse:
-    """Tell that this process serves. A restart mends nothing that is away, so nothing is asked."""
-    return _answer(HealthStatus.UP, _encode(ManagementHealthBody(HealthStatus.UP)))
+    """Return UP: this process serves requests.
+
+    No server is checked, because a restart of this process would not repair it.
+    """
+    return _management_response(HealthStatus.UP)
 
 
 @get("/actuator/health/readiness", operation_id="getReadiness", operation_class=READINESS)
 async def readiness(request: Request[Any, Any, Any]) -> ASGIResponse:
-    """Tell a load balancer whether trades can be accepted."""
-    status = await _health_of(request).ready()
-    return _answer(status, _encode(ManagementHealthBody(status)))
+    """Return whether trades can be accepted, for load balancers."""
+    return _management_response(await _health_of(request).readiness())
 
 
-def _answer(status: HealthStatus, body: bytes) -> ASGIResponse:
-    return ASGIResponse(body=body, status_code=200 if status is HealthStatus.UP else 503)
+def _management_response(status: HealthStatus) -> ASGIResponse:
+    return json_response(ManagementHealthBody(status), _status_code(status))
+
+
+def _status_code(status: HealthStatus) -> int:
+    return 200 if status is HealthStatus.UP else 503
 
 
 def _health_of(request: Request[Any, Any, Any]) -> Health:
@@ -120,10 +129,10 @@ def _health_of(request: Request[Any, Any, Any]) -> Health:
     return health
 
 
-def _pool_body(service: Service) -> ConnectionPoolBody:
-    pool = service.gateway.ledger.engine.pool
-    size = service.gateway.settings.pool_size
-    if not isinstance(pool, QueuePool):  # SQLite in memory
+def _pool_body(gateway: Gateway) -> ConnectionPoolBody:
+    pool = gateway.ledger.engine.pool
+    size = gateway.settings.pool_size
+    if not isinstance(pool, QueuePool):  # SQLite in memory has another pool
         return ConnectionPoolBody(0, 0, 0, size)
     active, idle = pool.checkedout(), pool.checkedin()
     return ConnectionPoolBody(active, idle, active + idle, size)

@@ -1,1 +1,1 @@
-"""openapi."""
+"""Parts of the OpenAPI document, and the page that shows it."""

@@ -1,4 +1,4 @@
-"""Describing: the parts of which the documentation of an operation is made."""
+"""Parts of which the OpenAPI documentation of an operation is made."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,28 +15,33 @@ from litestar.openapi.spec import (
     Responses,
     Schema,
 )
+from msgspec import Struct
 
-from tradecapture.api.http.media_types import JSON, PROBLEM_JSON
+from tradecapture.api.http.media_types import JSON
+from tradecapture.api.http.problem import PROBLEM_JSON, ProblemBody
 
+SCHEMAS = "#/components/schemas/"
 TEXT = Schema(type=OpenAPIType.STRING)
-UNREACHABLE = "the ledger or Redis is out of reach; ask again"
+INVALID_HEADER = "a header is not valid"
+INVALID_PARAMETER = "a parameter or a header is not valid"
+UNREACHABLE = "the ledger or Redis is not available; ask again"
 _CORRELATION_ID = {
-    "X-Correlation-ID": OpenAPIHeader(TEXT, description="the request's, or one made for it")
+    "X-Correlation-ID": OpenAPIHeader(TEXT, description="the request's own, or a new one")
 }
-_PASSING = ("_429", "_503")  # what passes by itself says when to ask again
+_TEMPORARY = ("_429", "_503")  # these responses say when to send the request again
 _RETRY_AFTER = {"Retry-After": OpenAPIHeader(TEXT, description="seconds")}
 
 
-def schema(name: str) -> Reference:
-    """Return the schema of a body, by the name of its type."""
-    return Reference(ref=f"#/components/schemas/{name}")
+def schema(body: type[Struct]) -> Reference:
+    """Return a reference to the schema of a body; see `tradecapture.api.schemas`."""
+    return Reference(ref=SCHEMAS + body.__name__)
 
 
 def answer(
-    description: str, body: str, headers: Mapping[str, OpenAPIHeader] | None = None
+    description: str, body: type[Struct], headers: Mapping[str, OpenAPIHeader] | None = None
 ) -> OpenAPIResponse:
-    """Return an answer with a body, by the name of its type, and headers of its own."""
-    media_type = PROBLEM_JSON if body == "ProblemBody" else JSON
+    """Describe a response with this body and, besides the correlation id, these headers."""
+    media_type = PROBLEM_JSON if issubclass(body, ProblemBody) else JSON
     return OpenAPIResponse(
         description,
         headers={**_CORRELATION_ID, **(headers or {})},
@@ -44,31 +49,36 @@ def answer(
     )
 
 
-def problems(**described: str) -> Responses:
-    """Return the answers that are problem documents; a name is a status with a letter before."""
+def problems(body: type[ProblemBody] = ProblemBody, /, **descriptions: str) -> Responses:
+    """Describe the responses that are problem documents.
+
+    Args:
+        body: the type of the problem documents.
+        descriptions: the meaning of each status, which is named with an underscore: `_404`.
+    """
     answers: Responses = {
-        status[1:]: answer(text, "ProblemBody", _RETRY_AFTER if status in _PASSING else None)
-        for status, text in described.items()
+        status[1:]: answer(text, body, _RETRY_AFTER if status in _TEMPORARY else None)
+        for status, text in descriptions.items()
     }
-    return {**answers, "default": answer("any other problem", "ProblemBody")}
+    return {**answers, "default": answer("any other problem", body)}
 
 
 def header(
-    name: str, description: str, *, shortest: int = 0, longest: int | None = None
+    name: str, description: str, *, min_length: int = 0, max_length: int | None = None
 ) -> Parameter:
-    """Return a header that a request may have; lengths are in characters."""
-    kind = Schema(type=OpenAPIType.STRING, min_length=shortest, max_length=longest)
+    """Describe an optional header of a request; lengths are in characters."""
+    kind = Schema(type=OpenAPIType.STRING, min_length=min_length, max_length=max_length)
     return Parameter(name, "header", schema=kind, description=description)
 
 
 def in_path(name: str, description: str) -> Parameter:
-    """Return a part of the address."""
+    """Describe a part of the path."""
     kind = Schema(type=OpenAPIType.STRING, min_length=1)
     return Parameter(name, "path", schema=kind, description=description, required=True)
 
 
 def in_query(name: str, description: str, kind: Schema) -> Parameter:
-    """Return a parameter behind the address, which may be left out."""
+    """Describe an optional query parameter."""
     return Parameter(name, "query", schema=kind, description=description)
 
 
@@ -79,10 +89,13 @@ def operation(
     request_body: RequestBody | None = None,
     tag: str = "trades",
 ) -> type[Operation]:
-    """Return what OpenAPI says of an operation; every one takes a correlation id."""
+    """Return the documentation of an operation, as Litestar's handlers take it: a class.
+
+    Every operation takes a correlation id.
+    """
 
     @dataclass
-    class Described(Operation):
+    class DocumentedOperation(Operation):
         def __post_init__(self) -> None:
             self.tags = [tag]
             self.summary = summary
@@ -90,9 +103,9 @@ def operation(
             self.request_body = request_body
             self.responses = responses
 
-    return Described
+    return DocumentedOperation
 
 
 _CORRELATION_ID_OF_REQUEST = header(
-    "X-Correlation-ID", "carried into the queue, the logs and the callback; echoed", longest=128
+    "X-Correlation-ID", "carried into the queue, the logs and the callback; echoed", max_length=128
 )

@@ -1,4 +1,4 @@
-"""The OpenAPI page: Swagger UI, served from an installed package, so that it works offline."""
+"""The OpenAPI page: Swagger UI, served from an installed package. It works offline."""
 
 from litestar import Router
 from litestar.openapi import OpenAPIConfig
@@ -13,8 +13,8 @@ ASSETS = f"{PATH}/assets"
 
 
 def openapi_config() -> OpenAPIConfig:
-    """Return the configuration of the document, at /schema/openapi.json, and of its page."""
-    # Litestar's own plugins load their scripts from a CDN unless they are told where to find them.
+    """Return the configuration of the document (/schema/openapi.json) and of the page (/schema)."""
+    # By default Litestar's plugins load their scripts from a CDN.
     page = SwaggerRenderPlugin(
         js_url=f"{ASSETS}/swagger-ui-bundle.js",
         css_url=f"{ASSETS}/swagger-ui.css",
@@ -33,5 +33,5 @@ def openapi_config() -> OpenAPIConfig:
 
 
 def assets() -> Router:
-    """Return the router of the page's scripts and styles."""
+    """Return the router that serves the page's scripts and styles."""
     return create_static_files_router(ASSETS, [swagger_ui.static_path])

@@ -9,10 +9,10 @@ from litestar.response.base import ASGIResponse
 from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
-from tradecapture.api.http.media_types import JSON
+from tradecapture.api.http.media_types import JSON, require_media_type
 from tradecapture.api.http.paths import PARTITIONS
 from tradecapture.api.http.problem import ProblemError
-from tradecapture.api.http.query import Query, require_media_type
+from tradecapture.api.http.query import Query
 from tradecapture.api.partitions.bodies import ActionResultBody
 from tradecapture.api.partitions.request import key_and_action_of, read_action_body, unknown
 from tradecapture.api.service.service import Service, service_of

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from tradecapture.api.bodies import LanesOutOfReach
+from tradecapture.api.http.bodies import LanesOutOfReach
 from tradecapture.operations.views import PartitionBody
 from tradecapture.trades.lifecycle import Outcome
 

@@ -20,7 +20,13 @@ from tradecapture.api.openapi.components import (
     problems,
     schema,
 )
+from tradecapture.api.partitions.bodies import (
+    ActionRequestBody,
+    ActionResultBody,
+    PartitionPageBody,
+)
 from tradecapture.operations import MAX_PARTITIONS, MAX_WAITING, PARTITION_ACTIONS, Action
+from tradecapture.operations.views import PartitionDetailBody
 from tradecapture.trades.partition import PARTITION_KEY_LENGTH
 
 DEFAULT_PAGE_SIZE = 100  # partitions
@@ -39,7 +45,7 @@ PARTITION_PAGE = operation(
         "200": answer(
             "a page of partitions, in the order of their keys; the partitions of the lanes in "
             "`lanesOutOfReach` are left out",
-            "PartitionPageBody",
+            PartitionPageBody,
         ),
         **problems(_400="a parameter or a header is not valid", _503=UNREACHABLE),
     },
@@ -62,7 +68,7 @@ PARTITION_PAGE = operation(
 PARTITION = operation(
     "One partition: its state, the trades that wait in it, and what operators did to it",
     {
-        "200": answer("the partition in detail", "PartitionDetailBody"),
+        "200": answer("the partition in detail", PartitionDetailBody),
         **problems(_400="a parameter or a header is not valid", _404=_UNKNOWN, _503=UNREACHABLE),
     },
     [
@@ -98,7 +104,7 @@ def _documented(action: Action) -> Operation:
         {
             "200": answer(
                 "done, and kept in the audit; of a dry run, what the result would be",
-                "ActionResultBody",
+                ActionResultBody,
             ),
             **problems(
                 _400="not valid: every problem at once, each with its path; nothing was done",
@@ -110,7 +116,7 @@ def _documented(action: Action) -> Operation:
             ),
         },
         [_KEY, in_query("dryRun", "only say what the result would be, as in the body", _BOOLEAN)],
-        RequestBody({JSON: OpenAPIMediaType(schema("ActionRequestBody"))}, required=True),
+        RequestBody({JSON: OpenAPIMediaType(schema(ActionRequestBody))}, required=True),
         "partitions",
     )()
     described.operation_id = f"{action}Partition"

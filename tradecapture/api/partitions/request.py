@@ -7,9 +7,9 @@ import msgspec
 from litestar import Request
 from litestar.exceptions import MethodNotAllowedException, NotFoundException
 
-from tradecapture.api.bodies import FieldProblem
+from tradecapture.api.http.bodies import FieldProblem, field_problems
 from tradecapture.api.http.paths import PARTITIONS
-from tradecapture.api.http.problem import ProblemError, field_problems, not_found, not_valid
+from tradecapture.api.http.problem import ProblemError, not_found, not_valid
 from tradecapture.api.http.query import Query
 from tradecapture.api.partitions.bodies import ActionRequestBody
 from tradecapture.operations import PARTITION_ACTIONS, Action, reason_problems

@@ -1,1 +1,1 @@
-"""service."""
+"""What one API process holds for all its requests."""

@@ -11,61 +11,63 @@ from tradecapture.api.service.batching import BatchQueue, SubmissionBatcher
 from tradecapture.api.service.outcome_watch import OutcomeWatch
 from tradecapture.capture.gateway import Gateway
 from tradecapture.operations import Operator
+from tradecapture.settings import Settings
 from tradecapture.trades.receipt import Answer
 from tradecapture.trades.submission import Invalid, Submission
 
 
 class Service:
-    """The gateway, and what lets many requests share it."""
+    """The gateway of one process, and what its requests share."""
 
-    def __init__(self, gateway: Gateway) -> None:
-        """Prepare to serve; nothing is connected yet.
+    def __init__(self, settings: Settings) -> None:
+        """Prepare to serve. Nothing is connected yet.
 
         Raises:
-            SettingsError: the database is not one that the ledger can use.
+            SettingsError: the ledger cannot use the database that a setting names.
         """
-        self.gateway = gateway
-        self.gathering = SubmissionBatcher(self.accept)
-        self.outcomes = OutcomeWatch(gateway.ledger.outcomes)
-        self.batches = BatchQueue()
-        self.batch_jobs = BatchJobs(gateway.redis, gateway.settings.idempotency_seconds)
+        self.gateway = Gateway(settings, check=False)
+        self.batcher = SubmissionBatcher(self.accept)
+        self.batch_queue = BatchQueue()
+        self.batch_jobs = BatchJobs(self.gateway.redis, settings.idempotency_seconds)
+        self.outcome_watch = OutcomeWatch(self.gateway.ledger.outcomes)
         self._lanes_checked = False
         self._operator: Operator | None = None
         self._operator_lock = Lock()
 
     @property
     def operator(self) -> Operator:
-        """What operators' requests work with; the first of them makes it, in its own thread."""
+        """What operators' requests use, made at its first use. Safe to use from any thread."""
         with self._operator_lock:
             if self._operator is None:
                 self._operator = Operator(self.gateway)
             return self._operator
 
     def check_lane_count(self) -> None:
-        """Make sure that this process and Redis agree on the lanes, before the first submission.
+        """Check that Redis was set up with the same number of lanes as the settings.
 
         Raises:
-            LaneCountError: they do not.
-            redis.exceptions.RedisError: Redis is out of reach.
+            LaneCountError: it was not.
+            redis.exceptions.RedisError: Redis does not answer.
         """
         self.gateway.inbox.check_lane_count()
         self._lanes_checked = True
 
     def accept(self, submissions: Sequence[Submission | Invalid]) -> list[Answer]:
-        """Submit trades; blocks.
+        """Accept or refuse trades; blocks.
+
+        Checks the lanes first, if Redis did not answer when this process started.
 
         Raises:
-            LaneCountError, redis.exceptions.RedisError: as `check_lane_count`, which runs first if
-                Redis was out of reach when this process started.
+            LaneCountError, redis.exceptions.RedisError: see `check_lane_count`.
         """
         if not self._lanes_checked:
             self.check_lane_count()
         return self.gateway.accept(submissions)
 
     def close(self) -> None:
-        """Close everything."""
-        self.gathering.close()
-        self.batches.close()
+        """Wait for running submissions, and close all connections."""
+        self.batcher.close()
+        self.batch_queue.close()
         with self._operator_lock:
             if self._operator is not None:
                 self._operator.close()
@@ -73,5 +75,5 @@ class Service:
 
 
 def service_of(request: Request[Any, Any, Any]) -> Service:
-    """Return the service of the process that answers a request."""
+    """Return the service of the process that handles a request."""
     return cast(Service, request.app.state["service"])

@@ -1,1 +1,1 @@
-"""submission."""
+"""Submission of trades: one at a time, or in batches."""

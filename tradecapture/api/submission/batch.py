@@ -1,5 +1,6 @@
-"""`/trades/capture/batch`: submit up to 10,000 trades; one result each, and a job for all."""
+"""`/trades/capture/batch`: submits up to 10,000 trades, with one result each and a job for all."""
 
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -10,46 +11,59 @@ from litestar.response.base import ASGIResponse
 from msgspec import UNSET
 from redis.exceptions import RedisError
 
-from tradecapture.api.bodies import BatchBody, BatchResult
+from tradecapture.api.http.bodies import field_problems
 from tradecapture.api.http.correlation import correlation_id_of
-from tradecapture.api.http.media_types import JSON, NDJSON
+from tradecapture.api.http.media_types import JSON, NDJSON, require_media_type
 from tradecapture.api.http.paths import CAPTURE, JOB_STATUS
-from tradecapture.api.http.problem import ProblemError, field_problems, full, unavailable
-from tradecapture.api.http.query import require_media_type
+from tradecapture.api.http.problem import ProblemBody, ProblemError, full, unavailable
+from tradecapture.api.http.responses import json_response
 from tradecapture.api.service.batch_jobs import BatchJob, batch_job_id
-from tradecapture.api.service.batching import BatchQueueFullError
+from tradecapture.api.service.batching import TooManyBatchesError
 from tradecapture.api.service.service import Service, service_of
-from tradecapture.api.submission.batch_body import BATCH_BYTES, BatchDocument, split_batch
-from tradecapture.api.submission.documentation import BATCH
+from tradecapture.api.submission.batch_reader import MAX_BATCH_BYTES, BatchDocument, split_batch
+from tradecapture.api.submission.bodies import BatchBody, BatchProblemBody, BatchResult
+from tradecapture.api.submission.documentation import CAPTURE_BATCH
 from tradecapture.api.submission.headers import read_headers
 from tradecapture.trades.problems import Problem
 from tradecapture.trades.receipt import Answer, Receipt, Refusal, RefusalCode
 from tradecapture.trades.submission import Invalid, Submission, read_submission
 
 log = structlog.get_logger(__name__)
-_encode = msgspec.json.Encoder().encode
+
+
+class NothingAcceptedError(ProblemError):
+    """No trade of a batch was accepted; the problem document has the result of each trade."""
+
+    def __init__(self, problem: ProblemError, results: Sequence[BatchResult]) -> None:
+        """Add the results to a problem."""
+        super().__init__(problem.status, problem.code, problem.detail, headers=problem.headers)
+        self._results = results
+
+    def body(self, path: str) -> ProblemBody:
+        """Return the problem document with the results."""
+        problem = msgspec.structs.asdict(super().body(path))
+        return BatchProblemBody(**problem, results=self._results)
 
 
 @post(
     CAPTURE + "/batch",
     status_code=202,
-    request_max_body_size=BATCH_BYTES,
+    request_max_body_size=MAX_BATCH_BYTES,
     operation_id="captureBatch",
-    operation_class=BATCH,
+    operation_class=CAPTURE_BATCH,
 )
 async def capture_batch(request: Request[Any, Any, Any]) -> ASGIResponse:
-    """Accept the valid trades of a batch: 202 once they are safe on disk at the broker."""
+    """Accept the valid trades of a batch: 202 once they are safe on disk."""
     service = service_of(request)
     headers = read_headers(request.scope["headers"])
     media_type = require_media_type(request.scope["headers"], JSON, NDJSON)
     if headers.problems:
-        raise ProblemError(
-            400, RefusalCode.INVALID, "no trade was accepted", problems=headers.problems
-        )
+        detail = "no trade was accepted: a header is not valid"
+        raise ProblemError(400, RefusalCode.INVALID, detail, problems=headers.problems)
     body = await request.body()
     correlation_id = correlation_id_of(request.scope)
 
-    def work() -> bytes:
+    def accept_batch() -> ASGIResponse:
         now = datetime.now(UTC)
         documents = split_batch(body, media_type)
         trades = [
@@ -57,12 +71,13 @@ async def capture_batch(request: Request[Any, Any, Any]) -> ASGIResponse:
             for document in documents
         ]
         answers = service.accept(trades)
-        return _encode(_answer(service, batch_job_id(body), now, documents, answers))
+        batch_body = _batch_body(service, batch_job_id(body), now, documents, answers)
+        return json_response(batch_body, 202)
 
     try:
-        return ASGIResponse(body=await service.batches.run(work), status_code=202)
-    except BatchQueueFullError as error:
-        raise unavailable("too many batches wait here already; send this one again") from error
+        return await service.batch_queue.run(accept_batch)
+    except TooManyBatchesError as error:
+        raise unavailable("too many batches wait in this process; send the batch again") from error
 
 
 def _read(
@@ -76,58 +91,59 @@ def _read(
     )
 
 
-def _answer(
+def _batch_body(
     service: Service,
     job_id: str,
     now: datetime,
     documents: list[BatchDocument],
     answers: list[Answer],
 ) -> BatchBody:
-    """Return the answer to a batch of which at least one trade was accepted.
+    """Return the response to a batch with at least one accepted trade, and store its job.
 
     Raises:
-        ProblemError: none was; the problem carries the results.
+        NothingAcceptedError: no trade was accepted.
     """
     results = [
         _result(document, answer) for document, answer in zip(documents, answers, strict=True)
     ]
     accepted = [answer.trade_id for answer in answers if isinstance(answer, Receipt)]
-    refused = len(answers) - len(accepted)
+    refusals = [answer for answer in answers if isinstance(answer, Refusal)]
     if not accepted:
-        codes = {answer.code for answer in answers if isinstance(answer, Refusal)}
-        detail = "no trade of the batch was accepted; see the result of each"
-        if RefusalCode.UNAVAILABLE in codes:
-            raise unavailable(detail, results=results)
-        for code in (RefusalCode.BACKLOG_FULL, RefusalCode.PARTITION_FULL):
-            if code in codes:
-                raise full(code, detail, _retry_after(answers), results=results)
-        raise ProblemError(400, RefusalCode.INVALID, detail, results=results)
-    kept = _keep_job(service, job_id, BatchJob(now, list(dict.fromkeys(accepted)), refused))
+        raise NothingAcceptedError(_batch_problem(refusals), results)
+    job = BatchJob(now, list(dict.fromkeys(accepted)), len(refusals))
+    stored = _store_job(service, job_id, job)
     return BatchBody(
         status="ACCEPTED",
-        job_id=job_id if kept else None,
-        status_url=JOB_STATUS.format(job_id) if kept else None,
+        job_id=job_id if stored else None,
+        status_url=JOB_STATUS.format(job_id) if stored else None,
         message=f"{len(accepted)} of {len(answers)} trades are safe and wait to be captured"
-        + ("" if kept else "; the batch has no job, ask for each trade"),
+        + ("" if stored else "; the job of the batch was not stored, ask for each trade instead"),
         total_trades=len(answers),
         accepted_trades=len(accepted),
-        refused_trades=refused,
+        refused_trades=len(refusals),
         results=results,
     )
 
 
-def _retry_after(answers: list[Answer]) -> int:
-    """Return in how many seconds there will be room for each trade that found none."""
-    waits = (answer.retry_after_seconds for answer in answers if isinstance(answer, Refusal))
-    return max(seconds or 0 for seconds in waits)
+def _batch_problem(refusals: Sequence[Refusal]) -> ProblemError:
+    """Return the problem of a batch without an accepted trade. A temporary reason goes first."""
+    codes = {refusal.code for refusal in refusals}
+    detail = "no trade of the batch was accepted; see the result of each trade"
+    if RefusalCode.UNAVAILABLE in codes:
+        return unavailable(detail)
+    for code in (RefusalCode.BACKLOG_FULL, RefusalCode.PARTITION_FULL):
+        if code in codes:
+            # The longest wait: after it there is room for each trade.
+            return full(code, detail, max(r.retry_after_seconds or 0 for r in refusals))
+    return ProblemError(400, RefusalCode.INVALID, detail)
 
 
-def _keep_job(service: Service, job_id: str, job: BatchJob) -> bool:
+def _store_job(service: Service, job_id: str, job: BatchJob) -> bool:
     try:
-        service.batch_jobs.keep(job_id, job)
+        service.batch_jobs.store(job_id, job)
     except RedisError as error:
-        # The trades are accepted: the answer must say so, whatever became of the job.
-        log.warning("batch job not kept", job_id=job_id, error=str(error))
+        # The trades are accepted, and the response must say so even without a job.
+        log.warning("batch job not stored", job_id=job_id, error=str(error))
         return False
     return True
 
@@ -136,7 +152,7 @@ def _result(document: BatchDocument, answer: Answer) -> BatchResult:
     line = UNSET if document.line is None else document.line
     if isinstance(answer, Receipt):
         return BatchResult(
-            index=document.place,
+            index=document.index,
             trade_id=answer.trade_id,
             status=answer.expected_outcome.value,
             line=line,
@@ -147,7 +163,7 @@ def _result(document: BatchDocument, answer: Answer) -> BatchResult:
             message=answer.why or UNSET,
         )
     return BatchResult(
-        index=document.place,
+        index=document.index,
         trade_id=answer.trade_id,
         status="REFUSED",
         line=line,

@@ -1,4 +1,4 @@
-"""The documentation: what OpenAPI says of each operation. Handlers read and write bytes."""
+"""The OpenAPI documentation of submissions. Their handlers read and write bytes."""
 
 from litestar.openapi.spec import OpenAPIHeader, OpenAPIMediaType, OpenAPIType, RequestBody, Schema
 
@@ -11,24 +11,35 @@ from tradecapture.api.openapi.components import (
     problems,
     schema,
 )
+from tradecapture.api.submission.batch_reader import MAX_BATCH_TRADES
+from tradecapture.api.submission.bodies import AcceptedBody, BatchBody, BatchProblemBody
+from tradecapture.api.submission.headers import MAX_WAIT_SECONDS
+from tradecapture.capture.status import TradeBody
+from tradecapture.trades.submission import CALLBACK_URL_LENGTH
+from tradecapture.trades.trade import TRADE_ID_LENGTH, Trade
 
 _RECEIPT = {
-    "Idempotency-Status": OpenAPIHeader(TEXT, description="duplicate: this is a resend"),
-    "Preference-Applied": OpenAPIHeader(TEXT, description="the wait that was honoured"),
+    "Idempotency-Status": OpenAPIHeader(TEXT, description="duplicate: the request is a resend"),
+    "Preference-Applied": OpenAPIHeader(TEXT, description="the wait that was applied"),
 }
 _CALLBACK_URL = header(
-    "X-Callback-Url", "http or https; told of the outcome", shortest=1, longest=2000
+    "X-Callback-Url",
+    "http or https address to tell of the outcome",
+    min_length=1,
+    max_length=CALLBACK_URL_LENGTH,
 )
-_UNAVAILABLE = "not stored: backlog, or Redis out of reach or memory; send it again"
+_UNAVAILABLE = "not stored: Redis is not available or the backlog is full; send it again"
 _PARTITION_FULL = "not stored: too many trades of its partition wait; send it again"
-_ARRAY = Schema(type=OpenAPIType.ARRAY, items=schema("Trade"), min_items=1, max_items=10_000)
+_ARRAY = Schema(
+    type=OpenAPIType.ARRAY, items=schema(Trade), min_items=1, max_items=MAX_BATCH_TRADES
+)
 _LINES = Schema(type=OpenAPIType.STRING, description="one trade a line; blank lines are skipped")
 
-CAPTURE = operation(
+CAPTURE_TRADE = operation(
     "Submit a trade",
     {
-        "200": answer("it reached its outcome within the time preferred", "TradeBody", _RECEIPT),
-        "202": answer("safe on disk at the broker", "AcceptedBody", _RECEIPT),
+        "200": answer("the trade has an outcome within the preferred wait", TradeBody, _RECEIPT),
+        "202": answer("the trade is safe on disk", AcceptedBody, _RECEIPT),
         **problems(
             _400="not valid: every problem at once, each with its path",
             _409="the id was accepted before with other content; names the fields that differ",
@@ -39,18 +50,29 @@ CAPTURE = operation(
         ),
     },
     [
-        header("Idempotency-Key", "default: the trade's own, then its id", shortest=1, longest=100),
+        header(
+            "Idempotency-Key",
+            "default: the trade's own key, then its id",
+            min_length=1,
+            max_length=TRADE_ID_LENGTH,
+        ),
         _CALLBACK_URL,
-        header("Prefer", "wait=N: answer when captured, or 202 after N seconds, at most 30"),
+        header(
+            "Prefer",
+            "wait=N: respond when the trade is captured, or with 202 after N seconds, at most "
+            f"{MAX_WAIT_SECONDS}",
+        ),
     ],
-    RequestBody({JSON: OpenAPIMediaType(schema("Trade"))}, required=True),
+    RequestBody({JSON: OpenAPIMediaType(schema(Trade))}, required=True),
 )
-BATCH = operation(
-    "Submit up to 10,000 trades",
+CAPTURE_BATCH = operation(
+    f"Submit up to {MAX_BATCH_TRADES:,} trades",
     {
-        "202": answer("the valid ones are safe on disk at the broker", "BatchBody"),
+        "202": answer("the valid trades are safe on disk", BatchBody),
         **problems(
-            _400="no trade was accepted: no array, none or more than 10,000 trades, none valid",
+            BatchProblemBody,
+            _400="no trade was accepted: the body is not an array, has no trades, has more than "
+            f"{MAX_BATCH_TRADES:,}, or none of them is valid",
             _413="the batch is too large",
             _415="neither JSON nor NDJSON",
             _429=_PARTITION_FULL,

@@ -4,26 +4,26 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from tradecapture.api.bodies import FieldProblem
+from tradecapture.api.http.bodies import FieldProblem
 from tradecapture.trades.submission import CALLBACK_URL_LENGTH
 from tradecapture.trades.trade import TRADE_ID_LENGTH
 
-# Longer than any capture on a system that is well; a proxy gives up after 60.
+# Longer than a capture on a healthy system; proxies often give up after 60.
 MAX_WAIT_SECONDS = 30
 
 
 class SubmissionHeaders(NamedTuple):
-    """What a client sends beside a trade."""
+    """The headers that a client may send with a trade."""
 
     idempotency_key: str
     callback_url: str
-    wait_seconds: int  # how long the answer may wait for the trade's outcome; 0: not at all
+    wait_seconds: int  # how long the response may wait for the trade's outcome; 0: not at all
     problems: list[FieldProblem]
 
 
-def read_headers(raw: Iterable[tuple[bytes, bytes]]) -> SubmissionHeaders:
-    """Read the headers of a request; of one that is given twice the last counts."""
-    headers = {name: value.decode("latin-1").strip() for name, value in raw}
+def read_headers(raw_headers: Iterable[tuple[bytes, bytes]]) -> SubmissionHeaders:
+    """Read the headers of a request; of a header that is given twice, the last value counts."""
+    headers = {name: value.decode("latin-1").strip() for name, value in raw_headers}
     problems: list[FieldProblem] = []
     key = headers.get(b"idempotency-key")
     if key is not None and not _is_idempotency_key(key):
@@ -48,20 +48,20 @@ def _is_idempotency_key(text: str) -> bool:
 
 
 def _is_callback_url(text: str) -> bool:
-    # Whether the address is one that may be called is decided where it is called: only there is
-    # its name resolved, and what a name stands for may change in between.
+    # Whether this service may call the address is checked at the time of the call: that is when
+    # the host name is resolved, and the result may change until then.
     if len(text) > CALLBACK_URL_LENGTH or not (text.isascii() and text.isprintable()):
         return False
     try:
         url = urlsplit(text)
-        port = url.port  # raises if it is no number below 65,536
+        port = url.port  # raises if it is not a number below 65,536
     except ValueError:
         return False
     return url.scheme in ("http", "https") and bool(url.hostname) and port != 0 and " " not in text
 
 
 def _wait_seconds(headers: Mapping[bytes, str]) -> int:
-    """Read `Prefer: wait=N`; a preference that cannot be understood is ignored (RFC 7240)."""
+    """Return N of `Prefer: wait=N`. A preference that is not understood is ignored (RFC 7240)."""
     for preference in headers.get(b"prefer", "").split(","):
         name, _, value = preference.partition(";")[0].partition("=")
         value = value.strip().strip('"')

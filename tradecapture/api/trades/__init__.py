@@ -1,1 +1,1 @@
-"""trades."""
+"""What became of trades: one trade, a job, or a search of the ledger."""

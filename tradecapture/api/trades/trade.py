@@ -4,17 +4,15 @@ import asyncio
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
-import msgspec
 from litestar import Request, get
 from litestar.response.base import ASGIResponse
 
 from tradecapture.api.http.paths import CAPTURE
 from tradecapture.api.http.problem import not_found
+from tradecapture.api.http.responses import json_response
 from tradecapture.api.service.service import service_of
 from tradecapture.api.trades.documentation import TRADE
 from tradecapture.capture.status import trade_body
-
-_encode = msgspec.json.Encoder().encode
 
 
 @get(CAPTURE + "/{tradeId:path}", operation_id="getTrade", operation_class=TRADE)
@@ -40,4 +38,4 @@ async def _answer(request: Request[Any, Any, Any]) -> ASGIResponse:
     status = await asyncio.to_thread(service_of(request).gateway.status, trade_id)
     if status is None:
         raise not_found(f"no trade with the id {trade_id!r} was accepted")
-    return ASGIResponse(body=_encode(trade_body(status)))
+    return json_response(trade_body(status))

@@ -9,7 +9,7 @@ import pytest
 from tests.support.api.problems import paths, problem_of
 from tests.support.api.requests import BATCH, JSON, NDJSON, Deployment, new_trade
 from tests.support.builders import partition_of, trade_json
-from tradecapture.api.submission.batch_body import BATCH_TRADES
+from tradecapture.api.submission.batch_reader import MAX_BATCH_TRADES
 from tradecapture.local.servers.server import wait_until
 
 CAPTURE_SECONDS = 20.0
@@ -86,7 +86,7 @@ def test_broken_line_is_refused_alone(quiet: Deployment) -> None:
 def test_one_trade_too_many_refuses_all(quiet: Deployment, media: dict[str, str]) -> None:
     """10,001 trades are 400 BATCH_TOO_LARGE, which names the limit; none is accepted."""
     before = accepted_so_far(quiet)
-    bodies = [trade_json(tradeId=f"M-{number}") for number in range(BATCH_TRADES + 1)]
+    bodies = [trade_json(tradeId=f"M-{number}") for number in range(MAX_BATCH_TRADES + 1)]
     body = as_array(bodies) if media is JSON else b"\n".join(bodies)
     problem = problem_of(post(quiet, body, media), 400, "BATCH_TOO_LARGE")
     assert "10000" in problem["detail"]

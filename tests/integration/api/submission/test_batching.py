@@ -1,4 +1,4 @@
-"""The gathering: many requests, few round trips, in the order of arrival."""
+"""Batching of single submissions: many requests, few round trips, in the order of arrival."""
 
 import asyncio
 import threading
@@ -24,7 +24,7 @@ def receipts(trades: Sequence[Submission]) -> list[Answer]:
 
 
 def script_calls(deployment: Deployment) -> int:
-    """Return how many scripts a Redis has run."""
+    """Return how many scripts Redis has run."""
     statistics: dict[str, Any] = deployment.redis.info("commandstats")
     calls: int = statistics.get("cmdstat_evalsha", {}).get("calls", 0)
     return calls
@@ -32,7 +32,7 @@ def script_calls(deployment: Deployment) -> int:
 
 def test_concurrent_requests_share_round_trips(quiet: Deployment) -> None:
     """Concurrent requests need far fewer round trips to Redis than there are requests."""
-    bodies = [new_trade(bookId="GATHERED")[1] for _ in range(REQUESTS)]
+    bodies = [new_trade(bookId="BATCHED")[1] for _ in range(REQUESTS)]
 
     async def submit_all() -> list[bytes]:
         host, port = quiet.http.base_url.host, quiet.http.base_url.port
@@ -50,71 +50,71 @@ def test_concurrent_requests_share_round_trips(quiet: Deployment) -> None:
     assert asyncio.run(submit_all()) == [b"HTTP/1.1 202 Accepted\r\n"] * REQUESTS
     # One partition is one lane, so one script is one round trip.
     round_trips = script_calls(quiet) - before
-    print(f"{REQUESTS} requests, {round_trips} round trips")  # noqa: T201 - the figure is asked for
+    print(f"{REQUESTS} requests, {round_trips} round trips")  # noqa: T201 - a measurement
     assert round_trips <= REQUESTS / 5
-    partition = quiet.inbox.partition(partition_of("GATHERED"))
+    partition = quiet.inbox.partition(partition_of("BATCHED"))
     assert partition is not None
     assert partition.accepted == REQUESTS
 
 
 def test_order_of_arrival_is_kept() -> None:
-    """While a call is under way the others gather, and the next call takes them in order."""
+    """While a call runs, other trades wait, and the next call takes them in order."""
     calls: list[list[str]] = []
-    may_go_on = threading.Event()
+    may_return = threading.Event()
 
     def accept(trades: Sequence[Submission]) -> list[Answer]:
         calls.append([trade.trade_id for trade in trades])
-        assert may_go_on.wait(ANSWER_SECONDS)
+        assert may_return.wait(ANSWER_SECONDS)
         return receipts(trades)
 
-    async def story() -> list[Answer]:
-        gathering = SubmissionBatcher(accept)
+    async def scenario() -> list[Answer]:
+        batcher = SubmissionBatcher(accept)
         trades = submissions(20)
-        first = asyncio.create_task(gathering.accept(trades[0]))
+        first = asyncio.create_task(batcher.accept(trades[0]))
         while not calls:
             await asyncio.sleep(0)
-        others = [asyncio.create_task(gathering.accept(trade)) for trade in trades[1:]]
+        others = [asyncio.create_task(batcher.accept(trade)) for trade in trades[1:]]
         await asyncio.sleep(0)
-        may_go_on.set()
+        may_return.set()
         answers = await asyncio.gather(first, *others)
-        gathering.close()
+        batcher.close()
         return answers
 
-    answers = asyncio.run(story())
+    answers = asyncio.run(scenario())
     ids = [trade.trade_id for trade in submissions(20)]
     assert calls == [ids[:1], ids[1:]]
     assert [answer.trade_id for answer in answers] == ids
 
 
 def test_too_many_waiting_are_refused() -> None:
-    """Beyond its limit the gathering refuses, and accepts again when those before are through."""
-    may_go_on, begun = threading.Event(), threading.Event()
+    """Beyond its limit the batcher refuses trades; after the waiting ones it accepts them again."""
+    may_return, called = threading.Event(), threading.Event()
 
     def accept(trades: Sequence[Submission]) -> list[Answer]:
-        begun.set()
-        assert may_go_on.wait(ANSWER_SECONDS)
+        called.set()
+        assert may_return.wait(ANSWER_SECONDS)
         return receipts(trades)
 
-    async def story() -> None:
-        gathering = SubmissionBatcher(accept, limit=2)
+    async def scenario() -> None:
+        batcher = SubmissionBatcher(accept, max_pending=2)
         trades = submissions(5)
-        tasks = [asyncio.create_task(gathering.accept(trades[0]))]
-        while not begun.is_set():
+        tasks = [asyncio.create_task(batcher.accept(trades[0]))]
+        while not called.is_set():
             await asyncio.sleep(0)
-        tasks += [asyncio.create_task(gathering.accept(trade)) for trade in trades[1:3]]
+        tasks += [asyncio.create_task(batcher.accept(trade)) for trade in trades[1:3]]
         await asyncio.sleep(0)
         with pytest.raises(TooManyPendingError):
-            await gathering.accept(trades[3])
-        may_go_on.set()
+            await batcher.accept(trades[3])
+        may_return.set()
         await asyncio.gather(*tasks)
-        assert isinstance(await gathering.accept(trades[4]), Receipt)
-        gathering.close()
+        assert isinstance(await batcher.accept(trades[4]), Receipt)
+        batcher.close()
 
-    asyncio.run(story())
+    asyncio.run(scenario())
 
 
 def test_failed_call_fails_its_own_trades_only() -> None:
-    """What a call raises reaches each request of it; the next call goes on."""
+    """An error of a call reaches each request of that call; the next call works."""
     failures = iter([ConnectionError("gone"), None])
 
     def accept(trades: Sequence[Submission]) -> list[Answer]:
@@ -122,39 +122,39 @@ def test_failed_call_fails_its_own_trades_only() -> None:
             raise failure
         return receipts(trades)
 
-    async def story() -> None:
-        gathering = SubmissionBatcher(accept)
+    async def scenario() -> None:
+        batcher = SubmissionBatcher(accept)
         trades = submissions(3)
         failed = await asyncio.gather(
-            *(gathering.accept(trade) for trade in trades[:2]), return_exceptions=True
+            *(batcher.accept(trade) for trade in trades[:2]), return_exceptions=True
         )
         assert [type(error) for error in failed] == [ConnectionError] * 2
-        assert isinstance(await gathering.accept(trades[2]), Receipt)
-        gathering.close()
+        assert isinstance(await batcher.accept(trades[2]), Receipt)
+        batcher.close()
 
-    asyncio.run(story())
+    asyncio.run(scenario())
 
 
 def test_request_that_went_away_disturbs_no_other() -> None:
-    """A cancelled request's trade is accepted all the same, and the others get their answers."""
-    may_go_on = threading.Event()
+    """The trade of a cancelled request is still accepted, and the others get their answers."""
+    may_return = threading.Event()
     accepted: list[str] = []
 
     def accept(trades: Sequence[Submission]) -> list[Answer]:
-        assert may_go_on.wait(ANSWER_SECONDS)
+        assert may_return.wait(ANSWER_SECONDS)
         accepted.extend(trade.trade_id for trade in trades)
         return receipts(trades)
 
-    async def story() -> None:
-        gathering = SubmissionBatcher(accept)
+    async def scenario() -> None:
+        batcher = SubmissionBatcher(accept)
         trades = submissions(3)
-        tasks = [asyncio.create_task(gathering.accept(trade)) for trade in trades]
+        tasks = [asyncio.create_task(batcher.accept(trade)) for trade in trades]
         await asyncio.sleep(0)
         tasks[1].cancel()
-        may_go_on.set()
+        may_return.set()
         answers = await asyncio.gather(*tasks, return_exceptions=True)
         assert [type(answer) for answer in answers] == [Receipt, asyncio.CancelledError, Receipt]
-        gathering.close()
+        batcher.close()
 
-    asyncio.run(story())
+    asyncio.run(scenario())
     assert accepted == [trade.trade_id for trade in submissions(3)]

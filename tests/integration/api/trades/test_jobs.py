@@ -6,8 +6,8 @@ import pytest
 
 from tests.support.api.problems import problem_of
 from tests.support.api.requests import Deployment, new_trade
-from tradecapture.api.bodies import JobStatus
 from tradecapture.api.service.batch_jobs import BatchJob
+from tradecapture.api.trades.bodies import JobStatus
 from tradecapture.api.trades.jobs import batch_job, trade_job
 from tradecapture.capture.status import TradeStatus
 from tradecapture.trades.lifecycle import Outcome, TradeState

@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import msgspec
 
-from tradecapture.api.bodies import AcceptedBody
+from tradecapture.api.submission.bodies import AcceptedBody
 from tradecapture.local.servers.ports import LOOPBACK
 from tradecapture.trades.lifecycle import ExpectedOutcome
 
