@@ -90,8 +90,8 @@ def _show(
     rows: Sequence[ReconciledPartition], shown: Sequence[ReconciledPartition], differences: int
 ) -> None:
     screen = output()
-    title = f"Reconciliation of {len(rows):,} partitions"
-    screen.print(table(title, ("", "trades #"), totals(rows).items()))
+    rows_of_total = [("partitions", len(rows)), *totals(rows).items()]
+    screen.print(table("Reconciliation", ("", "number #"), rows_of_total))
     if shown:
         # Only the columns that say something, so that the table fits on a screen.
         names = [name for name in COLUMNS if any(getattr(row, name) for row in shown)]
