@@ -57,25 +57,26 @@ _TEXTS = {
         """
     ),
     Action.RETRY: _Texts(
-        """Capture the parked trade that halts partition KEY, at its own position.
+        """Capture the parked trade that halts partition KEY.
 
-        If the capture succeeds, the partition goes on with the next trade. If it fails, the
-        partition stays halted and shows the new error. If the head could not be read, workers try
-        to read it again.
+        The trade keeps its position. If the capture succeeds, the partition goes on with the next
+        trade. If it fails, the partition stays halted and shows the new error. If the head could
+        not be read, workers try to read it again.
         """,
         not_done="Nothing is lost: the trade is kept, and the trades after it wait in order. "
         "Remove the cause of the error and retry, or skip the trade",
     ),
     Action.SKIP: _Texts(
-        """Leave the trade at the head of partition KEY parked, and go on with the next one.
+        """Skip the trade at the head of partition KEY; it stays parked.
 
-        The partition must be halted or paused. The ledger keeps the trade, with who skipped it,
-        when and why. It can be replayed: it is then captured after the trades accepted since.
+        The partition must be halted or paused. It goes on with the next trade. The ledger keeps
+        the skipped trade, with who skipped it, when and why. The trade can be replayed: it is then
+        captured after the trades that were accepted since.
         """,
         "cancelled upstream",
     ),
     Action.RELEASE: _Texts(
-        """Wait no longer for the upstream numbers that are missing in partition KEY.
+        """Wait no longer for missing upstream numbers in partition KEY.
 
         The trades that wait for the lowest gap are captured, in the order of their numbers. If a
         trade with a missing number still comes, it is rejected; it can be replayed.
@@ -125,10 +126,10 @@ def _action_command(action: Action) -> click.Command:
             message = f"{result.message}. {texts.not_done}. To see its state: `{show}`"
             raise CommandError(message, EXIT_FAULT)
         screen = output()
-        message = f"{result.message[0].upper()}{result.message[1:]}"
         if dry_run:
-            message = f"Dry run, nothing was changed. The result would be: {message}."
-        screen.print(message)
+            screen.print(f"Dry run, nothing was changed. The result would be: {result.message}.")
+        else:
+            screen.print(f"{result.message[0].upper()}{result.message[1:]}")
         for line in _next_steps(request, result, data, dry_run=dry_run):
             screen.print(f"  {line}", soft_wrap=True)
 

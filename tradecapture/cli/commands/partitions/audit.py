@@ -32,7 +32,10 @@ from tradecapture.trades.partition import PartitionKey
 @json_option
 @data_option
 def audit(partition_key: PartitionKey | None, limit: int, as_json: bool, data: Path) -> None:
-    """Show what operators did to all partitions, or to KEY: when, who, what, why; newest first."""
+    """Show what operators did to all partitions, or to KEY.
+
+    Each action is shown with when, who, what and why; the newest first.
+    """
     with open_ledger(find_settings(data, DATABASE)) as ledger:
         rows = ledger.audit(partition_key=partition_key, limit=limit)
     if as_json:

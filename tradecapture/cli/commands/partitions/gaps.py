@@ -27,9 +27,9 @@ from tradecapture.settings import DATABASE, REDIS
 @json_option
 @data_option
 def gaps(show_all: bool, as_json: bool, data: Path) -> None:
-    """Show the partitions in which trades wait for missing upstream numbers, oldest gaps first.
+    """Show where trades wait for missing upstream numbers.
 
-    Without --all only overdue gaps are shown: those older than
+    The oldest gaps are shown first. Without --all only overdue gaps are shown: those older than
     TRADECAPTURE_SEQUENCE_TIMEOUT_SECONDS. No trade is lost: the trades wait in the ledger until
     the missing numbers come, or until an operator releases the gap.
     """

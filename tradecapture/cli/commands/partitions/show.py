@@ -59,10 +59,11 @@ def audit_table(title: str, rows: Iterable[AuditRow], *, with_partition: bool = 
 @json_option
 @data_option
 def show(partition_key: PartitionKey, max_waiting: int, as_json: bool, data: Path) -> None:
-    """Show the state of partition KEY, in Redis and in the ledger, and what you can do.
+    """Show the state of partition KEY, and what you can do.
 
-    Why it is held and by whom, the parked trade that halts it, the trades that wait, missing
-    upstream numbers, and the newest actions of operators.
+    The state is that in Redis and in the ledger: why the partition is held and by whom, the parked
+    trade that halts it, the trades that wait, missing upstream numbers, and the newest actions of
+    operators.
     """
     settings = find_settings(data, REDIS, DATABASE)
     with open_operator(settings) as operator:
@@ -91,7 +92,7 @@ def _tables(partition_key: PartitionKey, detail: PartitionDetail, now_ms: int) -
     if (parked := detail.halting) is not None:
         columns = ("trade", "position #", "parked at", "why")
         row = (parked.trade_id, parked.position, format_instant(parked.recorded_at), parked.reason)
-        yield table("Parked at its head", columns, [row])
+        yield table("Parked trade at the head", columns, [row])
     if detail.waiting:
         inbox = detail.state.inbox
         number = inbox.waiting if inbox else len(detail.waiting)
@@ -104,7 +105,7 @@ def _tables(partition_key: PartitionKey, detail: PartitionDetail, now_ms: int) -
             )
             for trade in detail.waiting
         ]
-        after = " after it" if detail.halting is not None else ""
+        after = " after the parked trade" if detail.halting is not None else ""
         title = f"Waiting{after}: the oldest {len(rows)} of {number:,}"
         yield table(title, ("position #", "trade", "age", "upstream number #"), rows)
     if detail.audit:

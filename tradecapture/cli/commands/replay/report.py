@@ -127,8 +127,10 @@ class ReplayReport:
     def _show_accepted(self, data: Path) -> None:
         screen, repeated = output(), self.counts[ReplayState.REPEATED]
         before = f" ({repeated:,} of them before)" if repeated else ""
-        number = _trades(self.replayable)
-        screen.print(f"{number} accepted again{before}, at the end of their partitions.")
+        where = "at the end of its partition"
+        if self.replayable > 1:
+            where = f"each {where}"
+        screen.print(f"{_trades(self.replayable)} accepted again{before}, {where}.")
         accepted = [replayed for replayed in self.shown if replayed.state in REPLAYABLE]
         if len(accepted) == 1:
             line = command_line(data, "trade", accepted[0].row.trade_id)
