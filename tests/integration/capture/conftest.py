@@ -1,5 +1,5 @@
 """Fixtures of the capture's tests."""
 
-from tests.support.capture.fixtures import ill, make_worker, operator, worker
+from tests.support.capture.fixtures import failing_worker, make_worker, operator, worker
 
-__all__ = ["ill", "make_worker", "operator", "worker"]
+__all__ = ["failing_worker", "make_worker", "operator", "worker"]

@@ -7,22 +7,22 @@ from redis import Redis
 
 from tests.support.builders import NOW, broken, submissions
 from tests.support.capture.fixtures import MakeWorker
-from tests.support.capture.worker import ONE, TWO, Paused, Worker, ids, with_short_leases
+from tests.support.capture.worker import ONE, TWO, StallingLedger, Worker, ids, with_short_leases
 from tests.support.inbox.redis_snapshot import KEYS, until_gone
 from tradecapture.settings import Settings
 from tradecapture.trades.lifecycle import Outcome
 
 
 @pytest.fixture
-def stalling(redis: "Redis", ledger_settings: Settings) -> Iterator[tuple[Worker, Paused]]:
+def stalling(redis: "Redis", ledger_settings: Settings) -> Iterator[tuple[Worker, StallingLedger]]:
     """A worker whose leases are short and not renewed, and the ledger that stalls it."""
-    paused = Paused(with_short_leases(ledger_settings))
+    paused = StallingLedger(with_short_leases(ledger_settings))
     yield Worker(redis, with_short_leases(ledger_settings), "stalled", paused), paused
     paused.dispose()
 
 
 def test_a_worker_that_stalls_after_its_write_cannot_settle(
-    stalling: tuple[Worker, Paused], make_worker: MakeWorker, redis: "Redis"
+    stalling: tuple[Worker, StallingLedger], make_worker: MakeWorker, redis: "Redis"
 ) -> None:
     """Its lease ends, another settles, more is accepted: the late settle must trim nothing."""
     stalled, pause = stalling
@@ -43,7 +43,7 @@ def test_a_worker_that_stalls_after_its_write_cannot_settle(
 
 
 def test_a_worker_that_stalls_before_its_write_writes_nothing(
-    stalling: tuple[Worker, Paused], make_worker: MakeWorker, redis: "Redis"
+    stalling: tuple[Worker, StallingLedger], make_worker: MakeWorker, redis: "Redis"
 ) -> None:
     """A newer claim has written: the fence refuses the late one, and it settles nothing."""
     stalled, pause = stalling

@@ -11,7 +11,7 @@ from sqlalchemy import text
 
 from tests.support.builders import broken, submissions
 from tests.support.capture.fixtures import MakeWorker
-from tests.support.capture.worker import ONE, TWO, Paused, Worker, ids, with_short_leases
+from tests.support.capture.worker import ONE, TWO, StallingLedger, Worker, ids, with_short_leases
 from tests.support.inbox.redis_snapshot import KEYS, until_gone
 from tradecapture.inbox import Claim
 from tradecapture.ledger import Ledger, PartitionResult
@@ -98,7 +98,7 @@ def test_an_unreachable_redis_raises_and_the_lease_ends(
     make_worker: MakeWorker, ledger_settings: Settings, redis: "Redis"
 ) -> None:
     """Redis goes away between write and settle: the next owner finds the trades written."""
-    paused = Paused(with_short_leases(ledger_settings))
+    paused = StallingLedger(with_short_leases(ledger_settings))
     first = Worker(redis, with_short_leases(ledger_settings), "first", paused)
     first.accept(*submissions(3, "B1"))
 

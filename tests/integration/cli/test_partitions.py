@@ -1,4 +1,4 @@
-"""`partitions` and its subcommands: what an operator sees of a partition, and does to it."""
+"""`partitions` and its subcommands: the state of a partition, and the actions on it."""
 
 import getpass
 import json
@@ -26,19 +26,19 @@ UNREADABLE = b"0 3 1 1 an entry that no release reads"
 
 @pytest.fixture
 def halted(inbox: Inbox, capture: Capture) -> str:
-    """A partition that a poisoned trade halts, with three trades behind it."""
+    """A partition that a poisoned trade halts; three trades wait after it."""
     inbox.accept([*submissions(2, "B1"), broken("poison", "B1"), *submissions(3, "B1", 3)])
     capture()
     return ONE
 
 
 def shown(run: Run, key: str, *options: str) -> Any:
-    """Return what `show` says of a partition."""
+    """Return the JSON that `show` prints."""
     return json.loads(run("partitions", "show", key, "--json", *options).stdout)
 
 
-def did(run: Run, key: str) -> list[tuple[str, str, str]]:
-    """Return what operators did to a partition: who, what, why; the newest first."""
+def audit_of(run: Run, key: str) -> list[tuple[str, str, str]]:
+    """Return the audit of a partition as (by, action, why), the newest row first."""
     rows = json.loads(run("partitions", "audit", key, "--json").stdout)
     return [(row["by"], row["action"], row["why"]) for row in rows]
 
@@ -48,10 +48,8 @@ def captured(ledger: Ledger) -> list[str]:
     return [row.trade_id for row in trade_rows(ledger)]
 
 
-def test_show_says_what_halts_a_partition_and_what_waits_behind_it(
-    run: Run, halted: PartitionKey
-) -> None:
-    """The parked trade with its error, those behind it with positions and ages, what to do."""
+def test_show_says_what_halts_a_partition_and_what_waits(run: Run, halted: PartitionKey) -> None:
+    """The parked trade with its error, the waiting trades with positions, the next steps."""
     facts = shown(run, halted)
     assert facts["held"]["kind"] == "HALTED"
     assert facts["held"]["why"].startswith("DecodeError: ")
@@ -73,7 +71,7 @@ def test_show_says_what_halts_a_partition_and_what_waits_behind_it(
 
 
 def test_show_is_bounded(run: Run, halted: PartitionKey) -> None:
-    """It shows as many waiting trades as asked for, and says how many there are."""
+    """It shows as many waiting trades as asked for, and says how many wait."""
     assert len(shown(run, halted, "--waiting", "2")["waitingTrades"]) == 2
     assert "the oldest 2 of 3" in run("partitions", "show", halted, "--waiting", "2").stdout
     assert run("partitions", "show", halted, "--waiting", "0").exit_code == 0
@@ -81,12 +79,12 @@ def test_show_is_bounded(run: Run, halted: PartitionKey) -> None:
 
 
 def test_show_names_a_trade_that_it_cannot_read(run: Run, inbox: Inbox, capture: Capture) -> None:
-    """By its position and the reason; those behind it are shown all the same."""
+    """It has its position and the reason; the trades after it are shown, too."""
     inbox.accept(submissions(1, "B1"))
     inbox.redis.lpush("tc:{0}:inbox:" + ONE, UNREADABLE)
     capture()
-    head, behind = shown(run, ONE)["waitingTrades"]
-    assert (head["tradeId"], behind["tradeId"]) == (None, "B1-1")
+    head, second = shown(run, ONE)["waitingTrades"]
+    assert (head["tradeId"], second["tradeId"]) == (None, "B1-1")
     assert "release" in head["unreadable"]
     assert "(unreadable: " in run("partitions", "show", ONE).stdout
 
@@ -94,7 +92,7 @@ def test_show_names_a_trade_that_it_cannot_read(run: Run, inbox: Inbox, capture:
 def test_a_paused_partition_is_captured_when_it_is_resumed(
     run: Run, inbox: Inbox, capture: Capture, ledger: Ledger
 ) -> None:
-    """Its trades are accepted on; who paused it and why is shown; pausing and resuming is kept."""
+    """Its trades are still accepted; show and audit say who paused and resumed it, and why."""
     inbox.accept([*submissions(2, "B1"), *submissions(1, "B2")])
     result = run("partitions", "pause", ONE, "--why", "wrong prices", "--by", "ann")
     assert (result.exit_code, "is paused" in result.stdout) == (0, True)
@@ -106,28 +104,28 @@ def test_a_paused_partition_is_captured_when_it_is_resumed(
     assert run("partitions", "resume", ONE, "--by", "bob").exit_code == 0
     capture()
     assert captured(ledger) == ["B1-1", "B1-2", "B1-3", "B2-1"]
-    assert did(run, ONE) == [("bob", "resume", ""), ("ann", "pause", "wrong prices")]
+    assert audit_of(run, ONE) == [("bob", "resume", ""), ("ann", "pause", "wrong prices")]
 
 
-def test_a_deed_is_its_callers_unless_another_name_is_given(run: Run, halted: PartitionKey) -> None:
-    """The login name is kept in the audit, and no name that cannot be kept is taken."""
+def test_an_action_is_its_callers_unless_another_name_is_given(
+    run: Run, halted: PartitionKey
+) -> None:
+    """The audit has the login name; a name that it cannot keep is refused."""
     run("partitions", "pause", halted, "--why", "a look")
-    assert did(run, halted) == [(getpass.getuser(), "pause", "a look")]
+    assert audit_of(run, halted) == [(getpass.getuser(), "pause", "a look")]
     for by in ("", "a:b", "line\nbreak", "n" * 101):
         result = run("partitions", "resume", halted, "--by", by)
         assert (result.exit_code, "--by: give a name" in result.stderr) == (2, True)
-    assert len(did(run, halted)) == 1
+    assert len(audit_of(run, halted)) == 1
 
 
 @pytest.mark.parametrize("action", ["pause", "skip", "release"])
-def test_what_takes_something_away_needs_a_reason(
-    run: Run, halted: PartitionKey, action: str
-) -> None:
-    """Without one, or with blanks, nothing is done."""
+def test_pause_skip_and_release_need_a_reason(run: Run, halted: PartitionKey, action: str) -> None:
+    """Without a reason, or with a blank one, nothing is done."""
     assert "Missing option '--why'" in run("partitions", action, halted).stderr
     result = run("partitions", action, halted, "--why", "  ")
     assert (result.exit_code, "give a reason" in result.stderr) == (2, True)
-    assert did(run, halted) == []
+    assert audit_of(run, halted) == []
 
 
 @pytest.mark.parametrize(
@@ -137,7 +135,7 @@ def test_what_takes_something_away_needs_a_reason(
 def test_a_dry_run_changes_nothing(
     run: Run, halted: PartitionKey, inbox: Inbox, ledger: Ledger, action: str, exit_code: int
 ) -> None:
-    """It says what would come of it, and with what command; the audit knows nothing of it."""
+    """It says what the result would be, and with what command; the audit has no row."""
     before = (contents(ledger), shown(run, halted)["held"], waiting(inbox.redis, halted))
     result = run("partitions", action, halted, "--why", "it's so", "--dry-run")
     assert result.exit_code == exit_code
@@ -153,7 +151,7 @@ def test_a_dry_run_changes_nothing(
 def test_a_retry_that_fails_keeps_the_halt(
     run: Run, halted: PartitionKey, capture: Capture, ledger: Ledger
 ) -> None:
-    """Exit code 1: what happened, that nothing is lost, what to do; what waits, waits on."""
+    """Exit code 1 with the error, that nothing is lost, and what to do; the others still wait."""
     result = run("partitions", "retry", halted)
     assert result.exit_code == 1
     assert "it still cannot be captured: DecodeError" in result.stderr
@@ -162,13 +160,13 @@ def test_a_retry_that_fails_keeps_the_halt(
     capture()
     assert captured(ledger) == ["B1-1", "B1-2"]
     assert shown(run, halted)["held"]["kind"] == "HALTED"
-    assert [action for _who, action, _why in did(run, halted)] == ["retry"]
+    assert [action for _who, action, _why in audit_of(run, halted)] == ["retry"]
 
 
-def test_a_mended_trade_is_retried_in_its_own_place(
+def test_a_corrected_trade_is_retried_at_its_own_position(
     run: Run, halted: PartitionKey, capture: Capture, ledger: Ledger
 ) -> None:
-    """It is captured before those that were accepted after it, and they go on."""
+    """It is captured before the trades that were accepted after it, and these follow."""
     document = trade_json(tradeId="poison", bookId="B1").decode()
     with ledger.engine.begin() as connection:
         connection.execute(update(exceptions).values(document=document))
@@ -182,7 +180,7 @@ def test_a_mended_trade_is_retried_in_its_own_place(
 def test_a_skipped_trade_stays_parked_and_the_partition_goes_on(
     run: Run, halted: PartitionKey, capture: Capture, ledger: Ledger
 ) -> None:
-    """With who skipped it and why, and how to replay it."""
+    """Its reason says who skipped it and why; the command says how to replay it."""
     result = run("partitions", "skip", halted, "--why", "cancelled", "--by", "ann")
     assert result.exit_code == 0
     assert "replay poison --why WHY" in result.stdout
@@ -194,8 +192,10 @@ def test_a_skipped_trade_stays_parked_and_the_partition_goes_on(
     assert run("reconcile").exit_code == 0
 
 
-def test_what_cannot_be_done_is_exit_code_1(run: Run, halted: PartitionKey, inbox: Inbox) -> None:
-    """With why, and that nothing was changed; as JSON too."""
+def test_an_action_that_is_not_done_is_exit_code_1(
+    run: Run, halted: PartitionKey, inbox: Inbox
+) -> None:
+    """The error says why, and that nothing was changed; JSON has it, too."""
     inbox.accept(submissions(1, "B2"))
     result = run("partitions", "resume", TWO)
     assert (result.exit_code, "is not held" in result.stderr) == (1, True)
@@ -206,8 +206,8 @@ def test_what_cannot_be_done_is_exit_code_1(run: Run, halted: PartitionKey, inbo
     assert (result.exit_code, json.loads(result.stdout)["done"]) == (1, False)
 
 
-def test_a_partition_in_a_workers_hands_is_left_to_it(run: Run, inbox: Inbox) -> None:
-    """A skip waits for a lease, and then says so; the claim is as it was."""
+def test_a_workers_claim_is_left_alone(run: Run, inbox: Inbox) -> None:
+    """A skip waits for a lease and then says so; the claim is unchanged."""
     inbox.accept(submissions(1, "B1"))
     claim = claimed(inbox)
     run("partitions", "pause", ONE, "--why", "a look")
@@ -220,7 +220,7 @@ def test_a_partition_in_a_workers_hands_is_left_to_it(run: Run, inbox: Inbox) ->
 def test_gaps_are_shown_and_released(
     run: Run, inbox: Inbox, capture: Capture, ledger: Ledger
 ) -> None:
-    """Those over the time-out are an exit code; the command that is shown captures what waits."""
+    """An overdue gap is exit code 1; the command that is shown captures the waiting trades."""
     inbox.accept([submission(f"T-{n}", "B1", sequenceNumber=n) for n in (1, 4, 5)])
     capture()
     assert captured(ledger) == ["T-1"]
@@ -245,7 +245,7 @@ def test_gaps_are_shown_and_released(
 
 
 def test_an_unknown_partition_is_exit_code_1(run: Run, inbox: Inbox) -> None:
-    """To show and to act upon; text that is no key at all is wrong use."""
+    """For show and for actions; a text that cannot be a key is wrong use."""
     inbox.accept(submissions(1, "B1"))
     for words in (["show", TWO], ["pause", TWO, "--why", "why"], ["retry", TWO]):
         result = run("partitions", *words)
@@ -258,7 +258,7 @@ def test_an_unknown_partition_is_exit_code_1(run: Run, inbox: Inbox) -> None:
 
 
 def test_a_key_in_place_of_a_subcommand_leads_to_show(run: Run) -> None:
-    """As it was typed before; another word is no subcommand, and options stand behind theirs."""
+    """A key alone names the command to use; options of a subcommand go after it."""
     result = run("partitions", ONE)
     assert result.exit_code == 2
     assert f"partitions show {ONE}" in result.stderr
@@ -268,7 +268,7 @@ def test_a_key_in_place_of_a_subcommand_leads_to_show(run: Run) -> None:
 
 
 def test_the_audit_shows_all_partitions_newest_first(run: Run, inbox: Inbox) -> None:
-    """As many rows as asked for, or those of one partition."""
+    """It shows as many rows as asked for, or those of one partition."""
     inbox.accept([*submissions(1, "B1"), *submissions(1, "B2")])
     for key in (ONE, TWO):
         run("partitions", "pause", key, "--why", f"why {key}")
@@ -280,10 +280,10 @@ def test_the_audit_shows_all_partitions_newest_first(run: Run, inbox: Inbox) -> 
     assert TWO not in result.stdout
 
 
-def test_a_deed_after_redis_was_emptied_holds_it_again(
+def test_an_action_after_redis_was_emptied_holds_again(
     run: Run, halted: PartitionKey, redis: "Redis", inbox: Inbox, capture: Capture, ledger: Ledger
 ) -> None:
-    """The ledger's halt is shown and worked on, whatever Redis forgot."""
+    """The halt in the ledger is shown and can be ended, although Redis has lost it."""
     redis.flushall()
     assert shown(run, halted)["held"]["kind"] == "HALTED"
     assert run("partitions", "retry", halted).exit_code == 1

@@ -1,4 +1,4 @@
-"""`replay`: parked and rejected trades are accepted again, after a look, once each."""
+"""`replay`: a dry run first, then parked and rejected trades are accepted again, once each."""
 
 import json
 from dataclasses import replace
@@ -21,31 +21,31 @@ from tradecapture.settings import Settings
 from tradecapture.trades.clock import from_ms
 
 ONE, TWO = partition_of("B1"), partition_of("B2")
-WHY = ("--why", "mended")
+WHY = ("--why", "corrected")
 REJECTED = ReplayFilter((), "rejected", None, None, None, None, None)
 
 
 @pytest.fixture
 def parked(run: Run, inbox: Inbox, capture: Capture, ledger: Ledger) -> str:
-    """A parked trade that was skipped, and whose document was mended since."""
+    """A parked trade that was skipped, and whose document was corrected since."""
     inbox.accept([broken("poison", "B1"), *submissions(2, "B1")])
     capture()
     assert run("partitions", "skip", ONE, "--why", "first the others").exit_code == 0
     capture()
-    mend(ledger, "poison", "B1")
+    correct(ledger, "poison", "B1")
     return "poison"
 
 
-def mend(ledger: Ledger, trade_id: str, book: str) -> None:
-    """Put a document that can be captured under a recorded trade."""
+def correct(ledger: Ledger, trade_id: str, book: str) -> None:
+    """Give a recorded trade a document that can be captured."""
     document = trade_json(tradeId=trade_id, bookId=book).decode()
     with ledger.engine.begin() as connection:
-        mended = update(exceptions).where(exceptions.c.trade_id == trade_id)
-        connection.execute(mended.values(document=document))
+        correction = update(exceptions).where(exceptions.c.trade_id == trade_id)
+        connection.execute(correction.values(document=document))
 
 
 def rejected(inbox: Inbox, capture: Capture, book: str, number: int) -> list[str]:
-    """Let some trades of a book be rejected, since their numbers are too far ahead."""
+    """Let some trades of a book be rejected, because their numbers are too far ahead."""
     ids = [f"{book}-far-{n}" for n in range(number)]
     inbox.accept([submission(each, book, sequenceNumber=5000 + n) for n, each in enumerate(ids)])
     capture()
@@ -53,7 +53,7 @@ def rejected(inbox: Inbox, capture: Capture, book: str, number: int) -> list[str
 
 
 def states(run: Run, *words: str) -> dict[str, str]:
-    """Return what `replay` says of each trade."""
+    """Return the state that `replay` gives each trade."""
     return {row["tradeId"]: row["state"] for row in report(run, *words)["trades"]}
 
 
@@ -67,24 +67,24 @@ def audited(ledger: Ledger) -> list[str]:
     return [row.trade_id for row in all_rows(ledger.engine, audit) if row.action == "replay"]
 
 
-def test_a_look_changes_nothing_and_names_the_command(
+def test_a_dry_run_changes_nothing_and_names_the_command(
     run: Run, parked: str, inbox: Inbox, ledger: Ledger, deployment: Settings
 ) -> None:
-    """Without --yes: what would happen to each trade, and how to do it."""
+    """Without --yes it says what would become of each trade, and how to do it."""
     before = (contents(ledger), InboxReader(inbox.redis, deployment.lanes).partitions())
-    result = run("replay", parked, "--why", "it's mended", "--by", "ann")
+    result = run("replay", parked, "--why", "it's corrected", "--by", "ann")
     assert result.exit_code == 0
     assert table_row(result.stdout, parked)[-1] == "to be accepted again"
     assert "Dry run, nothing was changed" in result.stdout
-    assert f"replay {parked} --why 'it'\"'\"'s mended' --by ann --yes" in result.stdout
+    assert f"replay {parked} --why 'it'\"'\"'s corrected' --by ann --yes" in result.stdout
     assert (contents(ledger), InboxReader(inbox.redis, deployment.lanes).partitions()) == before
     assert audited(ledger) == []
 
 
-def test_a_replayed_trade_is_captured_at_the_tail_once(
+def test_a_replayed_trade_is_captured_once_at_the_end(
     run: Run, parked: str, inbox: Inbox, capture: Capture, ledger: Ledger
 ) -> None:
-    """However often it is asked for; the first record stays, and all is accounted for."""
+    """It is captured once, however often it is replayed; the first record stays."""
     inbox.accept(submissions(1, "B1", 3))
     assert states(run, parked, "--yes") == {parked: "ACCEPTED"}
     again = run("replay", parked, *WHY, "--yes")
@@ -101,8 +101,8 @@ def test_a_replayed_trade_is_captured_at_the_tail_once(
     assert run("reconcile").exit_code == 0
 
 
-def test_without_ids_or_a_filter_nothing_is_meant(run: Run, parked: str) -> None:
-    """An error that says what to give; and a reason must be given."""
+def test_ids_or_a_filter_must_be_given(run: Run, parked: str) -> None:
+    """The error says what to give; a reason must be given, too."""
     result = run("replay", *WHY, "--yes")
     assert (result.exit_code, "--outcome parked" in result.stderr) == (2, True)
     assert run("replay", *WHY, "--limit", "3").exit_code == 2
@@ -115,7 +115,7 @@ def test_without_ids_or_a_filter_nothing_is_meant(run: Run, parked: str) -> None
 def test_ids_that_cannot_be_replayed_are_named(
     run: Run, parked: str, inbox: Inbox, capture: Capture
 ) -> None:
-    """Each with why; the others are replayed all the same, and the exit code is 1."""
+    """Each with the reason; the others are replayed, and the exit code is 1."""
     inbox.accept(submissions(1, "B2"))
     result = run("replay", "T-9", "B1-1", parked, "B2-1", *WHY, "--yes")
     assert result.exit_code == 1
@@ -130,7 +130,7 @@ def test_ids_that_cannot_be_replayed_are_named(
 def test_a_trade_that_halts_its_partition_is_left_to_retry_and_skip(
     run: Run, inbox: Inbox, capture: Capture
 ) -> None:
-    """A replay would let it overtake itself."""
+    """A replay would give the same trade two positions that are both open."""
     inbox.accept([broken("poison", "B1")])
     capture()
     result = run("replay", "poison", *WHY, "--yes")
@@ -142,7 +142,7 @@ def test_a_trade_that_halts_its_partition_is_left_to_retry_and_skip(
 def test_each_filter_narrows(
     run: Run, parked: str, inbox: Inbox, capture: Capture, ledger: Ledger
 ) -> None:
-    """Outcome, partition, account, time, reason; all that are given must fit."""
+    """Outcome, partition, account, time and reason: all that are given must fit."""
     far = rejected(inbox, capture, "B2", 2)
     inbox.accept([submission("other", "B2", accountId="ACC2", sequenceNumber=5000)])
     capture()
@@ -171,7 +171,7 @@ def test_many_are_replayed_page_by_page_in_their_order(
     deployment: Settings,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Each once, whatever a page holds; those of a partition in the order of their acceptance."""
+    """Each once, across pages; the trades of a partition in the order of their acceptance."""
     monkeypatch.setattr(replay_module, "PAGE_TRADES", 3)
     first, second = rejected(inbox, capture, "B1", 10), rejected(inbox, capture, "B2", 7)
     shown = report(run, "--outcome", "rejected", "--yes")
@@ -187,7 +187,7 @@ def test_many_are_replayed_page_by_page_in_their_order(
 def test_a_limit_counts_what_is_replayed(
     run: Run, parked: str, inbox: Inbox, capture: Capture
 ) -> None:
-    """The trades that need no replay any more do not use it up."""
+    """Trades that need no replay do not count."""
     assert run("replay", parked, *WHY, "--yes").exit_code == 0
     capture()
     first, second, _third = rejected(inbox, capture, "B2", 3)
@@ -195,10 +195,10 @@ def test_a_limit_counts_what_is_replayed(
     assert found == {parked: "CAPTURED", first: "ACCEPTED", second: "ACCEPTED"}
 
 
-def test_what_is_rejected_again_meanwhile_is_not_replayed_again(
+def test_a_trade_rejected_again_during_a_replay_is_not_replayed_twice(
     inbox: Inbox, capture: Capture, deployment: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A replay ends, though a worker rejects its trades as fast as it accepts them."""
+    """A replay ends, although a worker rejects its trades as fast as it accepts them."""
     monkeypatch.setattr(replay_module, "PAGE_TRADES", 1)
     ids = rejected(inbox, capture, "B1", 3)
     with open_operator(deployment) as operator:
@@ -215,7 +215,7 @@ def test_what_is_rejected_again_meanwhile_is_not_replayed_again(
 def test_of_a_trade_recorded_twice_the_later_record_counts(
     run: Run, inbox: Inbox, capture: Capture, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Also where the earlier one stands in another page, or alone fits the filter."""
+    """Also if the earlier record is in another page, or alone fits the filter."""
     monkeypatch.setattr(replay_module, "PAGE_TRADES", 1)
     (far,) = rejected(inbox, capture, "B1", 1)
     run("replay", far, *WHY, "--yes")
@@ -229,7 +229,7 @@ def test_of_a_trade_recorded_twice_the_later_record_counts(
 def test_trades_for_which_there_is_no_room_are_left_as_they_were(
     run: Run, inbox: Inbox, capture: Capture, deployment: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Those behind them too; the same command again does the rest, in order."""
+    """So are the trades after them; the same command again does the rest, in order."""
     monkeypatch.setattr(replay_module, "PAGE_TRADES", 2)
     ids = rejected(inbox, capture, "B1", 5)
     result = run("replay", "--outcome", "rejected", *WHY, "--yes", LIMIT_PARTITION="3")
@@ -245,7 +245,7 @@ def test_trades_for_which_there_is_no_room_are_left_as_they_were(
 def test_nothing_overtakes_a_trade_for_which_there_was_no_room(
     inbox: Inbox, capture: Capture, deployment: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Though there is room again when its page is done, the replay ends there."""
+    """The replay ends there, although there is room again after the page."""
     monkeypatch.setattr(replay_module, "PAGE_TRADES", 2)
     rejected(inbox, capture, "B1", 5)
     with open_operator(replace(deployment, limit_partition=1)) as operator:
@@ -262,7 +262,7 @@ def test_nothing_overtakes_a_trade_for_which_there_was_no_room(
 def test_a_number_that_was_passed_is_captured_late(
     run: Run, inbox: Inbox, capture: Capture, ledger: Ledger
 ) -> None:
-    """A trade that came after its gap was released is rejected, and a replay captures it."""
+    """A trade that comes after its gap was released is rejected, and a replay captures it."""
     inbox.accept([submission(f"T-{n}", "B1", sequenceNumber=n) for n in (1, 3)])
     capture()
     assert run("partitions", "release", ONE, "--why", "2 is cancelled").exit_code == 0

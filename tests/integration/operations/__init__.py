@@ -1,1 +1,1 @@
-"""Tests: integration, operations."""
+"""Operators' actions, replays and interruptions, on a real Redis and each database."""

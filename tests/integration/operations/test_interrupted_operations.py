@@ -1,4 +1,4 @@
-"""Interrupted operations: a command that died between ledger and Redis is finished by the next."""
+"""Interrupted operations: the same command completes one that died between ledger and Redis."""
 
 import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
@@ -13,7 +13,7 @@ PAUSE, RESUME, RETRY, SKIP = Action.PAUSE, Action.RESUME, Action.RETRY, Action.S
 IN_ORDER = ["B1-1", POISON, "B1-2", "B1-3"]
 
 
-@pytest.mark.parametrize("meanwhile", ["nothing", "a worker looks"])
+@pytest.mark.parametrize("between", ["nothing", "a worker drains"])
 @pytest.mark.parametrize(
     ("action", "call", "captured"),
     [
@@ -24,20 +24,20 @@ IN_ORDER = ["B1-1", POISON, "B1-2", "B1-3"]
     ],
 )
 def test_the_same_command_again_does_the_rest(
-    ill: Worker,
+    failing_worker: Worker,
     worker: Worker,
     operator: Operator,
     action: Action,
     call: str,
     captured: list[str],
-    meanwhile: str,
+    between: str,
 ) -> None:
-    """It died after the ledger's commit: no second trade is skipped, none captured twice."""
-    halt(ill)
+    """The first died after the ledger's commit: no second trade is skipped, none captured twice."""
+    halt(failing_worker)
     operator.die_at(call)
     with pytest.raises(RedisConnectionError):
         operator.perform(action)
-    if meanwhile == "a worker looks":
+    if between == "a worker drains":
         worker.drain()
     assert operator.perform(action).done
     worker.drain_until(lambda: worker.waiting() == {})
@@ -51,7 +51,7 @@ def test_the_same_command_again_does_the_rest(
 def test_a_resume_that_died_is_finished_by_the_next(
     worker: Worker, operator: Operator, call: str
 ) -> None:
-    """Redis still holds what the ledger has let go."""
+    """The first died when the pause had ended in the ledger, but the hold in Redis had not."""
     worker.accept(*submissions(2, "B1"))
     operator.perform(PAUSE)
     operator.die_at(call)
@@ -64,8 +64,8 @@ def test_a_resume_that_died_is_finished_by_the_next(
     assert worker.held() == {}
 
 
-def test_a_pause_that_died_binds_all_the_same(worker: Worker, operator: Operator) -> None:
-    """A worker finds it in the ledger, writes nothing and puts the hold into Redis."""
+def test_a_pause_whose_command_died_still_pauses(worker: Worker, operator: Operator) -> None:
+    """A worker finds the pause in the ledger, writes nothing and places the hold in Redis."""
     worker.accept(*submissions(2, "B1"))
     operator.die_at("hold")
     with pytest.raises(RedisConnectionError):
@@ -78,8 +78,8 @@ def test_a_pause_that_died_binds_all_the_same(worker: Worker, operator: Operator
     assert worker.captured() == {ONE: ids("B1", 2)}
 
 
-def test_an_operators_lease_ends(worker: Worker, operator: Operator) -> None:
-    """One who died with a partition in hand holds it up for a lease."""
+def test_the_lease_of_a_dead_operator_ends(worker: Worker, operator: Operator) -> None:
+    """Another claim is possible after a lease."""
     worker.accept(*submissions(1, "B1"))
     operator.perform(PAUSE)
     operator.die_at("complete")

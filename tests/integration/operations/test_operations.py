@@ -1,4 +1,4 @@
-"""Operations: an operator's deed, in the ledger and in Redis, and what the fleet does then."""
+"""Operations: an action in the ledger and in Redis, and what the fleet does after it."""
 
 import pytest
 
@@ -18,7 +18,7 @@ IN_ORDER = ["B1-1", POISON, "B1-2", "B1-3"]
 
 
 def test_a_pause_holds_and_accepting_goes_on(worker: Worker, operator: Operator) -> None:
-    """In the ledger and in Redis, with who and why; what comes meanwhile waits in order."""
+    """The ledger and Redis have who and why; new trades wait in order."""
     worker.accept(*submissions(2, "B1"))
     worker.drain()
     assert operator.perform(PAUSE).done
@@ -32,8 +32,8 @@ def test_a_pause_holds_and_accepting_goes_on(worker: Worker, operator: Operator)
     worker.assert_all_is_accounted_for()
 
 
-def test_a_resume_releases_and_rings(worker: Worker, operator: Operator) -> None:
-    """Everything that came meanwhile is captured, in the order in which it was accepted."""
+def test_a_resume_unholds_and_rings(worker: Worker, operator: Operator) -> None:
+    """The trades that were accepted during the pause are captured, in order."""
     worker.accept(*submissions(2, "B1"))
     operator.perform(PAUSE)
     worker.accept(*submissions(2, "B1", 3))
@@ -47,10 +47,10 @@ def test_a_resume_releases_and_rings(worker: Worker, operator: Operator) -> None
 
 
 def test_retry_captures_the_head_and_then_the_rest(
-    ill: Worker, worker: Worker, operator: Operator
+    failing_worker: Worker, worker: Worker, operator: Operator
 ) -> None:
-    """When the cause is mended: the halting trade in its own place, what waited behind it."""
-    halt(ill)
+    """A worker that can capture it: the halting trade at its own position, then the next ones."""
+    halt(failing_worker)
     result = operator.perform(RETRY)
     assert (result.done, result.trade_id, result.outcome) == (True, POISON, Outcome.CAPTURED)
     assert operator.bells() == 1
@@ -60,9 +60,11 @@ def test_retry_captures_the_head_and_then_the_rest(
     worker.assert_all_is_accounted_for()
 
 
-def test_skip_goes_on_behind_the_trade(ill: Worker, worker: Worker, operator: Operator) -> None:
-    """It stays parked, with who skipped it and why; the rest is captured in order."""
-    halt(ill)
+def test_skip_goes_on_with_the_next_trade(
+    failing_worker: Worker, worker: Worker, operator: Operator
+) -> None:
+    """The trade stays parked, with who skipped it and why; the rest is captured in order."""
+    halt(failing_worker)
     assert operator.perform(SKIP).done
     assert operator.bells() == 1
     worker.drain()
@@ -74,10 +76,10 @@ def test_skip_goes_on_behind_the_trade(ill: Worker, worker: Worker, operator: Op
 
 
 def test_a_retry_that_fails_leaves_the_partition_halted(
-    ill: Worker, worker: Worker, operator: Operator, monkeypatch: pytest.MonkeyPatch
+    failing_worker: Worker, worker: Worker, operator: Operator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """For the newest reason, in both; nothing is captured behind it."""
-    halt(ill)
+    """The ledger and Redis have the newest reason; no later trade is captured."""
+    halt(failing_worker)
     with monkeypatch.context() as patch:
         patch.setattr("tradecapture.ledger.rules.partition.parse_date", int)
         result = operator.perform(RETRY)
@@ -95,7 +97,7 @@ def test_a_retry_that_fails_leaves_the_partition_halted(
 def test_a_skip_passes_over_the_head_of_a_paused_partition(
     worker: Worker, operator: Operator
 ) -> None:
-    """Only of a paused one, so that the operator knows which trade that is."""
+    """Only of a paused one: there the operator knows which trade is the head."""
     worker.accept(*submissions(3, "B1"))
     assert operator.perform(SKIP).message == f"{ONE} is not held: pause it first"
     operator.perform(PAUSE)
@@ -107,9 +109,11 @@ def test_a_skip_passes_over_the_head_of_a_paused_partition(
     worker.assert_all_is_accounted_for()
 
 
-def test_a_retry_leaves_a_pause_alone(ill: Worker, worker: Worker, operator: Operator) -> None:
-    """What an operator did is undone by an operator who says so."""
-    halt(ill)
+def test_a_retry_leaves_a_pause_alone(
+    failing_worker: Worker, worker: Worker, operator: Operator
+) -> None:
+    """Only a resume ends a pause."""
+    halt(failing_worker)
     operator.perform(PAUSE)
     assert operator.perform(RETRY).done
     assert worker.drain().outcomes == {}
@@ -120,11 +124,11 @@ def test_a_retry_leaves_a_pause_alone(ill: Worker, worker: Worker, operator: Ope
 
 
 @pytest.mark.parametrize("action", [RETRY, SKIP])
-def test_what_halts_is_mended_after_redis_was_emptied(
-    ill: Worker, worker: Worker, operator: Operator, action: Action
+def test_a_halt_can_be_ended_after_redis_was_emptied(
+    failing_worker: Worker, worker: Worker, operator: Operator, action: Action
 ) -> None:
-    """The parked trade is in the ledger; what waited behind it is lost with Redis, and said so."""
-    halt(ill)
+    """The parked trade is in the ledger; the trades that waited after it are lost with Redis."""
+    halt(failing_worker)
     worker.inbox.redis.flushall()
     worker.accept(*submissions(1, "B1", 7))
     assert worker.drain().outcomes == {}
@@ -136,7 +140,7 @@ def test_what_halts_is_mended_after_redis_was_emptied(
 
 
 def test_a_pause_survives_an_emptied_redis(worker: Worker, operator: Operator) -> None:
-    """It stands in the ledger."""
+    """The ledger has it."""
     worker.accept(*submissions(1, "B1"))
     operator.perform(PAUSE)
     worker.inbox.redis.flushall()
@@ -147,8 +151,8 @@ def test_a_pause_survives_an_emptied_redis(worker: Worker, operator: Operator) -
     assert worker.captured() == {ONE: ids("B1", 1)}
 
 
-def test_a_released_gap_is_foretold_from_then_on(worker: Worker, operator: Operator) -> None:
-    """Followers are captured in the ledger, and Redis learns where it is."""
+def test_receipts_predict_from_a_released_gap_on(worker: Worker, operator: Operator) -> None:
+    """The ledger captures the followers, and Redis learns the number that is reached."""
     worker.accept(*(numbered(n, f"N-{n}", "B1") for n in (1, 4, 5)))
     worker.drain()
     assert operator.perform(Action.RELEASE).captured == 2
@@ -167,11 +171,11 @@ def test_a_released_gap_is_foretold_from_then_on(worker: Worker, operator: Opera
 @pytest.mark.parametrize("action", [PAUSE, RESUME, RETRY, SKIP, Action.RELEASE])
 @pytest.mark.parametrize("state", ["flowing", "paused", "halted", "unreadable", "gap"])
 def test_a_dry_run_changes_nothing_anywhere(
-    ill: Worker, worker: Worker, operator: Operator, state: str, action: Action
+    failing_worker: Worker, worker: Worker, operator: Operator, state: str, action: Action
 ) -> None:
-    """Neither a table nor a key; only the fence, which must never be given twice, has moved on."""
+    """Neither a table nor a key changes; only the fence, of which none is used twice, is higher."""
     if state == "halted":
-        halt(ill)
+        halt(failing_worker)
     else:
         worker.accept(*(numbered(n, f"N-{n}", "B1") for n in (1, 3)))
         worker.drain()
@@ -189,8 +193,8 @@ def test_a_dry_run_changes_nothing_anywhere(
     assert after == before
 
 
-def test_what_was_never_accepted_is_not_operated_on(worker: Worker, operator: Operator) -> None:
-    """A key with a typing error makes no partition."""
+def test_an_action_on_an_unknown_partition_is_refused(worker: Worker, operator: Operator) -> None:
+    """A key with a typing error creates no partition."""
     result = operator.perform(PAUSE)
     assert (result.done, "was ever accepted" in result.message) == (False, True)
     assert (tables(worker.ledger)["partitions"], operator.audit_rows()) == ([], [])

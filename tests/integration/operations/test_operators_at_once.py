@@ -1,4 +1,4 @@
-"""Operators at once, or beside a worker: who was last counts, and no hold is left behind."""
+"""Two operators at once, or one beside a worker: the last action counts, and no hold is left."""
 
 from threading import Timer
 
@@ -8,7 +8,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 from tests.support.builders import NOW, submissions
 from tests.support.capture.operator import POISON, Operator, halt, parked
-from tests.support.capture.worker import ONE, Paused, Worker, ids, with_short_leases
+from tests.support.capture.worker import ONE, StallingLedger, Worker, ids, with_short_leases
 from tests.support.inbox.redis_snapshot import claimed
 from tests.support.ledger.ledger_snapshot import partition_row
 from tradecapture.inbox import Completion
@@ -21,9 +21,9 @@ PAUSE, RESUME, RETRY, SKIP = Action.PAUSE, Action.RESUME, Action.RETRY, Action.S
 def test_a_worker_that_finds_a_pause_too_late_does_not_hold(
     redis: "Redis", ledger_settings: Settings, worker: Worker, operator: Operator
 ) -> None:
-    """It stalled between ledger and Redis while an operator resumed: nobody would end its hold."""
+    """It stalled between ledger and Redis while an operator resumed; nobody would end its hold."""
     short = with_short_leases(ledger_settings)
-    stalling = Paused(short)
+    stalling = StallingLedger(short)
     stalled = Worker(redis, short, "stalled", stalling)
     stalled.accept(*submissions(2, "B1"))
     operator.die_at("hold")
@@ -40,7 +40,7 @@ def test_a_worker_that_finds_a_pause_too_late_does_not_hold(
 def test_a_pause_that_was_resumed_before_it_held_does_not_hold(
     redis: "Redis", ledger_settings: Settings, worker: Worker, operator: Operator
 ) -> None:
-    """Two operators at once: the ledger says which of them was last, and Redis follows."""
+    """The ledger says which of the two actions was the last, and Redis follows."""
     worker.accept(*submissions(2, "B1"))
     other = Operator(redis, ledger_settings)
     operator.before("hold", lambda: other.perform(RESUME))
@@ -52,11 +52,15 @@ def test_a_pause_that_was_resumed_before_it_held_does_not_hold(
     assert worker.captured() == {ONE: ids("B1", 2)}
 
 
-def test_a_skip_that_another_operator_was_faster_with_skips_nothing(
-    ill: Worker, worker: Worker, operator: Operator, redis: "Redis", ledger_settings: Settings
+def test_the_later_of_two_skips_skips_nothing(
+    failing_worker: Worker,
+    worker: Worker,
+    operator: Operator,
+    redis: "Redis",
+    ledger_settings: Settings,
 ) -> None:
-    """Also in a partition that is paused beside: one trade was at fault, one is skipped."""
-    halt(ill)
+    """Even in a paused partition: one trade halted it, and only that one is skipped."""
+    halt(failing_worker)
     operator.perform(PAUSE)
     other = Operator(redis, ledger_settings)
     operator.before("claim_one", lambda: other.perform(SKIP))
@@ -69,25 +73,27 @@ def test_a_skip_that_another_operator_was_faster_with_skips_nothing(
 
 
 @pytest.mark.parametrize("action", [RESUME, RETRY, SKIP])
-def test_a_partition_that_a_worker_has_is_waited_for(
+def test_an_action_waits_for_a_workers_claim(
     worker: Worker, operator: Operator, redis: "Redis", ledger_settings: Settings, action: Action
 ) -> None:
-    """For as long as the operator's patience, which is a lease; then it says so."""
+    """It waits for the claim timeout, which is a lease; then the result says so."""
     worker.accept(*submissions(2, "B1"))
     claim = claimed(worker.inbox)
     operator.perform(PAUSE)
     if action is RETRY:
-        (head, *_behind) = claim.partitions[0].entries
+        (head, *_rest) = claim.partitions[0].entries
         worker.ledger.park(claim, head, "cause", "task-1", lambda: NOW)
-    hasty = Operator(redis, ledger_settings, claim_timeout_seconds=0.01)
-    result = hasty.perform(action)
-    hasty.ledger.dispose()
+    impatient = Operator(redis, ledger_settings, claim_timeout_seconds=0.01)
+    result = impatient.perform(action)
+    impatient.ledger.dispose()
     assert (result.done, "a worker has had a claim" in result.message) == (False, True)
     written = 1 if action is RETRY else 0
-    settle = Timer(0.1, lambda: worker.inbox.complete(0, claim.token, [Completion(ONE, written)]))
-    settle.start()
+    completion = Timer(
+        0.1, lambda: worker.inbox.complete(0, claim.token, [Completion(ONE, written)])
+    )
+    completion.start()
     assert operator.perform(action).done
-    settle.join()
+    completion.join()
     operator.perform(RESUME)
     worker.drain()
     assert worker.captured() == {ONE: ids("B1", 2)[action is SKIP :]}

@@ -1,4 +1,4 @@
-"""Replay: parked and rejected trades are accepted again, at the tail, each once."""
+"""Replay: parked and rejected trades are accepted again, at the end of their partitions, once."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -26,12 +26,16 @@ READY, ACCEPTED, REPEATED = ReplayState.READY, ReplayState.ACCEPTED, ReplayState
 LIMIT = 1000
 
 
-def skip_poison(ill: Worker, operator: Operator, trade_id: str = POISON, book: str = "B1") -> None:
+def skip_poison(
+    failing_worker: Worker, operator: Operator, trade_id: str = POISON, book: str = "B1"
+) -> None:
     """Let a poisoned trade be parked between two others, and skip it."""
-    ill.accept(*submissions(1, book), submission(trade_id, book), *submissions(1, book, 2))
-    ill.drain()
+    failing_worker.accept(
+        *submissions(1, book), submission(trade_id, book), *submissions(1, book, 2)
+    )
+    failing_worker.drain()
     assert operator.perform(Action.SKIP, submission("any", book).partition_key).done
-    ill.drain()
+    failing_worker.drain()
 
 
 def reject(worker: Worker) -> None:
@@ -40,9 +44,9 @@ def reject(worker: Worker) -> None:
     worker.drain()
 
 
-def plan(operator: Operator, **wanted: Any) -> list[Replayed]:
+def plan(operator: Operator, **fields: Any) -> list[Replayed]:
     """Plan the replay of the trades that a filter finds."""
-    rows = operator.reader.exceptions_like(ExceptionFilter(**wanted), LIMIT)
+    rows = operator.reader.exceptions_like(ExceptionFilter(**fields), LIMIT)
     return operator.replay.plan(rows)
 
 
@@ -51,16 +55,16 @@ def states(replayed: list[Replayed]) -> list[tuple[str, ReplayState]]:
     return [(each.row.trade_id, each.state) for each in replayed]
 
 
-def run(operator: Operator, **wanted: Any) -> list[tuple[str, ReplayState]]:
+def run(operator: Operator, **fields: Any) -> list[tuple[str, ReplayState]]:
     """Replay the trades that a filter finds."""
-    return states(operator.replay.run(plan(operator, **wanted), WHO, WHY))
+    return states(operator.replay.run(plan(operator, **fields), WHO, WHY))
 
 
-def test_a_parked_trade_is_captured_at_the_tail(
-    ill: Worker, worker: Worker, operator: Operator
+def test_a_parked_trade_is_captured_at_the_end(
+    failing_worker: Worker, worker: Worker, operator: Operator
 ) -> None:
-    """At a position of its own; the row of the old one stays, so that the account is even."""
-    skip_poison(ill, operator)
+    """It gets a new position; the old row stays, so that the partition reconciles."""
+    skip_poison(failing_worker, operator)
     before = exception_rows(worker.ledger)
     worker.inbox.clear_bell(0)
     assert run(operator) == [(POISON, ACCEPTED)]
@@ -74,7 +78,7 @@ def test_a_parked_trade_is_captured_at_the_tail(
 def test_a_trade_that_was_rejected_for_its_number_is_captured_late(
     worker: Worker, operator: Operator
 ) -> None:
-    """Without the number, which is passed: the others' turns are as they were."""
+    """It has no number then: its number is passed, and later numbers are captured as before."""
     reject(worker)
     assert run(operator) == [("late", ACCEPTED)]
     worker.accept(numbered(2, "second", "B1"))
@@ -87,7 +91,7 @@ def test_a_trade_that_was_rejected_for_its_number_is_captured_late(
 
 
 def test_the_same_replay_twice_is_one(worker: Worker, operator: Operator) -> None:
-    """Whether the first one waits still, or is captured already, or its plan is run again."""
+    """Whether the first still waits, or is captured, or its plan is run again."""
     reject(worker)
     planned = plan(operator)
     assert states(operator.replay.run(planned, WHO, WHY)) == [("late", ACCEPTED)]
@@ -103,7 +107,7 @@ def test_the_same_replay_twice_is_one(worker: Worker, operator: Operator) -> Non
 def test_a_replay_that_redis_has_forgotten_is_a_duplicate(
     worker: Worker, operator: Operator
 ) -> None:
-    """The ledger knows the id, as of any resend after the window: one effect."""
+    """The ledger has the id, as for any resend after the idempotency window: one effect."""
     reject(worker)
     planned = plan(operator)
     operator.replay.run(planned, WHO, WHY)
@@ -117,7 +121,7 @@ def test_a_replay_that_redis_has_forgotten_is_a_duplicate(
 def test_a_replay_that_was_lost_with_redis_is_accepted_again(
     worker: Worker, operator: Operator
 ) -> None:
-    """It waited there and nowhere else; its old row is what it is replayed from."""
+    """It waited only there; it is replayed from its old row."""
     reject(worker)
     run(operator)
     worker.inbox.redis.flushall()
@@ -127,7 +131,7 @@ def test_a_replay_that_was_lost_with_redis_is_accepted_again(
 
 
 def test_a_plan_changes_nothing(worker: Worker, operator: Operator) -> None:
-    """It is the dry run: neither a key nor a table."""
+    """A plan is the dry run: neither a key nor a table changes."""
     reject(worker)
     before = everything(worker.inbox.redis), tables(worker.ledger)
     assert states(plan(operator)) == [("late", READY)]
@@ -135,12 +139,12 @@ def test_a_plan_changes_nothing(worker: Worker, operator: Operator) -> None:
 
 
 def test_many_are_replayed_in_the_order_of_their_acceptance(
-    ill: Worker, worker: Worker, operator: Operator
+    failing_worker: Worker, worker: Worker, operator: Operator
 ) -> None:
-    """Partition by partition; each is audited."""
+    """Each partition keeps its order, and each trade is audited."""
     for name in ("poison-b", "poison-a", "poison-c"):
-        skip_poison_alone(ill, operator, name, "B1")
-    skip_poison_alone(ill, operator, "poison-d", "B2")
+        skip_poison_alone(failing_worker, operator, name, "B1")
+    skip_poison_alone(failing_worker, operator, "poison-d", "B2")
     in_order = ["poison-b", "poison-a", "poison-c", "poison-d"]
     assert run(operator) == [(name, ACCEPTED) for name in in_order]
     assert worker.drain().outcomes == {Outcome.CAPTURED: 4}
@@ -152,24 +156,24 @@ def test_many_are_replayed_in_the_order_of_their_acceptance(
     worker.assert_all_is_accounted_for()
 
 
-def skip_poison_alone(ill: Worker, operator: Operator, trade_id: str, book: str) -> None:
+def skip_poison_alone(failing_worker: Worker, operator: Operator, trade_id: str, book: str) -> None:
     """Let a poisoned trade be parked, and skip it."""
     sent = submission(trade_id, book)
-    ill.accept(sent)
-    ill.drain()
+    failing_worker.accept(sent)
+    failing_worker.drain()
     assert operator.perform(Action.SKIP, sent.partition_key).done
 
 
-def test_a_filter_finds_what_is_meant(ill: Worker, operator: Operator) -> None:
-    """By id, outcome, partition, account, time and reason; all of them must fit."""
-    skip_poison_alone(ill, operator, "poison-1", "B1")
-    skip_poison_alone(ill, operator, "poison-2", "B2")
-    reject(ill)
+def test_a_filter_finds_the_trades_that_fit(failing_worker: Worker, operator: Operator) -> None:
+    """Id, outcome, partition, account, time and reason: all that are given must fit."""
+    skip_poison_alone(failing_worker, operator, "poison-1", "B1")
+    skip_poison_alone(failing_worker, operator, "poison-2", "B2")
+    reject(failing_worker)
     now = datetime.now(UTC)
     soon, before = now + timedelta(hours=1), now - timedelta(hours=1)
 
-    def found(**wanted: Any) -> list[str]:
-        return [each.row.trade_id for each in plan(operator, **wanted)]
+    def found(**fields: Any) -> list[str]:
+        return [each.row.trade_id for each in plan(operator, **fields)]
 
     assert found() == ["poison-1", "late", "poison-2"]
     assert found(trade_ids=["late", "poison-2", "unknown"]) == ["late", "poison-2"]
@@ -184,24 +188,22 @@ def test_a_filter_finds_what_is_meant(ill: Worker, operator: Operator) -> None:
     assert len(operator.reader.exceptions_like(ExceptionFilter(), 2)) == 2
 
 
-def test_what_halts_its_partition_is_retried_and_not_replayed(
-    ill: Worker, operator: Operator
-) -> None:
-    """Nothing was captured behind it: its own place is free still."""
-    ill.accept(submission(POISON, "B1"))
-    ill.drain()
-    before = everything(ill.inbox.redis)
+def test_a_halting_trade_is_not_replayed(failing_worker: Worker, operator: Operator) -> None:
+    """It is retried at its own position: no later trade was captured."""
+    failing_worker.accept(submission(POISON, "B1"))
+    failing_worker.drain()
+    before = everything(failing_worker.inbox.redis)
     assert run(operator) == [(POISON, ReplayState.HALTS)]
-    assert everything(ill.inbox.redis) == before
+    assert everything(failing_worker.inbox.redis) == before
 
 
-def test_what_was_parked_again_is_replayed_from_its_newest_row(
-    ill: Worker, worker: Worker, operator: Operator
+def test_a_trade_that_was_parked_again_is_replayed_from_its_newest_row(
+    failing_worker: Worker, worker: Worker, operator: Operator
 ) -> None:
-    """The older ones are superseded, and the next replay is a new one."""
-    skip_poison(ill, operator)
+    """Its older rows are superseded, and the next replay is a new one."""
+    skip_poison(failing_worker, operator)
     run(operator)
-    ill.drain()
+    failing_worker.drain()
     assert states(plan(operator)) == [
         (POISON, ReplayState.SUPERSEDED),
         (POISON, ReplayState.HALTS),
@@ -214,25 +216,25 @@ def test_what_was_parked_again_is_replayed_from_its_newest_row(
 
 
 def test_a_replay_that_halts_is_retried_as_a_replay(
-    ill: Worker, worker: Worker, operator: Operator
+    failing_worker: Worker, worker: Worker, operator: Operator
 ) -> None:
-    """Its number is passed by now, and it is captured all the same."""
-    ill.accept(numbered(1, POISON, "B1"), numbered(2, "N-2", "B1"))
-    ill.drain()
+    """Its number is passed, and yet it is captured."""
+    failing_worker.accept(numbered(1, POISON, "B1"), numbered(2, "N-2", "B1"))
+    failing_worker.drain()
     operator.perform(Action.SKIP)
-    ill.drain()
+    failing_worker.drain()
     run(operator)
-    ill.drain()
+    failing_worker.drain()
     assert operator.perform(Action.RETRY).outcome is Outcome.CAPTURED
     worker.drain()
     assert worker.captured() == {ONE: ["N-2", POISON]}
     worker.assert_all_is_accounted_for()
 
 
-def test_what_another_trade_has_the_id_of_is_not_replayed(
+def test_a_trade_whose_id_another_trade_has_is_not_replayed(
     worker: Worker, operator: Operator
 ) -> None:
-    """It needs an id of its own."""
+    """It must be submitted under a new id."""
     worker.accept(submission("T-1", "B1"))
     worker.drain()
     worker.inbox.redis.flushall()
@@ -242,8 +244,8 @@ def test_what_another_trade_has_the_id_of_is_not_replayed(
     assert worker.waiting() == {}
 
 
-def test_what_is_ahead_of_its_turn_waits_for_it(worker: Worker, operator: Operator) -> None:
-    """A replay of a trade that was too far ahead is buffered, and captured in its turn."""
+def test_a_replay_ahead_of_its_number_waits(worker: Worker, operator: Operator) -> None:
+    """A replay of a trade that was too far ahead is buffered, and captured when it is the next."""
     worker.accept(numbered(102, "far", "B1"), numbered(1, "N-1", "B1"))
     assert worker.drain().outcomes == {Outcome.REJECTED: 1, Outcome.CAPTURED: 1}
     worker.accept(numbered(2, "N-2", "B1"))
@@ -256,10 +258,10 @@ def test_what_is_ahead_of_its_turn_waits_for_it(worker: Worker, operator: Operat
 
 
 def test_a_replay_into_a_held_partition_waits(
-    ill: Worker, worker: Worker, operator: Operator
+    failing_worker: Worker, worker: Worker, operator: Operator
 ) -> None:
-    """Like any trade that is accepted there."""
-    skip_poison(ill, operator)
+    """It waits like any trade that is accepted there."""
+    skip_poison(failing_worker, operator)
     operator.perform(Action.PAUSE)
     assert run(operator) == [(POISON, ACCEPTED)]
     assert worker.drain().outcomes == {}
@@ -271,7 +273,7 @@ def test_a_replay_into_a_held_partition_waits(
 def test_a_replay_that_is_not_accepted_says_why(
     worker: Worker, operator: Operator, redis: "Redis", ledger_settings: Settings
 ) -> None:
-    """A full inbox refuses replays too; they are replayed again later."""
+    """A full inbox refuses replays, too; the same replay later works."""
     reject(worker)
     worker.accept(*submissions(1, "B1"))
     full = Settings(
@@ -288,10 +290,10 @@ def test_a_replay_that_is_not_accepted_says_why(
     assert run(operator) == [("late", ACCEPTED)]
 
 
-def test_what_cannot_be_audited_is_not_replayed(
+def test_a_replay_that_cannot_be_audited_is_not_done(
     worker: Worker, operator: Operator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The audit comes first."""
+    """The audit is written first."""
     reject(worker)
     planned = plan(operator)
 

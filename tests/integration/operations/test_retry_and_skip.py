@@ -1,4 +1,4 @@
-"""Retry and skip: the trade that halts a partition, what is behind it, and who was faster."""
+"""Retry and skip: the trade that halts a partition, the trades after it, and newer claims."""
 
 import pytest
 
@@ -15,7 +15,7 @@ from tests.support.ledger.operators import (
     PARKED,
     WHO,
     WHY,
-    ask,
+    action_request,
     audit_rows,
     halt,
     halted,
@@ -37,10 +37,10 @@ from tradecapture.trades.lifecycle import Outcome
 RETRY, SKIP = Action.RETRY, Action.SKIP
 
 
-def test_a_retried_trade_is_captured_in_its_own_place(
+def test_a_retried_trade_is_captured_at_its_own_position(
     ledger: OperatorLedger, reader: LedgerReader
 ) -> None:
-    """It leaves the parked ones, and what waits behind it follows it."""
+    """It is no longer parked, and the waiting trades are captured after it."""
     halted(ledger)
     result = perform(ledger, RETRY)
     assert result == ActionResult(
@@ -54,7 +54,7 @@ def test_a_retried_trade_is_captured_in_its_own_place(
 
 
 def test_a_skipped_trade_stays_parked_and_says_who_skipped_it(ledger: OperatorLedger) -> None:
-    """With its first reason; what waits behind it is captured."""
+    """Its reason has the error and the skip; the trades after it are captured."""
     halted(ledger)
     result = perform(ledger, SKIP)
     assert (result.done, result.outcome, result.captured) == (True, Outcome.PARKED, 0)
@@ -67,7 +67,7 @@ def test_a_skipped_trade_stays_parked_and_says_who_skipped_it(ledger: OperatorLe
 
 
 def test_a_skip_of_the_parked_trade_leaves_the_head_alone(ledger: OperatorLedger) -> None:
-    """The head waits behind it."""
+    """The parked trade is skipped; the head only waits after it."""
     halted(ledger)
     (head,) = waiting_trades(1, first=4)
     assert perform(ledger, SKIP, head, head=head).trade_id == "T-3"
@@ -76,15 +76,15 @@ def test_a_skip_of_the_parked_trade_leaves_the_head_alone(ledger: OperatorLedger
 
 @pytest.mark.parametrize("action", [RETRY, SKIP])
 def test_what_the_ledger_has_may_leave_the_inbox(ledger: OperatorLedger, action: Action) -> None:
-    """The worker that parked the trade died before it settled; what is behind it stays."""
+    """The worker died before it completed: all up to the parked trade may leave the inbox."""
     halted(ledger)
     waiting = [*waiting_trades(2), PARKED, *waiting_trades(2, first=4)]
     assert perform(ledger, action, *waiting).written == 3
 
 
 @pytest.mark.parametrize("action", [RETRY, SKIP])
-def test_who_was_overtaken_does_nothing(ledger: OperatorLedger, action: Action) -> None:
-    """A newer claim has written since the operator took the partition."""
+def test_an_older_claim_does_nothing(ledger: OperatorLedger, action: Action) -> None:
+    """A newer claim has written since the operator claimed the partition."""
     halted(ledger)
     before = tables(ledger)
     result = perform(ledger, action, fence=1)
@@ -97,7 +97,7 @@ def test_who_was_overtaken_does_nothing(ledger: OperatorLedger, action: Action) 
 
 
 def test_a_retry_that_fails_keeps_the_halt_with_the_newest_reason(ledger: OperatorLedger) -> None:
-    """The trade stays parked as it was; the attempt is audited."""
+    """The trade stays parked unchanged, and the attempt is audited."""
     parked = entry(broken("T-1", "BOOK1"), 1)
     halt(ledger, parked)
     recorded = exception_rows(ledger)
@@ -117,22 +117,22 @@ def test_a_retry_that_fails_keeps_the_halt_with_the_newest_reason(ledger: Operat
 
 
 def test_a_retry_that_fails_late_halts_nothing_again(ledger: OperatorLedger) -> None:
-    """Another operator has skipped the trade meanwhile: the partition goes on."""
+    """If another operator has skipped the trade by then, the partition goes on."""
     halted(ledger)
     perform(ledger, SKIP)
     before = tables(ledger)
     with ledger.engine.begin() as connection:
         result = ledger._transactions.record_failed_retry(
-            connection, ask(RETRY), "ValueError: late", LATER
+            connection, action_request(RETRY), "ValueError: late", LATER
         )
     assert not result.done
     assert tables(ledger) == before
 
 
-def test_retry_takes_the_buffered_followers_along(
+def test_retry_captures_the_buffered_followers(
     ledger: OperatorLedger, reader: LedgerReader
 ) -> None:
-    """As if the trade had been captured at its time."""
+    """They are captured as if the trade had been captured at first."""
     arrive(ledger, 1, 3, 4)
     halt(ledger, entry(numbered(2), 4))
     result = perform(ledger, RETRY)
@@ -141,7 +141,7 @@ def test_retry_takes_the_buffered_followers_along(
     assert (reader.inversions(), reader.gaps()) == (0, 0)
 
 
-def test_skip_takes_the_buffered_followers_along(ledger: OperatorLedger) -> None:
+def test_skip_captures_the_buffered_followers(ledger: OperatorLedger) -> None:
     """The skipped trade's number counts as passed."""
     arrive(ledger, 1, 3, 4, 6)
     halt(ledger, entry(numbered(2), 5))
@@ -151,7 +151,7 @@ def test_skip_takes_the_buffered_followers_along(ledger: OperatorLedger) -> None
 
 
 def test_a_retried_trade_may_have_to_wait_for_its_turn(ledger: OperatorLedger) -> None:
-    """It is buffered then, and captured when the missing number has come."""
+    """It is buffered, and captured when the missing number has come."""
     halt(ledger, entry(numbered(2), 1))
     result = perform(ledger, RETRY)
     assert (result.outcome, result.captured) == (Outcome.BUFFERED, 0)
@@ -161,7 +161,7 @@ def test_a_retried_trade_may_have_to_wait_for_its_turn(ledger: OperatorLedger) -
 
 
 def test_a_retried_trade_whose_number_was_passed_is_rejected(ledger: OperatorLedger) -> None:
-    """As it would have been at its time; a replay of it is captured late, as any replay."""
+    """So it would have been at first; the retry of a replay is captured late, as any replay."""
     arrive(ledger, 1, 2)
     halt(ledger, entry(numbered(1, "late"), 3))
     assert perform(ledger, RETRY).outcome is Outcome.REJECTED
@@ -171,7 +171,7 @@ def test_a_retried_trade_whose_number_was_passed_is_rejected(ledger: OperatorLed
 
 
 def test_release_counts_missing_numbers_as_passed(ledger: OperatorLedger) -> None:
-    """Up to the lowest buffered one; its followers are captured, and the next gap is awaited."""
+    """All below the lowest buffered number; its followers are captured, and the next gap waits."""
     capture(ledger, *arriving(1, 4, 5, 8))
     result = perform(ledger, Action.RELEASE)
     assert (result.captured, result.upstream_number) == (2, 5)

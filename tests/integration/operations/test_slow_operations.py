@@ -1,4 +1,4 @@
-"""Slow operations: a deed that takes longer than a lease, and one whose lease was lost."""
+"""Slow operations: an action that takes longer than a lease, and one whose lease ended."""
 
 import time
 from typing import Any
@@ -14,16 +14,16 @@ from tradecapture.operations.action import Action, ActionResult
 from tradecapture.operations.ledger import OperatorLedger
 from tradecapture.settings import Settings
 
-LEASE_SECONDS = 1.0  # renewed each third of it; a stall of two thirds would end it
+LEASE_SECONDS = 1.0  # renewed after each third; a stall of two thirds would end it
 
 PAUSE, RESUME, SKIP = Action.PAUSE, Action.RESUME, Action.SKIP
 
 
 class SlowLedger(OperatorLedger):
-    """A ledger that answers an operator after more than a lease."""
+    """A ledger that performs an action after more than a lease."""
 
     def perform(self, *arguments: Any, **named: Any) -> ActionResult:
-        """Do it, late."""
+        """Perform the action late."""
         time.sleep(1.5 * LEASE_SECONDS)
         return super().perform(*arguments, **named)
 
@@ -31,7 +31,7 @@ class SlowLedger(OperatorLedger):
 def test_a_skip_keeps_its_lease_while_the_ledger_is_slow(
     worker: Worker, redis: "Redis", ledger_settings: Settings
 ) -> None:
-    """What it skipped leaves the inbox, so that workers do not halt at it once more."""
+    """The skipped trade leaves the inbox, so workers do not halt at it again."""
     worker.accept(*submissions(2, "B1"))
     accept_foreign(worker)
     worker.accept(*submissions(2, "B1", 3))
@@ -50,7 +50,7 @@ def test_a_skip_keeps_its_lease_while_the_ledger_is_slow(
 def test_a_skip_that_lost_its_lease_says_so_and_the_same_again_does_the_rest(
     worker: Worker, operator: Operator, hold: str
 ) -> None:
-    """Its host stood still: the ledger has it, the partition stays held, no second is skipped."""
+    """Its host stood still: the ledger has the skip, and the partition stays held."""
     if hold == "halted":
         accept_foreign(worker)
     else:

@@ -1,4 +1,4 @@
-"""Operating: each deed and its audit row are one transaction; what is not done changes nothing."""
+"""Operator transactions: an action and its audit row are one; what is not done changes nothing."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ from tests.support.ledger.operators import (
     READY,
     WHO,
     WHY,
-    ask,
+    action_request,
     audit_rows,
     paused,
     perform,
@@ -38,8 +38,8 @@ ACTIONS = list(READY)
 
 
 @pytest.mark.parametrize("action", ACTIONS)
-def test_a_deed_has_one_audit_row(ledger: OperatorLedger, action: Action) -> None:
-    """Who, when, what, why and what came of it; the trade too, if it was about one."""
+def test_an_action_has_one_audit_row(ledger: OperatorLedger, action: Action) -> None:
+    """The row has who, when, what, why and the result, and the trade if there is one."""
     READY[action](ledger)
     before = audit_rows(ledger)
     result = perform(ledger, action)
@@ -55,7 +55,7 @@ def test_a_deed_has_one_audit_row(ledger: OperatorLedger, action: Action) -> Non
 
 @pytest.mark.parametrize("action", ACTIONS)
 def test_a_dry_run_changes_no_table(ledger: OperatorLedger, action: Action) -> None:
-    """It says what would come of it, in the same words."""
+    """A dry run gives the same result in the same words."""
     READY[action](ledger)
     before = tables(ledger)
     dry = perform(ledger, action, dry_run=True)
@@ -64,7 +64,7 @@ def test_a_dry_run_changes_no_table(ledger: OperatorLedger, action: Action) -> N
 
 
 def test_a_dry_run_makes_no_partition(ledger: OperatorLedger) -> None:
-    """Of a partition of which the ledger has nothing yet."""
+    """A dry run on a partition that the ledger does not have leaves every table empty."""
     assert perform(ledger, Action.PAUSE, dry_run=True).done
     assert all(rows == [] for rows in tables(ledger).values())
 
@@ -73,7 +73,7 @@ def test_a_dry_run_makes_no_partition(ledger: OperatorLedger) -> None:
 def test_what_cannot_be_audited_is_not_done(
     ledger: OperatorLedger, action: Action, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One transaction: neither the deed nor the row is there."""
+    """If the audit row cannot be written, the action is rolled back."""
     READY[action](ledger)
     before = tables(ledger)
 
@@ -89,59 +89,61 @@ def test_what_cannot_be_audited_is_not_done(
 
 
 class _AnswerLost(OperatorLedger):
-    """A ledger that does not hear of its first commit."""
+    """A ledger that loses the answer to its first commit."""
 
-    deaf = True
+    loses_answer = True
 
     def _once(self, work: Any) -> Any:
         result = super()._once(work)
-        if self.deaf:
-            self.deaf = False
+        if self.loses_answer:
+            self.loses_answer = False
             raise PoolTimeoutError("the answer to COMMIT is lost")
         return result
 
 
 @pytest.mark.parametrize("action", ACTIONS)
-def test_a_commit_whose_answer_was_lost_is_one_deed(
+def test_a_commit_whose_answer_was_lost_is_one_action(
     ledger: OperatorLedger, ledger_settings: Settings, action: Action
 ) -> None:
-    """The next attempt finds it in the audit: it skips no second trade, and denies nothing."""
+    """The next attempt finds the action in the audit, and gives the result of the first."""
     READY[action](ledger)
-    audited, behind = len(audit_rows(ledger)), waiting_trades(1, first=4)
-    expected = perform(ledger, action, *behind, head=behind[0], dry_run=True)
-    deaf = _AnswerLost(ledger_settings)
+    audited, waiting = len(audit_rows(ledger)), waiting_trades(1, first=4)
+    expected = perform(ledger, action, *waiting, head=waiting[0], dry_run=True)
+    losing = _AnswerLost(ledger_settings)
     try:
-        assert perform(deaf, action, *behind, head=behind[0]) == expected
+        assert perform(losing, action, *waiting, head=waiting[0]) == expected
     finally:
-        deaf.dispose()
-    assert not deaf.deaf
+        losing.dispose()
+    assert not losing.loses_answer
     assert len(audit_rows(ledger)) == audited + 1
     assert "BOOK1-4" not in str(tables(ledger))
 
 
 def test_nothing_is_captured_in_a_paused_partition(ledger: OperatorLedger) -> None:
-    """Whoever claims it learns who has paused it, and why; resumed, it goes on."""
+    """A capture is told who paused the partition and why; after a resume the capture works."""
     paused(ledger)
-    behind = waiting_trades(2, first=3)
-    (verdict,) = capture(ledger, *behind, fence=2)
-    assert (verdict.trades, verdict.outcomes, verdict.hold) == (0, {}, "")
-    assert verdict.pause is not None
-    assert (verdict.pause.who, verdict.pause.why) == (WHO, WHY)
+    waiting = waiting_trades(2, first=3)
+    (result,) = capture(ledger, *waiting, fence=2)
+    assert (result.trades, result.outcomes, result.hold) == (0, {}, "")
+    assert result.pause is not None
+    assert (result.pause.who, result.pause.why) == (WHO, WHY)
     assert perform(ledger, Action.RESUME).done
-    (verdict,) = capture(ledger, *behind, fence=3)
-    assert verdict == PartitionResult(PARTITION, 2, {Outcome.CAPTURED: 2})
+    (result,) = capture(ledger, *waiting, fence=3)
+    assert result == PartitionResult(PARTITION, 2, {Outcome.CAPTURED: 2})
 
 
 def test_a_pause_of_a_paused_partition_says_so(ledger: OperatorLedger) -> None:
-    """The newest reason counts."""
+    """The newest pause replaces the older one."""
     paused(ledger)
-    result = ledger.perform(ask(Action.PAUSE)._replace(who="bob", why="mine"), lambda: LATER)
+    result = ledger.perform(
+        action_request(Action.PAUSE)._replace(who="bob", why="mine"), lambda: LATER
+    )
     assert result.message.endswith(f"it was paused before by {WHO}: {WHY}")
     assert partition_row(ledger).paused_reason == "bob: mine"
 
 
 def test_a_resume_does_not_end_a_halt(ledger: OperatorLedger) -> None:
-    """It says what does; with a pause on top it ends the pause alone."""
+    """It says what ends the halt; if the partition is paused too, it ends only the pause."""
     READY[Action.RETRY](ledger)
     before = tables(ledger)
     result = perform(ledger, Action.RESUME)
@@ -155,7 +157,7 @@ def test_a_resume_does_not_end_a_halt(ledger: OperatorLedger) -> None:
 
 @pytest.mark.parametrize("action", [Action.RETRY, Action.SKIP, Action.RELEASE])
 def test_what_cannot_be_done_changes_nothing(ledger: OperatorLedger, action: Action) -> None:
-    """It says why, and the audit has no row of it."""
+    """The result says why, and the audit has no row."""
     two_captured(ledger)
     before = tables(ledger)
     result = perform(ledger, action)
@@ -164,7 +166,7 @@ def test_what_cannot_be_done_changes_nothing(ledger: OperatorLedger, action: Act
 
 
 def test_a_held_partition_is_not_released(ledger: OperatorLedger) -> None:
-    """Order first: what holds it comes first."""
+    """Order first: the hold must end before a gap is released."""
     arrive(ledger, 1, 3)
     perform(ledger, Action.PAUSE)
     before = tables(ledger)
@@ -175,7 +177,7 @@ def test_a_held_partition_is_not_released(ledger: OperatorLedger) -> None:
 
 
 def test_a_pause_leaves_the_holding_and_the_fence(ledger: OperatorLedger) -> None:
-    """A worker that is in the middle of a batch is not overtaken by it."""
+    """So a worker that is in the middle of a batch is not refused by its fence."""
     two_captured(ledger)
     before = partition_row(ledger)
     perform(ledger, Action.PAUSE)
@@ -183,8 +185,8 @@ def test_a_pause_leaves_the_holding_and_the_fence(ledger: OperatorLedger) -> Non
     assert partition_row(ledger) == before._replace(updated_at=LATER)
 
 
-def test_what_is_done_elsewhere_is_audited_too(ledger: OperatorLedger) -> None:
-    """Replays: a row each, in the order given."""
+def test_actions_outside_the_ledger_are_audited(ledger: OperatorLedger) -> None:
+    """Replays get one row each, in the order given."""
     rows = [
         AuditRow(LATER, WHO, "replay", PARTITION, f"T-{n}", 1, n, WHY, "is to be accepted again")
         for n in (1, 2)
@@ -194,20 +196,20 @@ def test_what_is_done_elsewhere_is_audited_too(ledger: OperatorLedger) -> None:
 
 
 def test_a_skipped_head_is_parked_with_who_and_why(ledger: OperatorLedger) -> None:
-    """In a paused partition; it may leave the inbox, and the next one is captured."""
+    """In a paused partition a skipped head may leave the inbox, and the next trade is captured."""
     paused(ledger)
-    head, behind = entry(submission("T-3"), 3), waiting_trades(1, first=4)
-    result = perform(ledger, Action.SKIP, head, *behind, head=head)
+    head, waiting = entry(submission("T-3"), 3), waiting_trades(1, first=4)
+    result = perform(ledger, Action.SKIP, head, *waiting, head=head)
     assert (result.trade_id, result.outcome, result.written) == ("T-3", Outcome.PARKED, 1)
     (row,) = exception_rows(ledger)
     assert (row.position, row.outcome, row.reason) == (3, "PARKED", f"skipped by {WHO}: {WHY}")
     assert perform(ledger, Action.RESUME).done
-    assert capture(ledger, *behind, fence=20)[0].outcomes == {Outcome.CAPTURED: 1}
+    assert capture(ledger, *waiting, fence=20)[0].outcomes == {Outcome.CAPTURED: 1}
     assert shares(ledger) == 3000
 
 
 def test_a_skipped_head_that_the_ledger_has_only_leaves_the_inbox(ledger: OperatorLedger) -> None:
-    """A worker captured it and died before it settled: it is not called parked."""
+    """A worker captured the head and died before it completed: the head is not parked."""
     paused(ledger)
     (head, *_rest) = waiting_trades(2)
     before = tables(ledger)["exceptions"]
@@ -218,7 +220,7 @@ def test_a_skipped_head_that_the_ledger_has_only_leaves_the_inbox(ledger: Operat
 
 
 def test_a_trade_that_cannot_be_read_as_json_can_be_skipped(ledger: OperatorLedger) -> None:
-    """Skipping decodes nothing."""
+    """A skip does not decode the document."""
     paused(ledger)
     head = entry(broken("T-3", "BOOK1"), 3)
     assert perform(ledger, Action.SKIP, head, head=head).outcome is Outcome.PARKED

@@ -1,4 +1,4 @@
-"""Unreadable heads: what another release accepted halts its partition until it is dealt with."""
+"""Unreadable heads: an entry that no worker can read halts its partition until it is skipped."""
 
 from base64 import b64decode
 
@@ -18,7 +18,7 @@ PAUSE, RETRY, SKIP = Action.PAUSE, Action.RETRY, Action.SKIP
 def test_a_head_that_cannot_be_read_can_be_skipped(
     worker: Worker, operator: Operator, call: str
 ) -> None:
-    """It is parked whole, as base64, under an id of its place, and the rest goes on; once."""
+    """It is parked once, whole, as base64, under an id made of its position; the rest goes on."""
     worker.accept(*submissions(2, "B1"))
     foreign = accept_foreign(worker)
     worker.accept(*submissions(2, "B1", 3))
@@ -39,7 +39,7 @@ def test_a_head_that_cannot_be_read_can_be_skipped(
 
 
 def test_a_head_that_cannot_be_read_can_be_retried(worker: Worker, operator: Operator) -> None:
-    """By workers of the release that can; those that cannot halt it again. A pause stays."""
+    """Workers try to read it again; if they cannot, they halt the partition again."""
     worker.accept(*submissions(1, "B1"))
     accept_foreign(worker)
     worker.drain()
@@ -53,7 +53,7 @@ def test_a_head_that_cannot_be_read_can_be_retried(worker: Worker, operator: Ope
 def test_a_retry_of_an_unreadable_head_leaves_a_pause_alone(
     worker: Worker, operator: Operator
 ) -> None:
-    """Also one that Redis does not know of yet, because the command that paused it died."""
+    """Even one that Redis does not have, because the pausing command died."""
     worker.accept(*submissions(1, "B1"))
     accept_foreign(worker)
     worker.drain()

@@ -1,1 +1,1 @@
-"""A worker and an operator that run in a test's own process."""
+"""Workers and operators in the process of the test."""

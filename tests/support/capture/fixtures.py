@@ -7,7 +7,7 @@ from typing import Protocol
 import pytest
 from redis import Redis
 
-from tests.support.capture.operator import Operator, PoisonedLedger
+from tests.support.capture.operator import FailingLedger, Operator
 from tests.support.capture.worker import Worker
 from tradecapture.settings import Settings
 
@@ -16,7 +16,7 @@ class MakeWorker(Protocol):
     """Makes workers of one fleet."""
 
     def __call__(self, owner: str = ..., **changes: float) -> Worker:
-        """Make one with an owner's name and settings of its own."""
+        """Make a worker with an owner's name and settings of its own."""
 
 
 @pytest.fixture
@@ -48,8 +48,8 @@ def operator(redis: "Redis", ledger_settings: Settings) -> Iterator[Operator]:
 
 
 @pytest.fixture
-def ill(redis: "Redis", ledger_settings: Settings) -> Iterator[Worker]:
-    """A worker of the release that cannot capture poison."""
-    worker = Worker(redis, ledger_settings, "ill", PoisonedLedger(ledger_settings))
+def failing_worker(redis: "Redis", ledger_settings: Settings) -> Iterator[Worker]:
+    """A worker that cannot capture a trade whose id begins with `poison`."""
+    worker = Worker(redis, ledger_settings, "failing_worker", FailingLedger(ledger_settings))
     yield worker
     worker.ledger.dispose()

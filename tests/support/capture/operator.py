@@ -99,7 +99,7 @@ class Operator:
         return self.redis.llen(queue_of(0))
 
 
-class PoisonedLedger(OperatorLedger):
+class FailingLedger(OperatorLedger):
     """The ledger of a release that cannot capture one kind of trade; another release can."""
 
     def capture(
@@ -112,14 +112,14 @@ class PoisonedLedger(OperatorLedger):
         return super().capture(claim, task_id, clock)
 
 
-def halt(ill: Worker) -> None:
+def halt(failing_worker: Worker) -> None:
     """Let a poisoned trade halt the partition; two more trades wait after it."""
-    ill.accept(*submissions(1, "B1"), submission(POISON, "B1"))
-    ill.drain()
-    ill.accept(*submissions(2, "B1", 2))
-    assert ill.drain().outcomes == {}
-    assert ONE in ill.held()
-    ill.inbox.clear_bell(0)
+    failing_worker.accept(*submissions(1, "B1"), submission(POISON, "B1"))
+    failing_worker.drain()
+    failing_worker.accept(*submissions(2, "B1", 2))
+    assert failing_worker.drain().outcomes == {}
+    assert ONE in failing_worker.held()
+    failing_worker.inbox.clear_bell(0)
 
 
 def parked(worker: Worker) -> list[str]:

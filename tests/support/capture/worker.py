@@ -28,7 +28,7 @@ ONE, TWO, THREE = (partition_of(book) for book in ("B1", "B2", "B3"))
 
 
 class Worker:
-    """A worker without Celery. Its ledger may be given, to stop it at a moment of one's choice."""
+    """A worker without Celery. A test may pass a ledger that stalls or fails."""
 
     def __init__(
         self,
@@ -45,27 +45,27 @@ class Worker:
         self.inbox_reader = InboxReader(redis, settings.lanes)
 
     def accept(self, *batch: Submission) -> None:
-        """Accept trades; all of them must be."""
+        """Accept trades; all of them must be accepted."""
         answers = self.inbox.accept(batch).answers
         assert all(isinstance(answer, Receipt) for answer in answers), answers
 
     def drain(self, budget_seconds: float = BUDGET_SECONDS) -> CaptureSummary:
-        """Answer the bell of lane 0."""
+        """Capture what is due in lane 0, as for a bell."""
         return self.capture.drain(0, "task-1", budget_seconds)
 
     def drain_until(self, holds: Callable[[], bool]) -> Counter[Outcome]:
-        """Answer the bell again and again, as the sweep rings it, until something holds."""
+        """Drain lane 0 again and again, as the sweep rings its bell, until a condition is true."""
         deadline = time.monotonic() + PATIENCE_SECONDS
         outcomes: Counter[Outcome] = Counter()
         while True:
             outcomes += self.drain().outcomes
             if holds():
                 return outcomes
-            assert time.monotonic() < deadline, "it never held"
+            assert time.monotonic() < deadline, "the condition never became true"
             time.sleep(0.005)
 
     def waiting(self) -> dict[str, int]:
-        """Return how many trades wait in each partition in which some do."""
+        """Return how many trades wait in each partition; partitions without any are left out."""
         rows = self.inbox_reader.partitions()
         return {row.partition_key: row.waiting for row in rows if row.waiting}
 
@@ -81,33 +81,33 @@ class Worker:
         return {partition: [row.trade_id for row in group] for partition, group in rows}
 
     def assert_all_is_accounted_for(self) -> None:
-        """Nothing lost, nothing doubled, nothing out of order."""
+        """Check that no trade is lost, doubled or out of order."""
         rows = reconcile(self.inbox_reader.partitions(), self.reader.outcome_counts())
         assert {row.partition_key: row.difference for row in rows if row.difference} == {}
         assert (self.reader.inversions(), self.reader.gaps()) == (0, 0)
 
 
-class Paused(Ledger):
-    """A ledger whose worker is paused once, before or after the transaction."""
+class StallingLedger(Ledger):
+    """A ledger that stalls before or after a capture, while a test does something else."""
 
     def __init__(self, settings: Settings) -> None:
-        """Prepare; nothing happens in the pauses yet."""
+        """Prepare; nothing happens during the stalls yet."""
         super().__init__(settings)
         self.before: list[Callable[[], object]] = []
         self.after: list[Callable[[], object]] = []
 
     def capture(self, claim: Claim, task_id: str, clock: Clock) -> list[PartitionResult]:
-        """Capture, with what happens meanwhile in the rest of the fleet."""
+        """Capture; run what the test has put before and after it."""
         while self.before:
             self.before.pop()()
-        verdicts = super().capture(claim, task_id, clock)
+        results = super().capture(claim, task_id, clock)
         while self.after:
             self.after.pop()()
-        return verdicts
+        return results
 
 
 def with_short_leases(settings: Settings) -> Settings:
-    """Return settings whose leases end while a test looks on."""
+    """Return settings with leases that end during a test."""
     return replace(settings, lease_seconds=0.05)
 
 

@@ -1,4 +1,4 @@
-"""An operator at the ledger: what they ask for, and everything that is in its tables."""
+"""An operator at the ledger: actions, the states that they need, and the tables' contents."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -16,13 +16,13 @@ from tradecapture.operations.ledger import OperatorLedger
 from tradecapture.trades.partition import PartitionKey
 
 LATER = NOW + timedelta(hours=1)  # when operators act
-WHO, WHY = "ann", "the feed was mended"
+WHO, WHY = "ann", "the feed was corrected"
 CAUSE = "ValueError: cannot be captured"
-PARKED = entry(submission("T-3"), 3)  # valid: the cause was not the trade's, and is mended
+PARKED = entry(submission("T-3"), 3)  # valid: its first capture failed for another cause
 
 
-def ask(action: Action, partition_key: PartitionKey = PARTITION) -> ActionRequest:
-    """Return a request."""
+def action_request(action: Action, partition_key: PartitionKey = PARTITION) -> ActionRequest:
+    """Return a request for an action."""
     return ActionRequest(action, partition_key, WHO, WHY)
 
 
@@ -34,25 +34,29 @@ def perform(
     head: Entry | None = None,
     dry_run: bool = False,
 ) -> ActionResult:
-    """Do what an operator asks for, under a claim of the trades that wait."""
+    """Perform an action under a claim of the waiting trades."""
     return ledger.perform(
-        ask(action), lambda: LATER, claim=taken(*waiting, fence=fence), head=head, dry_run=dry_run
+        action_request(action),
+        lambda: LATER,
+        claim=operator_claim(*waiting, fence=fence),
+        head=head,
+        dry_run=dry_run,
     )
 
 
-def taken(*waiting: Entry, fence: int = 10) -> Claim:
-    """Return an operator's claim of the partition, also of an empty one."""
+def operator_claim(*waiting: Entry, fence: int = 10) -> Claim:
+    """Return an operator's claim of the partition, which may be empty."""
     partitions = (ClaimedPartition(PARTITION, waiting),)
     return claim_of(fence=fence)._replace(partitions=partitions)
 
 
 def tables(ledger: Ledger) -> dict[str, list[Any]]:
-    """Return everything that is in the ledger's tables."""
+    """Return the contents of all tables."""
     return {table.name: all_rows(ledger.engine, table) for table in metadata.sorted_tables}
 
 
 def audit_rows(ledger: OperatorLedger) -> list[AuditRow]:
-    """Return what is in the audit, the oldest first."""
+    """Return the audit, the oldest row first."""
     return [AuditRow._make(row[1:]) for row in all_rows(ledger.engine, audit)]
 
 
@@ -67,23 +71,23 @@ def two_captured(ledger: OperatorLedger) -> None:
 
 
 def paused(ledger: OperatorLedger) -> None:
-    """Pause it behind them."""
+    """Pause the partition after two captured trades."""
     two_captured(ledger)
-    ledger.perform(ask(Action.PAUSE), lambda: NOW)
+    ledger.perform(action_request(Action.PAUSE), lambda: NOW)
 
 
 def halted(ledger: OperatorLedger) -> None:
-    """Halt it behind them."""
+    """Halt the partition after two captured trades."""
     two_captured(ledger)
     halt(ledger)
 
 
 def gap(ledger: OperatorLedger) -> None:
-    """Let number 2 be missing."""
+    """Let upstream number 2 be missing."""
     arrive(ledger, 1, 3, 4)
 
 
-# What must be so that an action can be done.
+# Sets up the state in which an action is possible.
 READY: dict[Action, Callable[[OperatorLedger], None]] = {
     Action.PAUSE: two_captured,
     Action.RESUME: paused,

@@ -1,1 +1,1 @@
-"""Tests: unit, operations."""
+"""The pure parts of operations."""

@@ -1,1 +1,1 @@
-"""Tests: integration, api, partitions."""
+"""`/partitions`: what it shows, and the actions."""

@@ -1,4 +1,4 @@
-"""`POST /partitions/{key}/{action}`: what an operator does, and what comes of it."""
+"""`POST /partitions/{key}/{action}`: an operator's actions and their results."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -28,10 +28,10 @@ ACTIONS = ("pause", "resume", "retry", "skip", "release")
 
 
 class OldRelease(Ledger):
-    """The ledger of workers that cannot capture trades with a certain id yet."""
+    """The ledger of workers that cannot capture trades whose id begins with `new-` yet."""
 
     def capture(self, claim: Claim, task_id: str, clock: Clock) -> list[PartitionResult]:
-        """Capture a claim, unless there is a trade in it that is new to this release."""
+        """Capture a claim; raise if it has a trade that this release does not know."""
         for claimed_partition in claim.partitions:
             for entry in claimed_partition.entries:
                 if entry.submission.trade_id.startswith("new-"):
@@ -45,30 +45,30 @@ def numbered(*numbers: int) -> list[Any]:
 
 
 def audited(desk: Operated) -> list[tuple[str, str, str]]:
-    """Return what operators did: the oldest first, as who, action and partition."""
+    """Return the audit as (who, action, partition), the oldest row first."""
     ledger = desk.worker.ledger
     rows = OperatorReader(ledger.engine, ledger.dialect).audit(partition_key=None, limit=100)
     return [(row.who, row.action, row.partition_key) for row in reversed(rows)]
 
 
 def states(desk: Operated) -> list[Any]:
-    """Return all that must stay as it is when nothing is done."""
+    """Return everything that must not change if nothing is done."""
     redis = desk.worker.inbox.redis
-    passing = (KEYS.fence.encode(), KEYS.bell.encode())
-    keys = {key: value for key, value in everything(redis).items() if key not in passing}
+    changing = (KEYS.fence.encode(), KEYS.bell.encode())
+    keys = {key: value for key, value in everything(redis).items() if key not in changing}
     return [keys, contents(desk.worker.ledger), audited(desk)]
 
 
-def check_impossible(desk: Operated, partition: str, action: str, says: str) -> None:
-    """An action is refused with 409 and the reason, and changes nothing."""
+def check_impossible(desk: Operated, partition: str, action: str, reason: str) -> None:
+    """Check that an action is refused with 409 and the reason, and changes nothing."""
     before = states(desk)
     problem = problem_of(desk.ask(partition, action), 409, "NOT_POSSIBLE")
-    assert says in problem["detail"]
+    assert reason in problem["detail"]
     assert states(desk) == before
 
 
-def test_a_paused_partition_accepts_on_and_captures_nothing(desk: Operated) -> None:
-    """Until it is resumed; then everything is captured, in order. Both are audited."""
+def test_a_paused_partition_accepts_and_captures_nothing(desk: Operated) -> None:
+    """After the resume everything is captured, in order. Both actions are audited."""
     desk.worker.accept(*submissions(1, "B1"), *submissions(1, "B2"))
     paused = desk.perform(ONE, "pause", by="Zoë", why="prices")
     assert paused["done"] is True
@@ -83,8 +83,8 @@ def test_a_paused_partition_accepts_on_and_captures_nothing(desk: Operated) -> N
     desk.worker.assert_all_is_accounted_for()
 
 
-def test_a_skipped_trade_stays_parked_and_the_rest_goes_on(desk: Operated) -> None:
-    """The answer names the trade; what waited behind it is captured, in order."""
+def test_a_skipped_trade_stays_parked_and_the_partition_goes_on(desk: Operated) -> None:
+    """The answer names the trade; the trades after it are captured, in order."""
     worker = desk.worker
     worker.accept(*submissions(1, "B1"), broken("poison", "B1"), *submissions(3, "B1", 2))
     worker.drain()
@@ -99,10 +99,10 @@ def test_a_skipped_trade_stays_parked_and_the_rest_goes_on(desk: Operated) -> No
     worker.assert_all_is_accounted_for()
 
 
-def test_a_trade_that_can_be_captured_now_is_captured_in_its_place(
+def test_a_retried_trade_is_captured_at_its_own_position(
     desk: Operated, ledger_settings: Settings
 ) -> None:
-    """A retry answers with what became of it; it stands before those that waited behind it."""
+    """A retry answers with the outcome; the trades that waited are captured after it."""
     old = Worker(desk.worker.inbox.redis, ledger_settings, ledger=OldRelease(ledger_settings))
     sent = [*submissions(2, "B1"), submission("new-1", "B1"), *submissions(2, "B1", 3)]
     old.accept(*sent)
@@ -118,7 +118,7 @@ def test_a_trade_that_can_be_captured_now_is_captured_in_its_place(
 
 
 def test_a_retry_that_fails_says_why_and_keeps_the_halt(desk: Operated) -> None:
-    """409 with the error; the attempt is audited, and nothing else has changed."""
+    """409 with the error; the attempt is audited, and nothing else changes."""
     desk.worker.accept(broken("poison", "B1"), *submissions(2, "B1"))
     desk.worker.drain()
     problem = problem_of(desk.ask(ONE, "retry"), 409, "NOT_POSSIBLE")
@@ -129,8 +129,8 @@ def test_a_retry_that_fails_says_why_and_keeps_the_halt(desk: Operated) -> None:
     assert audited(desk) == [("ann", "retry", ONE)]
 
 
-def test_a_gap_that_is_released_is_waited_for_no_more(desk: Operated) -> None:
-    """What was buffered is captured at once; the numbers below it count as passed."""
+def test_a_released_gap_is_no_longer_waited_for(desk: Operated) -> None:
+    """The buffered trades are captured at once; the missing numbers count as passed."""
     worker = desk.worker
     worker.accept(*numbered(1, 2, 5, 6, 9))
     worker.drain()
@@ -146,8 +146,8 @@ def test_a_gap_that_is_released_is_waited_for_no_more(desk: Operated) -> None:
     worker.assert_all_is_accounted_for()
 
 
-def test_after_a_release_new_numbers_are_answered_as_they_stand(desk: Operated) -> None:
-    """The next number is ACCEPTED, one that counts as passed is REJECTED."""
+def test_answers_after_a_release_count_from_the_new_number(desk: Operated) -> None:
+    """The next number is ACCEPTED, and a number that counts as passed is REJECTED."""
     desk.worker.accept(*numbered(1, 2, 5))
     desk.worker.drain()
     desk.perform(ONE, "release")
@@ -160,8 +160,8 @@ def test_after_a_release_new_numbers_are_answered_as_they_stand(desk: Operated) 
 
 @pytest.mark.parametrize("action", ACTIONS)
 @pytest.mark.parametrize("how", [{"dryRun": True}, "true"])
-def test_a_dry_run_says_what_would_come_of_it(desk: Operated, action: str, how: object) -> None:
-    """Asked for in the body or in the query, it changes nothing, and is not audited."""
+def test_a_dry_run_says_what_the_result_would_be(desk: Operated, action: str, how: object) -> None:
+    """A dry run, by the body or by the query, changes nothing and is not audited."""
     worker = desk.worker
     if action == "release":
         worker.accept(*numbered(1, 5))
@@ -186,7 +186,7 @@ def test_a_dry_run_says_what_would_come_of_it(desk: Operated, action: str, how: 
 
 
 def test_what_is_not_possible_is_a_conflict_that_says_why(desk: Operated) -> None:
-    """Whatever is asked of a partition for which there is no cause, nothing is changed."""
+    """409 with the reason, and nothing is changed."""
     desk.worker.accept(*submissions(1, "B1"), broken("poison", "B2"))
     desk.worker.drain()
     check_impossible(desk, ONE, "resume", "not held")
@@ -196,24 +196,24 @@ def test_what_is_not_possible_is_a_conflict_that_says_why(desk: Operated) -> Non
     check_impossible(desk, TWO, "resume", "retry or skip that")
 
 
-def test_a_partition_in_hand_is_waited_for_and_left_alone(
+def test_a_claimed_partition_is_waited_for_and_left_alone(
     redis: "Redis", ledger_settings: Settings
 ) -> None:
-    """Who has it keeps it: after the length of a lease the answer is 409."""
+    """The claim stays; after the length of a lease the answer is 409."""
     with operated(redis, replace(ledger_settings, lease_seconds=0.5)) as desk:
         desk.worker.accept(*submissions(2, "B1"))
-        patient = Worker(redis, ledger_settings)
-        claim = claimed(patient.inbox)  # for 100 s
+        slow_worker = Worker(redis, ledger_settings)
+        claim = claimed(slow_worker.inbox)  # for 100 s
         desk.perform(ONE, "pause")
         detail = problem_of(desk.ask(ONE, "skip"), 409, "NOT_POSSIBLE")["detail"]
         assert f"a worker has had a claim on {ONE}" in detail
         found = desk.look(ONE)
         assert (found["owner"], found["waiting"]) == (claim.token, 2)
-        patient.ledger.dispose()
+        slow_worker.ledger.dispose()
 
 
 def test_everything_that_is_wrong_is_told_at_once(desk: Operated) -> None:
-    """Each with its path; a dry run that is misspelt is not done in earnest."""
+    """Each problem has its path; a misspelt `dryRun` does not perform the action."""
     desk.worker.accept(*submissions(1, "B1"))
     before = states(desk)
     wrong: list[tuple[object, dict[str, Any], list[str]]] = [
@@ -237,19 +237,19 @@ def test_everything_that_is_wrong_is_told_at_once(desk: Operated) -> None:
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[" * 5000, b'"\xff"'])
 def test_what_is_no_json_is_refused(desk: Operated, body: bytes) -> None:
-    """With where it breaks, and never as an error of the service."""
+    """The problem has its path, and is never an error of the service."""
     response = desk.http.post(f"{PARTITIONS}/{ONE}/pause", content=body, headers=JSON)
     assert paths(problem_of(response, 400, "VALIDATION_ERROR")) == ["$"]
 
 
 def test_another_media_type_is_refused(desk: Operated) -> None:
-    """A form from some other site's page cannot act for an operator."""
+    """A form on another site's page cannot act for an operator."""
     response = desk.http.post(f"{PARTITIONS}/{ONE}/pause", data={"by": "ann", "why": "x"})
     problem_of(response, 415, "UNSUPPORTED_MEDIA_TYPE")
 
 
-def test_a_reason_is_needed_only_where_something_is_taken(desk: Operated) -> None:
-    """To resume and to retry none is needed."""
+def test_only_pause_skip_and_release_need_a_reason(desk: Operated) -> None:
+    """Resume and retry need none."""
     desk.worker.accept(*submissions(1, "B1"))
     desk.perform(ONE, "pause")
     for action in ("pause", "skip", "release"):
@@ -262,7 +262,7 @@ def test_a_reason_is_needed_only_where_something_is_taken(desk: Operated) -> Non
 def test_servers_that_are_away_are_unavailable(
     tmp_path: Path, settings: Settings, sqlite_database: Path
 ) -> None:
-    """Redis or the database: 503 with Retry-After; when they are back, it is done."""
+    """Redis or the database away: 503 with Retry-After; when both are back, the action is done."""
     server = RedisServer(tmp_path / "redis", free_port())
     ledger = tmp_path / "later" / "ledger.db"
     own = replace(settings, redis_url=server.url, database_url=f"sqlite:///{ledger}")
@@ -288,7 +288,7 @@ def test_servers_that_are_away_are_unavailable(
 def test_a_ledger_that_cannot_be_written_is_unavailable(
     redis: "Redis", settings: Settings, sqlite_database: Path, tmp_path: Path
 ) -> None:
-    """503 with Retry-After, and the partition is not paused by half."""
+    """503 with Retry-After, and the partition is not half paused."""
     file = tmp_path / "ledger.db"
     file.write_bytes(sqlite_database.read_bytes())
     url = f"sqlite:///{file}"
@@ -306,7 +306,7 @@ def test_a_ledger_that_cannot_be_written_is_unavailable(
 
 
 def test_a_hold_that_only_redis_knows_can_be_ended(desk: Operated) -> None:
-    """One whose trade could not even be parked: workers may try again."""
+    """Its trade could not even be parked; workers may try again."""
     desk.worker.accept(*submissions(1, "B1"))
     desk.worker.inbox.hold(ONE, Hold.halt("parking it failed too"))
     assert desk.perform(ONE, "retry")["partition"]["held"] is None

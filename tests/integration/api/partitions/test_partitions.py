@@ -1,4 +1,4 @@
-"""`GET /partitions`: how partitions stand, page by page and from close by."""
+"""`GET /partitions`: the state of partitions, page by page and in detail."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -26,7 +26,7 @@ def numbered(*numbers: int, book: str = "B1") -> list[Any]:
 
 
 def pages(desk: Operated, **query: Any) -> Iterator[list[str]]:
-    """Turn the pages, and yield the keys on each."""
+    """Read page after page, and yield the keys of each."""
     cursor: str | None = ""
     for _ in range(100):
         if cursor is None:
@@ -38,11 +38,11 @@ def pages(desk: Operated, **query: Any) -> Iterator[list[str]]:
 
 
 def instant(text: str) -> datetime:
-    """Return a moment of an answer."""
+    """Return a timestamp of an answer."""
     return datetime.fromisoformat(text)
 
 
-def test_a_partition_is_shown_as_it_stands(desk: Operated) -> None:
+def test_a_partition_is_shown_with_its_state(desk: Operated) -> None:
     """Depth, age, owner, lease, ledger sequence, upstream's number, and why it is held."""
     worker = desk.worker
     worker.accept(*numbered(1, 2, 5, 6))
@@ -68,20 +68,20 @@ def test_a_partition_is_shown_as_it_stands(desk: Operated) -> None:
     assert (second["lastSequence"], second["upstreamNumber"], second["buffered"]) == (0, 0, 0)
 
 
-def test_looking_changes_nothing(desk: Operated) -> None:
+def test_reading_changes_nothing(desk: Operated) -> None:
     """Neither in Redis nor in the ledger."""
     desk.worker.accept(*submissions(2, "B2"), broken("poison", "B1"), *submissions(3, "B1"))
     desk.worker.drain()
     desk.worker.accept(*submissions(1, "B3"))
     before = everything(desk.worker.inbox.redis), contents(desk.worker.ledger)
-    for look in (desk.page, lambda: desk.page(held="true"), lambda: desk.look(ONE)):
-        look()
+    for read in (desk.page, lambda: desk.page(held="true"), lambda: desk.look(ONE)):
+        read()
     assert (everything(desk.worker.inbox.redis), contents(desk.worker.ledger)) == before
 
 
 @pytest.mark.parametrize("limit", [1, 7, 25, 1000])
 def test_pages_show_every_partition_once_and_in_order(desk: Operated, limit: int) -> None:
-    """Also those of which only the ledger, or only Redis, knows."""
+    """Also those that only the ledger, or only Redis, has."""
     worker = desk.worker
     worker.accept(*(submission(f"T-{book}", book) for book in BOOKS[::2]))
     worker.drain()
@@ -93,7 +93,7 @@ def test_pages_show_every_partition_once_and_in_order(desk: Operated, limit: int
 
 
 def test_partitions_of_all_lanes_are_on_one_page(quiet: Deployment) -> None:
-    """Whatever their lanes, in the order of their keys; a page has a hundred at most."""
+    """They are in the order of their keys, not of their lanes; a page has at most a hundred."""
     trades = [submission(f"LANES-{number}", f"LANES{number:03}") for number in range(120)]
     for trade in trades:
         assert quiet.submit(trade.document).status_code == 202
@@ -105,8 +105,8 @@ def test_partitions_of_all_lanes_are_on_one_page(quiet: Deployment) -> None:
     assert [row["partitionKey"] for row in rest["partitions"]] == keys[100:]
 
 
-def test_held_partitions_are_found_by_themselves(desk: Operated) -> None:
-    """Paused or halted, also if Redis was emptied since; and so are those that are not held."""
+def test_held_partitions_can_be_listed(desk: Operated) -> None:
+    """Paused or halted, also if Redis was emptied since; and so can those that are not held."""
     worker = desk.worker
     worker.accept(broken("poison", "B1"), *submissions(1, "B2"), *submissions(1, "B3"))
     worker.drain()
@@ -123,8 +123,8 @@ def test_held_partitions_are_found_by_themselves(desk: Operated) -> None:
         worker.inbox.redis.flushall()
 
 
-def test_a_halted_partition_from_close_by(desk: Operated) -> None:
-    """The parked trade, what waits behind it, and what operators did, the newest first."""
+def test_a_halted_partition_in_detail(desk: Operated) -> None:
+    """The parked trade, the waiting trades, and the audit, the newest row first."""
     worker = desk.worker
     worker.accept(*submissions(2, "B1"), broken("poison", "B1"), *submissions(30, "B1", 3))
     worker.drain()
@@ -150,8 +150,8 @@ def test_a_halted_partition_from_close_by(desk: Operated) -> None:
 
 
 @pytest.mark.parametrize("trades", [0, 1, 100])
-def test_as_many_waiting_trades_as_asked_for(desk: Operated, trades: int) -> None:
-    """From the head on, with upstream's number where they have one."""
+def test_as_many_waiting_trades_are_shown_as_asked_for(desk: Operated, trades: int) -> None:
+    """They are shown from the head on, with their upstream number if they have one."""
     desk.worker.accept(*numbered(1), *submissions(149, "B1"))
     found = desk.look(ONE, waiting=trades)["waitingTrades"]
     assert [trade["position"] for trade in found] == list(range(1, trades + 1))
@@ -159,8 +159,8 @@ def test_as_many_waiting_trades_as_asked_for(desk: Operated, trades: int) -> Non
     assert all("sequenceNumber" not in trade for trade in found[1:])
 
 
-def test_an_unreadable_trade_is_shown_in_its_place(desk: Operated) -> None:
-    """With why it cannot be read; those round it are shown as ever."""
+def test_an_unreadable_trade_is_shown_at_its_position(desk: Operated) -> None:
+    """It has the reason; the trades around it are shown as usual."""
     desk.worker.accept(*submissions(2, "B1"))
     redis = desk.worker.inbox.redis
     redis.lset(KEYS.inbox(ONE), 0, UNREADABLE)
@@ -172,8 +172,8 @@ def test_an_unreadable_trade_is_shown_in_its_place(desk: Operated) -> None:
     assert "unreadable" not in readable
 
 
-def test_a_gap_in_upstreams_numbers_is_shown(desk: Operated) -> None:
-    """What is missing, how much waits for it and since when, and whether that is too long."""
+def test_a_gap_in_the_upstream_numbers_is_shown(desk: Operated) -> None:
+    """The missing numbers, how many trades wait since when, and whether the gap is overdue."""
     desk.worker.accept(*numbered(1, 2, 5, 9), *submissions(1, "B2"))
     desk.worker.drain()
     gap = desk.look(ONE)["gap"]
@@ -194,7 +194,7 @@ KEYS_OF_ALL_KINDS = [
 
 @pytest.mark.parametrize("ids", KEYS_OF_ALL_KINDS)
 def test_every_partition_has_an_address(desk: Operated, ids: tuple[str, str, str]) -> None:
-    """Whatever its ids hold: percent-encoded, the key is an address, to look at and to act on."""
+    """Percent-encoded, every key is an address to read and to act on, whatever its ids hold."""
     account, book, security = ids
     trade = submission("T-1", book, accountId=account, securityId=security)
     desk.worker.accept(trade)
@@ -209,7 +209,7 @@ def test_every_partition_has_an_address(desk: Operated, ids: tuple[str, str, str
     "key", ["A_B_C", "unknown", "A__C", "A_B_C_D", "%00_B_C", "%FF_B_C", "x" * 303, "%20", ".."]
 )
 def test_an_unknown_partition_is_not_found(quiet: Deployment, key: str) -> None:
-    """Neither to look at nor to act on: no trade of it was accepted, or ever can be."""
+    """404 to read and to act on: no trade of it was accepted, or ever can be."""
     problem_of(quiet.http.get(f"{PARTITIONS}/{key}".replace("..", "%2E%2E")), 404, "NOT_FOUND")
     address = f"{PARTITIONS}/{key}/pause".replace("..", "%2E%2E")
     problem_of(quiet.http.post(address, json={"by": "ann", "why": "x"}), 404, "NOT_FOUND")
@@ -227,7 +227,7 @@ def test_an_unknown_partition_is_not_found(quiet: Deployment, key: str) -> None:
 def test_another_method_is_a_problem(
     quiet: Deployment, method: str, path: str, allowed: str
 ) -> None:
-    """It names those that the address takes; an encoded slash begins no action."""
+    """405 names the methods of the address; an encoded slash begins no action."""
     response = quiet.http.request(method, f"{PARTITIONS}/{path}")
     problem_of(response, 405, "METHOD_NOT_ALLOWED")
     assert allowed in response.headers["allow"]
@@ -236,13 +236,13 @@ def test_another_method_is_a_problem(
 @pytest.mark.parametrize("path", ["A_B_C/replay", "A_B_C/pause/skip"])
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_other_addresses_are_not_served(quiet: Deployment, method: str, path: str) -> None:
-    """What is no action is a 404 that says where to look."""
+    """404 that says where the addresses are documented."""
     response = quiet.http.request(method, f"{PARTITIONS}/{path}")
     assert "/schema" in problem_of(response, 404, "NOT_FOUND")["detail"]
 
 
 def test_parameters_are_checked_all_at_once(quiet: Deployment) -> None:
-    """Each that is wrong or not known is named, so that a misspelt filter is not taken for none."""
+    """Every wrong or unknown parameter is named; a misspelt filter is not ignored."""
     query = {"limit": "1001", "held": "yes", "cursor": "a\0", "hold": "true"}
     problem = problem_of(quiet.http.get(PARTITIONS, params=query), 400, "VALIDATION_ERROR")
     assert sorted(paths(problem)) == ["cursor", "held", "hold", "limit"]

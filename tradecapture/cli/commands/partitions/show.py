@@ -105,7 +105,7 @@ def _tables(partition_key: PartitionKey, detail: PartitionDetail, now_ms: int) -
             )
             for trade in detail.waiting
         ]
-        after = " after the parked trade" if detail.halting is not None else ""
+        after = " after it" if detail.halting is not None else ""
         title = f"Waiting{after}: the oldest {len(rows)} of {number:,}"
         yield table(title, ("position #", "trade", "age", "upstream number #"), rows)
     if detail.audit:
