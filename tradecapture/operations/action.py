@@ -47,7 +47,7 @@ class ActionResult(NamedTuple):
     trade_id: str | None = None
     outcome: Outcome | None = None  # of that trade
     captured: int = 0  # trades that the action captured
-    written: int = 0  # trades that are in the ledger and may leave the inbox
+    completed: int = 0  # trades, from the oldest on, that the ledger has: they leave the inbox
     upstream_number: int = 0  # that the partition has reached; 0: upstream numbers none
 
 

@@ -66,7 +66,7 @@ class HeadOperations:
             with self._claims.renewing(claim):
                 result = self._perform_in_ledger(claim, request, state, dry_run)
             if result is not None and result.done and not dry_run:
-                completion = (result.written, result.upstream_number)
+                completion = (result.completed, result.upstream_number)
         finally:
             is_released = self._claims.release(claim, *completion)
         if result is None:

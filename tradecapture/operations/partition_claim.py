@@ -69,19 +69,20 @@ class PartitionClaims:
         finally:
             renewal.stop()
 
-    def release(self, claim: Claim, written: int = 0, upstream_number: int = 0) -> bool:
+    def release(self, claim: Claim, trades: int = 0, upstream_number: int = 0) -> bool:
         """Unlock a claimed partition and remove the trades that the ledger has.
 
         Args:
             claim: of the partition.
-            written: how many trades to remove, from the head on.
+            trades: how many to remove, from the head on.
             upstream_number: that the partition has reached; 0: upstream numbers none.
 
         Returns:
-            False: the lease ended before, because this host stood still. Nothing was changed.
+            Whether it was done. False: the lease had ended, because this host stood still, and
+            nothing was changed.
         """
         (claimed,) = claim.partitions
-        completion = Completion(claimed.partition_key, written, upstream_number=upstream_number)
+        completion = Completion(claimed.partition_key, trades, upstream_number=upstream_number)
         (is_valid,) = self._inbox.complete(claim.lane, claim.token, [completion])
         return is_valid
 

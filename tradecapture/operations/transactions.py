@@ -184,7 +184,7 @@ class OperatorTransactions:
             trade_id,
             outcome,
             captured=aggregate.outcomes[Outcome.CAPTURED],
-            written=_written_up_to_halt(claim, row),
+            completed=_completed_up_to_halt(claim, row),
             upstream_number=aggregate.upstream_number,
         )
         return self._audited(connection, request, now, result, entry)
@@ -212,7 +212,7 @@ class OperatorTransactions:
         reason = f"skipped by {request.who}: {request.why}"
         parked = find_halting_trade(connection, row)
         if parked is not None:
-            entry, written = entry_of(parked), _written_up_to_halt(claim, row)
+            entry, completed = entry_of(parked), _completed_up_to_halt(claim, row)
             reasons = f"{parked.reason}; {reason}"
             connection.execute(
                 update(exceptions).where(_has_id(parked.entry_id)).values(reason=reasons)
@@ -221,7 +221,7 @@ class OperatorTransactions:
             message = f"no trade waits in {request.partition_key}: nothing to skip"
             return ActionResult(False, message)
         else:
-            entry, written = head, 1
+            entry, completed = head, 1
             if not existing.has(head):
                 self._park(write_set, head, reason, request, now)
             elif not _is_parked(connection, head):
@@ -236,7 +236,7 @@ class OperatorTransactions:
             trade_id,
             Outcome.PARKED,
             captured=aggregate.outcomes[Outcome.CAPTURED],
-            written=written,
+            completed=completed,
             upstream_number=aggregate.upstream_number,
         )
         return self._audited(connection, request, now, result, entry)
@@ -314,7 +314,7 @@ def _without_halt(row: PartitionRow, claim: Claim) -> PartitionRow:
     )
 
 
-def _written_up_to_halt(claim: Claim, row: PartitionRow) -> int:
+def _completed_up_to_halt(claim: Claim, row: PartitionRow) -> int:
     """Return how many claimed trades the ledger has: those up to the one that halts."""
     halted = (row.halted_epoch or 0, row.halted_position or 0)
     (claimed,) = claim.partitions
@@ -339,12 +339,12 @@ def _as_replay(entry: Entry) -> Entry:
 def _already_written(head: Entry) -> ActionResult:
     trade_id = head.submission.trade_id
     message = f"trade {trade_id} is not skipped: the ledger has it already; it leaves the inbox"
-    return ActionResult(True, message, trade_id, written=1)
+    return ActionResult(True, message, trade_id, completed=1)
 
 
 def _overtaken(request: ActionRequest) -> ActionResult:
     return ActionResult(
         False,
         f"a worker or another operator has claimed {request.partition_key} in the meantime: "
-        "look at it, and try again",
+        "see its state, and try again",
     )

@@ -44,7 +44,7 @@ def test_a_retried_trade_is_captured_at_its_own_position(
     halted(ledger)
     result = perform(ledger, RETRY)
     assert result == ActionResult(
-        True, "trade T-3 is captured now", "T-3", Outcome.CAPTURED, captured=1, written=0
+        True, "trade T-3 is captured now", "T-3", Outcome.CAPTURED, captured=1, completed=0
     )
     assert exception_rows(ledger) == []
     capture(ledger, *waiting_trades(2, first=4), fence=20)
@@ -79,7 +79,7 @@ def test_what_the_ledger_has_may_leave_the_inbox(ledger: OperatorLedger, action:
     """The worker died before it completed: all up to the parked trade may leave the inbox."""
     halted(ledger)
     waiting = [*waiting_trades(2), PARKED, *waiting_trades(2, first=4)]
-    assert perform(ledger, action, *waiting).written == 3
+    assert perform(ledger, action, *waiting).completed == 3
 
 
 @pytest.mark.parametrize("action", [RETRY, SKIP])

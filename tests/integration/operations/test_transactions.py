@@ -200,7 +200,7 @@ def test_a_skipped_head_is_parked_with_who_and_why(ledger: OperatorLedger) -> No
     paused(ledger)
     head, waiting = entry(submission("T-3"), 3), waiting_trades(1, first=4)
     result = perform(ledger, Action.SKIP, head, *waiting, head=head)
-    assert (result.trade_id, result.outcome, result.written) == ("T-3", Outcome.PARKED, 1)
+    assert (result.trade_id, result.outcome, result.completed) == ("T-3", Outcome.PARKED, 1)
     (row,) = exception_rows(ledger)
     assert (row.position, row.outcome, row.reason) == (3, "PARKED", f"skipped by {WHO}: {WHY}")
     assert perform(ledger, Action.RESUME).done
@@ -214,7 +214,7 @@ def test_a_skipped_head_that_the_ledger_has_only_leaves_the_inbox(ledger: Operat
     (head, *_rest) = waiting_trades(2)
     before = tables(ledger)["exceptions"]
     result = perform(ledger, Action.SKIP, head, head=head)
-    assert (result.done, result.written, result.outcome) == (True, 1, None)
+    assert (result.done, result.completed, result.outcome) == (True, 1, None)
     assert "the ledger has it already" in result.message
     assert tables(ledger)["exceptions"] == before == []
 
