@@ -1,4 +1,4 @@
-"""The command line on a Redis Cluster: each node is examined, and operators see all lanes."""
+"""The command line on a Redis Cluster: each node is checked, and operators see all lanes."""
 
 import json
 import os
@@ -39,7 +39,7 @@ def _findings(run: Run, url: str, broker: str) -> dict[str, dict[str, Any]]:
 def test_doctor_examines_each_node(
     run: Run, settings: Settings, cluster_servers: ClusterServers, url: str
 ) -> None:
-    """Its configuration, and who has how many lanes; what is wrong with one names it."""
+    """Each node's configuration and lanes are checked, and a fault names its node."""
     node, other, _ = cluster_servers.masters
     with node.redis() as redis:
         redis.config_set("maxmemory-policy", "allkeys-lru")
@@ -65,7 +65,7 @@ def test_doctor_examines_each_node(
 def test_doctor_names_a_node_that_does_not_answer(
     run: Run, settings: Settings, cluster_servers: ClusterServers, url: str
 ) -> None:
-    """And examines the others."""
+    """A node that does not answer is a FAIL, and the other nodes are checked."""
     away = cluster_servers.masters[0]
     os.kill(away.process.pid, signal.SIGSTOP)
     try:
@@ -80,7 +80,7 @@ def test_doctor_names_a_node_that_does_not_answer(
 def test_operators_see_the_partitions_of_all_nodes(
     run: Run, deployment: Settings, url: str
 ) -> None:
-    """Paused in one lane, listed from all, and accounted for."""
+    """One partition is paused, the partitions of all lanes are listed, and all trades add up."""
     settings = replace(deployment, redis_url=url, lanes=int(LANES))
     with connect_redis(url, CONNECT_SECONDS) as redis:
         Inbox(redis, settings).accept([submission(f"T-{n}", f"B{n}") for n in range(40)])
@@ -104,13 +104,13 @@ def test_operators_see_the_partitions_of_all_nodes(
     ],
 )
 def test_each_fault_of_a_cluster_is_found(facts: ClusterFacts, found: dict[str, Level]) -> None:
-    """By its subject, with a cure."""
+    """Each fault of a cluster is a finding of its own subject, with a cure."""
     bad = [finding for finding in assess_cluster(facts) if finding.level is not Level.OK]
     assert {finding.subject: finding.level for finding in bad} == found
     assert all(finding.cure for finding in bad)
 
 
 def test_a_clusters_password_is_shown_nowhere() -> None:
-    """However many of its nodes have one in their URLs."""
+    """The password is hidden for every node that the URL names."""
     url = "redis+cluster://u:se@cret@one:7000;redis+cluster://u:se@cret@two:7000"
     assert "cret" not in without_password(url)

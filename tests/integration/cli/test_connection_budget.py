@@ -1,4 +1,4 @@
-"""The connection budget: what a fleet holds at most, whether it fits, how large a one would."""
+"""The connection budget: what a fleet holds at most, and how many workers would fit."""
 
 import json
 
@@ -26,7 +26,7 @@ LIMIT = 100
 def test_the_largest_fleet_fits_and_one_more_worker_does_not(
     size: FleetSize, pool_size: int, limit: int
 ) -> None:
-    """Whatever its size: `at most N workers` is exact."""
+    """`at most N workers fit` is exact for a fleet of any size."""
     for budget_of in (
         lambda size: budget_of_database(size, pool_size),
         lambda size: budget_of_replica(size, pool_size),
@@ -41,15 +41,15 @@ def test_the_largest_fleet_fits_and_one_more_worker_does_not(
 
 
 def test_workers_do_not_hold_a_pool_each() -> None:
-    """A worker process captures in one thread: a larger pool is the APIs' alone."""
+    """A worker process captures in one thread, so that only the APIs use a larger pool."""
     small, large = (budget_of_database(FleetSize(0, 5, 4), pool) for pool in (2, 20))
     assert small.required == large.required
     assert budget_of_database(FleetSize(3, 0, 1), 20).fleet == 3 * 2 * 20
 
 
 @pytest.mark.parametrize(("workers", "level"), [(10, Level.OK), (30, Level.WARN), (40, Level.FAIL)])
-def test_a_fleet_is_judged_by_the_share_that_it_takes(workers: int, level: Level) -> None:
-    """All right, too tight for an old fleet beside a new one, too large; with what would fit."""
+def test_a_fleet_is_assessed_by_the_share_that_it_takes(workers: int, level: Level) -> None:
+    """A fleet that fits is OK, one that leaves little room is a WARN, and a larger one a FAIL."""
     size = FleetSize(0, workers, 1)
     finding = assess_fleet(budget_of_database(size, 2), LIMIT, size)
     assert finding.level is level
@@ -59,7 +59,7 @@ def test_a_fleet_is_judged_by_the_share_that_it_takes(workers: int, level: Level
 
 
 def test_a_server_without_a_limit_is_ok() -> None:
-    """SQLite has none, and some Redis does not say."""
+    """Without a known limit, as for SQLite, the finding is OK."""
     size = FleetSize(1, 1, 1)
     finding = assess_fleet(budget_of_redis(size), None, size)
     assert (finding.level, finding.cure) == (Level.OK, "")
@@ -67,7 +67,7 @@ def test_a_server_without_a_limit_is_ok() -> None:
 
 
 def test_doctor_works_a_fleet_out(run: Run, redis: "Redis") -> None:
-    """As a table of what holds how many, and as JSON."""
+    """`doctor` shows the connections of a fleet as a table and as JSON."""
     arguments = ("doctor", "--apis", "2", "--workers", "3", "--concurrency", "4")
     findings = {f["subject"]: f for f in json.loads(run(*arguments, "--json").stdout)}
     assert "connection budget" not in findings

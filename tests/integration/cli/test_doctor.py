@@ -9,11 +9,11 @@ from tests.support.cli.shell import NOWHERE, Capture, Run, table_row
 from tradecapture.inbox import Inbox
 from tradecapture.local.servers.server import wait_until
 
-PATIENCE_SECONDS = 60.0
+TIMEOUT_SECONDS = 60.0
 
 
 def test_doctor_finds_a_redis_that_evicts(run: Run, redis: "Redis") -> None:
-    """FAIL with a cure and exit code 1; the workers that are missing are only a warning."""
+    """Eviction is a FAIL with a cure and exit code 1; missing workers are only a WARN."""
     redis.config_set("maxmemory-policy", "allkeys-lru")
     try:
         result = run("doctor", "--json", "--processes", "3")
@@ -30,7 +30,7 @@ def test_doctor_finds_a_redis_that_evicts(run: Run, redis: "Redis") -> None:
 
 
 def test_doctor_passes_a_right_set_up(run: Run, redis: "Redis") -> None:
-    """Exit code 0, and every finding has a line."""
+    """The exit code is 0; only the missing workers are a WARN."""
     redis.config_set("appendfsync", "always")
     try:
         result = run("doctor")
@@ -41,13 +41,13 @@ def test_doctor_passes_a_right_set_up(run: Run, redis: "Redis") -> None:
 
 
 def test_doctor_changes_nothing(run: Run, redis: "Redis") -> None:
-    """It does not even record a lane count."""
+    """After `doctor` no key is in Redis, not even the lane count."""
     run("doctor")
     assert not [key for key in redis.keys("tc:*") if key]
 
 
 def test_doctor_examines_what_it_can_reach(run: Run) -> None:
-    """A Redis out of reach is a finding, not the end."""
+    """A Redis that does not answer is a finding, and the other servers are still checked."""
     result = run("doctor", "--json", REDIS_URL=NOWHERE)
     assert result.exit_code == 1
     levels = {finding["subject"]: finding["level"] for finding in json.loads(result.stdout)}
@@ -55,7 +55,7 @@ def test_doctor_examines_what_it_can_reach(run: Run) -> None:
 
 
 def test_doctor_finds_what_waits_for_an_operator(run: Run, inbox: Inbox, capture: Capture) -> None:
-    """A held partition, an old gap in upstream's numbers and a full partition, each with a cure."""
+    """A held partition, an old gap in upstream's numbers and a full partition are found."""
     numbered = [submission(f"T-{n}", "B1", sequenceNumber=n) for n in (1, 3)]
     inbox.accept([*numbered, *submissions(2, "B2")])
     run("partitions", "pause", partition_of("B2"), "--why", "a look")
@@ -66,6 +66,6 @@ def test_doctor_finds_what_waits_for_an_operator(run: Run, inbox: Inbox, capture
         findings = json.loads(run("doctor", "--json", **limits).stdout)
         return {finding["subject"]: finding["level"] for finding in findings}
 
-    assert wait_until(lambda: levels()["sequence gaps"] == "WARN", PATIENCE_SECONDS)
+    assert wait_until(lambda: levels()["sequence gaps"] == "WARN", TIMEOUT_SECONDS)
     found = levels()
     assert (found["held partitions"], found["backlog"]) == ("WARN", "FAIL")

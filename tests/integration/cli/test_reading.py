@@ -1,4 +1,4 @@
-"""`trade`, `positions`, `partitions` and `reconcile` on a real Redis and a real ledger."""
+"""`trade`, `holdings`, `partitions` and `reconcile` on a real Redis and a real ledger."""
 
 import json
 
@@ -13,7 +13,7 @@ from tradecapture.settings import Settings
 
 
 def test_a_trade_is_followed(run: Run, capture: Capture) -> None:
-    """Accepted while it waits, then captured, with the trade as received."""
+    """A waiting trade is accepted, then captured, and is shown as received."""
     body = trade_json(tradeLots=[lot("0.10000000")])
     submit(run, body)
     assert json.loads(run("trade", "T-1", "--json").stdout)["status"] == "ACCEPTED"
@@ -38,14 +38,14 @@ def test_a_parked_trade_whose_document_is_not_json_is_shown(
 
 
 def test_an_unknown_trade_is_exit_code_1(run: Run) -> None:
-    """With what to do."""
+    """The message says that no such trade was accepted."""
     result = run("trade", "T-9")
     assert result.exit_code == 1
     assert "no trade T-9 was accepted" in result.stderr
 
 
 def test_holdings_are_exact(run: Run, capture: Capture) -> None:
-    """Sums of decimals as text, without rounding; of one account if asked."""
+    """Sums are decimals without rounding; `--account` shows those of one account."""
     submit(
         run,
         trade_json(tradeId="A", tradeLots=[lot("0.1", "3")]),
@@ -61,7 +61,7 @@ def test_holdings_are_exact(run: Run, capture: Capture) -> None:
 
 
 def test_positions_is_the_deprecated_name_of_holdings(run: Run, capture: Capture) -> None:
-    """It prints the same, and a note on standard error that names the new command."""
+    """The old name prints the same, and on standard error it names the new command."""
     submit(run, trade_json())
     capture()
     assert run("positions", "--json").stdout == run("holdings", "--json").stdout
@@ -70,7 +70,7 @@ def test_positions_is_the_deprecated_name_of_holdings(run: Run, capture: Capture
 
 
 def test_partitions_show_what_waits_and_why(run: Run, inbox: Inbox) -> None:
-    """How many wait, since when, who has them, why they are held; one partition if asked."""
+    """A partition is shown with its waiting trades, their age, its claim and its hold."""
     submit(run, trade_json(tradeId="A"), trade_json(tradeId="B", bookId="BOOK2"))
     inbox.hold(partition_of("BOOK2"), Hold.by_operator("ann", "a reason"))
     claim = inbox.claim(0, "worker1", 0.0)
@@ -86,7 +86,7 @@ def test_partitions_show_what_waits_and_why(run: Run, inbox: Inbox) -> None:
 
 
 def test_reconcile_is_clean_and_counts_what_waits(run: Run, capture: Capture) -> None:
-    """Exit code 0; by default only what waits or is parked is shown besides the total."""
+    """The exit code is 0; without --all only partitions with open trades are shown."""
     submit(run, trade_json(tradeId="A"))
     capture()
     submit(run, trade_json(tradeId="B"), trade_json(tradeId="C", bookId="BOOK2"))
@@ -115,7 +115,7 @@ def test_reconcile_finds_a_lost_trade(run: Run, capture: Capture, deployment: Se
 def test_reconcile_tells_of_an_epoch_that_redis_lost(
     run: Run, capture: Capture, redis: "Redis"
 ) -> None:
-    """Its rows come from the ledger alone, and that is said."""
+    """The output says that the rows of that epoch are known to the ledger only."""
     submit(run, trade_json())
     capture()
     redis.flushall()

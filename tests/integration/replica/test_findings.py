@@ -1,4 +1,4 @@
-"""What `doctor` finds of a replica: a real standby, level, behind, away, or none at all."""
+"""What `doctor` finds about a replica: a real standby that is current, lags, or is down."""
 
 from dataclasses import replace
 
@@ -22,29 +22,29 @@ LEDGER = ReplicationFacts({"read_only": "no", "system": "7", "place": "5000"}, "
 STANDBY = ReplicationFacts({"read_only": "yes", "system": "7", "place": "5000"}, "0003")
 
 
-def found(findings: list[Finding]) -> dict[str, Level]:
+def levels_of(findings: list[Finding]) -> dict[str, Level]:
     """Return the levels by subject; each that is not OK must have a cure."""
     assert all(bool(finding.cure) == (finding.level is not Level.OK) for finding in findings)
     return {finding.subject: finding.level for finding in findings}
 
 
 def test_a_standby_is_a_right_replica(replicated: Settings) -> None:
-    """It answers, only reads, follows this ledger, has its tables, and is not behind."""
-    assert found(check_replica(replicated)) == dict.fromkeys(
+    """A standby answers, only reads, follows this ledger, has its tables, and does not lag."""
+    assert levels_of(check_replica(replicated)) == dict.fromkeys(
         ("replica", "replica writes", "replica origin", "replica schema", "replica lag"), Level.OK
     )
     assert check_replica(replace(replicated, replica_url="")) == []
 
 
 def test_a_user_that_only_reads_may_ask(replicated: Settings, standby: Standby) -> None:
-    """As docs/security.md makes it: nothing that status, search and `doctor` need is missing."""
+    """The user of docs/security.md has every right that status, search and `doctor` need."""
     with psycopg.connect(replicated.database_url.replace("+psycopg", "")) as connection:
         connection.execute("DROP ROLE IF EXISTS desk_reader")
         connection.execute("CREATE ROLE desk_reader LOGIN IN ROLE pg_read_all_data")
     standby.catch_up()
     reading = replicated.replica_url.replace("postgres@", "desk_reader@")
     assert reading != replicated.replica_url
-    assert set(found(check_replica(replace(replicated, replica_url=reading))).values()) == {
+    assert set(levels_of(check_replica(replace(replicated, replica_url=reading))).values()) == {
         Level.OK
     }
 
@@ -52,7 +52,7 @@ def test_a_user_that_only_reads_may_ask(replicated: Settings, standby: Standby) 
 def test_how_far_it_is_behind_is_shown(
     replicated: Settings, standby: Standby, worker: Worker
 ) -> None:
-    """In bytes, as long as it does not apply what it was sent."""
+    """The lag is shown in bytes while the standby does not apply what it was sent."""
     standby.hold_back()
     worker.accept(submission())
     worker.drain()
@@ -64,26 +64,26 @@ def test_how_far_it_is_behind_is_shown(
 
 
 def test_the_ledger_itself_is_no_replica(replicated: Settings) -> None:
-    """It takes writes and is spared nothing."""
+    """The ledger itself, named as its replica, is a WARN because it takes writes."""
     itself = replace(replicated, replica_url=replicated.database_url)
-    assert found(check_replica(itself))["replica writes"] is Level.WARN
+    assert levels_of(check_replica(itself))["replica writes"] is Level.WARN
 
 
 def test_another_server_is_found_out(
     replicated: Settings, postgresql_server: PostgresqlServer
 ) -> None:
-    """It would answer for trades of another ledger."""
+    """A server of another ledger is a FAIL."""
     other = replace(replicated, replica_url=postgresql_server.url)
-    levels = found(check_replica(other))
+    levels = levels_of(check_replica(other))
     assert levels["replica origin"] is Level.FAIL
     assert levels["replica schema"] is Level.WARN
 
 
 def test_a_replica_that_is_away_is_a_warning(replicated: Settings, standby: Standby) -> None:
-    """Reads go to the ledger meanwhile."""
+    """A replica that is down is only a WARN, because reads then go to the ledger."""
     standby.kill()
     try:
-        assert found(check_replica(replicated)) == {"replica": Level.WARN}
+        assert levels_of(check_replica(replicated)) == {"replica": Level.WARN}
     finally:
         standby.start()
 
@@ -106,7 +106,9 @@ def test_a_replica_that_is_away_is_a_warning(replicated: Settings, standby: Stan
         (STANDBY._replace(facts={}), {}),
     ],
 )
-def test_a_replica_is_judged(replica: ReplicationFacts, levels: dict[str, Level]) -> None:
-    """By its tables and how far it is behind; the age of a quiet ledger's last trade is no lag."""
-    judged = found(assess_replica(LEDGER, replica))
-    assert {subject: level for subject, level in judged.items() if level is not Level.OK} == levels
+def test_a_replica_is_assessed(replica: ReplicationFacts, levels: dict[str, Level]) -> None:
+    """A replica is assessed by its tables and its lag; an idle ledger's old trade is no lag."""
+    assessed = levels_of(assess_replica(LEDGER, replica))
+    assert {
+        subject: level for subject, level in assessed.items() if level is not Level.OK
+    } == levels

@@ -1,4 +1,4 @@
-"""Reads with a replica: spared by it, never misled by it, and not stopped when it is away."""
+"""Reads with a replica: it takes load, never gives a wrong status, and stops no read when down."""
 
 import socket
 import time
@@ -38,7 +38,7 @@ def state(gateway: Gateway, trade_id: str) -> TradeState | None:
 def test_the_replica_answers_for_captured_trades(
     worker: Worker, gateway: Gateway, standby: Standby, primary: PostgresqlServer
 ) -> None:
-    """Their status, a batch's outcomes and a search, also while the ledger itself is away."""
+    """The replica answers status, outcomes and search, also while the ledger itself is down."""
     worker.accept(*submissions(3))
     worker.drain()
     standby.catch_up()
@@ -106,7 +106,7 @@ def test_a_replica_that_is_away_stops_no_read(
     standby: Standby,
     logged: pytest.LogCaptureFixture,
 ) -> None:
-    """It is killed: reads go on at once and say so once; it is back: it is used again."""
+    """Reads go on when the replica is killed, and use it again when it is back."""
     clock = [0.0]
     readers = make_replica_reader(replicated, pool_size=2)
     readers._now = lambda: clock[0]
@@ -144,7 +144,7 @@ def test_a_replica_that_is_away_stops_no_read(
 
 
 def test_a_silent_replica_is_waited_for_once(worker: Worker, replicated: Settings) -> None:
-    """A host that takes connections and says nothing: one read in five seconds tries it."""
+    """A replica that accepts connections and never answers delays one read in five seconds."""
     worker.accept(submission("T-1"))
     worker.drain()
     with socket.create_server((LOOPBACK, 0)) as silent:

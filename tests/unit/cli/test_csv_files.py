@@ -1,4 +1,4 @@
-"""CSV: a row a trade, numbers as exact text, a bad row reported without stopping the others."""
+"""CSV: each row is a trade, numbers stay exact text, and a bad row does not stop the others."""
 
 from datetime import date
 
@@ -19,7 +19,7 @@ def rows(*lines: str, header: str = HEADER) -> list[Row]:
 
 
 def document(row: Row) -> Document:
-    """Return the trade that a row became."""
+    """Return the trade of a row."""
     assert row.trade is not None, row.problem
     decoded: Document = msgspec.json.decode(row.trade)
     return decoded
@@ -69,7 +69,7 @@ def test_every_column_becomes_its_field() -> None:
 
 
 def test_a_short_header_is_enough() -> None:
-    """The required columns alone make a valid trade; one more in an amount of money too."""
+    """The required columns make a valid trade; a currency as unit makes an amount of money."""
     (row,) = rows(GOOD)
     assert isinstance(read_submission(row.trade or b"", date(2026, 1, 15)), Submission)
     (row,) = rows(f"{GOOD},EUR", header=f"{HEADER},unit")
@@ -103,7 +103,7 @@ def test_bad_rows_are_numbered_and_do_not_stop_the_others() -> None:
 
 
 def test_lines_swallowed_by_an_open_quote_are_named() -> None:
-    """A quote that is closed lines later is one bad row, which says which lines it took."""
+    """A quote that is closed lines later makes one bad row, which names the lines."""
     read = rows(GOOD, GOOD.replace("ACC1", '"ACC1'), GOOD, GOOD.replace("ACC1", 'A"CC1'), GOOD)
     assert [row.number for row in read] == [2, 3, 6]
     assert "lines 3 to 5" in read[1].problem
@@ -116,13 +116,13 @@ def test_a_missing_column_is_one_clear_error() -> None:
 
 
 def test_a_column_named_twice_is_refused() -> None:
-    """Which of the two was meant cannot be known."""
+    """The error names the column that appears twice."""
     with pytest.raises(CsvHeaderError, match="names bookId more than once"):
         read_csv([f"{HEADER},bookId".encode()])
 
 
 def test_problems_are_told_by_column() -> None:
-    """A problem of the validation is put to the column that the user sees."""
+    """A problem of the validation is reported by the column that the user sees."""
     (row,) = rows(GOOD.replace(",1000", ",1;000").replace("2026-01-15", "15.1.2026"))
     read = read_submission(row.trade or b"", date(2026, 1, 15))
     assert isinstance(read, Invalid)
@@ -130,7 +130,7 @@ def test_problems_are_told_by_column() -> None:
 
 
 def test_an_empty_cell_leaves_its_field_out() -> None:
-    """The validation then says that it is required."""
+    """The validation then reports the missing field."""
     (row,) = rows(GOOD.replace("ACC1", " "))
     read = read_submission(row.trade or b"", date(2026, 1, 15))
     assert isinstance(read, Invalid)

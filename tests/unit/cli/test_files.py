@@ -1,4 +1,4 @@
-"""Trade files: the format is found, each row is read by itself, exact bytes stay."""
+"""Files of trades: the format is recognised, each row is separate, and bytes stay exact."""
 
 from io import BytesIO
 
@@ -31,19 +31,19 @@ def read(content: bytes, name: str = "standard input", forced: Format | None = N
     ],
 )
 def test_format_is_found(name: str, content: bytes, found: Format) -> None:
-    """By the suffix, and where there is none by the first line."""
+    """The suffix decides the format; without a known suffix the first line does."""
     assert read(content, name).format is found
 
 
 def test_ndjson_rows_are_lines() -> None:
-    """Each is numbered by its line; blank lines are passed over, broken ones are left to refuse."""
+    """A row has the number of its line; blank lines are skipped, broken lines are kept."""
     rows = list(read(ONE + b"\n\n{broken\n" + TWO).rows)
     assert [(row.number, row.trade) for row in rows] == [(1, ONE), (3, b"{broken"), (4, TWO)]
     assert rows[-1].end == len(ONE + b"\n\n{broken\n" + TWO)
 
 
 def test_json_trades_keep_their_bytes() -> None:
-    """Each trade of an array is sent as it is written there, numbers digit for digit."""
+    """Each trade of an array keeps its bytes, and its numbers every digit."""
     rows = list(read(b"[" + ONE + b",\n " + TWO + b"]", "a.json").rows)
     assert [(row.number, row.trade) for row in rows] == [(1, ONE), (2, TWO)]
     assert [row.trade for row in read(b" " + ONE + b"\n", "a.json").rows] == [ONE]
@@ -51,18 +51,18 @@ def test_json_trades_keep_their_bytes() -> None:
 
 @pytest.mark.parametrize("content", [b"[" + ONE, ONE + b"\n" + TWO, b""])
 def test_broken_json_is_refused_as_a_whole(content: bytes) -> None:
-    """Its trades cannot be told apart: one error that names the file and says what to do."""
+    """One error names the file and says what to do, because its trades cannot be separated."""
     with pytest.raises(CommandError, match=r"a\.json is not JSON: .*--format") as caught:
         read(content, "a.json")
     assert caught.value.exit_code == 2
 
 
 def test_a_csv_without_a_column_is_refused_as_a_whole() -> None:
-    """One error that names the file and the column."""
+    """One error names the file and the column."""
     with pytest.raises(CommandError, match=r"a\.csv: .*no column bookId"):
         read(HEADER.replace(b"bookId,", b""), "a.csv")
 
 
 def test_a_format_can_be_forced() -> None:
-    """The option wins over the suffix."""
+    """A format that is given wins over the suffix."""
     assert len(list(read(ONE + b"\n" + TWO, "a.json", Format.NDJSON).rows)) == 2

@@ -1,4 +1,4 @@
-"""Ports: a free one can be listened on, a taken one is not free."""
+"""Ports: a server can listen on a free port, and a taken port is not free."""
 
 import socket
 
