@@ -1,4 +1,4 @@
-"""Settings: read once from the environment, at the edge, into one frozen object."""
+"""The settings, read once from the environment into one frozen object."""
 
 from collections.abc import Mapping
 from dataclasses import Field, dataclass, field, fields
@@ -12,148 +12,171 @@ from tradecapture.connections.urls import (
     is_cluster,
 )
 
+PREFIX = "TRADECAPTURE_"
 REDIS = "TRADECAPTURE_REDIS_URL"
-
-
 DATABASE = "TRADECAPTURE_DATABASE_URL"
-
-
 BROKER = "TRADECAPTURE_BROKER_URL"
 
 
-PREFIX = "TRADECAPTURE_"
-
-
 class SettingsError(ValueError):
-    """A setting is not usable; the message names the environment variable and what to give."""
+    """A setting cannot be used; the message names the environment variable and what to give."""
 
 
-def _url(default: str, why: str, schemes: tuple[str, ...] | None) -> Any:
-    # URLs may carry a password, so they are kept out of repr and logs. Schemes: those that will
-    # do; None: SQLAlchemy reads the URL, by rules of its own (see ledger.engine).
-    return field(default=default, repr=False, metadata={"why": why, "schemes": schemes})
+def _url(default: str, description: str, schemes: tuple[str, ...] | None) -> Any:
+    # A URL may have a password, so it must not appear in repr and logs. Schemes of None: a URL of
+    # SQLAlchemy, which ledger.engine checks.
+    return field(
+        default=default, repr=False, metadata={"description": description, "schemes": schemes}
+    )
 
 
-def _text(default: str, why: str) -> Any:
-    return field(default=default, metadata={"why": why, "text": True})
+def _text(default: str, description: str) -> Any:
+    return field(default=default, metadata={"description": description, "text": True})
 
 
-def _secret(why: str) -> Any:
-    return field(default="", repr=False, metadata={"why": why, "text": True})
+def _secret(description: str) -> Any:
+    return field(default="", repr=False, metadata={"description": description, "text": True})
 
 
-def _number(default: float, low: float, high: float, why: str) -> Any:
-    return field(default=default, metadata={"why": why, "low": low, "high": high})
+def _number(default: float, low: float, high: float, description: str) -> Any:
+    return field(default=default, metadata={"description": description, "low": low, "high": high})
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Every setting of tradecapture. `TRADECAPTURE_` and the name in capitals is its variable."""
+    """Every setting of tradecapture, with a safe default.
+
+    The environment variable of a setting is `TRADECAPTURE_` and its name in capitals, such as
+    `TRADECAPTURE_REDIS_URL`. docs/reference/settings.md has a line for each.
+    """
 
     redis_url: str = _url("redis://127.0.0.1:6379/0", "Redis that holds the inboxes", REDIS_SCHEMES)
     broker_url: str = _url(
-        "", "Celery broker that carries the bells; empty: the same Redis", BROKER_SCHEMES
+        "", "Celery broker that carries the bells; empty: the Redis of the inboxes", BROKER_SCHEMES
     )
-    database_url: str = _url("sqlite:///tradecapture.db", "the ledger, as a SQLAlchemy URL", None)
+    database_url: str = _url(
+        "sqlite:///tradecapture.db", "database of the ledger, as a SQLAlchemy URL", None
+    )
     replica_url: str = _url(
-        "", "a read replica of the ledger, for status and search; empty: none", None
+        "", "read replica of the ledger, read for status and search; empty: none", None
     )
     lanes: int = _number(
-        16, 1, 256, "lanes; enough for any fleet, and few enough for one BRPOP over all queues"
+        16,
+        1,
+        256,
+        "number of lanes: enough for any fleet, and few enough for one BRPOP over all queues",
     )
     batch_trades: int = _number(
-        1000, 1, 10_000, "trades a transaction, at most; more no longer lowers the cost of a trade"
+        1000, 1, 10_000, "trades in one transaction, at most; above 1,000 a trade costs no less"
     )
     batch_bytes: int = _number(
-        8 * 2**20, 2**10, 2**30, "bytes of trades a claim, at most; bounds a worker's memory"
+        8 * 2**20, 2**10, 2**30, "bytes of trades in one claim, at most; bounds a worker's memory"
     )
     batch_partitions: int = _number(
-        500, 1, 10_000, "partitions a claim, at most; bounds the rows that a transaction locks"
+        500, 1, 10_000, "partitions in one claim, at most; bounds the rows that a transaction locks"
     )
     lease_seconds: float = _number(
-        5.0, 0.5, 300, "a claim's lease; a dead worker's partitions move again after it"
+        5.0,
+        0.5,
+        300,
+        "how long an unrenewed claim lasts; then other workers may claim its partitions",
     )
     budget_seconds: float = _number(
-        0.5, 0.01, 60, "how long a capture task stays with one lane before the next has its turn"
+        0.5,
+        0.01,
+        60,
+        "how long a capture task works on one lane before the next lane gets its turn",
     )
     sweep_seconds: float = _number(
         0.5,
         0.1,
         60,
-        "how often each worker looks for overdue lanes that have no bell; a look costs Redis 65 µs",
+        "how often a worker rings lanes that are due without a bell; each time costs Redis 65 µs",
     )
     bell_seconds: float = _number(
-        5.0, 0.5, 300, "how long a bell counts as waiting; a lost one is rung again after it"
+        5.0, 0.5, 300, "how long a bell counts as waiting; a lost bell is rung again afterwards"
     )
     backoff_seconds: float = _number(
-        0.1, 0.001, 60, "first delay of a partition that was locked or whose batch failed"
+        0.1, 0.001, 60, "first delay of a partition that was locked, or whose capture failed"
     )
     backoff_limit_seconds: float = _number(
-        10.0, 0.01, 600, "longest such delay; a repaired database is noticed within it"
+        10.0, 0.01, 600, "longest such delay; a repaired database is noticed within this time"
     )
     retry_attempts: int = _number(
         5, 1, 100, "attempts at one transaction before its claim is postponed"
     )
     idempotency_seconds: int = _number(
-        86_400, 1, 2_592_000, "how long a resend is recognised at once; the ledger always does"
+        86_400,
+        1,
+        2_592_000,
+        "how long the inbox recognises a resend; afterwards the ledger recognises it",
     )
     limit_total: int = _number(
-        1_000_000, 1, 10**9, "trades that may wait in all lanes; one of 1 KiB takes 2 KiB of Redis"
+        1_000_000,
+        1,
+        10**9,
+        "trades that may wait in all lanes together; a trade of 1 KiB takes 2 KiB of Redis",
     )
     limit_lane: int = _number(
         250_000,
         1,
         10**9,
-        "trades that may wait in a lane; one that is stuck leaves room for others",
+        "trades that may wait in one lane; leaves room for others when one lane is stuck",
     )
     limit_partition: int = _number(
-        100_000, 1, 10**9, "trades that may wait in a partition; one that is held fills no lane"
+        100_000,
+        1,
+        10**9,
+        "trades that may wait in one partition; a held partition cannot fill its lane",
     )
     sequence_window: int = _number(
-        100, 1, 10_000, "how far ahead of its turn one of upstream's numbers may be buffered"
+        100, 1, 10_000, "how far ahead of its turn a sequence number may be buffered"
     )
     sequence_timeout_seconds: float = _number(
-        300.0, 1, 604_800, "a gap in upstream's numbers that is older is shown to the operators"
+        300.0, 1, 604_800, "age at which a gap in the sequence numbers is shown to operators"
     )
-    trade_bytes: int = _number(256 * 2**10, 2**10, 16 * 2**20, "size of one trade, at most")
+    trade_bytes: int = _number(256 * 2**10, 2**10, 16 * 2**20, "bytes of one trade, at most")
     pool_size: int = _number(
-        2, 1, 100, "database connections a process; a capture needs one, a status read another"
+        2,
+        1,
+        100,
+        "database connections of one process; a capture uses one, a read of a status another",
     )
     connect_seconds: float = _number(
-        3.0, 0.1, 60, "how long to wait for Redis or the database before saying so"
+        3.0, 0.1, 60, "how long to wait for a connection to Redis or the database before giving up"
     )
     sentinel_master: str = _text(
-        "mymaster", "the name that sentinels know the master by, where a URL names sentinels"
+        "mymaster", "name of the master at the sentinels, if a URL names sentinels"
     )
     sentinel_username: str = _text(
-        "", "user at the sentinels themselves, if they have ACLs; empty: their default user"
+        "", "user name at the sentinels, if they have ACLs; empty: their default user"
     )
     sentinel_password: str = _secret(
-        "password of the sentinels themselves, not of the servers; empty: asked without one"
+        "password at the sentinels, not at the Redis servers; empty: none"
     )
     safe_replicas: int = _number(
-        0, 0, 10, "replicas that must have a trade before it is answered as accepted; 0: none"
+        0, 0, 10, "replicas that must have a trade before it is accepted; 0: none"
     )
     heartbeat_file: str = _text(
-        "", "file that a worker's main process touches every second while it lives; empty: none"
+        "", "file that a worker's main process touches every second; empty: none"
     )
 
     @property
     def broker(self) -> str:
-        """The broker's URL: its own, or that of the inboxes' Redis."""
+        """The URL of the broker; by default the Redis of the inboxes."""
         return self.broker_url or self.redis_url
 
     @property
     def sentinels(self) -> SentinelAccess:
-        """What sentinels are asked for, and as whom."""
+        """The name of the master, and how to log in at the sentinels."""
         return SentinelAccess(self.sentinel_master, self.sentinel_username, self.sentinel_password)
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
-        """Read the settings.
+        """Read the settings. An empty variable counts as not set.
 
         Raises:
-            SettingsError: one or more variables are not usable; all are named at once.
+            SettingsError: one or more variables cannot be used; the message names all of them.
         """
         values: dict[str, Any] = {}
         problems: list[str] = []
@@ -168,8 +191,8 @@ class Settings:
         settings = None if problems else cls(**values)
         if settings and is_cluster(settings.broker):
             problems.append(
-                f"{PREFIX}BROKER_URL is empty, and Celery cannot use a Redis Cluster: name a plain "
-                "Redis or RabbitMQ there, which carries the bells and no trade"
+                f"{PREFIX}BROKER_URL is empty, and Celery cannot use a Redis Cluster: name "
+                "another Redis or RabbitMQ there; it carries bells, but no trades"
             )
         if problems or settings is None:
             raise SettingsError("; ".join(problems))

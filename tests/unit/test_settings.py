@@ -1,4 +1,4 @@
-"""Settings: every bad variable is named at once, none shows a password, each is documented."""
+"""Settings: every invalid variable is named at once, no password is shown, each is documented."""
 
 import dataclasses
 from pathlib import Path
@@ -8,7 +8,6 @@ import pytest
 from tradecapture.connections.urls import without_password
 from tradecapture.settings import Settings, SettingsError, variable_of
 
-VARIABLES = [variable_of(setting) for setting in dataclasses.fields(Settings)]
 NUMBERS = [setting for setting in dataclasses.fields(Settings) if "low" in setting.metadata]
 
 
@@ -32,7 +31,7 @@ def test_each_variable_is_read() -> None:
 
 
 def test_all_bad_variables_are_named_at_once() -> None:
-    """Each with what to give instead."""
+    """The message says for each variable what to give instead."""
     bad = {"TRADECAPTURE_LANES": "0", "TRADECAPTURE_REDIS_URL": "here"}
     bad["TRADECAPTURE_LEASE_SECONDS"] = "soon"
     with pytest.raises(SettingsError) as refused:
@@ -46,7 +45,7 @@ def test_all_bad_variables_are_named_at_once() -> None:
 @pytest.mark.parametrize("setting", NUMBERS, ids=lambda setting: setting.name)
 @pytest.mark.parametrize("text", ["", "-1", "1e99", "nan", "inf", "one", "0x10"])
 def test_a_number_out_of_range_is_refused(setting: "dataclasses.Field[object]", text: str) -> None:
-    """Not a number, none at all, below the least, above the most."""
+    """A text that is no number is refused too; an empty text gives the default."""
     environment = {variable_of(setting): text}
     if not text:
         assert Settings.from_environment(environment) == Settings()
@@ -57,19 +56,19 @@ def test_a_number_out_of_range_is_refused(setting: "dataclasses.Field[object]", 
 
 @pytest.mark.parametrize("setting", NUMBERS, ids=lambda setting: setting.name)
 def test_the_limits_themselves_are_allowed(setting: "dataclasses.Field[object]") -> None:
-    """The least and the most that the message names can be given."""
+    """The lowest and the highest number that the message names are valid."""
     for limit in (setting.metadata["low"], setting.metadata["high"]):
         settings = Settings.from_environment({variable_of(setting): str(limit)})
         assert getattr(settings, setting.name) == limit
 
 
 def test_each_setting_says_why_it_is_there() -> None:
-    """The text becomes its line in the reference."""
-    assert all(setting.metadata["why"] for setting in dataclasses.fields(Settings))
+    """Its description becomes its line in the reference."""
+    assert all(setting.metadata["description"] for setting in dataclasses.fields(Settings))
 
 
 def test_a_password_is_never_shown() -> None:
-    """Neither in the object's text, nor in an error, nor in a shortened URL."""
+    """It appears neither in repr, nor in an error, nor in a URL made for display."""
     url = "postgresql://desk:s3cret@db/ledger"
     assert "s3cret" not in repr(Settings(database_url=url))
     with pytest.raises(SettingsError) as refused:
@@ -80,23 +79,25 @@ def test_a_password_is_never_shown() -> None:
 
 
 def test_the_bells_use_the_inboxes_redis_unless_told_otherwise() -> None:
-    """Without a broker of its own, Celery uses the same Redis."""
+    """If no broker is set, Celery uses the Redis of the inboxes."""
     assert Settings(redis_url="redis://one/0").broker == "redis://one/0"
     assert Settings(redis_url="redis://one/0", broker_url="amqp://two").broker == "amqp://two"
 
 
 def test_each_setting_is_in_the_reference() -> None:
-    """docs/reference/settings.md describes every variable."""
+    """docs/reference/settings.md has a line for every variable, with the setting's description."""
     reference = Path(__file__).parents[2] / "docs" / "reference" / "settings.md"
-    text = reference.read_text(encoding="utf-8")
-    assert [variable for variable in VARIABLES if f"`{variable}`" not in text] == []
+    lines = reference.read_text(encoding="utf-8").splitlines()
+    for setting in dataclasses.fields(Settings):
+        (line,) = [one for one in lines if one.startswith(f"| `{variable_of(setting)}` |")]
+        assert line.endswith(f"| {setting.metadata['description']} |")
 
 
 CLUSTER = "redis+cluster://user:secret@one:7000;redis+cluster://two:7001"
 
 
 def test_inboxes_on_a_cluster_need_a_broker_of_their_own() -> None:
-    """Celery cannot use a cluster: the error names the variable, and shows no password."""
+    """Celery cannot use a cluster: the error names the variable and shows no password."""
     environment = {"TRADECAPTURE_REDIS_URL": CLUSTER}
     with pytest.raises(SettingsError, match="TRADECAPTURE_BROKER_URL is empty") as refused:
         Settings.from_environment(environment)
@@ -109,7 +110,7 @@ def test_inboxes_on_a_cluster_need_a_broker_of_their_own() -> None:
 
 @pytest.mark.parametrize("path", ["/1", "/16384", "/x"])
 def test_a_cluster_has_no_database_numbers(path: str) -> None:
-    """Zero may be given, as some consoles do."""
+    """Database 0 may be given, because some consoles show it; another one is refused."""
     broker = {"TRADECAPTURE_BROKER_URL": "redis://b/0"}
     for scheme in ("redis+cluster", "rediss+cluster"):
         url = f"{scheme}://one:7000"
