@@ -7,8 +7,8 @@ from tradecapture.capture.status import TradeStatus
 from tradecapture.client import Client, TradeInput
 from tradecapture.inbox import LaneCountError
 from tradecapture.ledger.queries.trade_filter import (
-    MarkError,
     PageKey,
+    PageKeyError,
     TradeFilter,
     TradePage,
     TradeSummary,
@@ -23,7 +23,7 @@ __all__ = [
     "Client",
     "ExpectedOutcome",
     "LaneCountError",
-    "MarkError",
+    "PageKeyError",
     "Outcome",
     "PageKey",
     "Problem",

@@ -155,7 +155,7 @@ class Client:
             A page; its `last` is None if no more trades follow.
 
         Raises:
-            MarkError: `after` cannot be a key of this search.
+            PageKeyError: `after` cannot be a key of this search.
             sqlalchemy.exc.SQLAlchemyError: neither the replica nor the ledger answers.
         """
         return self._gateway.search(trade_filter, after, limit, may_go_on)

@@ -126,4 +126,4 @@ def wait_captured(settings: Settings, trades: int, *, already: int = 0) -> tuple
 def inversions(settings: Settings) -> int:
     """Count trades captured out of order."""
     with open_engine(settings) as (engine, dialect):
-        return LedgerReader(engine, dialect).inversions()
+        return LedgerReader(engine, dialect).count_inversions()

@@ -89,4 +89,4 @@ def _disorder(stage: Stage) -> tuple[int, int]:
     settings = Settings(database_url=stage.direct_url, connect_seconds=5)
     with open_engine(settings) as (engine, dialect):
         reader = LedgerReader(engine, dialect)
-        return reader.inversions(), reader.gaps()
+        return reader.count_inversions(), reader.count_broken_sequences()

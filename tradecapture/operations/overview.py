@@ -138,7 +138,7 @@ class PartitionOverview:
         inboxes = self._inbox.partitions_by_key(keys, unreachable)
         if unreachable is not None:
             keys = [key for key in keys if lane_of(key, self._inbox.lanes) not in unreachable]
-        rows = self._ledger.some(keys)
+        rows = self._ledger.partitions_by_key(keys)
         states = {}
         for key in keys:
             inbox = inboxes.get(key)

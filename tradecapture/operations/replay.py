@@ -63,7 +63,7 @@ class Replay:
         ids = [row.trade_id for row in rows]
         captured = self._reader.captured_digests(ids)
         halts = self._reader.halts()
-        newest = self._reader.newest_places(ids)
+        newest = self._reader.newest_entry_ids(ids)
         return [Replayed(row, _state(row, newest, captured, halts)) for row in rows]
 
     def run(self, plan: Sequence[Replayed], who: str, why: str) -> list[Replayed]:
@@ -118,7 +118,7 @@ def replay_pages(
 
 
 def _pages(reader: OperatorReader, trades: ExceptionFilter) -> Iterator[list[ExceptionRow]]:
-    while rows := reader.exceptions_like(trades, PAGE_TRADES):
+    while rows := reader.find_exceptions(trades, PAGE_TRADES):
         yield rows
         trades = trades._replace(after=rows[-1].entry_id)
 

@@ -167,7 +167,7 @@ def partition_gap_body(gap: SequenceGap, timeout_seconds: float, now_ms: int) ->
     return PartitionGapBody(
         **structs.asdict(_gap(gap, timeout_seconds, now_ms)),
         partition_key=gap.partition_key,
-        upstream_number=gap.upstream,
+        upstream_number=gap.upstream_number,
     )
 
 
@@ -203,7 +203,7 @@ def _parked(row: ExceptionRow) -> ParkedBody:
 
 def _gap(gap: SequenceGap, timeout_seconds: float, now_ms: int) -> GapBody:
     overdue = is_overdue(gap, timeout_seconds, now_ms)
-    return GapBody(gap.upstream + 1, gap.lowest - 1, gap.buffered, gap.oldest, overdue)
+    return GapBody(gap.upstream_number + 1, gap.lowest - 1, gap.buffered, gap.oldest, overdue)
 
 
 def _audit(row: AuditRow) -> AuditBody:

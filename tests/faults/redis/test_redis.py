@@ -92,7 +92,7 @@ def _recovered(deployment: Deployment, history: History) -> str:
     """Say how soon the fleet captured again each time."""
     ahead = time.time() - time.monotonic()  # one machine: its two clocks can be compared
     ledger = deployment.gateway().ledger
-    captures = {trade_id: at.timestamp() - ahead for trade_id, at in ledger.captures()}
+    captures = {trade_id: at.timestamp() - ahead for trade_id, at in ledger.capture_times()}
     found = recoveries(history.events(), captures)
     first = [recovery.next_capture for recovery in found if recovery.next_capture is not None]
     whole = [recovery.caught_up for recovery in found if recovery.caught_up is not None]

@@ -67,7 +67,8 @@ def test_a_master_that_is_killed_loses_nothing_that_was_answered_202(
     assert all(worker.process.poll() is None for worker in workers)
     ahead = time.time() - time.monotonic()
     captures = {
-        trade_id: at.timestamp() - ahead for trade_id, at in deployment.gateway().ledger.captures()
+        trade_id: at.timestamp() - ahead
+        for trade_id, at in deployment.gateway().ledger.capture_times()
     }
     (found,) = recoveries(history.events(), captures)
     assert found.next_capture is not None

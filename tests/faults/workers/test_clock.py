@@ -40,7 +40,7 @@ def test_an_hours_jumps_of_a_workers_clock_do_not_matter(
     log = jumping.log.read_bytes()
     assert log.count(b"clock jumped") > LOAD_SECONDS * 10
     assert not re.search(rb"stale=[^0]|lease lost|Traceback", log)
-    captured_at = [at for _trade_id, at in deployment.gateway().ledger.captures()]
+    captured_at = [at for _trade_id, at in deployment.gateway().ledger.capture_times()]
     assert began - SLACK < min(captured_at) <= max(captured_at) < datetime.now(UTC) + SLACK
 
 
@@ -65,6 +65,6 @@ def test_a_clock_of_redis_that_was_set_back_does_not_lower_the_fence(
         traffic.wait(60)
     traffic.assert_clean()
     assert_all_is_well(deployment, history)
-    rows = deployment.gateway().ledger.positions()
+    rows = deployment.gateway().ledger.partitions()
     # Claims since, not microseconds.
     assert all(ahead < row.fence < ahead + len(traffic.accepted) for row in rows)

@@ -117,7 +117,7 @@ def _halted(gateway: Gateway) -> dict[PartitionKey, int]:
 
 def _assert_order_is_kept(gateway: Gateway, places: Mapping[PartitionKey, int]) -> None:
     """What came before a poisoned trade is captured; what came behind it waits, oldest first."""
-    rows = {row.partition_key: row for row in gateway.ledger.positions()}
+    rows = {row.partition_key: row for row in gateway.ledger.partitions()}
     for partition, position in places.items():
         assert rows[partition].last_position == position - 1
         waiting = [entry.position for entry in gateway.inbox_reader.head(partition, BEHIND)]
@@ -134,7 +134,7 @@ def _assert_found_within_its_batch(
 
 
 def _moved_on(gateway: Gateway, places: Mapping[PartitionKey, int]) -> bool:
-    rows = {row.partition_key: row.last_position for row in gateway.ledger.positions()}
+    rows = {row.partition_key: row.last_position for row in gateway.ledger.partitions()}
     return all(rows[partition] > position for partition, position in places.items())
 
 

@@ -89,7 +89,7 @@ def _wait_for_more(gateway: Gateway, trades: int) -> None:
 
 
 def _captured(gateway: Gateway) -> int:
-    return sum(row.last_sequence for row in gateway.ledger.positions())
+    return sum(row.last_sequence for row in gateway.ledger.partitions())
 
 
 def _stop(gateway: Gateway, worker: LocalWorker, signals: Sequence[signal.Signals]) -> float:

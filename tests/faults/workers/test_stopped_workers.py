@@ -126,5 +126,5 @@ def _fences_of_claims(gateway: Gateway, worker: LocalWorker) -> dict[PartitionKe
 
 def _moved_on(gateway: Gateway, fences: dict[PartitionKey, int]) -> bool:
     """Return whether newer claims have written each of the partitions."""
-    rows = {row.partition_key: row.fence for row in gateway.ledger.positions()}
+    rows = {row.partition_key: row.fence for row in gateway.ledger.partitions()}
     return all(rows.get(partition, 0) > fence for partition, fence in fences.items())

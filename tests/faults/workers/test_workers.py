@@ -119,7 +119,7 @@ def _pool(worker: LocalWorker) -> list[psutil.Process]:
 
 def _wait_for_captured(gateway: Gateway, trades: int, claims: DeadClaims) -> None:
     def reached() -> bool:
-        rows = gateway.ledger.positions()
+        rows = gateway.ledger.partitions()
         claims.look({row.partition_key: row.fence for row in rows})
         return sum(row.last_sequence for row in rows) >= trades
 

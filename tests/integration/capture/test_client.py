@@ -20,8 +20,8 @@ from tests.support.inbox.redis_snapshot import KEYS
 from tradecapture import (
     Client,
     LaneCountError,
-    MarkError,
     Outcome,
+    PageKeyError,
     Receipt,
     Refusal,
     RefusalCode,
@@ -105,7 +105,7 @@ def test_exact_decimals_go_in_as_python_has_them(client: Client, worker: Worker)
     lots[0]["priceQuantity"][0]["quantity"][0]["value"] = Decimal("12345678901234567890.12345678")
     client.submit(trade(tradeLots=lots))
     worker.drain()
-    (row,) = worker.reader.positions()
+    (row,) = worker.reader.partitions()
     assert str(row.net_quantity) == "12345678901234567890.12345678"
 
 
@@ -334,5 +334,5 @@ def test_a_search_goes_on_from_the_page_before(client: Client, worker: Worker) -
     assert [found.trade_id for found in second.trades] == ["T-3"]
     assert second.last is None
     assert first.last is not None
-    with pytest.raises(MarkError):
+    with pytest.raises(PageKeyError):
         client.search(trade_filter, first.last._replace(key=("made", "up")))

@@ -46,7 +46,7 @@ def reject(worker: Worker) -> None:
 
 def plan(operator: Operator, **fields: Any) -> list[Replayed]:
     """Plan the replay of the trades that a filter finds."""
-    rows = operator.reader.exceptions_like(ExceptionFilter(**fields), LIMIT)
+    rows = operator.reader.find_exceptions(ExceptionFilter(**fields), LIMIT)
     return operator.replay.plan(rows)
 
 
@@ -185,7 +185,7 @@ def test_a_filter_finds_the_trades_that_fit(failing_worker: Worker, operator: Op
     assert len(found(since=before, until=soon)) == 3
     assert found(reason="was passed") == ["late"]
     assert found(reason="%") == []
-    assert len(operator.reader.exceptions_like(ExceptionFilter(), 2)) == 2
+    assert len(operator.reader.find_exceptions(ExceptionFilter(), 2)) == 2
 
 
 def test_a_halting_trade_is_not_replayed(failing_worker: Worker, operator: Operator) -> None:

@@ -49,7 +49,7 @@ def test_a_retried_trade_is_captured_at_its_own_position(
     assert exception_rows(ledger) == []
     capture(ledger, *waiting_trades(2, first=4), fence=20)
     assert captured_ids(ledger) == ["BOOK1-1", "BOOK1-2", "T-3", "BOOK1-4", "BOOK1-5"]
-    assert (reader.inversions(), reader.gaps()) == (0, 0)
+    assert (reader.count_inversions(), reader.count_broken_sequences()) == (0, 0)
     assert partition_row(ledger).halted_reason is None
 
 
@@ -138,7 +138,7 @@ def test_retry_captures_the_buffered_followers(
     result = perform(ledger, RETRY)
     assert (result.outcome, result.captured, result.upstream_number) == (Outcome.CAPTURED, 3, 4)
     assert (captured_numbers(ledger), buffered(ledger)) == ([1, 2, 3, 4], [])
-    assert (reader.inversions(), reader.gaps()) == (0, 0)
+    assert (reader.count_inversions(), reader.count_broken_sequences()) == (0, 0)
 
 
 def test_skip_captures_the_buffered_followers(ledger: OperatorLedger) -> None:

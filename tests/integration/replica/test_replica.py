@@ -14,7 +14,7 @@ from tests.support.capture.worker import Worker
 from tests.support.servers.standby import Standby
 from tradecapture.capture.gateway import Gateway
 from tradecapture.capture.status import read_status
-from tradecapture.ledger.queries.replica import REST_SECONDS, ReplicaReader, make_replica_reader
+from tradecapture.ledger.queries.replica import RETRY_SECONDS, ReplicaReader, make_replica_reader
 from tradecapture.ledger.queries.trade_filter import TradeFilter
 from tradecapture.local.servers.ports import LOOPBACK
 from tradecapture.local.servers.postgresql_server import PostgresqlServer
@@ -125,7 +125,7 @@ def test_a_replica_that_is_away_stops_no_read(
         began = time.monotonic()
         assert [status() for _ in range(20)] == [TradeState.CAPTURED] * 20
         assert time.monotonic() - began < 20 * QUICK_SECONDS
-        clock[0] += REST_SECONDS
+        clock[0] += RETRY_SECONDS
         assert status() is TradeState.CAPTURED  # the one that looks whether it is back
         (said,) = logged.messages
         assert said.startswith("event='the replica fails; reading from the ledger itself'")
@@ -136,7 +136,7 @@ def test_a_replica_that_is_away_stops_no_read(
     worker.drain()
     search = readers.may_be_stale(lambda ledger: ledger.search(TradeFilter(), None, 10))
     assert len(search.trades) == 2  # the ledger's own, until it is asked again
-    clock[0] += REST_SECONDS
+    clock[0] += RETRY_SECONDS
     search = readers.may_be_stale(lambda ledger: ledger.search(TradeFilter(), None, 10))
     assert len(search.trades) == 1
     standby.go_on()
@@ -156,7 +156,7 @@ def test_a_silent_replica_is_waited_for_once(worker: Worker, replicated: Setting
         clock = [0.0]
         readers._now = lambda: clock[0]
         assert readers.trade("T-1") is not None
-        clock[0] += REST_SECONDS
+        clock[0] += RETRY_SECONDS
         with ThreadPoolExecutor(4) as threads:
             began = time.monotonic()
             ends = sorted(threads.map(lambda _: _end_of(readers), range(20)))

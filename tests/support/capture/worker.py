@@ -84,7 +84,7 @@ class Worker:
         """Check that no trade is lost, doubled or out of order."""
         rows = reconcile(self.inbox_reader.partitions(), self.reader.outcome_counts())
         assert {row.partition_key: row.difference for row in rows if row.difference} == {}
-        assert (self.reader.inversions(), self.reader.gaps()) == (0, 0)
+        assert (self.reader.count_inversions(), self.reader.count_broken_sequences()) == (0, 0)
 
 
 class StallingLedger(Ledger):

@@ -75,5 +75,5 @@ class Books:
     def captured(self, books: Sequence[str]) -> int:
         """Return how many trades of some books the ledger says it has captured."""
         keys = {partition_of(book) for book in books}
-        rows: Any = self._gateway.ledger.positions()
+        rows: Any = self._gateway.ledger.partitions()
         return sum(row.last_sequence for row in rows if row.partition_key in keys)

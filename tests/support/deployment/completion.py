@@ -43,8 +43,8 @@ def unevenness(gateway: Gateway) -> list[str]:
     """Return what is wrong with the accounts, the order and the sequences; nothing is right."""
     accounts = reconcile(gateway.inbox_reader.partitions(), gateway.ledger.outcome_counts())
     wrong = [f"does not reconcile: {account}" for account in accounts if account.difference]
-    if inversions := gateway.ledger.inversions():
+    if inversions := gateway.ledger.count_inversions():
         wrong.append(f"{inversions} inversions")
-    if gaps := gateway.ledger.gaps():
+    if gaps := gateway.ledger.count_broken_sequences():
         wrong.append(f"{gaps} partitions whose ledger sequence has gaps")
     return wrong

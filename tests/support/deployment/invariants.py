@@ -110,7 +110,7 @@ def _wrong_positions(gateway: Gateway) -> list[str]:
         economics = _read_economics(row.document)
         tally = tallies.setdefault(row.partition_key, Tally(Holding()))
         tally.add(economics.trade_lots, economics.trade_date)
-    positions = {row.partition_key: row.holding for row in gateway.ledger.positions()}
+    positions = {row.partition_key: row.holding for row in gateway.ledger.partitions()}
     return [
         f"{partition} has {positions.get(partition)}, its trades give {expected}"
         for partition in sorted(positions.keys() | tallies.keys())

@@ -11,7 +11,7 @@ def capture_times(gateway: Gateway) -> dict[str, float]:
     """Return trade id -> when it was captured, in seconds of the monotonic clock."""
     # One machine, so that its two clocks can be compared.
     ahead = time.time() - time.monotonic()
-    return {trade_id: at.timestamp() - ahead for trade_id, at in gateway.ledger.captures()}
+    return {trade_id: at.timestamp() - ahead for trade_id, at in gateway.ledger.capture_times()}
 
 
 def recovery_figure(gateway: Gateway, history: History) -> str:

@@ -120,7 +120,7 @@ class Scene:
 
     def captured(self, book: str) -> int:
         """Return how many trades of a book the ledger says it has captured."""
-        rows = {row.partition_key: row.last_sequence for row in self.gateway.ledger.positions()}
+        rows = {row.partition_key: row.last_sequence for row in self.gateway.ledger.partitions()}
         return rows.get(partition_of(book), 0)
 
     def problems(self) -> list[str]:

@@ -42,7 +42,7 @@ def read_evidence(gateway: Gateway) -> Evidence:
         for row in map(ExceptionRow._make, all_rows(engine, exceptions))
     ]
     counted: dict[str, int] = {
-        row.partition_key: row.last_sequence for row in gateway.ledger.positions()
+        row.partition_key: row.last_sequence for row in gateway.ledger.partitions()
     }
     replayed = {
         row.trade_id for row in all_rows(engine, audit) if row.action == Action.REPLAY.value

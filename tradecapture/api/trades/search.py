@@ -16,7 +16,12 @@ from tradecapture.api.trades.bodies import TradePageBody, TradeSummaryBody
 from tradecapture.api.trades.cursor import encode_cursor
 from tradecapture.api.trades.documentation import SEARCH
 from tradecapture.api.trades.search_query import read_filter, read_limit, read_page_key
-from tradecapture.ledger.queries.trade_filter import MarkError, PageKey, TradeFilter, TradeSummary
+from tradecapture.ledger.queries.trade_filter import (
+    PageKey,
+    PageKeyError,
+    TradeFilter,
+    TradeSummary,
+)
 
 # A search that finds few trades ends after this time, with a cursor to go on from.
 SEARCH_TIMEOUT_SECONDS = 0.5
@@ -42,7 +47,7 @@ def _page(
         page = service.gateway.search(
             trade_filter, after, limit, lambda: time.monotonic() < deadline
         )
-    except MarkError as error:  # a forged cursor, or one of another release
+    except PageKeyError as error:  # a forged cursor, or one of another release
         message = f"cannot be used in this search: {error}"
         raise not_valid([FieldProblem("cursor", message)]) from error
     cursor = None if page.last is None else encode_cursor(page.last, trade_filter)

@@ -21,7 +21,7 @@ from tradecapture.cli.options import json_option
 from tradecapture.cli.output import messages, output, progress_bar, show_json, table
 from tradecapture.inbox.reader import open_inbox_reader
 from tradecapture.ledger import PartitionRow
-from tradecapture.ledger.queries.operator_reader import open_ledger
+from tradecapture.ledger.queries.operator_reader import open_operator_reader
 from tradecapture.local.demo.evidence import gather
 from tradecapture.local.demo.report import Latency, Report, SendResult, make_report
 from tradecapture.local.demo.traffic import Request, at_full_speed, at_rate, send
@@ -136,7 +136,7 @@ def _send_all(
     settings = run.fleet.settings
     with (
         open_inbox_reader(settings) as inbox,
-        open_ledger(settings) as ledger,
+        open_operator_reader(settings) as ledger,
         progress_bar() as progress,
     ):
 
@@ -163,7 +163,7 @@ def _send_all(
         if stop.is_set():
             return None
         evidence = gather(phases, [full_speed, burst], inbox, ledger)
-        rows = sorted(ledger.positions(), key=lambda row: row.last_sequence, reverse=True)
+        rows = sorted(ledger.partitions(), key=lambda row: row.last_sequence, reverse=True)
     return DemoResult(make_report(evidence), rows[:SHOWN_PARTITIONS])
 
 

@@ -32,7 +32,9 @@ def holdings(account: str | None, limit: int | None, as_json: bool, data: Path) 
     These are the sums over its captured trades: exact quantities and notionals, by unit.
     """
     with open_replica_reader(find_settings(data, DATABASE)) as reader:
-        rows = reader.may_be_stale(lambda ledger: ledger.positions(account_id=account, limit=limit))
+        rows = reader.may_be_stale(
+            lambda ledger: ledger.partitions(account_id=account, limit=limit)
+        )
     if as_json:
         show_json([_as_json(row) for row in rows])
         return

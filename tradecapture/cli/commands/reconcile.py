@@ -11,7 +11,7 @@ from tradecapture.cli.help import epilog
 from tradecapture.cli.options import data_option, find_settings, json_option
 from tradecapture.cli.output import format_instant, output, show_json, table
 from tradecapture.inbox.reader import open_inbox_reader
-from tradecapture.ledger.queries.operator_reader import open_ledger
+from tradecapture.ledger.queries.operator_reader import open_operator_reader
 from tradecapture.operations.reconciliation import ReconciledPartition
 from tradecapture.operations.reconciliation import reconcile as account_for
 from tradecapture.settings import DATABASE, REDIS
@@ -48,7 +48,7 @@ def reconcile(show_all: bool, as_json: bool, data: Path) -> None:
     or are parked. The result is right at any moment, also while trades are submitted and captured.
     """
     settings = find_settings(data, REDIS, DATABASE)
-    with open_inbox_reader(settings) as inbox, open_ledger(settings) as ledger:
+    with open_inbox_reader(settings) as inbox, open_operator_reader(settings) as ledger:
         # The inboxes first: a trade that is captured between the two reads is then counted once.
         accepted = inbox.partitions()
         rows = account_for(accepted, ledger.outcome_counts())

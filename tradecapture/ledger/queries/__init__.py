@@ -1,1 +1,1 @@
-"""queries."""
+"""The queries: everything that only reads the ledger."""

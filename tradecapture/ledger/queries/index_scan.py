@@ -1,4 +1,4 @@
-"""The walk: one table of trades in the order of an index, so that a late page costs as an early."""
+"""Index scans: how a search reads each section, in the order of an index."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,8 +9,8 @@ import msgspec
 from sqlalchemy import Column, ColumnElement, Row, Select, Table, and_, select
 
 from tradecapture.ledger.queries.trade_filter import (
-    MarkError,
     PageKey,
+    PageKeyError,
     Section,
     TradeFilter,
     TradeSummary,
@@ -20,195 +20,197 @@ from tradecapture.ledger.schema.tables import exceptions, partitions, trades
 from tradecapture.trades.lifecycle import Outcome
 from tradecapture.trades.partition import PartitionKey, partition_key_range, split_partition_key
 
-# Rows that a look reads where a part of what is asked for is in no index: some milliseconds. For
-# many more of them PostgreSQL would rather sort a whole partition than read its index in order.
-EXAMINED = 500
-# The same where it stands in the documents only, each of which may have 256 KiB.
-EXAMINED_DOCUMENTS = 200
+# Rows that one statement reads, at most, if no index covers a part of the filter: they take some
+# milliseconds. With a much larger limit, PostgreSQL would rather sort a whole partition than read
+# its index in order.
+MAX_ROWS = 500
+# The same if only the documents tell whether a row matches; a document may have 256 KiB.
+MAX_DOCUMENTS = 200
 
-NOT_CAPTURED = frozenset(Outcome) - {Outcome.CAPTURED}
-
-_SEQUENCE = ("partition_key", "ledger_sequence")
-_BOTH = ("trade_id", "outcome", "partition_key", "epoch", "position", "accepted_at", "task_id")
-_OF_CAPTURED = (*_BOTH, "trade_date", "ledger_sequence", "captured_at")
-_OF_EXCEPTION = (*_BOTH, "recorded_at", "reason")
+_NOT_CAPTURED = frozenset(Outcome) - {Outcome.CAPTURED}
+_LEDGER_ORDER = ("partition_key", "ledger_sequence")
+_COMMON = ("trade_id", "outcome", "partition_key", "epoch", "position", "accepted_at", "task_id")
+_TRADE_COLUMNS = (*_COMMON, "trade_date", "ledger_sequence", "captured_at")
+_EXCEPTION_COLUMNS = (*_COMMON, "recorded_at", "reason")
 _DOCUMENT = "document"
 
 
 @dataclass(frozen=True)
 class IndexScan:
-    """The rows of a section that may fit, in their order. Pure: it makes statements only."""
+    """How to read the rows of a section that may match a filter. Pure: only makes statements."""
 
     section: Section
     table: Table
-    order: Sequence[str]  # columns that tell any two rows apart, as an index has them
+    order: Sequence[str]  # columns that together identify a row; an index has them in this order
     query: Select[Any]
-    fits: Callable[[Row[Any]], bool]  # whether a row is wanted; the query cannot say all of it
-    examined: int | None  # rows that a look reads at most; None: as many as are wanted
-    of_partitions: ColumnElement[bool] | None  # the partitions it visits; None: it goes by itself
+    matches: Callable[[Row[Any]], bool]  # checks what the query cannot
+    max_rows: int | None  # that one statement reads; None: every row matches, read what is needed
+    # Which partitions to scan one after the other; None: `query` finds the rows by itself.
+    partition_condition: ColumnElement[bool] | None
 
     @property
-    def columns(self) -> "list[Column[Any]]":
+    def order_columns(self) -> "list[Column[Any]]":
         """The columns of the order."""
         return [self.table.c[name] for name in self.order]
 
     @property
     def partition_key(self) -> "Column[str]":
-        """The column of the partition's key."""
+        """The column of the partition key."""
         return self.table.c.partition_key
 
     def key_of(self, row: Row[Any]) -> tuple[Any, ...]:
-        """Return where a row stands."""
+        """Return the key of a row: its values in the columns of the order."""
         return tuple(getattr(row, name) for name in self.order)
 
-    def key_of_mark(self, mark: PageKey) -> tuple[Any, ...]:
-        """Return the place that a mark notes.
+    def parse_key(self, page_key: PageKey) -> tuple[Any, ...]:
+        """Return the key, or the beginning of one, that a page key holds.
 
         Raises:
-            MarkError: it is no place in this walk.
+            PageKeyError: the page key does not belong to this scan.
         """
-        key: list[Any] = list(mark.key)
+        key: list[Any] = list(page_key.key)
         if self.order[0] == "trade_date":
             try:
                 key[0] = date.fromisoformat(str(key[0]))
             except ValueError as error:
-                raise MarkError(str(error)) from None
-        kinds = [self.table.c[name].type.python_type for name in self.order]
-        if not all(isinstance(value, kind) for value, kind in zip(key, kinds, strict=False)):
-            raise MarkError("a mark of another walk")
-        return tuple(key[: len(kinds)])
+                raise PageKeyError(str(error)) from None
+        types = [self.table.c[name].type.python_type for name in self.order]
+        if not all(isinstance(value, kind) for value, kind in zip(key, types, strict=False)):
+            raise PageKeyError("the page key belongs to another search")
+        return tuple(key[: len(types)])
 
 
-def scans_for(wanted: TradeFilter) -> list[IndexScan]:
-    """Return the walks through which all trades that fit are found, in the order of sections."""
-    if wanted.partition_key is not None and not _agrees(wanted, wanted.partition_key):
+def scans_for(trade_filter: TradeFilter) -> list[IndexScan]:
+    """Return the scans that together find all matching trades, in the order of sections."""
+    partition_key = trade_filter.partition_key
+    if partition_key is not None and not _has_ids(trade_filter, partition_key):
         return []
-    walks = []
-    others = NOT_CAPTURED & set(wanted.outcomes)
+    scans = []
+    others = _NOT_CAPTURED & set(trade_filter.outcomes)
     if others:
-        walks.append(_of_exceptions(wanted, others))
-    if Outcome.CAPTURED in wanted.outcomes:
-        walks.append(_of_captured(wanted))
-    return walks
+        scans.append(_scan_exceptions(trade_filter, others))
+    if Outcome.CAPTURED in trade_filter.outcomes:
+        scans.append(_scan_trades(trade_filter))
+    return scans
 
 
-def found_trade(row: Row[Any]) -> TradeSummary:
-    """Return what a row says of a trade."""
+def trade_summary(row: Row[Any]) -> TradeSummary:
+    """Return the trade that a scan's row describes."""
     values = {name: value for name, value in row._mapping.items() if name != _DOCUMENT}
     return TradeSummary(**{**values, "outcome": Outcome(row.outcome)})
 
 
-def _of_captured(wanted: TradeFilter) -> IndexScan:
+def _scan_trades(trade_filter: TradeFilter) -> IndexScan:
     columns = trades.c
-    conditions = _on_keys(columns.partition_key, wanted)
-    visits = _visited_partitions(wanted)
-    one_day = wanted.first_date is not None and wanted.first_date == wanted.last_date
-    by_days = wanted.has_dates and visits is None and (one_day or not conditions)
-    if by_days or one_day:
-        if wanted.first_date is not None:
-            first = columns.trade_date >= wanted.first_date
-            conditions.append(columns.trade_date == wanted.first_date if one_day else first)
-        if wanted.last_date is not None and not one_day:
-            conditions.append(columns.trade_date <= wanted.last_date)
-    loose = wanted.has_dates and not (by_days or one_day)
-    return _walk(
+    first, last = trade_filter.first_date, trade_filter.last_date
+    conditions = _key_conditions(columns.partition_key, trade_filter)
+    partition_condition = _partition_condition(trade_filter)
+    one_day = first is not None and first == last
+    by_date = trade_filter.has_dates and partition_condition is None and (one_day or not conditions)
+    if one_day:
+        conditions.append(columns.trade_date == first)
+    elif by_date:
+        conditions += [columns.trade_date >= first] if first is not None else []
+        conditions += [columns.trade_date <= last] if last is not None else []
+    rest_has_dates = trade_filter.has_dates and not (by_date or one_day)
+    return _scan(
         Section.CAPTURED,
         trades,
-        ("trade_date", *_SEQUENCE) if by_days else _SEQUENCE,
-        _OF_CAPTURED,
+        ("trade_date", *_LEDGER_ORDER) if by_date else _LEDGER_ORDER,
+        _TRADE_COLUMNS,
         conditions,
-        visits,
-        (lambda row: wanted.includes(row.trade_date)) if loose else None,
-        EXAMINED,
+        partition_condition,
+        (lambda row: trade_filter.includes(row.trade_date)) if rest_has_dates else None,
+        MAX_ROWS,
     )
 
 
-def _of_exceptions(wanted: TradeFilter, outcomes: frozenset[Outcome]) -> IndexScan:
-    conditions = _on_keys(exceptions.c.partition_key, wanted)
-    texts = frozenset(outcome.value for outcome in outcomes)
-    if len(texts) == 1:
-        conditions.append(exceptions.c.outcome == next(iter(texts)))
-    names: Sequence[str] = _OF_EXCEPTION
-    fits, examined = None, EXAMINED
-    if wanted.has_dates:
-        names, examined = (*_OF_EXCEPTION, _DOCUMENT), EXAMINED_DOCUMENTS
+def _scan_exceptions(trade_filter: TradeFilter, outcomes: frozenset[Outcome]) -> IndexScan:
+    conditions = _key_conditions(exceptions.c.partition_key, trade_filter)
+    values = frozenset(outcome.value for outcome in outcomes)
+    if len(values) == 1:
+        conditions.append(exceptions.c.outcome == next(iter(values)))
+    columns: Sequence[str] = _EXCEPTION_COLUMNS
+    matches, max_rows = None, MAX_ROWS
+    if trade_filter.has_dates:
+        columns, max_rows = (*_EXCEPTION_COLUMNS, _DOCUMENT), MAX_DOCUMENTS
 
-        def fits(row: Row[Any]) -> bool:
-            return row.outcome in texts and _is_of_a_day(row.document, wanted)
+        def matches(row: Row[Any]) -> bool:
+            return row.outcome in values and _includes_document(trade_filter, row.document)
 
-    elif 1 < len(texts) < len(NOT_CAPTURED):
+    elif 1 < len(values) < len(_NOT_CAPTURED):
 
-        def fits(row: Row[Any]) -> bool:
-            return row.outcome in texts
+        def matches(row: Row[Any]) -> bool:
+            return row.outcome in values
 
-    return _walk(
+    return _scan(
         Section.EXCEPTIONS,
         exceptions,
         EntryId._fields,
-        names,
+        columns,
         conditions,
-        _visited_partitions(wanted),
-        fits,
-        examined,
+        _partition_condition(trade_filter),
+        matches,
+        max_rows,
     )
 
 
-def _walk(
+def _scan(
     section: Section,
     table: Table,
     order: Sequence[str],
-    names: Sequence[str],
+    columns: Sequence[str],
     conditions: Sequence[ColumnElement[bool]],
-    visits: ColumnElement[bool] | None,
-    fits: Callable[[Row[Any]], bool] | None,
-    examined: int,
+    partition_condition: ColumnElement[bool] | None,
+    matches: Callable[[Row[Any]], bool] | None,
+    max_rows: int,
 ) -> IndexScan:
-    query = select(*(table.c[name] for name in names)).where(*conditions)
-    query = query.order_by(*(table.c[name] for name in order))
-    every = fits is None
+    """Return a scan; without `matches`, every row that the query reads does match."""
+    query = select(*(table.c[name] for name in columns)).where(*conditions)
     return IndexScan(
         section,
         table,
         order,
-        query,
-        fits or (lambda _row: True),
-        None if every else examined,
-        visits,
+        query.order_by(*(table.c[name] for name in order)),
+        matches or (lambda _row: True),
+        None if matches is None else max_rows,
+        partition_condition,
     )
 
 
-def _on_keys(column: "Column[str]", wanted: TradeFilter) -> list[ColumnElement[bool]]:
-    """Return what partition and account say of keys: an account's are a range of them."""
-    found: list[ColumnElement[bool]] = []
-    if wanted.partition_key is not None:
-        found.append(column == wanted.partition_key)
-    elif wanted.account_id is not None:
-        low, high = partition_key_range(wanted.account_id, wanted.book_id)
-        found += [column >= low, column < high]
-    return found
+def _key_conditions(column: "Column[str]", trade_filter: TradeFilter) -> list[ColumnElement[bool]]:
+    """Return the conditions on the partition key; an account's keys are a range of them."""
+    if trade_filter.partition_key is not None:
+        return [column == trade_filter.partition_key]
+    if trade_filter.account_id is not None:
+        low, high = partition_key_range(trade_filter.account_id, trade_filter.book_id)
+        return [column >= low, column < high]
+    return []
 
 
-def _agrees(wanted: TradeFilter, partition_key: PartitionKey) -> bool:
-    """Return whether a partition is of the account, book and security that are asked for."""
-    asked = (wanted.account_id, wanted.book_id, wanted.security_id)
+def _has_ids(trade_filter: TradeFilter, partition_key: PartitionKey) -> bool:
+    """Return whether a partition has the filter's account, book and security."""
+    wanted = (trade_filter.account_id, trade_filter.book_id, trade_filter.security_id)
     ids = split_partition_key(partition_key)
-    return all(one is None or one == other for one, other in zip(asked, ids, strict=True))
+    return all(one is None or one == other for one, other in zip(wanted, ids, strict=True))
 
 
-def _visited_partitions(wanted: TradeFilter) -> ColumnElement[bool] | None:
-    """Return the condition on the partitions to visit one after the other, if need be.
+def _partition_condition(trade_filter: TradeFilter) -> ColumnElement[bool] | None:
+    """Return the condition on the partitions to scan one after the other; None: scan no such way.
 
-    A book alone, or a security, may be any partition's.
+    The partitions of a security, or of a book without its account, are no range of keys.
     """
-    if wanted.partition_key is not None:
+    account_id, book_id = trade_filter.account_id, trade_filter.book_id
+    book_alone = book_id is not None and account_id is None
+    if trade_filter.partition_key is not None:
         return None
-    if wanted.security_id is None and (wanted.book_id is None or wanted.account_id is not None):
+    if trade_filter.security_id is None and not book_alone:
         return None
-    conditions = _on_keys(partitions.c.partition_key, wanted)
-    if wanted.security_id is not None:
-        conditions.append(partitions.c.security_id == wanted.security_id)
-    if wanted.book_id is not None and wanted.account_id is None:
-        conditions.append(partitions.c.book_id == wanted.book_id)
+    conditions = _key_conditions(partitions.c.partition_key, trade_filter)
+    if trade_filter.security_id is not None:
+        conditions.append(partitions.c.security_id == trade_filter.security_id)
+    if book_alone:
+        conditions.append(partitions.c.book_id == book_id)
     return and_(*conditions)
 
 
@@ -219,8 +221,8 @@ class _Dated(msgspec.Struct, rename="camel"):
 _decode = msgspec.json.Decoder(_Dated).decode
 
 
-def _is_of_a_day(document: str, wanted: TradeFilter) -> bool:
+def _includes_document(trade_filter: TradeFilter, document: str) -> bool:
     try:
-        return wanted.includes(date.fromisoformat(_decode(document).trade_date))
+        return trade_filter.includes(date.fromisoformat(_decode(document).trade_date))
     except (msgspec.DecodeError, ValueError):
-        return False  # parked because it cannot be read
+        return False  # the trade is parked because its document is unreadable

@@ -1,4 +1,4 @@
-"""The operators' reading side of the ledger: what is parked, rejected or buffered; the audit."""
+"""Queries for operators: held partitions, recorded trades, gaps in upstream numbers, the audit."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -23,17 +23,17 @@ _ENTRY_ID = tuple(exceptions.c[name] for name in EntryId._fields)
 
 
 class SequenceGap(NamedTuple):
-    """Upstream's numbers are missing in a partition, and trades wait in the ledger for them."""
+    """A gap in the upstream numbers of a partition: buffered trades wait for the missing ones."""
 
     partition_key: PartitionKey
-    upstream: int  # the number that the partition has reached
-    lowest: int  # buffered; the numbers between are missing
-    buffered: int  # trades that wait
-    oldest: datetime  # when the first of them was put there
+    upstream_number: int  # that the partition has reached
+    lowest: int  # buffered number; those between the two are missing
+    buffered: int  # trades
+    oldest: datetime  # when the first of them was buffered
 
 
 class ExceptionFilter(NamedTuple):
-    """Which recorded trades are meant; every field that is given must fit."""
+    """Which recorded trades to read; every condition that is not None or empty must match."""
 
     trade_ids: Sequence[str] = ()
     outcomes: Sequence[Outcome] = REPLAYABLE
@@ -42,11 +42,11 @@ class ExceptionFilter(NamedTuple):
     since: datetime | None = None  # recorded at or after it
     until: datetime | None = None  # recorded before it
     reason: str | None = None  # a part of the reason
-    after: EntryId | None = None  # behind this place, so that many are read page by page
+    after: EntryId | None = None  # the last trade of the page before
 
 
 def find_parked_trade(
-    connection: Connection, partition_key: str, epoch: int, position: int
+    connection: Connection, partition_key: PartitionKey, epoch: int, position: int
 ) -> ExceptionRow | None:
     """Return the trade that is parked at a position of a partition; None: there is none."""
     query = select(*(exceptions.c[name] for name in ExceptionRow._fields)).where(
@@ -67,10 +67,10 @@ def find_halting_trade(connection: Connection, row: PartitionRow) -> ExceptionRo
 
 
 class OperatorReader(LedgerReader):
-    """Queries for operators. They never lock."""
+    """Queries for operators. They take no locks."""
 
     def keys_after(self, after: str, limit: int, *, only_held: bool = False) -> list[PartitionKey]:
-        """Return the keys of partitions that follow a key, in order, at most so many of them."""
+        """Return the keys of the first partitions after a key, in order, `limit` at most."""
         columns = partitions.c
         query = select(columns.partition_key).where(columns.partition_key > after)
         if only_held:
@@ -81,8 +81,10 @@ class OperatorReader(LedgerReader):
             found = connection.execute(query.order_by(columns.partition_key).limit(limit))
             return list(found.scalars())
 
-    def some(self, partition_keys: Sequence[PartitionKey]) -> dict[PartitionKey, PartitionRow]:
-        """Return those of some partitions that the ledger has, by key."""
+    def partitions_by_key(
+        self, partition_keys: Sequence[PartitionKey]
+    ) -> dict[PartitionKey, PartitionRow]:
+        """Return the rows of some partitions, without those that the ledger does not have."""
         query = select(*(partitions.c[name] for name in PartitionRow._fields)).where(
             self._dialect.among(partitions.c.partition_key, "keys")
         )
@@ -90,36 +92,38 @@ class OperatorReader(LedgerReader):
             found = connection.execute(query, {"keys": self._dialect.array(partition_keys)})
             return {row.partition_key: PartitionRow._make(row) for row in found}
 
-    def exceptions_like(self, wanted: ExceptionFilter, limit: int) -> list[ExceptionRow]:
-        """Return recorded trades in the order in which they were accepted, by partition."""
+    def find_exceptions(self, exception_filter: ExceptionFilter, limit: int) -> list[ExceptionRow]:
+        """Return the first recorded trades that match, by partition and order of acceptance."""
         columns = exceptions.c
         query = select(*(columns[name] for name in ExceptionRow._fields)).where(
-            columns.outcome.in_([outcome.value for outcome in wanted.outcomes])
+            columns.outcome.in_([outcome.value for outcome in exception_filter.outcomes])
         )
         parameters = {}
-        if wanted.trade_ids:
+        if exception_filter.trade_ids:
             query = query.where(self._dialect.among(columns.trade_id, "ids"))
-            parameters["ids"] = self._dialect.array(wanted.trade_ids)
-        if wanted.partition_key is not None:
-            query = query.where(columns.partition_key == wanted.partition_key)
-        if wanted.account_id is not None:
-            of_account = select(partitions.c.partition_key).where(
-                partitions.c.account_id == wanted.account_id
+            parameters["ids"] = self._dialect.array(exception_filter.trade_ids)
+        if exception_filter.partition_key is not None:
+            query = query.where(columns.partition_key == exception_filter.partition_key)
+        if exception_filter.account_id is not None:
+            keys = select(partitions.c.partition_key).where(
+                partitions.c.account_id == exception_filter.account_id
             )
-            query = query.where(columns.partition_key.in_(of_account))
-        if wanted.since is not None:
-            query = query.where(columns.recorded_at >= wanted.since)
-        if wanted.until is not None:
-            query = query.where(columns.recorded_at < wanted.until)
-        if wanted.reason is not None:
-            query = query.where(columns.reason.like(_holding(wanted.reason), escape="/"))
+            query = query.where(columns.partition_key.in_(keys))
+        if exception_filter.since is not None:
+            query = query.where(columns.recorded_at >= exception_filter.since)
+        if exception_filter.until is not None:
+            query = query.where(columns.recorded_at < exception_filter.until)
+        if exception_filter.reason is not None:
+            pattern = _containing(exception_filter.reason)
+            query = query.where(columns.reason.like(pattern, escape="/"))
         query = query.order_by(*_ENTRY_ID)
         with self._read() as connection:
-            rows = read_after(connection, query, _ENTRY_ID, wanted.after or (), limit, parameters)
+            after = exception_filter.after or ()
+            rows = read_after(connection, query, _ENTRY_ID, after, limit, parameters)
             return [ExceptionRow._make(row) for row in rows]
 
     def captured_digests(self, trade_ids: Sequence[str]) -> dict[str, str]:
-        """Return the digests of those trades that are captured, by id."""
+        """Return the digests of those of some trades that are captured, by id."""
         query = select(trades.c.trade_id, trades.c.digest).where(
             self._dialect.among(trades.c.trade_id, "ids")
         )
@@ -127,8 +131,8 @@ class OperatorReader(LedgerReader):
             found = connection.execute(query, {"ids": self._dialect.array(trade_ids)})
             return dict(found.all())
 
-    def newest_places(self, trade_ids: Sequence[str]) -> dict[tuple[str, str], EntryId]:
-        """Return where each of some trades was parked or rejected last, by id and digest."""
+    def newest_entry_ids(self, trade_ids: Sequence[str]) -> dict[tuple[str, str], EntryId]:
+        """Return the newest record of each parked or rejected trade, by id and digest."""
         query = (
             select(*_ENTRY_ID, exceptions.c.digest)
             .where(
@@ -151,7 +155,7 @@ class OperatorReader(LedgerReader):
             return find_halting_trade(connection, row)
 
     def halts(self) -> dict[PartitionKey, tuple[int, int]]:
-        """Return the place (epoch, position) of the parked trade that halts each partition."""
+        """Return the parked trade that halts each halted partition: key -> (epoch, position)."""
         query = select(
             partitions.c.partition_key, partitions.c.halted_epoch, partitions.c.halted_position
         ).where(partitions.c.halted_epoch.is_not(None))
@@ -159,7 +163,7 @@ class OperatorReader(LedgerReader):
             return {key: (epoch, position) for key, epoch, position in connection.execute(query)}
 
     def sequence_gaps(self, *, partition_key: PartitionKey | None = None) -> list[SequenceGap]:
-        """Return the partitions in which trades wait for upstream's lower numbers, oldest first."""
+        """Return the gaps in upstream's numbers, of all partitions or one, the oldest first."""
         columns = exceptions.c
         buffered = columns.outcome == Outcome.BUFFERED.value
         if partition_key is not None:
@@ -190,7 +194,7 @@ class OperatorReader(LedgerReader):
             return [SequenceGap._make(row) for row in connection.execute(query)]
 
     def audit(self, *, partition_key: PartitionKey | None, limit: int) -> list[AuditRow]:
-        """Return what operators did, the newest first."""
+        """Return the last audit rows, of all partitions or one, the newest first."""
         query = select(*(audit.c[name] for name in AuditRow._fields))
         if partition_key is not None:
             query = query.where(audit.c.partition_key == partition_key)
@@ -202,19 +206,19 @@ class OperatorReader(LedgerReader):
 _ESCAPED = str.maketrans({letter: f"/{letter}" for letter in "/%_["})
 
 
-def _holding(text: str) -> str:
-    """Return the pattern of what holds a text; `[` is a wildcard to SQL Server."""
+def _containing(text: str) -> str:
+    """Return the LIKE pattern of what contains a text; `[` is a wildcard on SQL Server."""
     return f"%{text.translate(_ESCAPED)}%"
 
 
 @contextmanager
-def open_ledger(settings: Settings) -> Iterator[OperatorReader]:
-    """Open the ledger to read it.
+def open_operator_reader(settings: Settings) -> Iterator[OperatorReader]:
+    """Open the ledger to read it, and close it in the end.
 
     Raises:
         SchemaError: the database does not have this release's tables.
         SettingsError: the URL is of no database that the ledger can use.
-        sqlalchemy.exc.SQLAlchemyError: it does not answer.
+        sqlalchemy.exc.SQLAlchemyError: the database does not answer.
     """
     with open_engine(settings) as (engine, dialect):
         check_schema(engine)

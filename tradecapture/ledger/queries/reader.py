@@ -1,4 +1,4 @@
-"""The reading side of the ledger: a trade, the desk's positions, the sums to reconcile."""
+"""Queries for clients and reports: trades, outcomes, partitions, and the counts to reconcile."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,7 +15,7 @@ from tradecapture.trades.partition import PartitionKey
 
 
 class OutcomeCount(NamedTuple):
-    """How many accepted trades of a partition and epoch ended in one way."""
+    """How many accepted trades of a partition and epoch have one outcome."""
 
     partition_key: PartitionKey
     epoch: int
@@ -26,7 +26,7 @@ class OutcomeCount(NamedTuple):
 
 
 class LedgerReader:
-    """Queries for status, operators and reports. They never lock."""
+    """Queries for the status of trades and for reports. They take no locks."""
 
     def __init__(self, engine: Engine, dialect: LedgerDialect) -> None:
         self.engine, self._dialect = engine, dialect
@@ -48,21 +48,21 @@ class LedgerReader:
     def outcomes(self, trade_ids: Sequence[str]) -> dict[str, Outcome]:
         """Return the outcome of each of many trades that has one; a buffered one has none yet."""
         parameter = {"ids": self._dialect.array(trade_ids)}
-        found: dict[str, Outcome] = {}
+        outcomes: dict[str, Outcome] = {}
         with self._read() as connection:
             for table in (exceptions, trades):  # captured wins over an earlier exception
                 among = self._dialect.among(table.c.trade_id, "ids")
-                ended = table.c.outcome != Outcome.BUFFERED.value
+                is_final = table.c.outcome != Outcome.BUFFERED.value
                 rows = connection.execute(
-                    select(table.c.trade_id, table.c.outcome).where(among, ended), parameter
+                    select(table.c.trade_id, table.c.outcome).where(among, is_final), parameter
                 )
-                found |= {trade_id: Outcome(outcome) for trade_id, outcome in rows}
-        return found
+                outcomes |= {trade_id: Outcome(outcome) for trade_id, outcome in rows}
+        return outcomes
 
-    def positions(
+    def partitions(
         self, *, account_id: str | None = None, limit: int | None = None
     ) -> list[PartitionRow]:
-        """Return partitions as the ledger has them, by key."""
+        """Return the rows of partitions, of all accounts or one, in the order of their keys."""
         query = select(*(partitions.c[name] for name in PartitionRow._fields))
         if account_id is not None:
             query = query.where(partitions.c.account_id == account_id)
@@ -71,7 +71,7 @@ class LedgerReader:
             return [PartitionRow._make(row) for row in connection.execute(query)]
 
     def partition(self, partition_key: PartitionKey) -> PartitionRow | None:
-        """Return one partition as the ledger has it; None: it has nothing of it."""
+        """Return the row of a partition; None: the ledger has nothing of it."""
         query = select(*(partitions.c[name] for name in PartitionRow._fields))
         with self._read() as connection:
             row = connection.execute(
@@ -80,7 +80,7 @@ class LedgerReader:
             return PartitionRow._make(row) if row else None
 
     def outcome_counts(self) -> list[OutcomeCount]:
-        """Return the sums that `reconcile` compares with what was accepted."""
+        """Return the counts that `reconcile` compares with what was accepted."""
         counts = []
         with self._read() as connection:
             for table in (trades, exceptions):
@@ -95,14 +95,13 @@ class LedgerReader:
                 ]
         return counts
 
-    def inversions(self) -> int:
-        """Count trades that stand in the ledger after one that was accepted later; 0 is right.
+    def count_inversions(self) -> int:
+        """Count trades that the ledger has after one that was accepted later; 0 is right.
 
-        Trades that waited in the ledger for their turn stand by upstream's numbers, and not by the
-        order in which they were accepted: for them, the numbers must rise.
+        A trade that was buffered has its place by its upstream number, not by its acceptance. So
+        numbered trades count as inversions, too, if their number is not above the one before.
         """
-        # Worked out from the trades themselves, so that it also finds what the counter in the
-        # partition's row would have missed.
+        # From the trades, not from the counters in the partitions' rows: those may be wrong.
         at_once = trades.c.buffered_at.is_(None)
         numbered = trades.c.sequence_number.is_not(None)
         with self._read() as connection:
@@ -114,8 +113,8 @@ class LedgerReader:
                 )
             )
 
-    def gaps(self) -> int:
-        """Count partitions whose ledger sequence is not 1, 2, 3 ... without gaps; 0 is right."""
+    def count_broken_sequences(self) -> int:
+        """Count partitions whose ledger sequence is not 1, 2, 3 ... without a gap; 0 is right."""
         sequences = (
             select(
                 func.count().label("trades"),
@@ -131,34 +130,34 @@ class LedgerReader:
                 select(func.count()).select_from(sequences).where(wrong)
             ).scalar_one()
 
-    def captures(self) -> list[tuple[str, datetime]]:
+    def capture_times(self) -> list[tuple[str, datetime]]:
         """Return the id of every captured trade and when it was captured, in no order."""
         query = select(trades.c.trade_id, trades.c.captured_at)
         with self._read() as connection:
             return [(trade_id, at) for trade_id, at in connection.execute(query)]
 
-    def exceptions(self) -> list[tuple[str, Outcome]]:
-        """Return the id and the outcome of every accepted trade that was not captured."""
+    def exception_outcomes(self) -> list[tuple[str, Outcome]]:
+        """Return the id and the outcome of every accepted trade that is not captured."""
         query = select(exceptions.c.trade_id, exceptions.c.outcome)
         with self._read() as connection:
             return [(trade_id, Outcome(outcome)) for trade_id, outcome in connection.execute(query)]
 
     def ping(self) -> None:
-        """Ask the database for nothing.
+        """Check that the database answers.
 
         Raises:
-            sqlalchemy.exc.SQLAlchemyError: it does not answer.
+            sqlalchemy.exc.SQLAlchemyError: it does not.
         """
         with self._read() as connection:
             connection.execute(select(1))
 
     def server_findings(self) -> dict[str, str]:
-        """Return what `doctor` should know of the server."""
+        """Return the server's settings that `doctor` assesses: name -> value."""
         with self._read() as connection:
             return self._dialect.server_findings(connection)
 
     def replication_facts(self) -> dict[str, str]:
-        """Return the database's part in replication; see the dialects."""
+        """Return the database's part in replication; see `LedgerDialect.replication_facts`."""
         with self._read() as connection:
             return self._dialect.replication_facts(connection)
 
@@ -169,7 +168,10 @@ class LedgerReader:
 
 
 def _count_out_of_order(names: Sequence[str], among: ColumnElement[bool]) -> Select[int]:
-    """Return the query that counts trades not above their predecessor in the ledger's order."""
+    """Return the query that counts trades whose values are not above their predecessor's.
+
+    The predecessor is the trade before in the partition's ledger sequence.
+    """
     here = [trades.c[name].label(name) for name in names]
     before = [
         func.lag(trades.c[name])
@@ -178,9 +180,9 @@ def _count_out_of_order(names: Sequence[str], among: ColumnElement[bool]) -> Sel
         for name in names
     ]
     rows = select(*here, *before).where(among).subquery()
-    *higher, last = names
+    *first, last = names
     wrong = rows.c[last] <= rows.c[f"{last}_before"]
-    for name in reversed(higher):
-        this, that = rows.c[name], rows.c[f"{name}_before"]
-        wrong = (this < that) | ((this == that) & wrong)
+    for name in reversed(first):
+        value, value_before = rows.c[name], rows.c[f"{name}_before"]
+        wrong = (value < value_before) | ((value == value_before) & wrong)
     return select(func.count()).select_from(rows).where(wrong)

@@ -1,4 +1,4 @@
-"""The readers: what may lag is read from the replica while it answers, the rest from the ledger."""
+"""Reads that may come from the read replica, and from the ledger while the replica fails."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -16,9 +16,9 @@ from tradecapture.ledger.rows import ExceptionRow, TradeRow
 from tradecapture.settings import Settings
 from tradecapture.trades.lifecycle import Outcome
 
-# How long a replica that has failed is left alone: then one read tries it again, and waits for the
-# connect to time out if it is still away, while the others read from the ledger.
-REST_SECONDS = 5.0
+# How long a replica that failed is not asked. After it, one read tries the replica again and waits
+# for the connection to time out if it is still away; the other reads go to the ledger.
+RETRY_SECONDS = 5.0
 
 Answer = TypeVar("Answer")
 
@@ -26,11 +26,10 @@ log = structlog.get_logger(__name__)
 
 
 class ReplicaReader:
-    """The ledger's own database and, if there is one, its replica. Safe to use from many threads.
+    """Reads from the replica, if there is one, and from the ledger. Safe to use from many threads.
 
-    A replica may be behind, so its word is taken only where that does no harm: a trade that it has
-    as captured is captured for good; that it has none, or has one as parked, says nothing. So no
-    reader that saw an outcome ever sees the trade go back. Nothing is judged by a replica.
+    A replica may lag, so we trust it only when it says "captured", which is final. A missing or
+    parked trade is looked up on the primary. So no reader sees a trade lose an outcome that it had.
     """
 
     def __init__(
@@ -42,32 +41,32 @@ class ReplicaReader:
         """Prepare to read; `now` is a clock in seconds."""
         self.ledger, self.replica, self._now = ledger, replica, now
         self._lock = Lock()
-        self._again_at: float | None = None  # when a replica that failed is asked again
+        self._retry_at: float | None = None  # None: the replica works
 
     def trade(self, trade_id: str) -> TradeRow | ExceptionRow | None:
         """Return a captured trade; failing that its last exception; failing that None."""
-        found = self._of_replica(lambda replica: replica.trade(trade_id))
-        if found is not None and isinstance(found[0], TradeRow):
-            return found[0]
+        answer = self._ask_replica(lambda replica: replica.trade(trade_id))
+        if answer is not None and isinstance(answer[0], TradeRow):
+            return answer[0]
         return self.ledger.trade(trade_id)
 
     def outcomes(self, trade_ids: Sequence[str]) -> dict[str, Outcome]:
         """Return the outcome of each of many trades that has one; a buffered one has none yet."""
-        found = self._of_replica(lambda replica: replica.outcomes(trade_ids))
-        outcomes = found[0] if found is not None else {}
-        ended: dict[str, Outcome] = {
+        answer = self._ask_replica(lambda replica: replica.outcomes(trade_ids))
+        replicated = answer[0] if answer is not None else {}
+        outcomes: dict[str, Outcome] = {
             trade_id: outcome
-            for trade_id, outcome in outcomes.items()
+            for trade_id, outcome in replicated.items()
             if outcome is Outcome.CAPTURED
         }
-        if rest := [trade_id for trade_id in trade_ids if trade_id not in ended]:
-            ended |= self.ledger.outcomes(rest)
-        return ended
+        if others := [trade_id for trade_id in trade_ids if trade_id not in outcomes]:
+            outcomes |= self.ledger.outcomes(others)
+        return outcomes
 
-    def may_be_stale(self, question: Callable[[TradeSearch], Answer]) -> Answer:
-        """Ask what may be some seconds old: a search or a report, never a verdict."""
-        found = self._of_replica(question)
-        return question(self.ledger) if found is None else found[0]
+    def may_be_stale(self, query: Callable[[TradeSearch], Answer]) -> Answer:
+        """Run a query whose answer may be some seconds old: a search or a report."""
+        answer = self._ask_replica(query)
+        return query(self.ledger) if answer is None else answer[0]
 
     def close(self) -> None:
         """Close all connections."""
@@ -75,12 +74,12 @@ class ReplicaReader:
             if reader is not None:
                 reader.engine.dispose()
 
-    def _of_replica(self, question: Callable[[TradeSearch], Answer]) -> tuple[Answer] | None:
-        """Return the replica's answer; None: it has none just now."""
+    def _ask_replica(self, query: Callable[[TradeSearch], Answer]) -> tuple[Answer] | None:
+        """Return the replica's answer in a tuple; None: it gives none at the moment."""
         if self.replica is None or not self._may_ask():
             return None
         try:
-            answer = question(self.replica)
+            answer = query(self.replica)
         except SQLAlchemyError as error:
             self._note_failure(error)
             return None
@@ -89,29 +88,29 @@ class ReplicaReader:
 
     def _may_ask(self) -> bool:
         with self._lock:
-            if self._again_at is None:
+            if self._retry_at is None:
                 return True
-            if self._now() < self._again_at:
+            if self._now() < self._retry_at:
                 return False
-            # Only this read tries; those that come meanwhile do not wait with it.
-            self._again_at = self._now() + REST_SECONDS
+            # This read alone tries the replica; others do not wait for it.
+            self._retry_at = self._now() + RETRY_SECONDS
             return True
 
     def _note_failure(self, error: SQLAlchemyError) -> None:
         with self._lock:
-            first, self._again_at = self._again_at is None, self._now() + REST_SECONDS
+            first, self._retry_at = self._retry_at is None, self._now() + RETRY_SECONDS
         if first:
             log.warning("the replica fails; reading from the ledger itself", error=str(error))
 
     def _note_success(self) -> None:
         with self._lock:
-            failed, self._again_at = self._again_at is not None, None
-        if failed:
+            had_failed, self._retry_at = self._retry_at is not None, None
+        if had_failed:
             log.warning("the replica answers again")
 
 
 def make_replica_reader(settings: Settings, pool_size: int) -> ReplicaReader:
-    """Return readers with so many connections to each database; connected at the first question.
+    """Return a reader with so many connections to each database. It connects at the first query.
 
     Raises:
         SettingsError: a URL is of no database that the ledger can use.
@@ -125,14 +124,16 @@ def make_replica_reader(settings: Settings, pool_size: int) -> ReplicaReader:
 
 @contextmanager
 def open_replica_reader(settings: Settings) -> Iterator[ReplicaReader]:
-    """Open the ledger and its replica, if there is one, for what may be read from either.
+    """Open the ledger and its replica, if there is one, and close both in the end.
 
     Raises:
-        SchemaError, SettingsError, sqlalchemy.exc.SQLAlchemyError: as `open_ledger`.
+        SchemaError: the ledger does not have this release's tables.
+        SettingsError: a URL is of no database that the ledger can use.
+        sqlalchemy.exc.SQLAlchemyError: the ledger does not answer.
     """
-    readers = make_replica_reader(settings, pool_size=1)
+    reader = make_replica_reader(settings, pool_size=1)
     try:
-        check_schema(readers.ledger.engine)
-        yield readers
+        check_schema(reader.ledger.engine)
+        yield reader
     finally:
-        readers.close()
+        reader.close()

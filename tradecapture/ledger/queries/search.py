@@ -1,137 +1,150 @@
-"""The search: trades of the ledger that fit a filter, a page at a time, whatever their outcome."""
+"""The search: finds trades by a filter, page by page, whatever their outcome."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Row, select
 
-from tradecapture.ledger.queries.index_scan import IndexScan, found_trade, scans_for
+from tradecapture.ledger.queries.index_scan import IndexScan, scans_for, trade_summary
 from tradecapture.ledger.queries.keyset import read_after
 from tradecapture.ledger.queries.reader import LedgerReader
 from tradecapture.ledger.queries.trade_filter import PageKey, Section, TradeFilter, TradePage
 from tradecapture.ledger.schema.tables import partitions
 from tradecapture.trades.partition import PartitionKey
 
-# Partitions of a book or a security that are looked up at once, and trades that these may hold
-# before they are read on their own: together they bound a statement, whatever the database's plan.
-PARTITIONS_AT_ONCE = 50
-TRADES_AT_ONCE = 5000
+# How many partitions of a book or a security one statement scans, and how many trades these may
+# hold together; a larger partition is scanned alone. Both bound a statement, whatever plan the
+# database chooses.
+MAX_PARTITIONS = 50
+MAX_TRADES = 5000
 
 
 class _ScanRange(NamedTuple):
-    """A part of a walk that one look reads."""
+    """The part of a scan that one step reads."""
 
-    condition: ColumnElement[bool] | None  # None: the walk's own is enough
+    condition: ColumnElement[bool] | None  # added to the scan's query; None: the query is enough
     parameters: dict[str, Any]
-    behind: Sequence[Any]  # where in it to begin: behind this key, or a part of one
-    end: Sequence[Any] | None  # where the walk goes on behind it; None: the walk ends with it
+    after: Sequence[Any]  # key, or the beginning of one, after which to begin
+    end: Sequence[Any] | None  # key after which the scan continues; None: this is its last part
+
+
+class _Step(NamedTuple):
+    """What one step of a scan has read."""
+
+    rows: list[Row[Any]]  # that match
+    end: Sequence[Any] | None  # key after which the scan continues; None: it has ended
 
 
 class TradeSearch(LedgerReader):
-    """Finds trades. It never locks, and a look at the ledger is bounded whatever is asked for."""
+    """Finds trades. It never locks, and each of its statements is bounded, whatever the filter."""
 
     def search(
         self,
-        wanted: TradeFilter,
+        trade_filter: TradeFilter,
         after: PageKey | None,
         limit: int,
         may_go_on: Callable[[], bool] = lambda: True,
     ) -> TradePage:
-        """Return a page of the trades that fit, first those that were not captured.
+        """Return a page of the trades that match, those that are not captured first.
 
-        Each section is in the order of its partitions' keys and, within a partition, in the order
-        of acceptance or of the ledger; captured trades of several days alone are in the order of
-        the days. A trade that is captured between two pages moves behind the mark, so that it is
-        shown again; none is left out.
+        The order within a section is by partition key and, within a partition, by acceptance or by
+        ledger sequence. Captured trades of several days are in the order of the days if the filter
+        has nothing but dates and outcomes. A trade that is captured between two pages moves to a
+        later page, where it is shown again; no trade is left out.
 
         Args:
-            wanted: what must fit.
-            after: the mark of the page before.
+            trade_filter: which trades to find.
+            after: the page key of the page before.
             limit: trades, at most.
-            may_go_on: asked after each look; if not, the page ends with what was found, which may
-                be nothing, and with a mark.
+            may_go_on: asked after each step of a scan; if it says no, the page ends with what was
+                found so far, which may be nothing, and with a page key.
 
         Raises:
-            MarkError: the mark is of another search.
+            PageKeyError: the page key belongs to another search.
         """
         found: list[tuple[IndexScan, Row[Any]]] = []
         with self._read() as connection:
-            for walk in scans_for(wanted):
-                if after is not None and walk.section < after.section:
+            for scan in scans_for(trade_filter):
+                if after is not None and scan.section < after.section:
                     continue
-                behind: Sequence[Any] = ()
-                if after is not None and walk.section == after.section:
-                    behind = walk.key_of_mark(after)
-                for rows, end in self._looks(connection, walk, behind, limit + 1 - len(found)):
-                    found += ((walk, row) for row in rows)
+                key: Sequence[Any] = ()
+                if after is not None and scan.section == after.section:
+                    key = scan.parse_key(after)
+                for step in self._steps(connection, scan, key, limit + 1 - len(found)):
+                    found += ((scan, row) for row in step.rows)
                     if len(found) > limit:
-                        return _page(found[:limit], _mark_at(*found[limit - 1]))
-                    if end is not None and not may_go_on():
-                        return _page(found, PageKey.of(walk.section, end))
+                        last_scan, last_row = found[limit - 1]
+                        last = PageKey.of(last_scan.section, last_scan.key_of(last_row))
+                        return _page(found[:limit], last)
+                    if step.end is not None and not may_go_on():
+                        return _page(found, PageKey.of(scan.section, step.end))
         return _page(found, None)
 
-    def _looks(
-        self, connection: Connection, walk: IndexScan, behind: Sequence[Any], most: int
-    ) -> Iterator[tuple[list[Row[Any]], Sequence[Any] | None]]:
-        """Yield what each look finds, and the key behind which the next one goes on, if one does.
-
-        Whoever asks stops at more trades than were wanted.
-        """
+    def _steps(
+        self, connection: Connection, scan: IndexScan, after: Sequence[Any], max_matches: int
+    ) -> Iterator[_Step]:
+        """Yield the steps of a scan after a key; the caller needs `max_matches` rows at most."""
         while True:
-            stretch = self._stretch(connection, walk, behind)
-            if stretch is None:
+            part = self._next_range(connection, scan, after)
+            if part is None:
                 return
-            at_most = walk.examined or most
-            query = walk.query
-            if stretch.condition is not None:
-                query = query.where(stretch.condition)
-            read = read_after(
-                connection, query, walk.columns, stretch.behind, at_most, stretch.parameters
+            limit = scan.max_rows or max_matches
+            query = scan.query
+            if part.condition is not None:
+                query = query.where(part.condition)
+            rows = read_after(
+                connection, query, scan.order_columns, part.after, limit, part.parameters
             )
-            end = walk.key_of(read[-1]) if len(read) == at_most else stretch.end
-            yield [row for row in read if walk.fits(row)], end
+            end = scan.key_of(rows[-1]) if len(rows) == limit else part.end
+            yield _Step([row for row in rows if scan.matches(row)], end)
             if end is None:
                 return
-            behind = end
+            after = end
 
-    def _stretch(
-        self, connection: Connection, walk: IndexScan, behind: Sequence[Any]
+    def _next_range(
+        self, connection: Connection, scan: IndexScan, after: Sequence[Any]
     ) -> _ScanRange | None:
-        """Return the next part of a walk; None: it has ended."""
-        if walk.of_partitions is None:
-            return _ScanRange(None, {}, behind, None)
-        columns = partitions.c
-        query = select(columns.partition_key, columns.last_sequence).where(walk.of_partitions)
-        if behind:
-            # The whole key of a trade: there may be more of its partition.
-            here = columns.partition_key
-            query = query.where(here >= behind[0] if len(behind) > 1 else here > behind[0])
-        rows = connection.execute(
-            query.order_by(columns.partition_key).limit(PARTITIONS_AT_ONCE)
-        ).all()
-        if not rows:
+        """Return the part of a scan that follows a key; None: the scan has ended."""
+        if scan.partition_condition is None:
+            return _ScanRange(None, {}, after, None)
+        condition = scan.partition_condition
+        partition_keys = self._next_partitions(connection, scan, condition, after)
+        if not partition_keys:
             return None
+        if len(partition_keys) == 1:
+            (partition_key,) = partition_keys
+            inside = after if after and after[0] == partition_key else ()
+            return _ScanRange(scan.partition_key == partition_key, {}, inside, partition_keys)
+        among = self._dialect.among(scan.partition_key, "keys")
+        parameters = {"keys": self._dialect.array(partition_keys)}
+        return _ScanRange(among, parameters, (), partition_keys[-1:])
+
+    def _next_partitions(
+        self,
+        connection: Connection,
+        scan: IndexScan,
+        condition: ColumnElement[bool],
+        after: Sequence[Any],
+    ) -> list[PartitionKey]:
+        """Return the next partitions to scan with one statement; a begun one is scanned alone."""
+        columns = partitions.c
+        column = columns.partition_key
+        query = select(column, columns.last_sequence).where(condition)
+        if after:
+            # After the key of a trade there may be more trades of its partition; a partition key
+            # alone means that the partition is done.
+            query = query.where(column >= after[0] if len(after) > 1 else column > after[0])
+        rows = connection.execute(query.order_by(column).limit(MAX_PARTITIONS)).all()
         partition_keys: list[PartitionKey] = []
         trades = 0
         for key, captured in rows:
-            trades += captured if walk.section is Section.CAPTURED else 1
-            if partition_keys and (
-                trades > TRADES_AT_ONCE or (behind and partition_keys[0] == behind[0])
-            ):
+            trades += captured if scan.section is Section.CAPTURED else 1
+            begun = bool(after) and partition_keys[:1] == [after[0]]
+            if partition_keys and (trades > MAX_TRADES or begun):
                 break
             partition_keys.append(key)
-        if len(partition_keys) == 1:
-            inside = behind if behind and behind[0] == partition_keys[0] else ()
-            return _ScanRange(walk.partition_key == partition_keys[0], {}, inside, partition_keys)
-        among = self._dialect.among(walk.partition_key, "keys")
-        return _ScanRange(
-            among, {"keys": self._dialect.array(partition_keys)}, (), partition_keys[-1:]
-        )
-
-
-def _mark_at(walk: IndexScan, row: Row[Any]) -> PageKey:
-    return PageKey.of(walk.section, walk.key_of(row))
+        return partition_keys
 
 
 def _page(found: Sequence[tuple[IndexScan, Row[Any]]], last: PageKey | None) -> TradePage:
-    return TradePage([found_trade(row) for _walk, row in found], last)
+    return TradePage([trade_summary(row) for _scan, row in found], last)

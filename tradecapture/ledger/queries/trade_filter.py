@@ -1,4 +1,4 @@
-"""What a search asks for, and what it finds: the filter, a trade, the mark where a page ends."""
+"""The input and output of a search: the filter, the pages of trades and the keys between them."""
 
 from collections.abc import Sequence
 from datetime import date, datetime
@@ -10,10 +10,10 @@ from tradecapture.trades.partition import PartitionKey
 
 
 class Section(IntEnum):
-    """Where trades stand in the ledger, in the order in which a search shows them.
+    """The parts of a search result, in their order; each is one table of the ledger.
 
-    A buffered or a parked trade may be captured while somebody reads page after page; it moves
-    from the first section to the second, never back, so that it is never left out.
+    A buffered or parked trade may be captured while a client reads page after page. It then moves
+    from the first section to the second, never back: no page order leaves it out.
     """
 
     EXCEPTIONS = 0
@@ -21,14 +21,14 @@ class Section(IntEnum):
 
 
 class TradeFilter(NamedTuple):
-    """Which trades are meant; every field that is given must fit."""
+    """Which trades to search for; every field that is not None must match."""
 
     partition_key: PartitionKey | None = None
     account_id: str | None = None
     book_id: str | None = None
     security_id: str | None = None
-    first_date: date | None = None  # trade date, at the earliest
-    last_date: date | None = None  # trade date, at the latest
+    first_date: date | None = None  # the earliest trade date
+    last_date: date | None = None  # the latest trade date
     outcomes: Sequence[Outcome] = tuple(Outcome)
 
     @property
@@ -36,15 +36,15 @@ class TradeFilter(NamedTuple):
         """Whether the trade date matters."""
         return self.first_date is not None or self.last_date is not None
 
-    def includes(self, day: date) -> bool:
-        """Return whether a trade date fits."""
-        return (self.first_date is None or self.first_date <= day) and (
-            self.last_date is None or day <= self.last_date
+    def includes(self, trade_date: date) -> bool:
+        """Return whether a trade date matches."""
+        return (self.first_date is None or self.first_date <= trade_date) and (
+            self.last_date is None or trade_date <= self.last_date
         )
 
 
 class TradeSummary(NamedTuple):
-    """A trade as a search shows it: without its document."""
+    """A trade in a search result, without its document."""
 
     trade_id: str
     outcome: Outcome
@@ -53,31 +53,33 @@ class TradeSummary(NamedTuple):
     position: int
     accepted_at: datetime
     task_id: str
-    trade_date: date | None = None  # None: it was not captured
+    trade_date: date | None = None  # None: the trade is not captured
     ledger_sequence: int | None = None
     captured_at: datetime | None = None
-    recorded_at: datetime | None = None  # None: it was captured
+    recorded_at: datetime | None = None  # None: the trade is captured
     reason: str | None = None
 
 
-class MarkError(ValueError):
-    """A mark is no place in a search: it is of another one, or made up."""
+class PageKeyError(ValueError):
+    """A page key does not belong to the search: it is another search's, or made up."""
 
 
 class PageKey(NamedTuple):
-    """Where a page ends: the next one begins behind it."""
+    """Where a page ends; the next page begins after it."""
 
     section: Section
-    key: tuple[str | int, ...]  # in the section's order; a part of it: behind all that begin so
+    # Values of the columns that order the section, or of the first of them only: then the page ends
+    # after all rows that begin with these values.
+    key: tuple[str | int, ...]
 
     @classmethod
     def of(cls, section: Section, key: Sequence[date | str | int]) -> "PageKey":
-        """Return the mark of a place; a day is noted as text."""
+        """Return the page key of column values; a date becomes text."""
         return cls(section, tuple(v.isoformat() if isinstance(v, date) else v for v in key))
 
 
 class TradePage(NamedTuple):
-    """Trades that fit."""
+    """A page of the trades that match a filter."""
 
     trades: list[TradeSummary]
-    last: PageKey | None  # where the next page begins; None: there is none
+    last: PageKey | None  # after which the next page begins; None: this is the last page

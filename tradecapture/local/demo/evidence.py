@@ -32,11 +32,11 @@ def gather(
             sample.trades - sample.invalid_trades - sample.resent_trades for sample in samples
         ),
         captured=[
-            (trade_id, captured_at.timestamp()) for trade_id, captured_at in ledger.captures()
+            (trade_id, captured_at.timestamp()) for trade_id, captured_at in ledger.capture_times()
         ],
-        exceptions=ledger.exceptions(),
+        exceptions=ledger.exception_outcomes(),
         waiting=sum(row.waiting for row in rows),
-        inversions=ledger.inversions(),
-        gaps=ledger.gaps(),
+        inversions=ledger.count_inversions(),
+        gaps=ledger.count_broken_sequences(),
         differences=sum(row.difference != 0 for row in rows),
     )

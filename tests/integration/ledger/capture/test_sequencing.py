@@ -112,7 +112,7 @@ def test_the_missing_number_is_captured_first_and_its_followers_after_it(
     waited = {row.trade_id for row in trade_rows(ledger) if row.buffered_at is not None}
     assert (waited, buffered(ledger)) == ({"N-3", "N-4"}, ["N-6"])
     assert shares(ledger) == 4000
-    assert (reader.inversions(), reader.gaps()) == (0, 0)
+    assert (reader.count_inversions(), reader.count_broken_sequences()) == (0, 0)
 
 
 def test_followers_in_the_same_batch_are_captured_with_it(ledger: Ledger) -> None:
@@ -250,4 +250,4 @@ def test_an_id_that_two_partitions_got_at_the_same_moment_is_captured_once(
     assert ended(ledger, REJECTED) == ["twin"]
     assert (buffered(ledger), buffered(ledger, partition_of("B2"))) == ([], [])
     assert partition_row(ledger).upstream == 3
-    assert (reader.inversions(), reader.gaps()) == (0, 0)
+    assert (reader.count_inversions(), reader.count_broken_sequences()) == (0, 0)

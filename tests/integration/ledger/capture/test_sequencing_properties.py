@@ -138,7 +138,7 @@ def test_any_order_of_arrival_gives_the_ledger_of_the_right_order(
         found.append(end_of(partition_row(ledger, partition), trades, book))
     assert found[0] == found[1]
     reader = LedgerReader(ledger.engine, ledger.dialect)
-    assert (reader.inversions(), reader.gaps()) == (0, 0)
+    assert (reader.count_inversions(), reader.count_broken_sequences()) == (0, 0)
 
 
 def test_a_number_beyond_the_window_is_what_the_property_leaves_out() -> None:

@@ -87,8 +87,8 @@ def test_the_same_ids_in_several_partitions_are_captured_once(ledgers: list[Ledg
     assert len(recorded) == len(ids) * (WORKERS - 1)
     assert {row.outcome for row in recorded} == {"REJECTED"}
     reader = LedgerReader(ledgers[0].engine, ledgers[0].dialect)
-    assert (reader.inversions(), reader.gaps()) == (0, 0)
-    total = sum(row.net_quantity for row in reader.positions())
+    assert (reader.count_inversions(), reader.count_broken_sequences()) == (0, 0)
+    total = sum(row.net_quantity for row in reader.partitions())
     assert total == 1000 * len(ids)
 
 

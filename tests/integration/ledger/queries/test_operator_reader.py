@@ -46,7 +46,7 @@ def test_pages_together_are_the_whole(ledger: Ledger, operating: OperatorReader)
     reject(ledger, "B1", 3)
     reject(ledger, "B2", 2)
     reject(ledger, "B1", 2, EPOCH + 1)
-    whole = operating.exceptions_like(ExceptionFilter(), 100)
+    whole = operating.find_exceptions(ExceptionFilter(), 100)
     places = [(row.partition_key, row.epoch - EPOCH, row.position) for row in whole]
     assert places == [
         *((ONE, 0, position) for position in (1, 2, 3)),
@@ -55,7 +55,7 @@ def test_pages_together_are_the_whole(ledger: Ledger, operating: OperatorReader)
     ]
     for size in (1, 2, 3):
         read, after = [], None
-        while rows := operating.exceptions_like(ExceptionFilter(after=after), size):
+        while rows := operating.find_exceptions(ExceptionFilter(after=after), size):
             assert len(rows) <= size
             read += rows
             after = rows[-1].entry_id
@@ -68,7 +68,7 @@ def test_a_filter_finds_what_fits_it(ledger: Ledger, operating: OperatorReader) 
     reject(ledger, "B2", 1)
 
     def found(**wanted: object) -> list[str]:
-        rows = operating.exceptions_like(ExceptionFilter(**wanted), 100)  # type: ignore[arg-type]
+        rows = operating.find_exceptions(ExceptionFilter(**wanted), 100)  # type: ignore[arg-type]
         return [row.trade_id for row in rows]
 
     assert found() == ["B1-0", "B1-1", "B2-0"]
@@ -92,7 +92,7 @@ def test_the_later_record_of_a_trade_is_the_newest(
     )
     capture(ledger, entry(first, 1), entry(other, 2), entry(first, 3), fence=1)
     capture(ledger, entry(first, 1, EPOCH + 1), fence=2)
-    assert operating.newest_places(["T-1", "T-9"]) == {
+    assert operating.newest_entry_ids(["T-1", "T-9"]) == {
         ("T-1", first.digest): (ONE, EPOCH + 1, 1, "T-1"),
         ("T-1", other.digest): (ONE, EPOCH, 2, "T-1"),
     }
@@ -124,8 +124,8 @@ def test_keys_follow_each_other_by_code_points(pages: OperatorReader) -> None:
 def test_rows_are_found_by_their_keys(pages: OperatorReader, ledger: OperatorLedger) -> None:
     """Those that are there, each as the ledger has it."""
     asked = [KEYS[2], partition_of("unknown"), KEYS[5]]
-    assert pages.some(asked) == {key: partition_row(ledger, key) for key in asked[::2]}
-    assert pages.some([]) == {}
+    assert pages.partitions_by_key(asked) == {key: partition_row(ledger, key) for key in asked[::2]}
+    assert pages.partitions_by_key([]) == {}
 
 
 def test_held_partitions_are_found(pages: OperatorReader, ledger: OperatorLedger) -> None:

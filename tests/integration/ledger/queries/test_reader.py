@@ -52,9 +52,9 @@ def test_positions_are_listed_by_key_and_account(ledger: Ledger, reader: LedgerR
         entry(submission("T-9", "B1", accountId="OTHER")),
     )
     mine = [partition_of("B1"), partition_of("B2")]
-    assert [row.partition_key for row in reader.positions(account_id="ACC1")] == mine
-    assert [row.partition_key for row in reader.positions(limit=1)] == mine[:1]
-    assert len(reader.positions()) == 3
+    assert [row.partition_key for row in reader.partitions(account_id="ACC1")] == mine
+    assert [row.partition_key for row in reader.partitions(limit=1)] == mine[:1]
+    assert len(reader.partitions()) == 3
 
 
 def test_outcomes_are_counted_by_partition_and_epoch(ledger: Ledger, reader: LedgerReader) -> None:
@@ -75,7 +75,7 @@ def test_a_ledger_in_order_has_no_inversions_and_no_gaps(
     """Through batches, partitions and epochs; positions may jump, sequences not."""
     capture(ledger, *waiting_trades(5, "B1"), *waiting_trades(2, "B2", first=7))
     capture(ledger, entry(submission("T-1", "B1"), 1, EPOCH + 1), fence=2)
-    assert (reader.inversions(), reader.gaps()) == (0, 0)
+    assert (reader.count_inversions(), reader.count_broken_sequences()) == (0, 0)
 
 
 @pytest.mark.parametrize(
@@ -93,8 +93,8 @@ def test_a_row_out_of_order_is_an_inversion(
     """Worked out from the trades themselves, whatever the partition's row says."""
     capture(ledger, *waiting_trades(3))
     change(ledger, changed, **values)
-    assert reader.inversions() == 1
-    assert reader.gaps() == 0
+    assert reader.count_inversions() == 1
+    assert reader.count_broken_sequences() == 0
 
 
 @pytest.mark.parametrize("sequence", [0, 9])
@@ -104,7 +104,7 @@ def test_a_sequence_that_is_not_1_2_3_is_a_gap(
     """One partition of two is wrong."""
     capture(ledger, *waiting_trades(3), *waiting_trades(3, "B2"))
     change(ledger, "BOOK1-1", ledger_sequence=sequence)
-    assert reader.gaps() == 1
+    assert reader.count_broken_sequences() == 1
 
 
 def test_trades_captured_after_a_later_one_are_counted_as_they_come(ledger: Ledger) -> None:
@@ -112,16 +112,16 @@ def test_trades_captured_after_a_later_one_are_counted_as_they_come(ledger: Ledg
     capture(ledger, *waiting_trades(2, first=5))
     capture(ledger, *waiting_trades(3, first=1), fence=2)
     reader = LedgerReader(ledger.engine, ledger.dialect)
-    (row,) = reader.positions()
+    (row,) = reader.partitions()
     assert (row.inversions, row.last_position, row.last_sequence) == (3, 6, 5)
-    assert reader.inversions() == 1
+    assert reader.count_inversions() == 1
 
 
 def test_every_captured_trade_is_read_with_its_time(ledger: Ledger, reader: LedgerReader) -> None:
     """Each id once, and when it was captured."""
     capture(ledger, *waiting_trades(3))
-    assert sorted(reader.captures()) == [(f"BOOK1-{number}", NOW) for number in (1, 2, 3)]
-    assert reader.exceptions() == []
+    assert sorted(reader.capture_times()) == [(f"BOOK1-{number}", NOW) for number in (1, 2, 3)]
+    assert reader.exception_outcomes() == []
 
 
 def test_reading_does_not_lock(ledger: Ledger, reader: LedgerReader) -> None:

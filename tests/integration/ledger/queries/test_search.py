@@ -16,8 +16,8 @@ from tradecapture.ledger.queries import index_scan as walk_module
 from tradecapture.ledger.queries import search as search_module
 from tradecapture.ledger.queries.search import TradeSearch
 from tradecapture.ledger.queries.trade_filter import (
-    MarkError,
     PageKey,
+    PageKeyError,
     Section,
     TradeFilter,
     TradeSummary,
@@ -162,10 +162,10 @@ def test_pages_together_are_what_a_naive_filter_finds(
     there = write(ledger, content)
     with pytest.MonkeyPatch.context() as patch:
         for module, name in (
-            (walk_module, "EXAMINED"),
-            (walk_module, "EXAMINED_DOCUMENTS"),
-            (search_module, "PARTITIONS_AT_ONCE"),
-            (search_module, "TRADES_AT_ONCE"),
+            (walk_module, "MAX_ROWS"),
+            (walk_module, "MAX_DOCUMENTS"),
+            (search_module, "MAX_PARTITIONS"),
+            (search_module, "MAX_TRADES"),
         ):
             patch.setattr(module, name, 3)
         found: list[TradeSummary] = []
@@ -217,7 +217,7 @@ def test_a_trade_that_is_captured_between_two_pages_is_not_left_out(
 def test_a_mark_of_another_search_is_refused(search: TradeSearch) -> None:
     """Rather than read as a place that nobody meant."""
     for key in ((1, 2), ("not a day", "P", 1)):
-        with pytest.raises(MarkError):
+        with pytest.raises(PageKeyError):
             search.search(
                 TradeFilter(first_date=TODAY, last_date=TODAY), PageKey(Section.CAPTURED, key), 1
             )

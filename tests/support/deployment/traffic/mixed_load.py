@@ -58,7 +58,7 @@ def assert_clean(traffics: Sequence[Traffic]) -> None:
 
 def captured(gateway: Gateway) -> int:
     """Return how many trades are captured."""
-    return sum(row.last_sequence for row in gateway.ledger.positions())
+    return sum(row.last_sequence for row in gateway.ledger.partitions())
 
 
 def wait_for_more(gateway: Gateway) -> None:

@@ -8,7 +8,7 @@ from tradecapture.cli.commands.partitions.show import audit_table
 from tradecapture.cli.help import epilog
 from tradecapture.cli.options import data_option, find_settings, json_option, partition_argument
 from tradecapture.cli.output import output, show_json
-from tradecapture.ledger.queries.operator_reader import open_ledger
+from tradecapture.ledger.queries.operator_reader import open_operator_reader
 from tradecapture.operations.views import partition_audit_body
 from tradecapture.settings import DATABASE
 from tradecapture.trades.partition import PartitionKey
@@ -36,7 +36,7 @@ def audit(partition_key: PartitionKey | None, limit: int, as_json: bool, data: P
 
     Each action is shown with when, who, what and why; the newest first.
     """
-    with open_ledger(find_settings(data, DATABASE)) as ledger:
+    with open_operator_reader(find_settings(data, DATABASE)) as ledger:
         rows = ledger.audit(partition_key=partition_key, limit=limit)
     if as_json:
         show_json([partition_audit_body(row) for row in rows])

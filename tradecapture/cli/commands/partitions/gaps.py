@@ -11,7 +11,7 @@ from tradecapture.cli.help import epilog
 from tradecapture.cli.options import data_option, find_settings, json_option
 from tradecapture.cli.output import format_age, output, show_json, table
 from tradecapture.inbox.reader import open_inbox_reader
-from tradecapture.ledger.queries.operator_reader import open_ledger
+from tradecapture.ledger.queries.operator_reader import open_operator_reader
 from tradecapture.operations.views import is_overdue, partition_gap_body
 from tradecapture.settings import DATABASE, REDIS
 
@@ -35,7 +35,7 @@ def gaps(show_all: bool, as_json: bool, data: Path) -> None:
     """
     settings = find_settings(data, REDIS, DATABASE)
     timeout_seconds = settings.sequence_timeout_seconds
-    with open_inbox_reader(settings) as inbox, open_ledger(settings) as ledger:
+    with open_inbox_reader(settings) as inbox, open_operator_reader(settings) as ledger:
         found, now_ms = ledger.sequence_gaps(), inbox.now_ms()
     overdue = [gap for gap in found if is_overdue(gap, timeout_seconds, now_ms)]
     shown = found if show_all else overdue
@@ -47,7 +47,7 @@ def gaps(show_all: bool, as_json: bool, data: Path) -> None:
         rows = [
             (
                 gap.partition_key,
-                gap.upstream,
+                gap.upstream_number,
                 missing_numbers(gap),
                 gap.buffered,
                 format_age(now_ms - gap.oldest.timestamp() * 1000),

@@ -22,7 +22,7 @@ from tradecapture.trades.partition import PartitionKey
 
 def missing_numbers(gap: SequenceGap) -> str:
     """Return the upstream numbers that are missing below the lowest buffered one."""
-    first, last = gap.upstream + 1, gap.lowest - 1
+    first, last = gap.upstream_number + 1, gap.lowest - 1
     return f"{first:,}" if first == last else f"{first:,} to {last:,}"
 
 

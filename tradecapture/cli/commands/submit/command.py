@@ -18,7 +18,7 @@ from tradecapture.cli.help import epilog
 from tradecapture.cli.options import data_option, find_settings
 from tradecapture.cli.output import messages, output, progress_bar, table
 from tradecapture.client import Client
-from tradecapture.ledger.queries.operator_reader import open_ledger
+from tradecapture.ledger.queries.operator_reader import open_operator_reader
 from tradecapture.settings import DATABASE, REDIS, Settings
 from tradecapture.trades.lifecycle import Outcome
 
@@ -107,7 +107,7 @@ def submit(
 def _wait(
     settings: Settings, report: SubmitReport, timeout_seconds: float
 ) -> Mapping[str, Outcome]:
-    with progress_bar() as progress, open_ledger(settings) as ledger:
+    with progress_bar() as progress, open_operator_reader(settings) as ledger:
         task = progress.add_task("capturing", total=len(report.accepted_ids), note="")
         return await_outcomes(
             ledger,
