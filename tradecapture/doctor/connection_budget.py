@@ -21,7 +21,7 @@ DATABASE_PER_PROCESS = 2
 REPLICA_PER_PROCESS = 1
 # A worker's main process checks the tables when it starts, and then closes its connection.
 DATABASE_PER_MAIN = 1
-# An API process: one pool for status and search, one for what operators look at and do.
+# An API process: one pool for status and search, one for operators.
 POOLS_PER_API = 2
 
 # Reserved for operators' commands, `doctor`, a migration, monitoring, and the three that

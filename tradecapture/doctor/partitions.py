@@ -115,7 +115,7 @@ def assess_gaps(gaps: Sequence[SequenceGap], now_ms: int, timeout_seconds: float
     """
     oldest_ms = now_ms - timeout_seconds * 1000
     overdue = [gap.partition_key for gap in gaps if gap.oldest.timestamp() * 1000 < oldest_ms]
-    message = f"{len(gaps):,}, of which {len(overdue):,} are older than {timeout_seconds:g} s"
+    message = f"{len(gaps):,}, {len(overdue):,} of them older than {timeout_seconds:g} s"
     if overdue:
         message += f": {_name(overdue)}"
     return finding(

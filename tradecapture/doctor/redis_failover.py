@@ -70,7 +70,7 @@ def _ask_sentinels(settings: Settings) -> Mapping[str, str | RedisError]:
 def assess_failover(facts: FailoverFacts, safe_replicas: int) -> list[Finding]:
     """Assess replicas and sentinels. Pure.
 
-    A single Redis, of which no replica is required, has no findings.
+    A single Redis without required replicas has no findings.
 
     Args:
         facts: what the server and the sentinels report.

@@ -219,7 +219,7 @@ def test_a_sequence_gap_is_found_when_it_is_over_its_timeout() -> None:
     assert bad([assess_gaps([], NOW_MS, 300), assess_gaps([young], NOW_MS, 300)]) == {}
     finding = assess_gaps([old, young], NOW_MS, 300)
     assert bad([finding]) == {"sequence gaps": Level.WARN}
-    assert finding.message == "2, of which 1 are older than 300 s: A_B_2"
+    assert finding.message == "2, 1 of them older than 300 s: A_B_2"
 
 
 @pytest.mark.parametrize(

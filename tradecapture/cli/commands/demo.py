@@ -180,7 +180,7 @@ def _show(result: DemoResult, data: Path | None) -> None:
     screen.print(
         "A latency is the time from the sending of a trade's HTTP request to its captured_at in "
         "the ledger, just before its transaction is committed. At full speed the latency is mostly "
-        "time in the queue; the latency of the burst is the one to judge by."
+        "time in the queue, so the latency of the burst is the one that counts."
     )
     screen.print(
         table(

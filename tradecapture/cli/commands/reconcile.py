@@ -93,7 +93,7 @@ def _show(
     rows_of_total = [("partitions", len(rows)), *totals(rows).items()]
     screen.print(table("Reconciliation", ("", "number #"), rows_of_total))
     if shown:
-        # Only the columns that say something, so that the table fits on a screen.
+        # Only the columns that are not all 0, so that the table fits on a screen.
         names = [name for name in COLUMNS if any(getattr(row, name) for row in shown)]
         columns = ("partition", *(f"{name} #" for name in names))
         cells = [(row.partition_key, *(getattr(row, name) for name in names)) for row in shown]
