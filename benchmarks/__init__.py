@@ -1,1 +1,1 @@
-"""Benchmarks: what a trade costs, as ratios taken side by side in one run."""
+"""Benchmarks: what a trade costs and how the fleet scales, as ratios measured in one run."""

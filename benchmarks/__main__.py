@@ -1,4 +1,4 @@
-"""`make bench`: four ways to capture, side by side on PostgreSQL in one run, and their ratios."""
+"""`make bench`: variants of capture, measured side by side on PostgreSQL, and their ratios."""
 
 import json
 import sys
@@ -10,14 +10,14 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.capture import variants as ways
-from benchmarks.capture.measurement import Measurement, Scene
+from benchmarks.capture import variants
+from benchmarks.capture.measurement import BenchmarkServers, Measurement
 from tradecapture.local.servers.postgresql_server import PostgresqlServer
 from tradecapture.local.servers.redis_server import RedisServer
 
 MANY = 1000  # partitions
 
-# name of the ratio, numerator, denominator, what is to be reached
+# Name of the ratio, numerator, denominator, target.
 TARGETS = (
     ("this fleet to the usual way", "b", "a", 100.0),
     ("this fleet to the raw ceiling", "b", "d", 0.4),
@@ -27,10 +27,14 @@ TARGETS = (
 
 @click.command()
 @click.option("--trades", default=120_000, show_default=True, help="Trades for the fleet.")
-@click.option("--usual-trades", default=1_500, show_default=True, help="Trades for the usual way.")
+@click.option(
+    "--usual-trades", default=1_500, show_default=True, help="Trades for one task a trade."
+)
 @click.option("--workers", default=2, show_default=True, help="Worker processes.")
-@click.option("--usual-concurrency", default=4, show_default=True, help="Its pool processes.")
-@click.option("--rounds", default=3, show_default=True, help="Times each; the median counts.")
+@click.option(
+    "--usual-concurrency", default=4, show_default=True, help="Pool processes for one task a trade."
+)
+@click.option("--rounds", default=3, show_default=True, help="Rounds; the median counts.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
 def main(
     trades: int,
@@ -41,7 +45,7 @@ def main(
     *,
     as_json: bool,
 ) -> None:
-    """Measure, print, and exit with 1 if a ratio is not reached or an order was lost."""
+    """Measure, print, and exit with 1 if a ratio misses its target or the fleet lost an order."""
     console = Console(stderr=True)
     with tempfile.TemporaryDirectory(prefix="tradecapture-bench-") as name:
         folder = Path(name)
@@ -50,29 +54,37 @@ def main(
             RedisServer(folder / "redis") as redis,
             PostgresqlServer(folder / "postgresql") as postgresql,
         ):
-            scene = Scene(folder, redis, postgresql)
+            servers = BenchmarkServers(folder, redis, postgresql)
             with console.status("making trades"):
-                many = ways.make_submissions(trades, MANY)
-                one = ways.make_submissions(trades // 2, 1)
-            half, few = many[: trades // 2], many[:usual_trades]
-            ways_to_measure = (
-                lambda: ways.ceiling(scene, "d", "raw ceiling: COPY, 500 a commit", many),
-                lambda: ways.fleet(scene, "b", f"this fleet, {MANY} partitions", many, workers),
-                lambda: ways.fleet(scene, "c", "this fleet, one partition", one, workers),
-                lambda: ways.fleet(scene, "b1", f"one worker, {MANY} partitions", half, 1),
-                lambda: ways.usual_way(
-                    scene, "a", "one task a trade, lock", few, usual_concurrency
+                many = variants.make_submissions(trades, MANY)
+                one = variants.make_submissions(trades // 2, 1)
+            half, small = many[: trades // 2], many[:usual_trades]
+            measures = (
+                lambda: variants.measure_copy(
+                    servers, "d", "raw ceiling: COPY, 500 a commit", many
+                ),
+                lambda: variants.measure_fleet(
+                    servers, "b", f"this fleet, {MANY} partitions", many, workers
+                ),
+                lambda: variants.measure_fleet(
+                    servers, "c", "this fleet, one partition", one, workers
+                ),
+                lambda: variants.measure_fleet(
+                    servers, "b1", f"one worker, {MANY} partitions", half, 1
+                ),
+                lambda: variants.measure_task_per_trade(
+                    servers, "a", "one task a trade, lock", small, usual_concurrency
                 ),
             )
-            measured: dict[str, list[Measurement]] = {}
-            for number in range(rounds):
-                for measure in ways_to_measure:
+            by_name: dict[str, list[Measurement]] = {}
+            for round_number in range(rounds):
+                for measure in measures:
                     measurement = measure()
-                    measured.setdefault(measurement.name, []).append(measurement)
-                    console.print(f"round {number + 1}: {measurement.what}: done")
+                    by_name.setdefault(measurement.name, []).append(measurement)
+                    console.print(f"round {round_number + 1}: {measurement.what}: done")
     names = ("a", "b", "c", "b1", "d")
-    median = [sorted(measured[name], key=lambda m: m.rate)[rounds // 2] for name in names]
-    report = make_report(median)
+    medians = [sorted(by_name[name], key=lambda m: m.rate)[rounds // 2] for name in names]
+    report = make_report(medians)
     if as_json:
         sys.stdout.write(json.dumps(report, indent=2) + "\n")
     else:
@@ -81,21 +93,21 @@ def main(
 
 
 def make_report(measurements: list[Measurement]) -> dict[str, Any]:
-    """Return the measurements, their ratios and whether all targets were reached."""
+    """Return the measurements, their ratios, and whether all targets were reached."""
     by_name = {measurement.name: measurement for measurement in measurements}
     ratios = []
-    for what, one, other, target in TARGETS:
-        value = by_name[one].rate / by_name[other].rate
+    for what, numerator, denominator, target in TARGETS:
+        value = by_name[numerator].rate / by_name[denominator].rate
         ratios.append(
             {
                 "ratio": what,
-                "of": f"{one} / {other}",
+                "of": f"{numerator} / {denominator}",
                 "value": value,
                 "target": target,
                 "reached": value >= target,
             }
         )
-    # The usual way does lose the order: that is a finding, not a failure of the run.
+    # One task a trade does lose the order: this is a result, not a failure of the run.
     ours = [measurement for measurement in measurements if measurement.name != "a"]
     in_order = all(measurement.inversions == 0 for measurement in ours)
     return {
@@ -116,8 +128,8 @@ def show(report: dict[str, Any]) -> None:
     """Print the report as two tables."""
     console = Console()
     table = Table(title="trades captured, on PostgreSQL")
-    for heading in ("", "way", "trades", "trades/s", "CPU µs a trade", "inversions"):
-        table.add_column(heading, justify="left" if heading in ("", "way") else "right")
+    for heading in ("", "variant", "trades", "trades/s", "CPU µs a trade", "inversions"):
+        table.add_column(heading, justify="left" if heading in ("", "variant") else "right")
     for row in report["measurements"]:
         table.add_row(
             row["name"],

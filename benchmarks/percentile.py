@@ -1,4 +1,4 @@
-"""Percentiles of measured times. Pure."""
+"""Percentiles of measured times, by the nearest rank. No I/O."""
 
 from collections.abc import Sequence
 from math import ceil
@@ -7,7 +7,7 @@ from msgspec import Struct
 
 
 class Percentiles(Struct, frozen=True, rename="camel"):
-    """How times are spread, in milliseconds."""
+    """Percentiles of some times, in milliseconds."""
 
     count: int
     p50_ms: float
@@ -17,7 +17,7 @@ class Percentiles(Struct, frozen=True, rename="camel"):
 
     @classmethod
     def of(cls, seconds: Sequence[float]) -> "Percentiles | None":
-        """Return the percentiles of times in seconds; None: there is none."""
+        """Return the percentiles of times in seconds; None if there are no times."""
         if not seconds:
             return None
         values = (percentile(seconds, share) for share in (0.50, 0.95, 0.99, 1.0))
@@ -25,6 +25,11 @@ class Percentiles(Struct, frozen=True, rename="camel"):
 
 
 def percentile(values: Sequence[float], share: float) -> float:
-    """Return the smallest value that so large a share of the values does not exceed."""
-    # Rounded first: 0.07 * 100 is a little more than 7, and would count as the eighth.
+    """Return the smallest value that at least this share of the values does not exceed.
+
+    Args:
+        values: at least one, in any order.
+        share: 0 to 1.
+    """
+    # Rounded first: 0.07 * 100 is slightly more than 7 and would give the eighth value.
     return sorted(values)[max(1, ceil(round(share * len(values), 9))) - 1]

@@ -1,1 +1,1 @@
-"""How the fleet scales over a day: a simulation of the autoscaler in deploy/kubernetes."""
+"""A day of the fleet under the autoscalers of deploy/kubernetes, simulated: `make autoscaling`."""

@@ -1,31 +1,41 @@
-"""Simulate the days: `make autoscaling` writes docs/autoscaling.svg and the tables of its page."""
+"""`make autoscaling`: simulates days, and writes docs/autoscaling.svg and docs/kubernetes.md."""
 
 import re
 from pathlib import Path
 
-from benchmarks.autoscaling.cases import DAYS, run, starts, ways, without_limits
-from benchmarks.autoscaling.manifest import read_deployed
+from benchmarks.autoscaling.manifest import read_manifests
 from benchmarks.autoscaling.plot import draw
-from benchmarks.autoscaling.report import facts, least_table, tables
+from benchmarks.autoscaling.report import facts, min_pods_table, tables
+from benchmarks.autoscaling.scenarios import (
+    DAYS,
+    burst_by_min_pods,
+    run,
+    strategies,
+    without_limits,
+)
 
 DOCS = Path(__file__).parents[2] / "docs"
 BLOCK = re.compile(r"(<!-- simulated -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 def main() -> None:
-    """Run everything; two minutes of a quiet machine."""
-    deployed = read_deployed()
-    by_metric = ways(deployed)
-    outcomes = {
-        day: {name: run(day, way, deployed) for name, way in by_metric.items()} for day in DAYS
+    """Simulate everything; takes two minutes on a quiet machine."""
+    deployed = read_manifests()
+    by_metric = strategies(deployed)
+    results = {
+        day: {name: run(day, strategy, deployed) for name, strategy in by_metric.items()}
+        for day in DAYS
     }
-    in_use = next(iter(by_metric.values()))
-    least = least_table(starts(in_use, deployed), starts(in_use, without_limits(deployed)))
-    text = f"{facts(deployed)}\n\n{tables(outcomes)}\n\n{least}"
+    deployed_strategy = next(iter(by_metric.values()))
+    burst = min_pods_table(
+        burst_by_min_pods(deployed_strategy, deployed),
+        burst_by_min_pods(deployed_strategy, without_limits(deployed)),
+    )
+    text = f"{facts(deployed)}\n\n{tables(results)}\n\n{burst}"
     print(text)
     page = DOCS / "kubernetes.md"
-    page.write_text(BLOCK.sub(lambda found: f"{found[1]}{text}\n{found[2]}", page.read_text()))
-    draw(outcomes, DOCS / "autoscaling.svg")
+    page.write_text(BLOCK.sub(lambda block: f"{block[1]}{text}\n{block[2]}", page.read_text()))
+    draw(results, DOCS / "autoscaling.svg")
 
 
 if __name__ == "__main__":

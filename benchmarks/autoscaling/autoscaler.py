@@ -1,6 +1,6 @@
-"""The autoscaler: what Kubernetes' horizontal pod autoscaler decides, as its documents say. Pure.
+"""Kubernetes' horizontal pod autoscaler, as its documentation describes it. No I/O.
 
-KEDA makes such an autoscaler of a ScaledObject and answers it with the metric.
+KEDA creates such an autoscaler from a ScaledObject and gives it the metric.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,60 +9,64 @@ from math import ceil
 from typing import Any
 
 SYNC_SECONDS = 15  # kube-controller-manager's --horizontal-pod-autoscaler-sync-period
-REMEMBERED_SECONDS = 3600  # the longest window that there may be
-TOLERANCE = 0.1  # its --horizontal-pod-autoscaler-tolerance
+HISTORY_SECONDS = 3600  # the longest stabilization window that Kubernetes allows
+TOLERANCE = 0.1  # --horizontal-pod-autoscaler-tolerance
 
 
 @dataclass(frozen=True)
-class Rules:
-    """How fast it goes in one direction."""
+class ScalingRules:
+    """How fast the number of pods may change in one direction."""
 
     window_seconds: int
     policies: Sequence[Mapping[str, Any]]
 
     @classmethod
-    def of(cls, given: Mapping[str, Any]) -> "Rules":
-        """Read a direction of a `behavior`."""
-        return cls(given["stabilizationWindowSeconds"], given["policies"])
+    def of(cls, behavior: Mapping[str, Any]) -> "ScalingRules":
+        """Read `scaleUp` or `scaleDown` of a `behavior`."""
+        return cls(behavior["stabilizationWindowSeconds"], behavior["policies"])
 
 
 @dataclass(frozen=True)
 class Policy:
     """An autoscaler as a manifest describes it."""
 
-    least: int
-    most: int
+    min_pods: int
+    max_pods: int
     target: float  # of the metric, for each pod
-    up: Rules
-    down: Rules
+    up: ScalingRules
+    down: ScalingRules
 
 
 @dataclass
 class Autoscaler:
-    """Decides, and remembers what it has decided."""
+    """Decides on the number of pods, and remembers its recommendations and changes."""
 
     policy: Policy
     replicas: int
-    _wanted: list[tuple[int, int]] = field(default_factory=list)  # second, replicas
+    _recommendations: list[tuple[int, int]] = field(default_factory=list)  # second, replicas
     _changes: list[tuple[int, int]] = field(default_factory=list)  # second, pods more or fewer
 
     def decide(self, second: int, usage: float) -> int:
-        """Return how many pods there shall be.
+        """Return how many pods there should be now.
 
         Args:
             second: the time.
-            usage: the metric, of all pods together.
+            usage: the metric, summed over all pods.
         """
         policy = self.policy
-        wanted = self.replicas
+        replicas = self.replicas
         if abs(usage / (policy.target * self.replicas) - 1) > TOLERANCE:
-            wanted = ceil(round(usage / policy.target, 9))
-        wanted = min(max(wanted, policy.least), policy.most)
-        since = second - REMEMBERED_SECONDS
-        self._wanted = [*((at, w) for at, w in self._wanted if at >= since), (second, wanted)]
-        # Up no higher than the least wanted within the window, down no lower than the most.
-        highest = min(self._within(policy.up.window_seconds, second))
-        lowest = max(self._within(policy.down.window_seconds, second))
+            replicas = ceil(round(usage / policy.target, 9))
+        replicas = min(max(replicas, policy.min_pods), policy.max_pods)
+        since = second - HISTORY_SECONDS
+        self._recommendations = [
+            *((at, number) for at, number in self._recommendations if at >= since),
+            (second, replicas),
+        ]
+        # It grows no higher than the lowest recommendation in the window, and shrinks no lower
+        # than the highest.
+        highest = min(self._recommended_since(second - policy.up.window_seconds))
+        lowest = max(self._recommended_since(second - policy.down.window_seconds))
         stable = min(max(self.replicas, highest), lowest)
         if stable > self.replicas:
             stable = min(stable, max(self._limits(policy.up, second, 1)))
@@ -74,11 +78,11 @@ class Autoscaler:
         self.replicas = stable
         return stable
 
-    def _within(self, window_seconds: int, second: int) -> list[int]:
-        return [wanted for at, wanted in self._wanted if at >= second - window_seconds]
+    def _recommended_since(self, second: int) -> list[int]:
+        return [replicas for at, replicas in self._recommendations if at >= second]
 
-    def _limits(self, rules: Rules, second: int, sign: int) -> list[int]:
-        """Return how far each policy allows to go now; the one that allows most has the say."""
+    def _limits(self, rules: ScalingRules, second: int, sign: int) -> list[int]:
+        """Return how far each policy allows to go now; the most generous one decides."""
         limits = []
         for policy in rules.policies:
             since = second - policy["periodSeconds"]

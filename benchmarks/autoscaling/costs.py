@@ -1,4 +1,4 @@
-"""The costs of a capture, as `make scaling` measured them; the simulation knows no others."""
+"""The costs of a simulated capture: those that `make scaling` measured, and no others."""
 
 from functools import cache
 from pathlib import Path
@@ -11,18 +11,18 @@ from tradecapture.settings import Settings
 
 RESULTS = Path(__file__).parents[2] / "docs" / "scaling.json"
 DELAY_MS = 20  # of each answer: a database in another zone under load; docs/scaling.md has others
-# Processors of a worker of four processes that has nothing to do: 0.12 s of CPU in 40 s were seen.
+# Processors that an idle worker of four processes uses: 0.12 s of CPU were measured in 40 s.
 # `make scaling` has no such cell.
 IDLE_CPU = 0.003
 
-# What a simulated process stands for: the costs come from a run without a delay, this was measured
-# with one, and they may differ by so much.
-STANDS_FOR = Cell(Series(FLEET, "many", DEFAULT_BATCH), DELAY_MS, 1)
+# The measured cell that a simulated process is compared with. The simulated costs come from a run
+# without a delay, the cell was measured with one: they may differ by this margin.
+REFERENCE_CELL = Cell(Series(FLEET, "many", DEFAULT_BATCH), DELAY_MS, 1)
 MARGIN = 0.15
 
 
 class Costs(NamedTuple):
-    """What one worker process takes."""
+    """What one worker process needs."""
 
     capture: scaling.Costs
     delay_seconds: float  # of each answer of the database
@@ -30,22 +30,22 @@ class Costs(NamedTuple):
     batch_partitions: int  # of a claim, at most
 
     def claim_seconds(self, trades: float) -> float:
-        """Return how long a claim of so many trades takes."""
+        """Return how long a claim of this many trades takes."""
         return self.capture.batch_seconds(trades, self.delay_seconds)
 
     def share_of_claim(self, depth: float) -> float:
-        """Return how much of a claim a partition fills in which so many trades wait.
+        """Return the share of a claim that a partition with this many waiting trades fills.
 
-        As `inbox/scripts/work.lua` counts it: by its trades, but one claim at most, and by being
-        one of the partitions of a claim.
+        `inbox/scripts/load.lua` counts in the same way: a partition counts by its trades, but one
+        claim at most, and at least as one of the partitions of a claim.
         """
         return max(1 / self.batch_partitions, min(1.0, depth / self.batch_trades))
 
     def cpu_seconds(self, trades: float, processes: float) -> float:
-        """Return the CPU of workers that capture so many trades in a second.
+        """Return the CPU time of workers that capture this many trades in a second.
 
-        A process that is free takes what there is, so that claims are small, and many, where
-        little waits; but there is a trade in each.
+        A free process claims whatever is there. So if little waits, claims are small and many, but
+        each has at least one trade.
         """
         empty = self.claim_seconds(0)
         each = self.claim_seconds(1) - empty
@@ -53,20 +53,20 @@ class Costs(NamedTuple):
         return claims * self.capture.worker.batch + trades * self.capture.worker.trade
 
     @property
-    def most_per_second(self) -> float:
+    def max_per_second(self) -> float:
         """Trades a second of one process whose claims are full."""
         return self.batch_trades / self.claim_seconds(self.batch_trades)
 
 
 @cache
-def measured() -> Results:
-    """Return what `make scaling` found."""
+def measurements() -> Results:
+    """Return the results of `make scaling`."""
     return Results.read(RESULTS)
 
 
 def costs_of(settings: Settings) -> Costs:
-    """Return the costs of a process with such settings."""
-    results = measured()
+    """Return the costs of a process with these settings."""
+    results = measurements()
     return Costs(
         results.costs[FLEET],
         results.delays[DELAY_MS],
@@ -75,6 +75,6 @@ def costs_of(settings: Settings) -> Costs:
     )
 
 
-def measured_per_second() -> float:
-    """Return the trades a second that were measured of what a simulated process stands for."""
-    return measured().rates()[STANDS_FOR]
+def reference_per_second() -> float:
+    """Return the measured trades a second of the reference cell."""
+    return measurements().rates()[REFERENCE_CELL]

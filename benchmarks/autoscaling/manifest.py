@@ -1,27 +1,27 @@
-"""The autoscalers that are deployed, read from deploy/kubernetes."""
+"""The deployed autoscalers and settings, read from deploy/kubernetes."""
 
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import yaml
 
-from benchmarks.autoscaling.autoscaler import Policy, Rules
+from benchmarks.autoscaling.autoscaler import Policy, ScalingRules
 from tradecapture.settings import Settings
 
 RENDERED = Path(__file__).parents[2] / "deploy" / "kubernetes" / "rendered"
 
 
-class Deployed(NamedTuple):
+class DeployedFleet(NamedTuple):
     """What the simulation takes from the manifests."""
 
-    claims: Policy  # KEDA's, by claims due
-    cpu: Policy  # by processors
+    claims: Policy  # of KEDA, by claims due
+    cpu: Policy  # of the HPA, by processors
     concurrency: int  # processes a worker
     settings: Settings
 
 
-def read_deployed() -> Deployed:
-    """Read them."""
+def read_manifests() -> DeployedFleet:
+    """Read the rendered manifests."""
     scaled = _named("production", "ScaledObject", "worker")["spec"]
     behaviour = scaled["advanced"]["horizontalPodAutoscalerConfig"]["behavior"]
     (trigger,) = scaled["triggers"]
@@ -29,8 +29,8 @@ def read_deployed() -> Deployed:
         scaled["minReplicaCount"],
         scaled["maxReplicaCount"],
         float(trigger["metadata"]["targetValue"]),
-        Rules.of(behaviour["scaleUp"]),
-        Rules.of(behaviour["scaleDown"]),
+        ScalingRules.of(behaviour["scaleUp"]),
+        ScalingRules.of(behaviour["scaleDown"]),
     )
     autoscaler = _named("no-keda", "HorizontalPodAutoscaler", "worker")["spec"]
     (metric,) = autoscaler["metrics"]
@@ -42,24 +42,24 @@ def read_deployed() -> Deployed:
         autoscaler["minReplicas"],
         autoscaler["maxReplicas"],
         share * _processors(container["resources"]["requests"]["cpu"]),
-        Rules.of(autoscaler["behavior"]["scaleUp"]),
-        Rules.of(autoscaler["behavior"]["scaleDown"]),
+        ScalingRules.of(autoscaler["behavior"]["scaleUp"]),
+        ScalingRules.of(autoscaler["behavior"]["scaleDown"]),
     )
     (option,) = [text for text in container["command"] if text.startswith("--concurrency=")]
-    # kustomize puts a hash of the content behind the name.
+    # kustomize appends a hash of the content to the name.
     environment = _named("production", "ConfigMap", "settings-")["data"]
     concurrency = int(option.removeprefix("--concurrency="))
-    return Deployed(claims, cpu, concurrency, Settings.from_environment(environment))
+    return DeployedFleet(claims, cpu, concurrency, Settings.from_environment(environment))
 
 
 def _named(rendered: str, kind: str, name: str) -> dict[str, Any]:
     text = (RENDERED / f"{rendered}.yaml").read_text(encoding="utf-8")
-    (found,) = [
-        manifest
-        for manifest in yaml.safe_load_all(text)
-        if manifest["kind"] == kind and manifest["metadata"]["name"].startswith(name)
+    (manifest,) = [
+        candidate
+        for candidate in yaml.safe_load_all(text)
+        if candidate["kind"] == kind and candidate["metadata"]["name"].startswith(name)
     ]
-    return dict(found)
+    return dict(manifest)
 
 
 def _processors(text: str) -> float:

@@ -1,4 +1,4 @@
-"""One measurement, and the scene that all of them are made in."""
+"""The measurement of one variant, and the servers that all variants are measured on."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -19,12 +19,12 @@ from tradecapture.local.servers.redis_server import RedisServer
 from tradecapture.local.servers.worker import LocalWorker
 from tradecapture.settings import PREFIX, Settings
 
-POLL_SECONDS = 0.02  # how often the ledger is asked whether all is captured
-DEADLINE_SECONDS = 300.0  # after which a measurement has failed
+POLL_INTERVAL_SECONDS = 0.02  # between two queries whether all trades are captured
+TIMEOUT_SECONDS = 300.0  # of one measurement
 
 
 class Measurement(NamedTuple):
-    """What one way of capturing reached."""
+    """What one variant reached."""
 
     name: str
     what: str
@@ -35,25 +35,25 @@ class Measurement(NamedTuple):
 
     @property
     def rate(self) -> float:
-        """Trades a second."""
+        """Captured trades a second."""
         return self.trades / self.seconds
 
     @property
     def cpu_microseconds(self) -> float:
-        """CPU of the workers, microseconds a trade."""
+        """CPU time of the workers, in microseconds a trade."""
         return self.worker_cpu_seconds / self.trades * 1e6
 
 
-class Scene:
-    """A Redis and a PostgreSQL of our own; each measurement gets both empty."""
+class BenchmarkServers:
+    """A Redis and a PostgreSQL for the benchmark. Each measurement starts with both empty."""
 
     def __init__(self, folder: Path, redis: RedisServer, postgresql: PostgresqlServer) -> None:
         self.folder = folder
         self._redis, self._postgresql = redis, postgresql
         self._databases = 0
 
-    def empty(self) -> Settings:
-        """Return settings of an empty Redis and an empty ledger."""
+    def reset(self) -> Settings:
+        """Empty Redis, create a new ledger, and return their settings."""
         self._databases += 1
         Redis.from_url(self._redis.url).flushall()
         url = self._postgresql.new_database(f"benchmark_{self._databases}")
@@ -61,11 +61,11 @@ class Scene:
             upgrade(engine)
         return Settings(redis_url=self._redis.url, database_url=url)
 
-    def come_to_rest(self) -> None:
-        """Let both servers end what they do by themselves after a load.
+    def wait_until_idle(self) -> None:
+        """Wait until both servers have finished their background work after a load.
 
-        A checkpoint, or the rewriting of an append-only file that has grown, would otherwise fall
-        into one measurement and not into the next.
+        Otherwise a checkpoint or the rewrite of an append-only file would slow down one
+        measurement and not the next.
         """
         engine = create_engine(self._postgresql.url, isolation_level="AUTOCOMMIT")
         with engine.connect() as connection:
@@ -73,17 +73,17 @@ class Scene:
         engine.dispose()
         redis = Redis.from_url(self._redis.url)
         while redis.info("persistence")["aof_rewrite_in_progress"]:
-            time.sleep(POLL_SECONDS)
+            time.sleep(POLL_INTERVAL_SECONDS)
 
 
 def environment_of(settings: Settings) -> dict[str, str]:
-    """Return the environment of processes that use these settings."""
+    """Return environment variables that give these settings to a process."""
     return {f"{PREFIX}{name.upper()}": str(value) for name, value in asdict(settings).items()}
 
 
 @contextmanager
 def running(workers: Sequence[LocalWorker]) -> Iterator[None]:
-    """Run workers, all ready before the block begins."""
+    """Run workers. All are ready when the block begins."""
     try:
         for worker in workers:
             worker.launch()
@@ -96,7 +96,7 @@ def running(workers: Sequence[LocalWorker]) -> Iterator[None]:
 
 
 def cpu_seconds(workers: Sequence[LocalWorker]) -> float:
-    """Return the CPU that workers and their pools have used, user and system."""
+    """Return the CPU time that workers and their pools have used, user and system, in seconds."""
     total = 0.0
     for worker in workers:
         main = psutil.Process(worker.process.pid)
@@ -107,23 +107,35 @@ def cpu_seconds(workers: Sequence[LocalWorker]) -> float:
 
 
 def wait_captured(settings: Settings, trades: int, *, already: int = 0) -> tuple[float, int]:
-    """Wait until so many trades are captured; return when (monotonic), and how many there were."""
+    """Wait until all trades are captured.
+
+    Args:
+        settings: with the ledger.
+        trades: how many to wait for.
+        already: captured before the measurement began.
+
+    Returns:
+        The moment (`time.monotonic`), and the number of captured trades.
+
+    Raises:
+        TimeoutError: they were not captured within 300 s.
+    """
     engine = create_engine(settings.database_url)
     captured = select(func.coalesce(func.sum(partitions.c.last_sequence), 0))
-    deadline = time.monotonic() + DEADLINE_SECONDS
+    deadline = time.monotonic() + TIMEOUT_SECONDS
     try:
         while time.monotonic() < deadline:
             with engine.connect() as connection:
                 number = int(connection.execute(captured).scalar_one())
             if number >= trades + already:
                 return time.monotonic(), number
-            time.sleep(POLL_SECONDS)
+            time.sleep(POLL_INTERVAL_SECONDS)
     finally:
         engine.dispose()
-    raise TimeoutError(f"{number} of {trades} trades captured after {DEADLINE_SECONDS} s")
+    raise TimeoutError(f"{number} of {trades} trades captured after {TIMEOUT_SECONDS} s")
 
 
 def inversions(settings: Settings) -> int:
-    """Count trades captured out of order."""
+    """Return how many trades were captured after a trade that was accepted later."""
     with open_engine(settings) as (engine, dialect):
         return LedgerReader(engine, dialect).count_inversions()

@@ -1,9 +1,9 @@
-"""The usual way, as a good engineer would write it: one Celery task a trade, a lock, a transaction.
+"""The usual way to capture: one Celery task a trade, with a lock and a transaction.
 
-The baseline of the benchmark: the same trades, the same tables, the same rules. Prefork, prefetch
-tuned for short tasks, late acknowledgement, no result backend, one pooled connection a process, one
-redis-py lock a partition with a blocking wait, and a retry with exponential backoff where the lock
-was not to be had.
+This is the baseline of the benchmark, written as well as possible: the same trades, tables and
+rules as the fleet; prefork, prefetch tuned for short tasks, late acknowledgement, no result
+backend, one pooled connection a process, one redis-py lock a partition with a blocking wait, and a
+retry with exponential backoff if the lock is not free in time.
 """
 
 import os
@@ -25,10 +25,10 @@ from tradecapture.trades.submission import Submission, read_submission
 from tradecapture.trades.validation import validate
 
 QUEUE = "usual.trades"
-LOCK_SECONDS = 30  # longer than any capture
-LOCK_WAIT_SECONDS = 5  # then the task is retried
-LOCK_POLL_SECONDS = 0.005  # a capture takes about as long
-PREFETCH = 4  # tasks a process holds beside the one it runs; tasks are short
+LOCK_SECONDS = 30  # expiry of a lock; longer than any capture
+LOCK_TIMEOUT_SECONDS = 5  # how long to wait for a lock; then the task is retried
+LOCK_POLL_INTERVAL_SECONDS = 0.005  # about as long as a capture takes
+PREFETCH = 4  # tasks that a process reserves beside the running one; tasks are short
 
 app = Celery("usual_way", broker=os.environ.get("TRADECAPTURE_REDIS_URL"))
 app.conf.update(
@@ -61,9 +61,11 @@ def capture(task: Task, body: str, position: int) -> None:
     submission = read_submission(body.encode(), datetime.now(UTC).date())
     assert isinstance(submission, Submission)
     lock = redis().lock(
-        f"usual:lock:{submission.partition_key}", timeout=LOCK_SECONDS, sleep=LOCK_POLL_SECONDS
+        f"usual:lock:{submission.partition_key}",
+        timeout=LOCK_SECONDS,
+        sleep=LOCK_POLL_INTERVAL_SECONDS,
     )
-    if not lock.acquire(blocking_timeout=LOCK_WAIT_SECONDS):
+    if not lock.acquire(blocking_timeout=LOCK_TIMEOUT_SECONDS):
         raise task.retry(countdown=min(10, 0.1 * 2**task.request.retries))
     try:
         with database().begin() as connection:
@@ -73,8 +75,8 @@ def capture(task: Task, body: str, position: int) -> None:
 
 
 def _write(connection: Connection, submission: Submission, position: int, task_id: str) -> None:
-    known = select(trades.c.digest).where(trades.c.trade_id == submission.trade_id)
-    if connection.execute(known).first() is not None:
+    existing = select(trades.c.digest).where(trades.c.trade_id == submission.trade_id)
+    if connection.execute(existing).first() is not None:
         return
     now = datetime.now(UTC)
     row = _locked_row(connection, submission.partition_key, now)
@@ -117,14 +119,14 @@ def _write(connection: Connection, submission: Submission, position: int, task_i
 
 
 def _locked_row(connection: Connection, partition_key: PartitionKey, now: datetime) -> PartitionRow:
-    locked = (
+    statement = (
         select(*(partitions.c[name] for name in PartitionRow._fields))
         .where(partitions.c.partition_key == partition_key)
         .with_for_update()
     )
-    found = connection.execute(locked).first()
-    if found is not None:
-        return PartitionRow._make(found)
+    existing = connection.execute(statement).first()
+    if existing is not None:
+        return PartitionRow._make(existing)
     row = new_partition(partition_key, now)
     connection.execute(insert(partitions).values(row._asdict()))
     return row

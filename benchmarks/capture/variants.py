@@ -1,4 +1,4 @@
-"""The ways to capture that are compared: the usual one, this fleet's, and the raw ceiling."""
+"""The variants of capture that are compared: this fleet, one task a trade, and plain COPY."""
 
 import time
 from collections.abc import Sequence
@@ -11,8 +11,8 @@ from redis import Redis
 from sqlalchemy import make_url
 
 from benchmarks.capture.measurement import (
+    BenchmarkServers,
     Measurement,
-    Scene,
     cpu_seconds,
     environment_of,
     inversions,
@@ -35,51 +35,55 @@ from tradecapture.trades.partition import PartitionKey
 from tradecapture.trades.submission import Submission
 
 SEED = 20261124
-CEILING_BATCH = 500  # trades a transaction
+COPY_BATCH = 500  # trades a transaction of plain COPY
 
 
 def make_submissions(count: int, partitions: int) -> list[Submission]:
-    """Return valid trades spread evenly over partitions."""
+    """Return valid trades that are spread evenly over partitions."""
     return valid_submissions(count, partitions, SEED, datetime.now(UTC).date())
 
 
-def fleet(
-    scene: Scene, name: str, what: str, submissions: Sequence[Submission], workers: int
+def measure_fleet(
+    servers: BenchmarkServers, name: str, what: str, submissions: Sequence[Submission], workers: int
 ) -> Measurement:
-    """Measure this fleet: the trades are accepted first, then all workers begin at once."""
-    settings = scene.empty()
+    """Measure this fleet: first all trades are accepted, then all workers begin at once."""
+    settings = servers.reset()
     inbox = Inbox.connect(settings)
     inbox.check_lane_count()
     inbox.accept(submissions)
     lanes = [lane_keys(lane) for lane in range(settings.lanes)]
-    waiting = [keys for keys in lanes if inbox.redis.exists(keys.due)]
-    # Out of the workers' sight until they are all ready.
-    for keys in waiting:
+    busy_lanes = [keys for keys in lanes if inbox.redis.exists(keys.due)]
+    # Hidden from the workers until all of them are ready.
+    for keys in busy_lanes:
         inbox.redis.rename(keys.due, f"{keys.due}:aside")
     environment = environment_of(settings)
-    fleet_workers = [
-        LocalWorker(f"{name}{number}", scene.folder / f"{name}{number}.log", environment)
+    local_workers = [
+        LocalWorker(f"{name}{number}", servers.folder / f"{name}{number}.log", environment)
         for number in range(workers)
     ]
-    with running(fleet_workers):
-        scene.come_to_rest()
-        cpu, started = cpu_seconds(fleet_workers), time.monotonic()
-        for keys in waiting:
+    with running(local_workers):
+        servers.wait_until_idle()
+        cpu, started = cpu_seconds(local_workers), time.monotonic()
+        for keys in busy_lanes:
             inbox.redis.rename(f"{keys.due}:aside", keys.due)
             inbox.redis.delete(keys.bell)
         Bell(
             sending_app(settings.broker, settings.connect_seconds, settings.sentinels), inbox
         ).ring(inbox.reserve_bells())
         ended, _ = wait_captured(settings, len(submissions))
-        cpu = cpu_seconds(fleet_workers) - cpu
+        cpu = cpu_seconds(local_workers) - cpu
     return Measurement(name, what, len(submissions), ended - started, cpu, inversions(settings))
 
 
-def usual_way(
-    scene: Scene, name: str, what: str, submissions: Sequence[Submission], concurrency: int
+def measure_task_per_trade(
+    servers: BenchmarkServers,
+    name: str,
+    what: str,
+    submissions: Sequence[Submission],
+    concurrency: int,
 ) -> Measurement:
-    """Measure the usual way: the tasks are queued first, then the worker begins."""
-    settings = scene.empty()
+    """Measure one task a trade: first all tasks are queued, then the worker begins."""
+    settings = servers.reset()
     redis = Redis.from_url(settings.redis_url)
     sender = Celery("usual_way", broker=settings.redis_url)
     positions: dict[str, int] = {}
@@ -93,13 +97,13 @@ def usual_way(
     redis.rename(QUEUE, f"{QUEUE}:aside")
     worker = LocalWorker(
         name,
-        scene.folder / f"{name}.log",
+        servers.folder / f"{name}.log",
         environment_of(settings),
         concurrency=concurrency,
         app="benchmarks.capture.task_per_trade",
     )
     with running([worker]):
-        scene.come_to_rest()
+        servers.wait_until_idle()
         cpu, started = cpu_seconds([worker]), time.monotonic()
         redis.rename(f"{QUEUE}:aside", QUEUE)
         ended, _ = wait_captured(settings, len(submissions))
@@ -107,24 +111,26 @@ def usual_way(
     return Measurement(name, what, len(submissions), ended - started, cpu, inversions(settings))
 
 
-def ceiling(scene: Scene, name: str, what: str, submissions: Sequence[Submission]) -> Measurement:
-    """Measure the database alone: the same rows, by COPY, on one connection."""
-    settings = scene.empty()
+def measure_copy(
+    servers: BenchmarkServers, name: str, what: str, submissions: Sequence[Submission]
+) -> Measurement:
+    """Measure the upper bound: the same rows by COPY, on one connection, and nothing else."""
+    settings = servers.reset()
     rows = [
         tuple(None if cell is None else str(cell) for cell in row) for row in _rows(submissions)
     ]
     columns = ", ".join(column.name for column in trades.columns)
     url = make_url(settings.database_url).set(drivername="postgresql")
     with psycopg.connect(url.render_as_string(hide_password=False)) as connection:
-        scene.come_to_rest()
+        servers.wait_until_idle()
         process = psutil.Process()
         before, started = process.cpu_times(), time.monotonic()
-        for first in range(0, len(rows), CEILING_BATCH):
+        for first in range(0, len(rows), COPY_BATCH):
             with (
                 connection.cursor() as cursor,
                 cursor.copy(f"COPY trades ({columns}) FROM STDIN".encode()) as copy,
             ):
-                for row in rows[first : first + CEILING_BATCH]:
+                for row in rows[first : first + COPY_BATCH]:
                     copy.write_row(row)
             connection.commit()
         ended, after = time.monotonic(), process.cpu_times()
@@ -142,7 +148,7 @@ def _rows(submissions: Sequence[Submission]) -> Sequence[tuple[object, ...]]:
         waiting.append(Entry(len(waiting) + 1, 1, accepted_ms, submission))
     claimed = tuple(ClaimedPartition(key, tuple(waiting)) for key, waiting in entries.items())
     claim = Claim(0, "benchmark", 1, 0, claimed)
-    blank = {key: new_partition(key, now) for key in entries}
-    state = LedgerState(blank, ExistingTrades({}, ()), {})
+    rows = {key: new_partition(key, now) for key in entries}
+    state = LedgerState(rows, ExistingTrades({}, ()), {})
     context = CaptureContext(1, "3fa85f64-5717-4562-b3fc-2c963f66afa6", now)
     return decide(claim, state, context).write_set.trades

@@ -1,1 +1,1 @@
-"""failover."""
+"""How long the partitions of a killed worker wait: `make failover`."""

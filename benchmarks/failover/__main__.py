@@ -1,4 +1,4 @@
-"""`make failover`: how long the partitions of a killed worker wait, over many kills."""
+"""`make failover`: measures how long the partitions of a killed worker wait."""
 
 import json
 import sys
@@ -12,19 +12,21 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.capture.measurement import Scene, inversions
-from benchmarks.failover.rounds import kill_rounds
+from benchmarks.capture.measurement import BenchmarkServers, inversions
+from benchmarks.failover.rounds import run_rounds
 from benchmarks.percentile import percentile
 from tradecapture import Settings
 from tradecapture.local.servers.postgresql_server import PostgresqlServer
 from tradecapture.local.servers.redis_server import RedisServer
 
-TARGET_SECONDS = 6.0  # of the 99th percentile, with default settings
+TARGET_SECONDS = 6.0  # for the 99th percentile, with default settings
 
 
 @click.command()
 @click.option("--kills", default=50, show_default=True, help="Workers to kill.")
-@click.option("--seed", default=20261124, show_default=True, help="Of the moments of the kills.")
+@click.option(
+    "--seed", default=20261124, show_default=True, help="Seed of the moments of the kills."
+)
 @click.option(
     "--lease", default=Settings().lease_seconds, show_default=True, help="Seconds of a lease."
 )
@@ -33,7 +35,7 @@ TARGET_SECONDS = 6.0  # of the 99th percentile, with default settings
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 def main(kills: int, seed: int, lease: float, sweep: float, *, as_json: bool) -> None:
-    """Kill, print, and exit with 1 if the 99th percentile is too late or an order was lost."""
+    """Kill workers, print the waits, and exit with 1 if p99 is too high or an order was lost."""
     console = Console(stderr=True)
     waits: dict[str, list[float]] = {"quiet lanes": [], "lanes with traffic": [], "all": []}
     with tempfile.TemporaryDirectory(prefix="tradecapture-failover-") as name:
@@ -45,14 +47,17 @@ def main(kills: int, seed: int, lease: float, sweep: float, *, as_json: bool) ->
             console.status("starting workers") as status,
         ):
             settings = replace(
-                Scene(folder, redis, postgresql).empty(),
+                BenchmarkServers(folder, redis, postgresql).reset(),
                 lease_seconds=lease,
                 sweep_seconds=sweep,
             )
             random = Random(seed)  # noqa: S311  the same moments every time, no secrets
-            for done in kill_rounds(folder, settings, kills, random):
-                for kind in ("lanes with traffic" if done.with_traffic else "quiet lanes", "all"):
-                    waits[kind] += [kill.seconds for kill in done.kills]
+            for kill_round in run_rounds(folder, settings, kills, random):
+                for kind in (
+                    "lanes with traffic" if kill_round.with_traffic else "quiet lanes",
+                    "all",
+                ):
+                    waits[kind] += [kill.seconds for kill in kill_round.kills]
                 status.update(f"{len(waits['all'])} of {kills} kills")
             report = make_report(settings, waits, inversions(settings))
     if as_json:
@@ -65,7 +70,7 @@ def main(kills: int, seed: int, lease: float, sweep: float, *, as_json: bool) ->
 def make_report(
     settings: Settings, waits: dict[str, list[float]], inversions: int
 ) -> dict[str, Any]:
-    """Return the percentiles of the waits, in seconds, and whether the target was reached."""
+    """Return percentiles of the waits, in seconds, and whether the target was reached."""
     rows: list[dict[str, Any]] = [
         {
             "lanes": kind,
@@ -88,7 +93,7 @@ def make_report(
 
 
 def show(report: dict[str, Any]) -> None:
-    """Print the report as a table and a verdict."""
+    """Print the report as a table, and whether the target was reached."""
     console = Console()
     table = Table(
         title=f"seconds from SIGKILL to the partition's next commit, lease "
@@ -100,9 +105,9 @@ def show(report: dict[str, Any]) -> None:
         figures = (f"{row[name]:.2f}" for name in ("p50", "p99", "max"))
         table.add_row(row["lanes"], str(row["kills"]), *figures)
     console.print(table)
-    verdict = "reached" if report["reached"] else "missed"
+    state = "reached" if report["reached"] else "missed"
     console.print(
-        f"p99 ≤ {report['target_seconds']:g} s and no inversions: {verdict} "
+        f"p99 ≤ {report['target_seconds']:g} s and no inversions: {state} "
         f"(inversions {report['inversions']})"
     )
 

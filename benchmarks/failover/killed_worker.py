@@ -1,4 +1,4 @@
-"""The victim: a worker that dies while it holds a claim, at a moment of one's choice."""
+"""Kills a worker while it holds a claim of a chosen age, and measures the wait that follows."""
 
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -15,22 +15,25 @@ from tradecapture.local.servers.server import wait_until
 from tradecapture.local.servers.worker import LocalWorker
 from tradecapture.trades.submission import Submission
 
-PATIENCE_SECONDS = 60.0  # for whatever must happen; ten times what a failover takes
+TIMEOUT_SECONDS = 60.0  # of each step; ten times as long as a failover takes
 
 
 class Kill(NamedTuple):
-    """One kill, and how long its partition stood still."""
+    """One kill, and how long its partition waited."""
 
-    held_seconds: float  # how old the claim was
-    lease_seconds: float  # what was left of its lease
+    held_seconds: float  # age of the claim
+    lease_seconds: float  # rest of its lease
     seconds: float  # from SIGKILL to the next commit of the partition
 
 
-class Victim:
-    """The worker that claims one partition, whose row somebody else has locked."""
+class KillScenario:
+    """Kills the worker that claims one partition.
+
+    The partition's row is locked from outside, so that the worker cannot finish its claim.
+    """
 
     def __init__(self, gateway: Gateway, first: Submission) -> None:
-        """Have one trade of the partition captured, so that its row exists."""
+        """Let the fleet capture one trade of the partition, so that its row exists."""
         self._gateway, self._partition = gateway, first.partition_key
         self._accept(first)
         _wait("the first trade is captured", lambda: self._captured() == 1)
@@ -38,18 +41,18 @@ class Victim:
     def kill(
         self, workers: Mapping[int, LocalWorker], second: Submission, held_seconds: float
     ) -> tuple[LocalWorker, Kill]:
-        """Let a worker claim the partition, and kill it so long after.
+        """Let a worker claim the partition, and kill the worker after some time.
 
         Args:
-            workers: one of which will have it, by the ids of their pool processes.
+            workers: all workers, by the ids of their pool processes.
             second: the next trade of the partition.
-            held_seconds: the age of the claim; its lease is renewed meanwhile.
+            held_seconds: the age of the claim at the kill; until then its lease is renewed.
 
         Returns:
-            The worker that died, and what came of it.
+            The killed worker, and the measured times.
 
         Raises:
-            TimeoutError: no worker took it, or none took it over.
+            TimeoutError: no worker claimed the partition, or none captured it after the kill.
         """
         url = make_url(self._gateway.settings.database_url).set(drivername="postgresql")
         with psycopg.connect(url.render_as_string(hide_password=False)) as connection:
@@ -60,15 +63,15 @@ class Victim:
             _wait("a worker claims the partition", lambda: self._waiting().owner is not None)
             time.sleep(held_seconds)
             row = self._waiting()
-            victim = workers[_process_id(row.owner)]
+            worker = workers[_process_id(row.owner)]
             killed_at = time.monotonic()
-            victim.kill()
-            # Our own lock is no part of a failover. The database ends the dead worker's
-            # transaction by itself, because its connection is gone.
+            worker.kill()
+            # Our lock is not part of a failover. The database ends the killed worker's
+            # transaction by itself, because the connection is gone.
             connection.rollback()
             _wait("another worker captures the trade", lambda: self._captured() == 2)
             seconds = time.monotonic() - killed_at
-        return victim, Kill(held_seconds, row.lease_ms / 1000, seconds)
+        return worker, Kill(held_seconds, row.lease_ms / 1000, seconds)
 
     def _accept(self, submission: Submission) -> None:
         (answer,) = self._gateway.accept([submission])
@@ -80,12 +83,12 @@ class Victim:
 
     def _waiting(self) -> InboxPartition:
         row = self._gateway.inbox_reader.partition(self._partition)
-        assert row is not None, "a trade of it was accepted"
+        assert row is not None, "a trade of the partition was accepted"
         return row
 
 
-def by_pool_process(workers: Iterable[LocalWorker]) -> dict[int, LocalWorker]:
-    """Return running workers by the ids of their pool processes."""
+def workers_by_pool_process(workers: Iterable[LocalWorker]) -> dict[int, LocalWorker]:
+    """Return running workers, by the ids of their pool processes."""
     return {
         child.pid: worker
         for worker in workers
@@ -94,10 +97,10 @@ def by_pool_process(workers: Iterable[LocalWorker]) -> dict[int, LocalWorker]:
 
 
 def _process_id(owner: str | None) -> int:
-    """Return the process that a claim's token names: `host-process:fence`."""
+    """Return the process id in a claim's token: `host-process:fence`."""
     return int((owner or "").split(":")[0].rsplit("-", 1)[1])
 
 
-def _wait(what: str, holds: Callable[[], bool]) -> None:
-    if not wait_until(holds, PATIENCE_SECONDS):
-        raise TimeoutError(f"not within {PATIENCE_SECONDS:.0f} s: {what}")
+def _wait(what: str, condition: Callable[[], bool]) -> None:
+    if not wait_until(condition, TIMEOUT_SECONDS):
+        raise TimeoutError(f"not within {TIMEOUT_SECONDS:.0f} s: {what}")

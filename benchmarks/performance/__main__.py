@@ -1,4 +1,4 @@
-"""`scripts/performance-test.sh`: the seed's tests by name, and a whole day of trades."""
+"""`scripts/performance-test.sh`: runs the seed's tests by name, or a whole day of trades."""
 
 import asyncio
 import time
@@ -6,16 +6,18 @@ from collections.abc import Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NamedTuple
 
 import click
+from rich.table import Table
 
-from benchmarks.performance import day as days
 from benchmarks.performance import report as reports
-from benchmarks.performance.judgement import LATE_SENDING_MS, Result, judge
+from benchmarks.performance.assessment import LATE_SENDING_MS, Result, assess
+from benchmarks.performance.full_day.run import TRADES, DayReport, run_day
 from benchmarks.performance.page import Page
-from benchmarks.performance.plan import SCENARIOS, SEEDS_A_RUN, Scenario, plan
+from benchmarks.performance.runner import run_scenario
+from benchmarks.performance.scenarios import SCENARIOS, SEEDS_PER_RUN, Scenario, plan
 from benchmarks.performance.service import Service, check_reachable
-from benchmarks.performance.trial import play
 from tradecapture.api.submission.batch_reader import MAX_BATCH_TRADES
 from tradecapture.cli.errors import EXIT_FAULT
 from tradecapture.cli.help import epilog
@@ -47,27 +49,27 @@ SEED, DAY = "seed", "day"  # the profiles
 @click.option(
     "--test",
     "names",
-    type=click.Choice([test.name for test in SCENARIOS]),
+    type=click.Choice([scenario.name for scenario in SCENARIOS]),
     multiple=True,
-    help="Of the seed's tests only this one; may be given several times.",
+    help="Only this test of the seed; may be given several times.",
 )
 @click.option(
     "--trades",
     type=click.IntRange(min=1),
-    default=days.TRADES,
-    help="Trades of the day.",
+    default=TRADES,
+    help="Trades of the day profile.",
 )
 @click.option(
     "--batch",
     type=click.IntRange(1, MAX_BATCH_TRADES),
     default=MAX_BATCH_TRADES,
-    help="Trades a request of the day.",
+    help="Trades a request, in the day profile.",
 )
 @click.option(
     "--connections",
-    type=click.IntRange(1, SEEDS_A_RUN),
+    type=click.IntRange(1, SEEDS_PER_RUN),
     default=4,
-    help="Requests of the day in flight.",
+    help="Concurrent requests, in the day profile.",
 )
 @click.option(
     "--patience",
@@ -75,20 +77,20 @@ SEED, DAY = "seed", "day"  # the profiles
     type=click.FloatRange(min=0.1),
     default=60.0,
     metavar="SECONDS",
-    help="Wait for captures that long after the last answer; of the day: without progress.",
+    help="How long to wait for captures after the last answer; day profile: without progress.",
 )
 @click.option(
     "--about",
     default="",
     show_default=False,
     metavar="TEXT",
-    help="What it runs against, for the report.",
+    help="What BASE_URL is, for the report.",
 )
 @click.option(
     "--write",
     "file",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Write the results into this Markdown page too, between the marks of the profile.",
+    help="Also write the results into this Markdown page, between the marks of the profile.",
 )
 @json_option
 def main(
@@ -105,91 +107,118 @@ def main(
 ) -> None:
     r"""Measure a running deployment over its HTTP API, and give a verdict on each target.
 
-    Sends trades to BASE_URL (or the variable BASE_URL), each under an id that no run has used, and
-    looks what becomes of them by the same API, so that it may run against any deployment, again
-    and again. The trades stay in its ledger.
+    Sends trades to BASE_URL (or the variable BASE_URL), each under a new id, and asks the same API
+    what became of them. So it can run against any deployment, again and again. The trades stay in
+    the ledger.
 
     \b
     The four tests:
       latency    100 trades at 20/s
-      sustained  690 trades at 23/s, the desk's 2 million a day evened out
-      burst      920 trades at 184/s, its busiest
+      sustained  690 trades at 23/s, the desk's 2 million a day, spread evenly
+      burst      920 trades at 184/s, the desk's busiest
       parallel   10 partitions at once, 20 trades each
 
-    Trades are sent by the clock, whether or not those before were answered, and counted from the
-    moment at which they were due. Targets: 95 % of the answers (202) within 500 ms, 95 % of the
-    captures within 500 ms of the same moment, every trade captured, each partition in order.
+    The clock decides when a trade is sent, whether or not earlier ones were answered. Times count
+    from the moment when a trade was due. Targets: 95 % of the answers (202) within 500 ms, 95 % of
+    the captures within 500 ms, every trade captured, each partition in order.
     """
     base_url = base_url.rstrip("/")
     page = None if file is None else Page(file, profile)
     if (health := check_reachable(base_url)) != "UP":
         messages().print(f"{base_url} says that it is {health}; {base_url}/api/v1/health says why")
-    # Of this moment, so that each run has trade ids and partitions of its own.
-    seed = time.time_ns() // 1_000_000 * SEEDS_A_RUN
-    at = datetime.now(UTC)
+    # From the current time, so that each run has new trade ids and partitions.
+    seed = time.time_ns() // 1_000_000 * SEEDS_PER_RUN
     if profile == DAY:
-        with progress_bar() as progress:
-            tasks = {
-                what: progress.add_task(what, total=trades, note="")
-                for what in ("accepted", "captured")
-            }
-            day = days.play(
-                base_url,
-                trades=trades,
-                batch=batch,
-                connections=connections,
-                seed=seed,
-                today=at.date(),
-                patience_seconds=patience_seconds,
-                progress=lambda what, done: progress.update(tasks[what], completed=done),
-                about=about,
-                at=at,
-            )
-        found: reports.Report | days.Day = day
-        shown, text = reports.day_tables(day), reports.day_markdown(day)
-        remarked = [f"day: {day.problem}"] if day.problem and not day.reached else []
+        result = _day(base_url, trades, batch, connections, seed, patience_seconds, about)
     else:
-        chosen = [test for test in SCENARIOS if not names or test.name in names]
-        results = asyncio.run(_tests(base_url, chosen, seed, at, patience_seconds))
-        reached = all(result.reached for result in results)
-        found = report = reports.Report(about, base_url, at, results, reached)
-        shown, text = reports.tables(report), reports.markdown(report)
-        remarked = [*reports.problems(results), *_late(results)]
+        scenarios = [s for s in SCENARIOS if not names or s.name in names]
+        result = _tests(base_url, scenarios, seed, patience_seconds, about)
     if as_json:
-        show_json(found)
+        show_json(result.report)
     else:
-        for drawn in shown:
-            output().print(drawn)
-    for line in remarked:
+        for table in result.tables:
+            output().print(table)
+    for line in result.remarks:
         messages().print(line)
     if page is not None:
-        page.write(text)
-    if not found.reached:
+        page.write(result.markdown)
+    if not result.report.reached:
         raise SystemExit(EXIT_FAULT)
 
 
-async def _tests(
-    base_url: str, tests: Sequence[Scenario], seed: int, at: datetime, patience_seconds: float
+class _RunResult(NamedTuple):
+    """A report, and the forms that it is shown in."""
+
+    report: reports.Report | DayReport
+    tables: Sequence[Table]
+    markdown: str
+    remarks: Sequence[str]
+
+
+def _day(
+    base_url: str,
+    trades: int,
+    batch: int,
+    connections: int,
+    seed: int,
+    patience_seconds: float,
+    about: str,
+) -> _RunResult:
+    at = datetime.now(UTC)
+    with progress_bar() as progress:
+        tasks = {
+            what: progress.add_task(what, total=trades, note="")
+            for what in ("accepted", "captured")
+        }
+        day = run_day(
+            base_url,
+            trades=trades,
+            batch=batch,
+            connections=connections,
+            seed=seed,
+            today=at.date(),
+            patience_seconds=patience_seconds,
+            progress=lambda what, done: progress.update(tasks[what], completed=done),
+            about=about,
+            at=at,
+        )
+    lines = [f"day: {day.problem}"] if day.problem and not day.reached else []
+    return _RunResult(day, reports.day_tables(day), reports.day_markdown(day), lines)
+
+
+def _tests(
+    base_url: str, scenarios: Sequence[Scenario], seed: int, patience_seconds: float, about: str
+) -> _RunResult:
+    at = datetime.now(UTC)
+    results = asyncio.run(_run_scenarios(base_url, scenarios, seed, at, patience_seconds))
+    reached = all(result.reached for result in results)
+    report = reports.Report(about, base_url, at, results, reached)
+    lines = [*reports.problems(results), *_late_remarks(results)]
+    return _RunResult(report, reports.tables(report), reports.markdown(report), lines)
+
+
+async def _run_scenarios(
+    base_url: str, scenarios: Sequence[Scenario], seed: int, at: datetime, patience_seconds: float
 ) -> list[Result]:
     results: list[Result] = []
     with progress_bar() as progress, closing(Service(base_url)) as service:
-        for number, test in enumerate(tests):
-            task = progress.add_task(test.name, total=test.trades, note=test.what)
-            # Each test takes at most as many seeds as it has partitions to interleave.
-            planned = plan(test, seed + number * 100, at.date())
-            seen = await play(
-                test,
+        for number, scenario in enumerate(scenarios):
+            task = progress.add_task(scenario.name, total=scenario.trades, note=scenario.what)
+            # A scenario uses at most as many seeds as it has partitions to interleave.
+            planned = plan(scenario, seed + number * 100, at.date())
+            observation = await run_scenario(
+                scenario,
                 planned,
                 service,
                 patience_seconds,
                 lambda task=task: progress.advance(task),  # type: ignore[misc]
             )
-            results.append(judge(seen))
+            results.append(assess(observation))
     return results
 
 
-def _late(results: Sequence[Result]) -> list[str]:
-    """Return a line for each test of which this machine sent trades late."""
+def _late_remarks(results: Sequence[Result]) -> list[str]:
+    """Return a line for each test in which this machine sent trades late."""
     return [
         f"{result.name}: this machine sent trades up to {late.max_ms:.0f} ms late, which counts "
         "in the figures; run it from a host that is less busy"

@@ -1,7 +1,7 @@
-"""Connections: HTTP/1.1 requests at a tenth of the cost of a general client.
+"""HTTP/1.1 connections that need a tenth of the CPU of a general client.
 
-The load and the fleet may share a machine, and httpx takes 1 to 2 ms of it a request: at the
-desk's burst the test would measure itself. Parsed by httptools, as uvicorn does.
+The load and the fleet may share a machine, and httpx takes 1 to 2 ms of CPU a request: in the
+burst the test would measure itself. httptools parses the answers, as in uvicorn.
 """
 
 import asyncio
@@ -11,83 +11,83 @@ from urllib.parse import urlsplit
 
 import httptools
 
-READ_BYTES = 2**16  # at a time
+READ_BYTES = 2**16  # a read
 HTTPS = "https"
 
 
 class Response(NamedTuple):
-    """An answer."""
+    """An HTTP answer."""
 
     status: int
     body: bytes
 
 
 class _Answer:
-    """Gathers an answer from what the parser calls back with."""
+    """Collects an answer from the parser's callbacks."""
 
     def __init__(self) -> None:
-        self.body, self.is_whole = b"", False
+        self.body, self.is_complete = b"", False
 
     def on_body(self, part: bytes) -> None:
-        """Take a part of the body."""
+        """Append a part of the body."""
         self.body += part
 
     def on_message_complete(self) -> None:
-        """Note that it is whole."""
-        self.is_whole = True
+        """Note that the answer is complete."""
+        self.is_complete = True
 
 
 class Connection(NamedTuple):
-    """One connection, used by one request at a time."""
+    """One connection; one request uses it at a time."""
 
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
 
 
 class Connections:
-    """Connections to one service: kept for later requests, and never waited for."""
+    """Connections to one service. They are reused; a request never waits for one."""
 
-    def __init__(self, base_url: str, answer_seconds: float) -> None:
+    def __init__(self, base_url: str, timeout_seconds: float) -> None:
         parts = urlsplit(base_url)
         self._tls = ssl.create_default_context() if parts.scheme == HTTPS else None
         self._host = parts.hostname or ""
         self._port = parts.port or (443 if self._tls else 80)
         self._name, self._path = parts.netloc.rpartition("@")[2], parts.path
-        self._answer_seconds = answer_seconds
+        self._timeout_seconds = timeout_seconds
         self._idle: list[Connection] = []
 
     async def request(
         self, method: str, path: str, body: bytes = b"", media_type: str = ""
     ) -> Response:
-        """Send a request and return the answer, over a new connection if none is free.
+        """Send a request and return the answer; open a new connection if none is free.
 
         Raises:
-            OSError: there was no answer, in time or at all; TimeoutError and ConnectionError are.
+            OSError: there was no answer, or none in time (TimeoutError, ConnectionError).
         """
-        kind = f"Content-Type: {media_type}\r\n" if media_type else ""
+        content_type = f"Content-Type: {media_type}\r\n" if media_type else ""
         head = (
             f"{method} {self._path}{path} HTTP/1.1\r\nHost: {self._name}\r\n"
-            f"{kind}Content-Length: {len(body)}\r\n\r\n"
+            f"{content_type}Content-Length: {len(body)}\r\n\r\n"
         )
-        async with asyncio.timeout(self._answer_seconds):
+        async with asyncio.timeout(self._timeout_seconds):
             while self._idle:
                 connection = self._idle.pop()
                 try:
                     return await self._exchange(connection, head.encode() + body)
                 except ConnectionError:
-                    # The service closes idle ones when it likes. A resend changes nothing.
+                    # The service may have closed an idle connection. A resend is harmless.
                     continue
-            opened = Connection(
+            connection = Connection(
                 *await asyncio.open_connection(self._host, self._port, ssl=self._tls)
             )
-            return await self._exchange(opened, head.encode() + body)
+            return await self._exchange(connection, head.encode() + body)
 
     async def _exchange(self, connection: Connection, request: bytes) -> Response:
         answer = _Answer()
         parser = httptools.HttpResponseParser(answer)
         try:
             connection.writer.write(request)
-            while not answer.is_whole:
+            while not answer.is_complete:
                 parser.feed_data(await _read(connection.reader))
         except httptools.HttpParserError as error:
             connection.writer.close()
@@ -102,7 +102,7 @@ class Connections:
         return Response(parser.get_status_code(), answer.body)
 
     def close(self) -> None:
-        """Close what is not in use."""
+        """Close the idle connections."""
         while self._idle:
             self._idle.pop().writer.close()
 

@@ -1,4 +1,4 @@
-"""The report: what is printed, as JSON, as tables, and as Markdown."""
+"""The report: the results as JSON, as tables for a terminal, and as Markdown."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -6,9 +6,10 @@ from datetime import datetime
 from msgspec import Struct
 from rich.table import Table
 
+from benchmarks.markdown import markdown_table
 from benchmarks.percentile import Percentiles
-from benchmarks.performance.day import Day
-from benchmarks.performance.judgement import Result
+from benchmarks.performance.assessment import Result
+from benchmarks.performance.full_day.run import DayReport
 from benchmarks.performance.verdict import Verdict
 from tradecapture.cli.output import table
 
@@ -30,9 +31,9 @@ DAY = ("trades #", "accepted in #", "accepted/s #", "captured in #", "captured/s
 
 
 class Report(Struct, frozen=True, rename="camel"):
-    """What a run of the tests found."""
+    """The results of a run."""
 
-    about: str  # what it ran against, in the user's words
+    about: str  # what the service is, in the user's words
     base_url: str
     at: datetime
     results: Sequence[Result]
@@ -40,7 +41,7 @@ class Report(Struct, frozen=True, rename="camel"):
 
 
 def figures(results: Iterable[Result]) -> list[Sequence[object]]:
-    """Return a row of figures a test."""
+    """Return the figures, one row a test."""
     return [
         (
             result.name,
@@ -56,7 +57,7 @@ def figures(results: Iterable[Result]) -> list[Sequence[object]]:
 
 
 def verdicts(named: Iterable[tuple[str, Sequence[Verdict]]]) -> list[Sequence[object]]:
-    """Return a row a verdict."""
+    """Return the verdicts, one row each."""
     return [
         (
             name,
@@ -65,8 +66,8 @@ def verdicts(named: Iterable[tuple[str, Sequence[Verdict]]]) -> list[Sequence[ob
             f"{'≤' if verdict.less_is_better else '≥'} {verdict.target:,.6g}{_unit(verdict)}",
             "reached" if verdict.reached else "MISSED",
         )
-        for name, judged in named
-        for verdict in judged
+        for name, of_test in named
+        for verdict in of_test
     ]
 
 
@@ -79,8 +80,8 @@ def tables(report: Report) -> list[Table]:
     ]
 
 
-def day_figures(day: Day) -> list[Sequence[object]]:
-    """Return a day's row of figures."""
+def day_figures(day: DayReport) -> list[Sequence[object]]:
+    """Return the figures of a day, in one row."""
     return [
         (
             day.trades,
@@ -93,7 +94,7 @@ def day_figures(day: Day) -> list[Sequence[object]]:
     ]
 
 
-def day_tables(day: Day) -> list[Table]:
+def day_tables(day: DayReport) -> list[Table]:
     """Return a day for a terminal."""
     return [
         table(f"A day at {day.base_url}", DAY, day_figures(day)),
@@ -101,7 +102,7 @@ def day_tables(day: Day) -> list[Table]:
     ]
 
 
-def day_markdown(day: Day) -> str:
+def day_markdown(day: DayReport) -> str:
     """Return a day for a document."""
     waits = f"{day.asked_to_wait:,} answers asked to wait and send again"
     how = f"batches of {day.batch:,}, {day.connections} in flight, {waits}"
@@ -135,25 +136,10 @@ def markdown(report: Report) -> str:
     )
 
 
-def markdown_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """Return a table; a column whose name ends with `#` is set to the right."""
-    lines = [columns_line(name.removesuffix("#").strip() for name in columns)]
-    lines.append(columns_line("---:" if name.endswith("#") else "---" for name in columns))
-    for row in rows:
-        cells = (f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in row)
-        lines.append(columns_line(cells))
-    return "\n".join(lines)
-
-
-def columns_line(cells: Iterable[str]) -> str:
-    """Return a line of a Markdown table."""
-    return f"| {' | '.join(cells)} |"
-
-
-def _milliseconds(found: Percentiles | None) -> tuple[str, str, str]:
-    if found is None:
+def _milliseconds(times: Percentiles | None) -> tuple[str, str, str]:
+    if times is None:
         return ("none", "none", "none")
-    return (f"{found.p50_ms:.1f}", f"{found.p95_ms:.1f}", f"{found.p99_ms:.1f}")
+    return (f"{times.p50_ms:.1f}", f"{times.p95_ms:.1f}", f"{times.p99_ms:.1f}")
 
 
 def _unit(verdict: Verdict) -> str:

@@ -1,4 +1,4 @@
-"""The service under test: the few requests of its public HTTP API that the test needs."""
+"""The service under test: the requests of its public HTTP API that the test needs."""
 
 from http import HTTPStatus
 
@@ -15,29 +15,28 @@ from tradecapture.cli.errors import EXIT_UNREACHABLE, CommandError
 from tradecapture.trades.lifecycle import ExpectedOutcome
 
 HEALTH = "/actuator/health"
-# One that takes longer counts as not answered; twenty times the target.
-ANSWER_SECONDS = 10.0
+ANSWER_TIMEOUT_SECONDS = 10.0  # twenty times the target; later answers count as missing
 
 
 class Service:
-    """A deployment's HTTP API, asked over as many connections as there are requests at once."""
+    """A deployment's HTTP API, with one connection for each concurrent request."""
 
     def __init__(self, base_url: str) -> None:
-        self._connections = Connections(base_url, ANSWER_SECONDS)
+        self._connections = Connections(base_url, ANSWER_TIMEOUT_SECONDS)
 
     async def submit(self, body: bytes) -> str:
-        """Submit a trade; return "" if it was accepted, else why not."""
+        """Submit a trade; return an empty text if it was accepted, otherwise the reason."""
         try:
             response = await self._connections.request("POST", BASE + CAPTURE, body, JSON)
         except OSError as error:
             return f"no answer ({type(error).__name__})"
         if response.status != HTTPStatus.ACCEPTED:
             return f"answered {response.status}"
-        standing = msgspec.json.decode(response.body, type=AcceptedBody).status
-        return "" if standing is ExpectedOutcome.ACCEPTED else f"answered {standing}"
+        expected = msgspec.json.decode(response.body, type=AcceptedBody).status
+        return "" if expected is ExpectedOutcome.ACCEPTED else f"answered {expected}"
 
     async def trade(self, trade_id: str) -> TradeBody | None:
-        """Ask what became of a trade; None: there was no answer that says it."""
+        """Return the status of a trade; None: there was no usable answer."""
         try:
             response = await self._connections.request("GET", f"{BASE}{CAPTURE}/{trade_id}")
         except OSError:
@@ -52,17 +51,17 @@ class Service:
 
 
 def check_reachable(base_url: str) -> str:
-    """Return the health that a deployment states of itself, UP or DOWN.
+    """Return the health that a deployment reports, UP or DOWN.
 
     Raises:
-        CommandError: nothing answers there, or something else than tradecapture.
+        CommandError: nothing answers there, or it is not tradecapture.
     """
     advice = (
         "Nothing was sent. Start a fleet in another terminal with `.venv/bin/tradecapture up`, or "
         "name the address of a running one: scripts/performance-test.sh http://HOST:PORT"
     )
     try:
-        response = httpx.get(base_url + HEALTH, timeout=ANSWER_SECONDS)
+        response = httpx.get(base_url + HEALTH, timeout=ANSWER_TIMEOUT_SECONDS)
         return msgspec.json.decode(response.content, type=ManagementHealthBody).status
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         message = f"no tradecapture answers at {base_url}: {error}. {advice}"

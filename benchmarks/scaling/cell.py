@@ -1,20 +1,20 @@
-"""A cell of the table: one way to capture, one mix of trades, one delay, so many processes."""
+"""A cell of the scaling table: one variant, mix of partitions, delay and number of processes."""
 
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-FLEET, USUAL = "this fleet", "the usual way"
+FLEET, USUAL = "this fleet", "the usual way"  # the variants; the usual way is one task a trade
 PROCESSES = (1, 2, 4, 8, 16, 32)
 DELAYS_MS = (5, 20, 50)
 
-# Trades a transaction. The table of waiting uses small batches: with the default of 1,000 sixteen
-# processes would ask for more than two cores can do, and the table would show the cores instead.
+# Trades a transaction. The table is about waiting, so most rows use small batches: with the default
+# of 1,000, sixteen processes would need more than two cores, and the table would show the cores.
 SMALL_BATCH = 50
 DEFAULT_BATCH = 1000
 SINGLE = 1
 
 
-class SampleSpec(NamedTuple):
+class PartitionMix(NamedTuple):
     """How trades are spread over partitions."""
 
     name: str
@@ -25,31 +25,31 @@ class SampleSpec(NamedTuple):
 MIXES = {
     mix.name: mix
     for mix in (
-        SampleSpec("many", 1000, 0),
-        SampleSpec("few", 8, 0),
-        SampleSpec("hot", 1, 0),
-        SampleSpec("skewed", 1000, 1.0),
+        PartitionMix("many", 1000, 0),
+        PartitionMix("few", 8, 0),
+        PartitionMix("hot", 1, 0),
+        PartitionMix("skewed", 1000, 1.0),
     )
 }
 
 
 class Series(NamedTuple):
-    """Cells that belong to one line of the plot."""
+    """Cells that form one line of the plot."""
 
-    way: str
+    variant: str
     mix: str
     batch: int  # trades a transaction, at most
 
 
 class Cell(NamedTuple):
-    """What is measured at once."""
+    """What is measured in one window."""
 
     series: Series
     delay_ms: int
     processes: int
 
 
-# What the targets are about, and beside it the same for the usual way.
+# The series that the targets are about, and the same for the usual way.
 SERIES = (
     Series(FLEET, "many", SMALL_BATCH),
     Series(FLEET, "few", SMALL_BATCH),
@@ -62,25 +62,25 @@ SERIES = (
     Series(USUAL, "skewed", SINGLE),
     Series(USUAL, "hot", SINGLE),
 )
-FULL_DELAY_MS = 20  # the one delay at which the row with default batches shows where cores are full
+FULL_DELAY_MS = 20  # the delay at which the row with default batches shows where the cores are full
 
 
 def cells(
-    delays: Iterable[int], processes: Sequence[int], mixes: Sequence[str], ways: Sequence[str]
+    delays: Iterable[int], processes: Sequence[int], mixes: Sequence[str], variants: Sequence[str]
 ) -> list[Cell]:
-    """Return the cells to measure; those that can share running workers stand together."""
-    chosen = [s for s in SERIES if s.mix in mixes and s.way in ways]
+    """Return the cells to measure. Cells that can share running workers follow each other."""
+    chosen = [s for s in SERIES if s.mix in mixes and s.variant in variants]
     grid = [
         Cell(series, delay, number)
         for series in chosen
         for number in processes
         for delay in sorted(delays)
-        if _belongs(series, delay, number)
+        if _is_measured(series, delay, number)
     ]
-    return sorted(grid, key=lambda cell: (cell.series.way, cell.series.batch, cell.processes))
+    return sorted(grid, key=lambda cell: (cell.series.variant, cell.series.batch, cell.processes))
 
 
-def _belongs(series: Series, delay_ms: int, processes: int) -> bool:
+def _is_measured(series: Series, delay_ms: int, processes: int) -> bool:
     if series == Series(FLEET, "hot", SINGLE):
         return processes == 1  # the rate that the hot partition is compared with
     if series == Series(FLEET, "many", DEFAULT_BATCH):
@@ -88,14 +88,14 @@ def _belongs(series: Series, delay_ms: int, processes: int) -> bool:
     return True
 
 
-class Measured(NamedTuple):
-    """What a cell came to."""
+class CellResult(NamedTuple):
+    """What was measured in a cell."""
 
     cell: Cell
     trades: int
     seconds: float
     inversions: int
-    gaps: int  # places in the ledger's order of a partition at which a trade is missing
+    gaps: int  # missing numbers in the ledger sequences of partitions
 
     @property
     def rate(self) -> float:

@@ -1,36 +1,36 @@
-"""What a batch of trades costs: the only thing that the model knows of the product."""
+"""The costs of a batch of trades: everything that the model knows of the product."""
 
 from typing import NamedTuple
 
 
-class Line(NamedTuple):
-    """A cost that grows with the trades of a batch."""
+class LinearCost(NamedTuple):
+    """A cost that grows with the number of trades in a batch."""
 
-    batch: float  # whatever its size
-    trade: float  # each
+    batch: float  # fixed part, for each batch
+    trade: float  # for each trade
 
     def of(self, trades: float) -> float:
-        """Return the cost of a batch of so many trades."""
+        """Return the cost of a batch of this many trades."""
         return self.batch + self.trade * trades
 
 
 class Costs(NamedTuple):
-    """What the batches of one way cost."""
+    """What the batches of one variant cost."""
 
-    seconds: Line  # from claim to claim
-    answers: Line  # of the database, each of which the proxy holds back
-    worker: Line  # seconds of CPU
-    redis: Line
-    postgresql: Line
-    proxy: Line
-    redis_commands: Line
-    redis_bytes: Line
-    database_bytes: Line
-    ledger_bytes: Line  # of the trades and their indexes
-    log_bytes: Line  # of PostgreSQL's write-ahead log
+    seconds: LinearCost  # from claim to claim
+    answers: LinearCost  # of the database; the proxy delays each
+    worker: LinearCost  # seconds of CPU; so are the next three
+    redis: LinearCost
+    postgresql: LinearCost
+    proxy: LinearCost
+    redis_commands: LinearCost
+    redis_bytes: LinearCost
+    database_bytes: LinearCost
+    ledger_bytes: LinearCost  # of the trades and their indexes
+    log_bytes: LinearCost  # of PostgreSQL's write-ahead log
 
     def batch_seconds(self, trades: float, delay_seconds: float) -> float:
-        """Return how long one process is at a batch of so many trades.
+        """Return how long one process needs for a batch.
 
         Args:
             trades: in the batch.
@@ -39,14 +39,14 @@ class Costs(NamedTuple):
         return self.seconds.of(trades) + self.answers.of(trades) * delay_seconds
 
     def cpu(self, trades: float) -> float:
-        """Return the seconds of CPU, of all processes, that a batch of so many trades takes."""
-        lines = (self.worker, self.redis, self.postgresql, self.proxy)
-        return sum(line.of(trades) for line in lines)
+        """Return the seconds of CPU, of all processes, for a batch of this many trades."""
+        costs = (self.worker, self.redis, self.postgresql, self.proxy)
+        return sum(cost.of(trades) for cost in costs)
 
 
 class Footprint(NamedTuple):
-    """What the acceptance of a trade takes, and leaves in Redis."""
+    """What the acceptance of a trade costs, and what it leaves in Redis."""
 
     redis_memory_bytes: float  # while the trade waits
-    seen_bytes: float  # for as long as a resend is recognised at once
-    accept_redis_seconds: float  # of Redis's CPU
+    seen_bytes: float  # during the idempotency window
+    accept_redis_seconds: float  # of Redis' CPU

@@ -1,32 +1,32 @@
-"""The results of a run, as a file: measuring takes long, and its page can be made again from it."""
+"""The results of a run, as a file from which the page can be written again without measuring."""
 
 import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from benchmarks.scaling.cell import Cell, Measured, Series
-from benchmarks.scaling.costs import Costs, Footprint, Line
+from benchmarks.scaling.cell import Cell, CellResult, Series
+from benchmarks.scaling.costs import Costs, Footprint, LinearCost
 from benchmarks.scaling.model import Machine
 
 
 class Results(NamedTuple):
-    """Everything that was measured in a run."""
+    """Everything that a run measured."""
 
     machine: Machine
-    delays: dict[int, float]  # measured, in seconds, by the milliseconds that were set
-    costs: dict[str, Costs]  # by way
+    delays: dict[int, float]  # delay that was set, in milliseconds -> measured, in seconds
+    costs: dict[str, Costs]  # by variant
     footprint: Footprint
-    measured: list[Measured]
+    cells: list[CellResult]
     window_seconds: float
     run_seconds: float
 
     def rate(self, series: Series, delay_ms: int, processes: int) -> float | None:
-        """Return the rate of a cell, None if it was not measured."""
+        """Return the rate of a cell; None if it was not measured."""
         return self.rates().get(Cell(series, delay_ms, processes))
 
     def rates(self) -> dict[Cell, float]:
-        """Return all rates."""
-        return {measured.cell: measured.rate for measured in self.measured}
+        """Return the rates of all measured cells, in trades a second."""
+        return {result.cell: result.rate for result in self.cells}
 
     def write(self, path: Path) -> None:
         """Write the results to a file."""
@@ -35,28 +35,28 @@ class Results(NamedTuple):
 
     @classmethod
     def read(cls, path: Path) -> "Results":
-        """Read the results of a file."""
-        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        """Read the results from a file."""
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         return cls(
-            machine=Machine(**found["machine"]),
-            delays={int(ms): seconds for ms, seconds in found["delays"].items()},
+            machine=Machine(**content["machine"]),
+            delays={int(ms): seconds for ms, seconds in content["delays"].items()},
             costs={
-                way: Costs(**{name: Line(**line) for name, line in costs.items()})
-                for way, costs in found["costs"].items()
+                variant: Costs(**{name: LinearCost(**cost) for name, cost in costs.items()})
+                for variant, costs in content["costs"].items()
             },
-            footprint=Footprint(**found["footprint"]),
-            measured=[Measured(**{**row, "cell": _cell(row["cell"])}) for row in found["measured"]],
-            window_seconds=found["window_seconds"],
-            run_seconds=found["run_seconds"],
+            footprint=Footprint(**content["footprint"]),
+            cells=[CellResult(**{**row, "cell": _cell(row["cell"])}) for row in content["cells"]],
+            window_seconds=content["window_seconds"],
+            run_seconds=content["run_seconds"],
         )
 
 
-def _cell(found: dict[str, Any]) -> Cell:
-    return Cell(**{**found, "series": Series(**found["series"])})
+def _cell(content: dict[str, Any]) -> Cell:
+    return Cell(**{**content, "series": Series(**content["series"])})
 
 
 def _plain(value: Any) -> Any:
-    """Return named tuples as mappings, all the way down."""
+    """Return named tuples as mappings, at every level."""
     if hasattr(value, "_asdict"):
         return {name: _plain(part) for name, part in value._asdict().items()}
     if isinstance(value, dict):

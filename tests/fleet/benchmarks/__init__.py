@@ -1,1 +1,1 @@
-"""Tests: fleet, benchmarks."""
+"""The performance test and the scaling benchmark, with real workers."""

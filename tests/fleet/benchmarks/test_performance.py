@@ -31,12 +31,12 @@ def url(deployment: Deployment) -> str:
 
 
 def test_a_fleet_that_keeps_up_loses_and_reorders_nothing(deployment: Deployment, url: str) -> None:
-    """200 trades in ten partitions and a day of 2,000 are captured, in order."""
+    """200 trades in ten partitions and a day of 2,000 are all captured, in order."""
     worker = deployment.start_worker("w").wait_ready()
-    # Of the latency's targets this says nothing: the machine runs other tests.
+    # Latency is not asserted, because the machine runs other tests.
     (result,) = report(url, *PARALLEL)["results"]
     assert (result["success"], result["problems"]) == (1.0, {})
-    assert found(result, "out of order") == 0
+    assert figure_of(result, "out of order") == 0
     assert result["capture"]["p50Ms"] >= result["acceptance"]["p50Ms"] > 0
     day = report(url, *DAY, code=0)
     assert (day["accepted"], day["captured"], day["reached"]) == (2000, 2000, True)
@@ -44,9 +44,9 @@ def test_a_fleet_that_keeps_up_loses_and_reorders_nothing(deployment: Deployment
 
 
 def test_a_fleet_without_workers_misses_its_targets(deployment: Deployment, url: str) -> None:
-    """Everything is accepted, nothing is captured: exit code 1, and the reason.
+    """Everything is accepted and nothing is captured: exit code 1, and the reason.
 
-    The ids of a run are its own: those of the runs before it are captured.
+    Each run uses new ids: those of earlier runs are captured.
     """
     (result,) = report(url, *PARALLEL, "--patience", "2", code=1)["results"]
     assert result["problems"] == {"accepted, not yet captured": 200}
@@ -55,8 +55,8 @@ def test_a_fleet_without_workers_misses_its_targets(deployment: Deployment, url:
     assert (day["accepted"], day["captured"], day["reached"]) == (2000, 0, False)
 
 
-def test_where_nothing_answers_it_says_how_to_start_a_fleet() -> None:
-    """Exit code 3, and the command; nothing is sent."""
+def test_without_a_service_it_says_how_to_start_a_fleet() -> None:
+    """Exit code 3 and the command to start one; nothing is sent."""
     run = performance_test(f"http://{LOOPBACK}:{free_port()}")
     assert run.returncode == 3
     assert "tradecapture up" in run.stderr
@@ -66,7 +66,7 @@ def test_where_nothing_answers_it_says_how_to_start_a_fleet() -> None:
 def test_results_are_written_between_the_marks_of_a_page(
     deployment: Deployment, url: str, tmp_path: Path
 ) -> None:
-    """What stands round them stays; a page without marks is left alone, with a reason."""
+    """The text around the marks stays; a page without marks is not changed, with a reason."""
     page = tmp_path / "page.md"
     page.write_text("before\n<!-- seed -->\nold\n<!-- /seed -->\nafter\n")
     options = (*PARALLEL, "--patience", "0.1", "--about", "no workers", "--write", str(page))
@@ -82,17 +82,17 @@ def test_results_are_written_between_the_marks_of_a_page(
 
 
 def report(url: str, *options: str, code: int | None = None) -> Any:
-    """Run the test; return its JSON, whose verdict is that of its exit code."""
+    """Run the test and return its JSON; its `reached` agrees with the exit code."""
     run = performance_test(url, *options, "--json")
     assert run.returncode in (0, 1), run.stderr
-    found = json.loads(run.stdout)
-    assert found["reached"] == (run.returncode == 0)
+    result = json.loads(run.stdout)
+    assert result["reached"] == (run.returncode == 0)
     assert code is None or run.returncode == code, run.stdout
-    return found
+    return result
 
 
-def found(result: Any, what: str) -> float:
-    """Return the figure of a verdict."""
+def figure_of(result: Any, what: str) -> float:
+    """Return the figure of a verdict, by its name."""
     (verdict,) = (verdict for verdict in result["verdicts"] if verdict["what"] == what)
     return float(verdict["found"])
 

@@ -1,1 +1,1 @@
-"""The benchmarks themselves: what they would see, and what they must not overlook."""
+"""The benchmarks with a real Redis or HTTP server: what they must and must not report."""

@@ -1,31 +1,31 @@
-"""The autoscaler that is deployed, in a simulation: it follows the bursts, and nothing else."""
+"""The deployed autoscaler in a simulation: it follows bursts, and nothing else."""
 
 from dataclasses import replace
 
 import pytest
 
+from benchmarks.autoscaling.arrivals import DAY_SECONDS, HOUR_SECONDS, is_burst, seed_rate
 from benchmarks.autoscaling.autoscaler import SYNC_SECONDS, Autoscaler, Policy
-from benchmarks.autoscaling.cases import (
+from benchmarks.autoscaling.costs import costs_of
+from benchmarks.autoscaling.manifest import DeployedFleet, read_manifests
+from benchmarks.autoscaling.scenarios import (
     BURST,
     FEW,
     HOT,
     PARTITIONS,
-    Way,
+    Strategy,
+    burst_by_min_pods,
     run,
-    starts,
-    ways,
+    strategies,
     without_limits,
 )
-from benchmarks.autoscaling.costs import costs_of
-from benchmarks.autoscaling.day import DAY_SECONDS, HOUR_SECONDS, is_burst, seeds_rate
-from benchmarks.autoscaling.manifest import Deployed, read_deployed
-from benchmarks.autoscaling.simulation import Outcome
+from benchmarks.autoscaling.simulation import DayResult
 from tests.support.builders import submissions
 from tests.support.deployment.manifests import of_kind
 from tradecapture.inbox import Inbox, InboxReader
 from tradecapture.settings import Settings
 
-IN_BURST = range(BURST.start, 8 * HOUR_SECONDS)  # a fleet that grows has grown by its end
+IN_BURST = range(BURST.start, 8 * HOUR_SECONDS)  # long enough for a fleet to grow
 HOT_HOUR = range(int(9.5 * HOUR_SECONDS), int(11.5 * HOUR_SECONDS))
 CLAIMS, BY_PARTITIONS, BY_QUEUE, BY_CPU = (
     "claims due (KEDA)",
@@ -36,29 +36,32 @@ CLAIMS, BY_PARTITIONS, BY_QUEUE, BY_CPU = (
 
 
 @pytest.fixture(scope="module")
-def deployed() -> Deployed:
-    """What the manifests say."""
-    return read_deployed()
+def deployed() -> DeployedFleet:
+    """The fleet that the manifests describe."""
+    return read_manifests()
 
 
-def way(deployed: Deployed, name: str) -> Way:
-    """Return a metric with its autoscaler."""
-    return ways(deployed)[name]
+def strategy(deployed: DeployedFleet, name: str) -> Strategy:
+    """Return a metric and its autoscaler."""
+    return strategies(deployed)[name]
 
 
 @pytest.fixture(scope="module")
-def burst(deployed: Deployed) -> Outcome:
-    """A burst of a day 500 times the seed's, as deployed."""
-    return run("large", way(deployed, CLAIMS), deployed, BURST)
+def burst(deployed: DeployedFleet) -> DayResult:
+    """The deployed fleet in a burst of 500 times the seed's day."""
+    return run("large", strategy(deployed, CLAIMS), deployed, BURST)
 
 
-def test_what_is_simulated_is_what_is_deployed(deployed: Deployed) -> None:
-    """The simulation has no figures of its own for the autoscaler."""
+def test_what_is_simulated_is_what_is_deployed(deployed: DeployedFleet) -> None:
+    """The simulated autoscaler has the figures of the manifests."""
     scaled = of_kind("production", "ScaledObject")["worker"]["spec"]
     metadata = scaled["triggers"][0]["metadata"]
     assert metadata["valueLocation"] == "claimsDue"
     policy = deployed.claims
-    assert (policy.least, policy.most) == (scaled["minReplicaCount"], scaled["maxReplicaCount"])
+    assert (policy.min_pods, policy.max_pods) == (
+        scaled["minReplicaCount"],
+        scaled["maxReplicaCount"],
+    )
     assert str(policy.target) == metadata["targetValue"]
     behaviour = scaled["advanced"]["horizontalPodAutoscalerConfig"]["behavior"]
     assert policy.down.policies == behaviour["scaleDown"]["policies"]
@@ -71,90 +74,90 @@ def test_what_is_simulated_is_what_is_deployed(deployed: Deployed) -> None:
 
 
 def test_the_day_has_its_bursts() -> None:
-    """Two hours in each of three regions, eight times as many trades; none of them overlap."""
+    """Bursts of two hours in three regions, eight times the rate, without overlap."""
     bursts = sum(map(is_burst, range(DAY_SECONDS)))
     assert bursts == 3 * 2 * HOUR_SECONDS
-    rate = seeds_rate()
+    rate = seed_rate()
     assert {rate(second) for second in range(0, DAY_SECONDS, 60)} == {23.0, 184.0}
 
 
-def test_the_seeds_day_needs_no_more_than_the_least(deployed: Deployed) -> None:
-    """Bursts of 184/s are a hundredth of what one pod captures."""
-    outcome = run("seed", way(deployed, CLAIMS), deployed, BURST)
-    assert set(outcome.pods) == {deployed.claims.least}
+def test_the_seeds_day_needs_only_the_minimum(deployed: DeployedFleet) -> None:
+    """The fleet stays at its minimum, because bursts of 184/s are little for one pod."""
+    outcome = run("seed", strategy(deployed, CLAIMS), deployed, BURST)
+    assert set(outcome.pods) == {deployed.claims.min_pods}
     assert outcome.wait_seconds(1.0) < 1
 
 
-def test_a_large_burst_is_absorbed(burst: Outcome) -> None:
-    """No trade waits for a minute, and of a hundred trades ninety-five not for a second."""
+def test_a_large_burst_is_absorbed(burst: DayResult) -> None:
+    """No trade waits for a minute, and 95 % wait for less than a second."""
     assert burst.wait_seconds(1.0) < 60
     assert burst.late(1.0) < 0.05
-    assert burst.waiting[-1] < 20_000  # what is in hand, and no queue
+    assert burst.waiting[-1] < 20_000  # running claims, and no queue
 
 
-def test_refusing_costs_little(burst: Outcome, deployed: Deployed) -> None:
-    """Workers never run out of work, so that as many trades are late as without any limit."""
+def test_refusing_costs_little(burst: DayResult, deployed: DeployedFleet) -> None:
+    """Workers never run out of work, so as many trades are late as without limits."""
     assert burst.refused > 0
     assert max(burst.waiting) <= deployed.settings.limit_total
-    free = run("large", way(deployed, CLAIMS), without_limits(deployed), BURST)
+    free = run("large", strategy(deployed, CLAIMS), without_limits(deployed), BURST)
     assert (free.refused, max(free.kept)) == (0, 0)
     assert burst.late(1.0) == pytest.approx(free.late(1.0))
     assert free.wait_seconds(1.0) <= burst.wait_seconds(1.0) < 1.5 * free.wait_seconds(1.0)
 
 
-def test_five_pods_before_a_burst_spare_all_waits(deployed: Deployed) -> None:
-    """They capture what comes; with the two that are deployed, clients are sent away."""
-    by_least = starts(way(deployed, CLAIMS), deployed)
-    assert by_least[deployed.claims.least].refused > 0
-    assert (by_least[5].refused, by_least[5].late(1.0)) == (0, 0)
+def test_five_pods_before_a_burst_spare_all_waits(deployed: DeployedFleet) -> None:
+    """Five pods refuse nothing; with the deployed minimum of two, clients are refused."""
+    by_min_pods = burst_by_min_pods(strategy(deployed, CLAIMS), deployed)
+    assert by_min_pods[deployed.claims.min_pods].refused > 0
+    assert (by_min_pods[5].refused, by_min_pods[5].late(1.0)) == (0, 0)
 
 
-def test_the_fleet_does_not_flap(burst: Outcome, deployed: Deployed) -> None:
-    """It grows once and shrinks once in a burst, one pod a minute, back to the least."""
+def test_the_fleet_does_not_flap(burst: DayResult, deployed: DeployedFleet) -> None:
+    """In a burst it grows once and shrinks once, back to the minimum."""
     assert burst.turns == 1
-    assert max(burst.pods) > deployed.claims.least == burst.pods[-1]
+    assert max(burst.pods) > deployed.claims.min_pods == burst.pods[-1]
 
 
-def test_a_hot_partition_alone_does_not_scale_the_fleet(deployed: Deployed) -> None:
-    """One worker at a time may capture it: more pods would find nothing to do."""
-    assert costs_of(deployed.settings).most_per_second < HOT
-    outcome = run("hot", way(deployed, CLAIMS), deployed, HOT_HOUR)
+def test_a_hot_partition_alone_does_not_scale_the_fleet(deployed: DeployedFleet) -> None:
+    """Only one worker at a time may capture it; by queue length the fleet grows for nothing."""
+    assert costs_of(deployed.settings).max_per_second < HOT
+    outcome = run("hot", strategy(deployed, CLAIMS), deployed, HOT_HOUR)
     assert max(outcome.waiting) > 90_000
-    assert set(outcome.pods) == {deployed.claims.least}
-    by_queue = run("hot", way(deployed, BY_QUEUE), deployed, HOT_HOUR)
-    assert max(by_queue.pods) == deployed.claims.most
+    assert set(outcome.pods) == {deployed.claims.min_pods}
+    by_queue = run("hot", strategy(deployed, BY_QUEUE), deployed, HOT_HOUR)
+    assert max(by_queue.pods) == deployed.claims.max_pods
     assert by_queue.wait_seconds(0.99) == outcome.wait_seconds(0.99)
 
 
-def test_few_deep_partitions_scale_the_fleet(deployed: Deployed) -> None:
-    """Each of them is work for a process of its own; to count partitions alone does not see it."""
-    outcome = run("few", way(deployed, CLAIMS), deployed, BURST)
+def test_few_deep_partitions_scale_the_fleet(deployed: DeployedFleet) -> None:
+    """Each is work for one process; counting partitions alone does not grow the fleet."""
+    outcome = run("few", strategy(deployed, CLAIMS), deployed, BURST)
     assert outcome.wait_seconds(1.0) < 60
     assert FEW < PARTITIONS / 10
-    by_partitions = run("few", way(deployed, BY_PARTITIONS), deployed, IN_BURST)
-    assert max(by_partitions.pods) == deployed.claims.least
+    by_partitions = run("few", strategy(deployed, BY_PARTITIONS), deployed, IN_BURST)
+    assert max(by_partitions.pods) == deployed.claims.min_pods
     assert by_partitions.wait_seconds(0.99) > 600
 
 
-def test_without_keda_the_fleet_follows_the_burst_later(deployed: Deployed, burst: Outcome) -> None:
-    """By CPU it grows too, at a target low enough that waiting workers reach it."""
-    outcome = run("large", way(deployed, BY_CPU), deployed, BURST)
-    assert max(outcome.pods) > deployed.cpu.least
+def test_without_keda_the_fleet_follows_the_burst_later(
+    deployed: DeployedFleet, burst: DayResult
+) -> None:
+    """By CPU it grows later, and only with a target that waiting workers can reach."""
+    outcome = run("large", strategy(deployed, BY_CPU), deployed, BURST)
+    assert max(outcome.pods) > deployed.cpu.min_pods
     assert 60 > outcome.wait_seconds(1.0) > burst.wait_seconds(1.0)
     costs = costs_of(deployed.settings)
-    saturated = costs.cpu_seconds(
-        deployed.concurrency * costs.most_per_second, deployed.concurrency
-    )
+    saturated = costs.cpu_seconds(deployed.concurrency * costs.max_per_second, deployed.concurrency)
     assert deployed.cpu.target < saturated
-    unreachable = Way(way(deployed, BY_CPU).metric, replace(deployed.cpu, target=0.7))
-    assert max(run("large", unreachable, deployed, IN_BURST).pods) == deployed.cpu.least
+    unreachable = Strategy(strategy(deployed, BY_CPU).metric, replace(deployed.cpu, target=0.7))
+    assert max(run("large", unreachable, deployed, IN_BURST).pods) == deployed.cpu.min_pods
 
 
 @pytest.mark.parametrize(("partitions", "depth"), [(1, 300), (40, 1), (3, 150), (30, 7)])
 def test_the_simulation_counts_claims_as_the_inbox_does(
     inbox: Inbox, partitions: int, depth: int
 ) -> None:
-    """The same partitions, as deep, in Redis and in the simulation."""
+    """For the same partitions and depths, Redis and the simulation count the same claims."""
     limits = Settings(lanes=1, batch_trades=100, batch_partitions=20)
     costs = costs_of(limits)
     for number in range(partitions):
@@ -164,26 +167,26 @@ def test_the_simulation_counts_claims_as_the_inbox_does(
 
 
 def decisions(policy: Policy, start: int, usage: list[float]) -> list[int]:
-    """Return what an autoscaler decides at each look."""
+    """Return the decision of an autoscaler at each interval."""
     autoscaler = Autoscaler(policy, start)
     return [autoscaler.decide(n * SYNC_SECONDS, value) for n, value in enumerate(usage)]
 
 
-def test_the_fleet_doubles_or_grows_by_four(deployed: Deployed) -> None:
-    """Every 15 s, up to the most; and no further."""
-    most = deployed.claims.most
+def test_the_fleet_doubles_or_grows_by_four(deployed: DeployedFleet) -> None:
+    """The fleet doubles every 15 s or grows by four, up to the maximum."""
+    max_pods = deployed.claims.max_pods
     grown = decisions(deployed.claims, 2, [1e6] * 6)
-    assert grown == [6, 12, most, most, most, most]
+    assert grown == [6, 12, max_pods, max_pods, max_pods, max_pods]
 
 
-def test_small_deviations_change_nothing(deployed: Deployed) -> None:
-    """Within a tenth of the target the fleet stays as it is."""
+def test_small_deviations_change_nothing(deployed: DeployedFleet) -> None:
+    """Within 10 % of the target the fleet does not change."""
     target = deployed.claims.target
     assert decisions(deployed.claims, 10, [target * 10 * 1.09, target * 10 * 0.91]) == [10, 10]
 
 
-def test_the_fleet_shrinks_by_one_a_minute_after_five(deployed: Deployed) -> None:
-    """One busy look within the window keeps it as it is."""
+def test_the_fleet_shrinks_by_one_a_minute_after_five(deployed: DeployedFleet) -> None:
+    """One busy interval within the window keeps the fleet as it is."""
     busy = deployed.claims.target * 10
     shrinking = decisions(deployed.claims, 10, [busy, *[0.0] * 40])
     assert shrinking[:21] == [10] * 21  # five minutes

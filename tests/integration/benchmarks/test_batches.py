@@ -1,16 +1,16 @@
-"""What a batch's answer says of each of its trades."""
+"""Reading the answer to a batch: what it says of each trade."""
 
 import msgspec
 import pytest
 
-from benchmarks.performance.batches import Reply, read_reply
+from benchmarks.performance.full_day.batches import Reply, read_reply
 
 TRADES = [b"1", b"2", b"3", b"4"]
 
 
-def result(place: int, status: str, **more: object) -> dict[str, object]:
+def result(index: int, status: str, **fields: object) -> dict[str, object]:
     """Return the result of one trade."""
-    return {"index": place, "tradeId": str(place), "status": status, **more}
+    return {"index": index, "tradeId": str(index), "status": status, **fields}
 
 
 def answer(*results: dict[str, object], job_id: str | None = "batch-1") -> bytes:
@@ -19,7 +19,7 @@ def answer(*results: dict[str, object], job_id: str | None = "batch-1") -> bytes
 
 
 def test_trades_without_room_are_sent_again_when_the_answer_says() -> None:
-    """In their order, after the longest time named; the others are accepted or refused for good."""
+    """Trades without room are sent again in order, after the longest time of all."""
     body = answer(
         result(0, "ACCEPTED"),
         result(1, "REFUSED", code="PARTITION_BACKLOG_FULL", retryAfterSeconds=3),
@@ -34,20 +34,20 @@ def test_trades_without_room_are_sent_again_when_the_answer_says() -> None:
 
 @pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
 def test_a_batch_that_was_not_taken_is_sent_again_after_its_time(status: int) -> None:
-    """Also when a load balancer answers, whose body is no JSON."""
+    """The whole batch is sent again, even if a load balancer answers without JSON."""
     for body in (b'{"detail":"later"}', b"<html>"):
         reply = read_reply(status, body, TRADES, wait_seconds=2.0)
         assert (reply.again, reply.seconds, reply.accepted) == (TRADES, 2.0, 0)
 
 
 def test_a_batch_that_is_wrong_as_a_whole_is_refused() -> None:
-    """It would be refused again."""
+    """A batch that is wrong as a whole is not sent again."""
     reply = read_reply(400, b'{"detail":"too large"}', TRADES, wait_seconds=2.0)
     assert reply == Reply(refused=4, problem="answered 400: too large")
 
 
 def test_accepted_trades_without_a_job_are_sent_again_for_one() -> None:
-    """Without a job nobody could count them; a resend changes nothing."""
-    body = answer(*(result(place, "ACCEPTED") for place in range(4)), job_id=None)
+    """Accepted trades without a job cannot be counted, so they are sent again for one."""
+    body = answer(*(result(index, "ACCEPTED") for index in range(4)), job_id=None)
     reply = read_reply(202, body, TRADES, wait_seconds=2.0)
     assert (reply.again, reply.accepted) == (TRADES, 0)

@@ -1,1 +1,1 @@
-"""Tests: unit, benchmarks."""
+"""The models, assessments and pages of the benchmarks."""

@@ -1,4 +1,4 @@
-"""The page: every block is filled from results, and from a file of them as well."""
+"""The scaling page: every block is filled from results or from a file of results."""
 
 from pathlib import Path
 
@@ -7,21 +7,22 @@ from click.testing import CliRunner
 
 from benchmarks.scaling.__main__ import DOCS, main
 from benchmarks.scaling.cell import FLEET, SMALL_BATCH, Cell, Series, cells
-from benchmarks.scaling.page import BLOCK, BLOCKS, UnknownBlockError, fill
+from benchmarks.scaling.model_errors import prediction_errors
+from benchmarks.scaling.report.page import BLOCK, BLOCKS, UnknownBlockError, fill
 from benchmarks.scaling.results import Results
-from benchmarks.scaling.verdict import errors, in_order, verdicts
+from benchmarks.scaling.targets import in_order, target_results
 from tests.support.deployment.scaling_results import example
 
 PAGE = (DOCS / "scaling.md").read_text(encoding="utf-8")
 
 
 def test_the_page_has_every_block_once() -> None:
-    """None is forgotten, and none is there that nothing fills."""
-    assert sorted(found[2] for found in BLOCK.finditer(PAGE)) == sorted(BLOCKS)
+    """No block is missing, and none is unknown."""
+    assert sorted(block[2] for block in BLOCK.finditer(PAGE)) == sorted(BLOCKS)
 
 
 def test_a_page_is_filled_again_and_again() -> None:
-    """What stood in a block is replaced, and the prose stays."""
+    """The content of a block is replaced, and the prose stays."""
     once = fill(PAGE, example())
     assert fill(once, example()) == once
     assert BLOCK.sub("", once) == BLOCK.sub("", PAGE)
@@ -29,55 +30,56 @@ def test_a_page_is_filled_again_and_again() -> None:
 
 
 def test_a_block_that_nothing_fills_is_an_error() -> None:
-    """A block's name that was misspelt would stay empty for ever."""
+    """A misspelt block name does not stay empty silently."""
     with pytest.raises(UnknownBlockError, match="'rates'"):
         fill("<!-- measured: rates -->\n<!-- end -->", example())
 
 
 def test_results_come_back_from_their_file(tmp_path: Path) -> None:
-    """So that the page can be made again without measuring."""
+    """Results are the same after they were written and read."""
     file = tmp_path / "deep" / "scaling.json"
     example().write(file)
     assert Results.read(file) == example()
 
 
 def test_results_that_the_model_made_have_no_errors() -> None:
-    """What is measured is compared with the prediction of the same cell."""
-    assert max(abs(error.share) for error in errors(example())) < 0.01
+    """Each measured rate is compared with the prediction of its cell."""
+    assert max(abs(error.share) for error in prediction_errors(example())) < 0.01
 
 
 def test_a_trade_out_of_order_is_seen() -> None:
-    """The usual way's are a finding; one of the fleet's is a failure."""
+    """An inversion of the usual way is a result; one of the fleet is a failure."""
     results = example()
     assert in_order(results)
-    ours = next(m for m in results.measured if m.cell.series.way == FLEET)
-    late = [ours._replace(inversions=1), *results.measured]
-    assert not in_order(results._replace(measured=late))
+    fleet = next(result for result in results.cells if result.cell.series.variant == FLEET)
+    late = [fleet._replace(inversions=1), *results.cells]
+    assert not in_order(results._replace(cells=late))
 
 
 def test_a_table_that_does_not_scale_misses_its_target() -> None:
-    """Half of linear is seen as such."""
+    """Half of linear scaling misses the target."""
     results = example()
     cell = Cell(Series(FLEET, "many", SMALL_BATCH), 20, 16)
     slow = [
-        m._replace(trades=round(m.trades / 2)) if m.cell == cell else m for m in results.measured
+        result._replace(trades=round(result.trades / 2)) if result.cell == cell else result
+        for result in results.cells
     ]
-    linear, *hot = verdicts(results._replace(measured=slow))
+    linear, *hot = target_results(results._replace(cells=slow))
     assert not linear.reached
-    assert verdicts(results)[0].reached
-    assert all(verdict.reached for verdict in hot)
+    assert target_results(results)[0].reached
+    assert all(target.reached for target in hot)
 
 
-def test_cells_that_share_workers_stand_together() -> None:
-    """Workers are started once for each way, batch size and number of processes."""
-    found = cells((5, 20), (1, 16), ["many", "hot"], [FLEET])
-    crews = [(cell.series.batch, cell.processes) for cell in found]
-    assert crews == sorted(crews)
-    assert len(set(found)) == len(found)
+def test_cells_that_share_workers_follow_each_other() -> None:
+    """Workers are started once for each variant, batch size and number of processes."""
+    chosen = cells((5, 20), (1, 16), ["many", "hot"], [FLEET])
+    groups = [(cell.series.batch, cell.processes) for cell in chosen]
+    assert groups == sorted(groups)
+    assert len(set(chosen)) == len(chosen)
 
 
 def test_page_and_plot_are_made_from_a_file(tmp_path: Path) -> None:
-    """`--render` measures nothing, and says whether the targets were reached."""
+    """`--render` measures nothing and says whether the targets were reached."""
     pytest.importorskip("matplotlib", reason="the plot's library is in the extra `bench`")
     file = tmp_path / "results.json"
     example().write(file)

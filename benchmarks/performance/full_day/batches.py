@@ -1,4 +1,4 @@
-"""Batches: trades sent as a user sends a file, each batch until all of its trades are accepted."""
+"""Sends trades in batches, like a file: each batch until all of its trades are accepted."""
 
 import threading
 import time
@@ -16,27 +16,27 @@ from tradecapture.api.submission.bodies import BatchResult
 from tradecapture.trades.lifecycle import ExpectedOutcome
 from tradecapture.trades.receipt import RefusalCode
 
-ANSWER_SECONDS = 60.0  # for one answer; 10,000 trades take a second or two
-RETRY_SECONDS = 1.0  # before a resend where the answer names no time
-# Answers that ask for a resend of the whole batch, unless they carry a result for each trade.
-PASSING_ANSWERS = (
+ANSWER_TIMEOUT_SECONDS = 60.0  # 10,000 trades take a second or two
+RETRY_SECONDS = 1.0  # before a resend, if the answer names no time
+# Statuses that ask to send the whole batch again, unless there is a result for each trade.
+RETRYABLE_STATUSES = (
     HTTPStatus.TOO_MANY_REQUESTS,
     HTTPStatus.INTERNAL_SERVER_ERROR,
     HTTPStatus.BAD_GATEWAY,
     HTTPStatus.SERVICE_UNAVAILABLE,
     HTTPStatus.GATEWAY_TIMEOUT,
 )
-PASSING = (RefusalCode.UNAVAILABLE, RefusalCode.PARTITION_FULL, RefusalCode.BACKLOG_FULL)
+RETRYABLE_CODES = (RefusalCode.UNAVAILABLE, RefusalCode.PARTITION_FULL, RefusalCode.BACKLOG_FULL)
 
 
-class Sending(Struct):
+class SendResult(Struct):
     """What became of the trades of one connection."""
 
     accepted: int = 0
-    refused: int = 0  # for good
-    unsent: int = 0  # given up: no room, or no answer, for too long
-    asked_to_wait: int = 0  # answers that asked for a resend, of some trades or all
-    problem: str = ""  # the last one
+    refused: int = 0  # permanently
+    unsent: int = 0  # given up after too long without room or without an answer
+    asked_to_wait: int = 0  # answers that asked to send some or all trades again
+    problem: str = ""  # the newest one
 
 
 class Reply(Struct, frozen=True):
@@ -45,13 +45,13 @@ class Reply(Struct, frozen=True):
     job_id: str | None = None
     accepted: int = 0
     refused: int = 0
-    again: Sequence[bytes] = ()  # trades to be sent again, in their order
-    seconds: float = 0.0  # before that
+    again: Sequence[bytes] = ()  # trades to send again, in their order
+    seconds: float = 0.0  # to wait before that
     problem: str = ""
 
 
 class _Answer(Struct, rename="camel"):
-    """What a batch body and a problem have in common."""
+    """The fields of a batch body and of a problem document."""
 
     job_id: str | None = None
     results: Sequence[BatchResult] | UnsetType = UNSET
@@ -59,7 +59,7 @@ class _Answer(Struct, rename="camel"):
 
 
 class BatchSender:
-    """One connection. It sends a batch when the one before is accepted, so that order is kept."""
+    """Sends batches over one connection, each after the previous one is accepted, to keep order."""
 
     def __init__(
         self, base_url: str, give_up_seconds: float, accepted: Callable[[str, int], object]
@@ -68,37 +68,37 @@ class BatchSender:
 
         Args:
             base_url: of the service.
-            give_up_seconds: without one trade accepted.
-            accepted: told of each job, and how many trades it has.
+            give_up_seconds: without one accepted trade, before giving up.
+            accepted: called with each job id and its number of accepted trades.
         """
-        self.sending = Sending()
-        self._http = httpx.Client(base_url=base_url, timeout=ANSWER_SECONDS)
+        self.result = SendResult()
+        self._http = httpx.Client(base_url=base_url, timeout=ANSWER_TIMEOUT_SECONDS)
         self._give_up_seconds, self._accepted = give_up_seconds, accepted
 
-    def send_all(self, trades: Iterator[bytes], batch: int, stop: threading.Event) -> Sending:
-        """Send trades in batches; end early when told so, or when nothing is accepted any more."""
+    def send_all(self, trades: Iterator[bytes], batch: int, stop: threading.Event) -> SendResult:
+        """Send trades in batches; end early when `stop` is set, or when nothing is accepted."""
         with self._http:
             while pending := list(islice(trades, batch)):
                 self._send(pending, stop)
-                if stop.is_set() or self.sending.unsent:
+                if stop.is_set() or self.result.unsent:
                     break
-        self.sending.unsent += sum(1 for _ in trades)
-        return self.sending
+        self.result.unsent += sum(1 for _ in trades)
+        return self.result
 
     def _send(self, pending: Sequence[bytes], stop: threading.Event) -> None:
         give_up_at = time.monotonic() + self._give_up_seconds
         while pending:
             reply = self._request(pending)
-            self.sending.accepted += reply.accepted
-            self.sending.refused += reply.refused
-            self.sending.asked_to_wait += bool(reply.again)
-            self.sending.problem = reply.problem or self.sending.problem
+            self.result.accepted += reply.accepted
+            self.result.refused += reply.refused
+            self.result.asked_to_wait += bool(reply.again)
+            self.result.problem = reply.problem or self.result.problem
             if reply.job_id is not None:
                 self._accepted(reply.job_id, reply.accepted)
                 give_up_at = time.monotonic() + self._give_up_seconds
             pending = reply.again
             if pending and (time.monotonic() > give_up_at or stop.wait(reply.seconds)):
-                self.sending.unsent += len(pending)
+                self.result.unsent += len(pending)
                 return
 
     def _request(self, trades: Sequence[bytes]) -> Reply:
@@ -118,12 +118,12 @@ class BatchSender:
 
 
 def read_reply(status: int, body: bytes, trades: Sequence[bytes], wait_seconds: float) -> Reply:
-    """Return what an answer says of each trade. Pure.
+    """Return what an answer says of each trade. No I/O.
 
     Args:
         status: of the HTTP answer.
         body: of the HTTP answer.
-        trades: that were sent.
+        trades: of the batch.
         wait_seconds: before a resend, by the answer's headers.
     """
     try:
@@ -132,21 +132,23 @@ def read_reply(status: int, body: bytes, trades: Sequence[bytes], wait_seconds: 
         answer = _Answer(detail=body[:200].decode(errors="replace"))
     problem = "" if status == HTTPStatus.ACCEPTED else f"answered {status}: {answer.detail}"
     if isinstance(answer.results, UnsetType):
-        if status in PASSING_ANSWERS:
+        if status in RETRYABLE_STATUSES:
             return Reply(again=trades, seconds=wait_seconds, problem=problem)
         return Reply(refused=len(trades), problem=problem)
     accepted, again, seconds = 0, [], 0.0
     for trade, result in zip(trades, answer.results, strict=True):
         if result.status == ExpectedOutcome.ACCEPTED:
             accepted += 1
-        elif result.code in PASSING:
+        elif result.code in RETRYABLE_CODES:
             again.append(trade)
-            asked = result.retry_after_seconds
-            seconds = max(seconds, RETRY_SECONDS if isinstance(asked, UnsetType) else asked)
+            retry_after = result.retry_after_seconds
+            seconds = max(
+                seconds, RETRY_SECONDS if isinstance(retry_after, UnsetType) else retry_after
+            )
         else:
             problem = f"{result.status}: {result.message or result.code}"
     if accepted and answer.job_id is None:
-        # Their count cannot be asked for. A resend changes nothing, and brings the job.
+        # Without a job they cannot be counted. A resend is harmless, and returns the job.
         return Reply(again=trades, seconds=RETRY_SECONDS, problem="a batch has no job")
     refused = len(trades) - accepted - len(again)
     return Reply(answer.job_id, accepted, refused, again, seconds, problem)

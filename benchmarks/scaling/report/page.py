@@ -1,17 +1,17 @@
-"""The page: fills the marked blocks of docs/scaling.md; the prose between them is a person's."""
+"""The page: fills the marked blocks of docs/scaling.md; the prose between them is handwritten."""
 
 import re
 from collections.abc import Callable
 
-from benchmarks.scaling import measured_blocks as measured
-from benchmarks.scaling import model_blocks as model
 from benchmarks.scaling.cell import FLEET, USUAL
+from benchmarks.scaling.report import measured_blocks as measured
+from benchmarks.scaling.report import model_blocks as model
 from benchmarks.scaling.results import Results
 
 BLOCK = re.compile(r"(<!-- measured: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 BLOCKS: dict[str, Callable[[Results], str]] = {
     "conditions": measured.conditions_block,
-    "verdicts": measured.verdicts_block,
+    "targets": measured.targets_block,
     "fleet": lambda results: measured.rates_block(results, FLEET),
     "linear": measured.linear_block,
     "usual": lambda results: measured.rates_block(results, USUAL),
@@ -30,15 +30,15 @@ class UnknownBlockError(ValueError):
 
 
 def fill(page: str, results: Results) -> str:
-    """Return a page with what was measured in its blocks.
+    """Return the page with the results in its blocks.
 
     Raises:
-        UnknownBlockError: the message names the block.
+        UnknownBlockError: the page has a block that nothing fills; the message names it.
     """
 
-    def block(found: "re.Match[str]") -> str:
-        if found[2] not in BLOCKS:
-            raise UnknownBlockError(f"no block {found[2]!r}; there are {', '.join(BLOCKS)}")
-        return f"{found[1]}{BLOCKS[found[2]](results)}\n{found[3]}"
+    def block(match: "re.Match[str]") -> str:
+        if match[2] not in BLOCKS:
+            raise UnknownBlockError(f"no block {match[2]!r}; there are {', '.join(BLOCKS)}")
+        return f"{match[1]}{BLOCKS[match[2]](results)}\n{match[3]}"
 
     return BLOCK.sub(block, page)

@@ -1,4 +1,4 @@
-"""The backlog: trades that wait before the workers begin, made once and copied for each cell."""
+"""The backlog: the trades that wait before the workers begin, made once and copied a cell."""
 
 import re
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from benchmarks.capture.task_per_trade import QUEUE
 from benchmarks.capture.variants import SEED
 from benchmarks.scaling.cell import FLEET, MIXES
 from benchmarks.scaling.costs import Footprint
-from benchmarks.scaling.stage import BROKER_DATABASE, Stage
+from benchmarks.scaling.measurement.servers import BROKER_DATABASE, ScalingServers
 from benchmarks.submissions import valid_submissions
 from tradecapture.inbox import Inbox, connect_redis
 from tradecapture.inbox.keys import LANES_KEY
@@ -22,43 +22,43 @@ from tradecapture.trades.partition import PartitionKey
 from tradecapture.trades.submission import Submission
 
 FIRST_DATABASE = BROKER_DATABASE + 1
-# Keys that an acceptance leaves and no capture reads; or that must not be there before a bell.
+# Keys that no capture reads, and bells, which would keep the workers from being rung.
 LEFT_OUT = re.compile(r":(seen:|identity:|bell$)")
-SCAN_KEYS = 5000  # looked at in one call
+SCAN_KEYS = 5000  # keys a SCAN call
 
 
 class Usage(NamedTuple):
-    """What Redis has used at one moment."""
+    """What Redis has used up to one moment."""
 
     memory_bytes: int
     cpu_seconds: float
 
     @classmethod
-    def now(cls, stage: Stage, redis: "Redis") -> "Usage":
-        """Look."""
-        times = psutil.Process(stage.redis.process.pid).cpu_times()
+    def now(cls, servers: ScalingServers, redis: "Redis") -> "Usage":
+        """Ask Redis and the operating system."""
+        times = psutil.Process(servers.redis.process.pid).cpu_times()
         return cls(redis.info("memory")["used_memory"], times.user + times.system)
 
 
 class Backlogs:
-    """The prepared backlogs of all mixes, each in a database of Redis of its own."""
+    """The prepared backlogs of all mixes, each in its own database of Redis."""
 
-    def __init__(self, stage: Stage, trades: int, usual_trades: int) -> None:
-        """Prepare to make them.
+    def __init__(self, servers: ScalingServers, trades: int, usual_trades: int) -> None:
+        """Prepare; `make` makes a backlog.
 
         Args:
-            stage: whose Redis holds them.
+            servers: with the Redis that holds the backlogs.
             trades: of each mix for the fleet.
-            usual_trades: of each mix for the usual way, which captures few.
+            usual_trades: of each mix for the usual way, which captures fewer.
         """
-        self._stage, self._trades, self._usual_trades = stage, trades, usual_trades
-        self._made: dict[str, int] = {}  # mix -> database
+        self._servers, self._trades, self._usual_trades = servers, trades, usual_trades
+        self._databases: dict[str, int] = {}  # mix -> database of Redis
         self._partitions: dict[str, list[PartitionKey]] = {}
-        self.footprint = Footprint(0.0, 0.0, 0.0)  # of the backlog that was made last
+        self.footprint = Footprint(0.0, 0.0, 0.0)  # of the newest backlog
 
-    def trades(self, way: str) -> int:
-        """How many trades wait at the beginning of a cell."""
-        return self._trades if way == FLEET else self._usual_trades
+    def trades(self, variant: str) -> int:
+        """Return how many trades wait at the beginning of a cell."""
+        return self._trades if variant == FLEET else self._usual_trades
 
     def partition_keys(self, mix: str) -> list[PartitionKey]:
         """Return the keys of a mix's partitions."""
@@ -66,35 +66,37 @@ class Backlogs:
 
     def make(self, mix: str) -> None:
         """Accept the trades of a mix, and queue some of them for the usual way."""
-        if mix in self._made:
+        if mix in self._databases:
             return
-        number = self._made[mix] = FIRST_DATABASE + len(self._made)
+        number = self._databases[mix] = FIRST_DATABASE + len(self._databases)
         shape = MIXES[mix]
         today = datetime.now(UTC).date()
-        made = valid_submissions(self._trades, shape.partitions, SEED, today, skew=shape.skew)
-        self._partitions[mix] = sorted({submission.partition_key for submission in made})
-        settings = self._stage.settings
-        url = self._stage.redis_url(number)
+        submissions = valid_submissions(
+            self._trades, shape.partitions, SEED, today, skew=shape.skew
+        )
+        self._partitions[mix] = sorted({submission.partition_key for submission in submissions})
+        settings = self._servers.settings
+        url = self._servers.redis_url(number)
         with closing(connect_redis(url, settings.connect_seconds)) as redis:
-            accepting = Usage.now(self._stage, redis)
+            before = Usage.now(self._servers, redis)
             inbox = Inbox(redis, settings)
             inbox.check_lane_count()
-            inbox.accept(made)
-            accepted = Usage.now(self._stage, redis)
+            inbox.accept(submissions)
+            after = Usage.now(self._servers, redis)
             redis.delete(*(key for key in _keys(redis) if LEFT_OUT.search(key)))
-            kept = Usage.now(self._stage, redis)
+            without_ids = Usage.now(self._servers, redis)
         self.footprint = Footprint(
-            redis_memory_bytes=(kept.memory_bytes - accepting.memory_bytes) / len(made),
-            seen_bytes=(accepted.memory_bytes - kept.memory_bytes) / len(made),
-            accept_redis_seconds=(accepted.cpu_seconds - accepting.cpu_seconds) / len(made),
+            redis_memory_bytes=(without_ids.memory_bytes - before.memory_bytes) / len(submissions),
+            seen_bytes=(after.memory_bytes - without_ids.memory_bytes) / len(submissions),
+            accept_redis_seconds=(after.cpu_seconds - before.cpu_seconds) / len(submissions),
         )
-        _queue(url, made[: self._usual_trades])
+        _queue(url, submissions[: self._usual_trades])
 
-    def put(self, way: str, mix: str) -> None:
-        """Let the backlog of a mix wait for the workers of a way, and nothing else."""
+    def put(self, variant: str, mix: str) -> None:
+        """Put the backlog of a mix where the workers of a variant find it, and nothing else."""
         self.remove()
-        redis = self._stage.redis_database(self._made[mix])
-        if way != FLEET:
+        redis = self._servers.redis_database(self._databases[mix])
+        if variant != FLEET:
             redis.copy(QUEUE, QUEUE, destination_db=str(BROKER_DATABASE), replace=True)
             return
         with redis.pipeline(transaction=False) as pipeline:
@@ -104,10 +106,10 @@ class Backlogs:
             pipeline.execute()
 
     def remove(self) -> None:
-        """Let nothing wait for the fleet any more."""
-        inboxes = self._stage.redis_database(0)
+        """Remove the fleet's backlog."""
+        inboxes = self._servers.redis_database(0)
         inboxes.flushdb()
-        inboxes.set(LANES_KEY, self._stage.settings.lanes)
+        inboxes.set(LANES_KEY, self._servers.settings.lanes)
 
 
 def _keys(redis: "Redis") -> list[str]:

@@ -1,7 +1,7 @@
-"""A proxy before PostgreSQL that holds back each answer: latency, not bandwidth, in parallel.
+"""A proxy in front of PostgreSQL that delays each answer: latency, not bandwidth.
 
-It is a process of its own, so that it takes no time of whoever measures. Each connection has its
-own queue of answers, so none waits for another's.
+It runs in a separate process, so that it does not slow down the measuring process. Each connection
+has its own queue of answers, so connections do not wait for each other.
 """
 
 import asyncio
@@ -19,15 +19,15 @@ from tradecapture.local.servers.server import wait_until
 
 READY_SECONDS = 30.0  # a new Python process on a busy machine
 
-# What processes share: the delay in seconds, then how many answers and bytes went through.
+# Memory shared with the proxy's process: delay in seconds, number of answers, number of bytes.
 Shared = Any
 
 
 class DelayProxy(AbstractContextManager["DelayProxy"]):
-    """The proxy, as seen by whoever starts it."""
+    """Starts and controls the proxy's process."""
 
     def __init__(self, socket_path: str) -> None:
-        """Prepare a proxy before a server's Unix socket."""
+        """Prepare a proxy in front of a server's Unix socket."""
         context: SpawnContext = multiprocessing.get_context("spawn")
         self.port = free_port()
         self._shared: Shared = context.Array("d", [0.0, 0.0, 0.0], lock=False)
@@ -38,28 +38,28 @@ class DelayProxy(AbstractContextManager["DelayProxy"]):
 
     @property
     def pid(self) -> int:
-        """The id of its process."""
+        """The id of the proxy's process."""
         return cast(int, self._process.pid)
 
     @property
     def answers(self) -> int:
-        """How many answers it has held back since it was started."""
+        """How many answers have passed since the start."""
         return int(self._shared[1])
 
     @property
     def bytes_passed(self) -> int:
-        """How many bytes went through it, both ways, since it was started."""
+        """How many bytes have passed, in both directions, since the start."""
         return int(self._shared[2])
 
-    def hold_back(self, seconds: float) -> None:
-        """Hold back every answer from now on by so long."""
+    def delay(self, seconds: float) -> None:
+        """Delay every answer from now on."""
         self._shared[0] = seconds
 
     def __enter__(self) -> Self:
-        """Start, and wait until it listens.
+        """Start the proxy, and wait until it listens.
 
         Raises:
-            TimeoutError: it did not start.
+            TimeoutError: the proxy did not listen within 30 s.
         """
         self._process.start()
         if not self._ready.wait(READY_SECONDS):
@@ -67,18 +67,18 @@ class DelayProxy(AbstractContextManager["DelayProxy"]):
         return self
 
     def __exit__(self, *_error: object) -> None:
-        """Stop."""
+        """Stop the proxy."""
         self._process.terminate()
         wait_until(lambda: not self._process.is_alive(), READY_SECONDS)
 
 
 class _Client(asyncio.Protocol):
-    """The side of a worker: what it says is passed on at once."""
+    """The connection of a worker: requests are passed on at once."""
 
     def __init__(self, socket_path: str, shared: Shared) -> None:
         self._path, self._shared = socket_path, shared
         self._server: asyncio.Transport | None = None
-        self._early: list[bytes] = []  # said before the server's side was there
+        self._early: list[bytes] = []  # received before the connection to the server was there
         self._task: asyncio.Task[None] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -108,27 +108,27 @@ class _Client(asyncio.Protocol):
 
 
 class _Server(asyncio.Protocol):
-    """The side of the database: each answer goes on when its time has come."""
+    """The connection to the database: each answer is passed on after the delay."""
 
     def __init__(self, client: asyncio.Transport, shared: Shared) -> None:
         self._client, self._shared = client, shared
-        self._held: deque[bytes] = deque()
-        self._later: Callable[..., object] = asyncio.get_running_loop().call_later
+        self._delayed: deque[bytes] = deque()
+        self._call_later: Callable[..., object] = asyncio.get_running_loop().call_later
 
     def data_received(self, data: bytes) -> None:
         self._shared[1] += 1
         self._shared[2] += len(data)
-        self._held.append(data)
-        # One timer an answer, each of which lets the oldest go: the order cannot change.
-        self._later(self._shared[0], self._let_go)
+        self._delayed.append(data)
+        # One timer an answer. Each timer sends the oldest answer, so the order cannot change.
+        self._call_later(self._shared[0], self._send_oldest)
 
-    def _let_go(self) -> None:
-        data = self._held.popleft()
+    def _send_oldest(self) -> None:
+        data = self._delayed.popleft()
         if not self._client.is_closing():
             self._client.write(data)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._later(self._shared[0], self._client.close)
+        self._call_later(self._shared[0], self._client.close)
 
 
 def _serve(port: int, socket_path: str, shared: Shared, ready: Any) -> None:

@@ -1,4 +1,4 @@
-"""The stage: servers of our own, a proxy that holds answers back, and a ledger for each cell."""
+"""The servers that cells are measured on: Redis, PostgreSQL, and a proxy that delays answers."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -14,8 +14,8 @@ import psycopg
 from redis import Redis
 from sqlalchemy import make_url, text
 
-from benchmarks.capture.measurement import Scene
-from benchmarks.scaling.proxy import DelayProxy
+from benchmarks.capture.measurement import BenchmarkServers
+from benchmarks.scaling.measurement.delay_proxy import DelayProxy
 from tradecapture.ledger.engine import open_engine
 from tradecapture.ledger.rows import new_partition
 from tradecapture.ledger.schema.tables import metadata, partitions
@@ -25,37 +25,37 @@ from tradecapture.local.servers.redis_server import RedisServer
 from tradecapture.settings import Settings
 from tradecapture.trades.partition import PartitionKey
 
-BROKER_DATABASE = 1  # of Redis; the inboxes are in 0, and prepared backlogs in those after
-LIMIT = 10**9  # trades that may wait: the backlog is there before the workers
-ANSWERS_ASKED = 25  # to measure the delay with; the median counts
+BROKER_DATABASE = 1  # of Redis; the inboxes are in 0, prepared backlogs in the following ones
+LIMIT = 10**9  # trades that may wait: the whole backlog is there before the workers
+DELAY_SAMPLES = 25  # answers to measure the delay with; the median counts
 
 
-class Stage(NamedTuple):
+class ScalingServers(NamedTuple):
     """Everything that cells are measured on."""
 
     folder: Path
-    scene: Scene
-    settings: Settings  # of workers: the ledger through the proxy
-    direct_url: str  # the ledger, not through the proxy
+    servers: BenchmarkServers
+    settings: Settings  # of workers: they reach the ledger through the proxy
+    direct_url: str  # of the ledger, without the proxy
     proxy: DelayProxy
     redis: RedisServer
     postgresql: PostgresqlServer
 
     def redis_url(self, number: int) -> str:
-        """Return the URL of one of the databases of Redis."""
+        """Return the URL of one of Redis' databases."""
         return f"{self.redis.url.removesuffix('/0')}/{number}"
 
     def redis_database(self, number: int) -> "Redis":
-        """Return a client of one of the databases of Redis."""
+        """Return a client of one of Redis' databases."""
         return Redis.from_url(self.redis_url(number))
 
     def connect(self, url: str | None = None) -> "psycopg.Connection[tuple[object, ...]]":
-        """Return a connection to the ledger, directly unless a URL says otherwise."""
+        """Return a connection to the ledger: direct, or by another URL."""
         plain = make_url(url or self.direct_url).set(drivername="postgresql")
         return psycopg.connect(plain.render_as_string(hide_password=False), autocommit=True)
 
     def empty_ledger(self, partition_keys: Sequence[PartitionKey]) -> None:
-        """Remove every row, but for one of each partition: a book that has traded before."""
+        """Remove all rows, then add one for each partition, as if each had traded before."""
         names = ", ".join(table.name for table in metadata.sorted_tables)
         rows = [new_partition(key, datetime.now(UTC)) for key in partition_keys]
         settings = Settings(database_url=self.direct_url, connect_seconds=5)
@@ -77,13 +77,13 @@ class Stage(NamedTuple):
         return [main, *main.children(recursive=True)]
 
     def delay_seconds(self) -> float:
-        """Measure by how much the proxy really holds back an answer, in seconds."""
+        """Measure how long the proxy really delays an answer, in seconds."""
         return self._answer_seconds(self.settings.database_url) - self._answer_seconds()
 
     def _answer_seconds(self, url: str | None = None) -> float:
         with self.connect(url) as connection:
             seconds = []
-            for _ in range(ANSWERS_ASKED):
+            for _ in range(DELAY_SAMPLES):
                 started = perf_counter()
                 connection.execute("SELECT 1")
                 seconds.append(perf_counter() - started)
@@ -91,26 +91,26 @@ class Stage(NamedTuple):
 
 
 @contextmanager
-def open_stage(folder: Path) -> Iterator[Stage]:
+def open_servers(folder: Path) -> Iterator[ScalingServers]:
     """Start the servers and the proxy, with empty tables."""
     with (
         RedisServer(folder / "redis") as redis,
         PostgresqlServer(folder / "postgresql") as postgresql,
     ):
-        scene = Scene(folder, redis, postgresql)
-        settings = scene.empty()
-        # A rewrite of the file would fall into one cell and not into the next.
+        servers = BenchmarkServers(folder, redis, postgresql)
+        settings = servers.reset()
+        # A rewrite of the append-only file would slow down one cell and not the next.
         Redis.from_url(redis.url).config_set("auto-aof-rewrite-percentage", 0)
         url = make_url(settings.database_url)
         socket_path = f"{url.query['host']}/.s.PGSQL.5432"
         with DelayProxy(socket_path) as proxy:
-            through = url.set(query={}, host=LOOPBACK, port=proxy.port)
+            through_proxy = url.set(query={}, host=LOOPBACK, port=proxy.port)
             settings = replace(
                 settings,
                 broker_url=f"{redis.url.removesuffix('/0')}/{BROKER_DATABASE}",
-                database_url=through.render_as_string(hide_password=False),
+                database_url=through_proxy.render_as_string(hide_password=False),
                 limit_total=LIMIT,
                 limit_lane=LIMIT,
                 limit_partition=LIMIT,
             )
-            yield Stage(folder, scene, settings, str(url), proxy, redis, postgresql)
+            yield ScalingServers(folder, servers, settings, str(url), proxy, redis, postgresql)

@@ -1,4 +1,4 @@
-"""The plot: trades a second against processes, a panel for each mix."""
+"""The plot: trades a second against processes, one panel a mix."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -7,20 +7,20 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 
 from benchmarks.scaling.cell import FLEET, MIXES, PROCESSES, SERIES, Series
+from benchmarks.scaling.model_errors import prediction_errors
 from benchmarks.scaling.results import Results
-from benchmarks.scaling.verdict import errors
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-COLOURS = ("#1b9e77", "#7570b3", "#d95f02", "#666666")  # one a delay; told apart in grey too
+COLOURS = ("#1b9e77", "#7570b3", "#d95f02", "#666666")  # one a delay; distinct in grey too
 INCHES = (11.0, 8.5)
 PANELS = (2, 2)
 
 
 def draw(results: Results, path: Path) -> None:
     """Write the plot as SVG; the same results give the same bytes."""
-    # Text as text: smaller, readable by machines, and the same on every machine.
+    # Text stays text: smaller, readable by machines, and the same on every machine.
     with mpl.rc_context({"svg.hashsalt": "tradecapture", "svg.fonttype": "none"}):
         figure = Figure(figsize=INCHES, layout="constrained")
         axes = figure.subplots(*PANELS, sharex=True, sharey=True).flat
@@ -42,16 +42,16 @@ def _panel(axes: "Axes", results: Results, mix: str) -> None:
     axes.grid(visible=True, which="major", linewidth=0.4)
     for colour, delay in zip(COLOURS, results.delays, strict=False):
         for series in SERIES:
-            if series.mix == mix and series.batch == _shown(mix, series.way):
+            if series.mix == mix and series.batch == _shown(mix, series.variant):
                 _line(axes, results, series, delay, colour)
 
 
 def _line(axes: "Axes", results: Results, series: Series, delay_ms: int, colour: str) -> None:
-    ours = series.way == FLEET
+    is_fleet = series.variant == FLEET
     style: dict[str, Any] = {"color": colour, "markersize": 4}
     points = [
         (error.cell.processes, error.measured, error.predicted.rate)
-        for error in errors(results)
+        for error in prediction_errors(results)
         if error.cell.series == series and error.cell.delay_ms == delay_ms
     ]
     if not points:
@@ -60,14 +60,14 @@ def _line(axes: "Axes", results: Results, series: Series, delay_ms: int, colour:
     axes.plot(
         processes,
         measured,
-        marker="o" if ours else "x",
-        linestyle="-" if ours else "--",
-        label=f"{series.way}, {delay_ms} ms",
+        marker="o" if is_fleet else "x",
+        linestyle="-" if is_fleet else "--",
+        label=f"{series.variant}, {delay_ms} ms",
         **style,
     )
     axes.plot(processes, predicted, linestyle=":", linewidth=0.9, color=colour)
 
 
-def _shown(mix: str, way: str) -> int:
+def _shown(mix: str, variant: str) -> int:
     """Return the batch size that is shown of a mix: the first that the series name."""
-    return next(series.batch for series in SERIES if (series.mix, series.way) == (mix, way))
+    return next(series.batch for series in SERIES if (series.mix, series.variant) == (mix, variant))

@@ -1,4 +1,4 @@
-"""On paper: what a thousand million trades a day would take, from what a trade costs here."""
+"""The extrapolation: what 10^9 trades a day would need, from the measured costs of a trade."""
 
 from typing import NamedTuple
 
@@ -8,8 +8,8 @@ from benchmarks.scaling.costs import Costs, Footprint
 DAY_SECONDS = 86_400
 TRADES_A_DAY = 10**9
 BURST = 8  # times the mean: the desk's busiest hours
-# Assumptions, and not measurements: how full a part is run, and how large servers are.
-FULL = 0.7  # of a core or a link; beyond it lines grow
+# Assumptions, not measurements.
+FULL = 0.7  # share of a core or a link that is used; above it queues grow
 DATABASE_CORES = 32  # of one PostgreSQL server
 DISK_BYTES = 30e12  # of one PostgreSQL server
 LINK_BYTES = 10e9 / 8  # a second, of one server
@@ -18,7 +18,7 @@ MEMORY_BYTES = 64e9  # of one Redis server
 
 
 class Part(NamedTuple):
-    """A part of the deployment: what one of it carries, and how many a burst takes."""
+    """A part of the deployment: what one of it carries, and how many a burst needs."""
 
     name: str
     one_carries: float  # trades a second
@@ -35,12 +35,12 @@ def parts(costs: Costs, footprint: Footprint, idempotency_seconds: float) -> lis
     redis = (costs.redis.of(batch) / batch) + footprint.accept_redis_seconds
     database = costs.postgresql.of(batch) / batch
     redis_network = costs.redis_bytes.of(batch) / batch
-    # `seen` is kept for a day: a level, which the mean fills and not the burst.
+    # `seen` keys stay for a day, so the mean rate fills the memory and not the burst.
     memory = MEMORY_BYTES * FULL / (footprint.seen_bytes * idempotency_seconds)
     month = 30 * DAY_SECONDS
     ledger, log = costs.ledger_bytes.of(batch) / batch, costs.log_bytes.of(batch) / batch
     disk = DISK_BYTES * FULL / (ledger * month)
-    found = (
+    capacities = (
         ("Redis, one core", FULL / redis, burst, "lanes on several servers, or on a cluster"),
         (
             "Redis, memory of a day's ids",
@@ -73,11 +73,13 @@ def parts(costs: Costs, footprint: Footprint, idempotency_seconds: float) -> lis
             "ledgers sharded",
         ),
     )
-    servers = [Part(name, carries, load / carries, remedy) for name, carries, load, remedy in found]
+    servers = [
+        Part(name, carries, load / carries, remedy) for name, carries, load, remedy in capacities
+    ]
     worker = batch / seconds
     return [
         *sorted(servers, key=lambda part: -part.needed),
-        # These are many by design, and fill nothing.
+        # There are many of these by design.
         Part(
             "a worker process", worker, burst / worker, "more; partitions due bound how many help"
         ),
@@ -86,13 +88,13 @@ def parts(costs: Costs, footprint: Footprint, idempotency_seconds: float) -> lis
 
 
 def facts(costs: Costs, footprint: Footprint, pool_size: int) -> list[tuple[str, float]]:
-    """Return what a day and a burst amount to, by what it is."""
+    """Return what a day and a burst amount to: what it is, and the value."""
     batch = DEFAULT_BATCH
     mean = TRADES_A_DAY / DAY_SECONDS
     burst = BURST * mean
     seconds = costs.batch_seconds(batch, DELAY_SECONDS)
     processes = burst * seconds / batch
-    found = {
+    values = {
         "mean, trades/s": mean,
         "burst, trades/s": burst,
         "worker processes in a burst": processes,
@@ -119,4 +121,4 @@ def facts(costs: Costs, footprint: Footprint, pool_size: int) -> list[tuple[str,
         * footprint.redis_memory_bytes
         / 1e9,
     }
-    return list(found.items())
+    return list(values.items())

@@ -1,0 +1,1 @@
+"""A whole day of trades, sent as batches at full speed."""

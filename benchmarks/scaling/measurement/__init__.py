@@ -1,0 +1,1 @@
+"""How a cell of the scaling table is measured: servers, proxy, backlog, workers, window."""

@@ -1,0 +1,1 @@
+"""The page docs/scaling.md and its plot, made from results."""
