@@ -1,1 +1,1 @@
-"""The HTTP API: trades come in, and what became of them is told. It never calls a worker."""
+"""The HTTP API: accepts trades and answers what became of them. It never calls a worker."""

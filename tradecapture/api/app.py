@@ -1,4 +1,4 @@
-"""The app: the API of one process. Start: `uvicorn --factory tradecapture.api.app:create_app`."""
+"""The ASGI app. Start it with `uvicorn --factory tradecapture.api.app:create_app`."""
 
 import os
 from typing import Any
@@ -39,26 +39,27 @@ log = structlog.get_logger(__name__)
 
 
 def create_app(settings: Settings | None = None) -> Litestar:
-    """Return the ASGI app.
+    """Return the ASGI app of one process.
+
+    The app starts even if Redis or the database does not answer yet. Until they do, requests that
+    need them get 503.
 
     Args:
-        settings: of the deployment; None: those of the environment.
+        settings: those of the deployment; None: read them from the environment.
 
     Raises:
-        SystemExit: it could never work (settings, lane count); the message says what to do.
-            A Redis or a database that is only out of reach is waited for: until it is there,
-            requests are answered with 503.
+        SystemExit: a setting cannot be used, or Redis was set up with another lane count; the
+            message says what to do.
     """
     configure_logs()
     try:
-        # The lanes are checked below, so that the app starts without Redis too.
         settings = settings or Settings.from_environment(os.environ)
         service = Service(settings)
         service.check_lane_count()
     except (SettingsError, LaneCountError) as error:
         raise SystemExit(f"tradecapture api: {error}") from error
     except RedisError as error:
-        log.warning("Redis is out of reach; 503 is answered until it is there", error=str(error))
+        log.warning("Redis does not answer; requests get 503 until it does", error=str(error))
     return _app(service)
 
 
@@ -79,10 +80,10 @@ def _app(service: Service) -> Litestar:
         before_send=[echo_correlation_id],
         exception_handlers=EXCEPTION_HANDLERS,
         openapi_config=openapi_config(),
-        # The server's and ours; Litestar would start a thread and a queue of its own.
+        # Litestar's own configuration would start a thread and a queue; uvicorn and structlog log.
         logging_config=None,
     )
-    # Litestar fills the schemas with those that it derives from handlers; ours read bytes.
+    # Litestar derives schemas from the types of handlers, but our handlers read bytes.
     document: Any = app.openapi_schema
     document.components.schemas.update(component_schemas())
     document.paths.update(action_paths())

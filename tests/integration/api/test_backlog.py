@@ -1,4 +1,4 @@
-"""The backlog: what an autoscaler reads."""
+"""The backlog, as an autoscaler reads it."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""OpenAPI: the document describes what is served, and its page needs no other host."""
+"""OpenAPI: the document describes every response, and its page needs no other host."""
 
 import re
 from typing import Any
@@ -48,9 +48,9 @@ def api_schema(quiet: Deployment) -> Any:
 def test_answers_are_as_documented(
     api_schema: Any, quiet: Deployment, method: str, path: str, mode: GenerationMode
 ) -> None:
-    """Whatever is sent, an answer has a status, a type, headers and a body as documented."""
-    # The schema cannot say all rules (a date not after tomorrow, a sound ISIN), so data that fit
-    # it may still be refused; and a batch is accepted for its valid trades.
+    """For any request, the response has a documented status, media type, headers and body."""
+    # A schema cannot express every rule (a date not after tomorrow, a valid ISIN), so data that
+    # match it may still be refused. A batch is accepted if one of its trades is valid.
     excluded: list[Any] = [positive_data_acceptance]
     if path == BATCH:
         excluded.append(negative_data_rejection)
@@ -64,7 +64,7 @@ def test_answers_are_as_documented(
 
 
 def test_document_describes_every_operation(quiet: Deployment) -> None:
-    """Each operation has its body, its headers and a problem document for what goes wrong."""
+    """Each operation has its body, its headers and a problem document for its errors."""
     document = quiet.http.get(DOCUMENT).json()
     assert document["openapi"].startswith("3.1")
     operations = {

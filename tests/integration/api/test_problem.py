@@ -1,4 +1,4 @@
-"""Problem documents and correlation ids: the same for every error, wherever it comes from."""
+"""Problem documents and correlation ids are the same for every error, whatever its cause."""
 
 import re
 from typing import Any
@@ -15,7 +15,7 @@ from tradecapture.api.http.problem import EXCEPTION_HANDLERS
 
 @pytest.mark.parametrize("path", ["/", "/nowhere", "/api/v1", "/api/v2/health", "/actuator"])
 def test_unknown_address_is_a_problem(quiet: Deployment, path: str) -> None:
-    """An address that is not served is a 404 problem that says where to look."""
+    """An unknown address is a 404 problem that says where to find the known ones."""
     assert "/schema" in problem_of(quiet.http.get(path), 404, "NOT_FOUND")["detail"]
 
 
@@ -30,7 +30,7 @@ def test_unknown_address_is_a_problem(quiet: Deployment, path: str) -> None:
     ],
 )
 def test_other_method_is_a_problem(quiet: Deployment, method: str, path: str, allowed: str) -> None:
-    """A method that an address does not take is a 405 problem that names those it does."""
+    """A method that an address does not accept is a 405 problem that names the accepted ones."""
     response = quiet.http.request(method, path)
     problem = problem_of(response, 405, "METHOD_NOT_ALLOWED")
     assert allowed in response.headers["allow"]
@@ -38,7 +38,7 @@ def test_other_method_is_a_problem(quiet: Deployment, method: str, path: str, al
 
 
 def test_correlation_id_is_made_when_absent(quiet: Deployment) -> None:
-    """Each answer has a correlation id of its own if the request names none."""
+    """Each response has a new correlation id if the request has none."""
     made = {quiet.http.get("/nowhere").headers["x-correlation-id"] for _ in range(3)}
     assert len(made) == 3
     assert all(re.fullmatch("[0-9a-f]{32}", correlation_id) for correlation_id in made)
@@ -46,21 +46,21 @@ def test_correlation_id_is_made_when_absent(quiet: Deployment) -> None:
 
 @pytest.mark.parametrize("path", ["/api/v1/health", "/nowhere", f"{CAPTURE}/unknown", CAPTURE])
 def test_correlation_id_is_echoed(quiet: Deployment, path: str) -> None:
-    """The request's own correlation id comes back, with errors too."""
+    """The response has the correlation id of the request, also for errors."""
     headers = {"X-Correlation-ID": "abc-123 ~"}
     assert quiet.http.get(path, headers=headers).headers["x-correlation-id"] == "abc-123 ~"
 
 
 @pytest.mark.parametrize("correlation_id", [b"x" * 129, b"caf\xe9", b"a\tb"])
-def test_unsound_correlation_id_is_refused(quiet: Deployment, correlation_id: bytes) -> None:
-    """A correlation id that cannot be carried along is 400, and another one is made."""
+def test_invalid_correlation_id_is_refused(quiet: Deployment, correlation_id: bytes) -> None:
+    """An invalid correlation id is 400, and the response has a new one."""
     response = quiet.http.get("/api/v1/health", headers=[(b"X-Correlation-ID", correlation_id)])
     assert "X-Correlation-ID" in problem_of(response, 400, "INVALID_HEADER")["detail"]
     assert re.fullmatch("[0-9a-f]{32}", response.headers["x-correlation-id"])
 
 
 def test_bug_is_a_problem_without_internals() -> None:
-    """An exception that nobody expected is a 500 problem that names the correlation id only."""
+    """An unexpected exception is a 500 problem that names only the correlation id."""
 
     @get("/")
     async def fails(request: Request[Any, Any, Any]) -> None:

@@ -73,7 +73,7 @@ def test_a_trade_is_submitted_as_a_mapping_or_as_json(client: Client) -> None:
 
 
 def test_many_are_answered_in_their_order(client: Client) -> None:
-    """Receipts, refusals and resends stand where their trades stood."""
+    """Receipts, refusals and resends are in the order of their trades."""
     answers = client.submit_many(
         [
             trade(tradeId="T-1"),
@@ -91,7 +91,7 @@ def test_many_are_answered_in_their_order(client: Client) -> None:
 
 
 def test_an_invalid_trade_is_refused_with_every_problem(client: Client) -> None:
-    """As values and as a sentence; nothing of it is kept."""
+    """The refusal has them as values and as text; nothing of the trade is stored."""
     answer = client.submit(trade(source="FAX", tradeDate="soon"))
     assert isinstance(answer, Refusal)
     assert sorted(problem.path for problem in answer.problems) == ["$.source", "$.tradeDate"]
@@ -110,7 +110,7 @@ def test_exact_decimals_go_in_as_python_has_them(client: Client, worker: Worker)
 
 
 def test_one_bell_rings_for_many_submissions(client: Client, redis: "Redis") -> None:
-    """The first submission sends a capture task, those behind it none."""
+    """The first submission sends a capture task, the later ones none."""
     for number in range(5):
         client.submit(trade(tradeId=f"T-{number}"))
     assert bells(redis) == 1
@@ -155,7 +155,7 @@ def test_a_parked_trade_says_why(client: Client, worker: Worker) -> None:
 def test_a_conflict_names_the_fields_that_differ(
     client: Client, worker: Worker, is_captured: bool
 ) -> None:
-    """Whether the first trade still waits or is in the ledger already."""
+    """The fields are named whether the first trade still waits or is already captured."""
     client.submit(trade())
     if is_captured:
         worker.drain()
@@ -173,10 +173,10 @@ def test_a_conflict_in_another_partition_names_its_fields(client: Client) -> Non
     assert answer.message.endswith("these fields differ: bookId")
 
 
-def test_a_conflict_behind_an_unreadable_entry_is_still_a_conflict(
+def test_a_conflict_with_an_unreadable_entry_is_still_a_conflict(
     client: Client, redis: "Redis"
 ) -> None:
-    """The fields cannot be named then; the answer is right without them."""
+    """The refusal cannot name the fields, but it is still a conflict."""
     client.submit(trade())
     redis.lset(KEYS.inbox(PARTITION), 0, "2 an entry of a newer release")
     answer = client.submit(trade(source="MANUAL"))
@@ -224,10 +224,10 @@ def test_without_a_broker_trades_are_accepted_and_the_sweep_rings(
     assert Inbox(redis, settings).reserve_bells() == [0]
 
 
-def test_a_bell_that_cannot_be_rung_takes_nobodys_receipt(
+def test_a_bell_that_cannot_be_rung_costs_no_receipt(
     settings: Settings, redis: "Redis", tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Redis is full, or gone, when the trade is safe already: ringing only leaves it to others."""
+    """If Redis is full or gone after the acceptance, ringing is left to the sweep."""
     # A test before may have made this process a worker, whose bells get through a full Redis.
     monkeypatch.setitem(transport.TRANSPORT_ALIASES, "redis", "kombu.transport.redis:Transport")
     monkeypatch.setattr(transport, "_transport_cache", {})
@@ -299,7 +299,7 @@ def test_a_trade_without_an_outcome_in_time_is_left_out(client: Client, worker: 
 def test_without_time_every_trade_is_looked_up_once(
     client: Client, worker: Worker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Also those behind a full query of trades without an outcome."""
+    """Also the trades after a whole query of trades without an outcome."""
     monkeypatch.setattr(status, "IDS_PER_QUERY", 1)
     client.submit(trade())
     worker.drain()

@@ -1,4 +1,4 @@
-"""Too many waiting trades: 429 or 503 with when to come again, and nothing of the trade is kept."""
+"""If too many trades wait: 429 or 503 with Retry-After, and nothing of the trade is stored."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -22,7 +22,7 @@ Limited = Callable[..., Operated]
 
 @pytest.fixture
 def limited(redis: "Redis", ledger_settings: Settings) -> Iterator[Limited]:
-    """Make an API and a worker under limits of their own."""
+    """Return a function that runs an API and a worker with these limits."""
     with ExitStack() as running:
         yield lambda **limits: running.enter_context(
             operated(redis, replace(ledger_settings, **limits))
@@ -30,7 +30,7 @@ def limited(redis: "Redis", ledger_settings: Settings) -> Iterator[Limited]:
 
 
 def body_of(trade_id: str) -> bytes:
-    """Return the JSON of a trade; its book is what its id begins with."""
+    """Return the JSON of a trade whose id begins with its book."""
     return trade_json(tradeId=trade_id, bookId=trade_id.partition("-")[0])
 
 
@@ -54,7 +54,7 @@ def check_full(response: httpx.Response, status: int, code: str) -> dict[str, An
 
 
 def test_a_full_partition_is_429_and_the_others_go_on(limited: Limited) -> None:
-    """Nothing of the trade is kept; when some have left, it is accepted in its order."""
+    """Nothing of the trade is stored; when others have left, it is accepted in its order."""
     desk = limited(limit_partition=3)
     for trade_id in ids("B1", 3):
         assert send(desk, trade_id).status_code == 202
@@ -74,7 +74,7 @@ def test_a_full_partition_is_429_and_the_others_go_on(limited: Limited) -> None:
 
 @pytest.mark.parametrize("limit", ["limit_lane", "limit_total"])
 def test_a_full_backlog_is_503(limited: Limited, limit: str) -> None:
-    """In whatever partition the trade is; a resend of one that waits is still recognised."""
+    """A trade of any partition is refused; a resend of a waiting trade is still recognised."""
     desk = limited(**{limit: 2})
     assert send(desk, "B1-1").status_code == send(desk, "B2-1").status_code == 202
     for trade_id in ("B1-2", "B3-1"):
@@ -88,7 +88,7 @@ def test_a_full_backlog_is_503(limited: Limited, limit: str) -> None:
 
 
 def test_each_trade_of_a_batch_is_told_when_to_come_again(limited: Limited) -> None:
-    """Those with room are accepted, and none overtakes one that had none."""
+    """Trades with room are accepted, and none overtakes a trade without room."""
     desk = limited(limit_partition=2)
     response = send_batch(desk, *ids("B1", 3), "B2-1", "B1-4")
     assert response.status_code == 202
@@ -105,7 +105,7 @@ def test_each_trade_of_a_batch_is_told_when_to_come_again(limited: Limited) -> N
 
 
 def test_a_batch_without_room_is_answered_like_a_trade(limited: Limited) -> None:
-    """429 if its partitions are full, 503 if more than that is; with each trade's result."""
+    """429 if its partitions are full, 503 if a lane is; with the result of each trade."""
     desk = limited(limit_partition=1, limit_lane=2)
     assert send(desk, "B1-1").status_code == 202
     problem = check_full(send_batch(desk, "B1-2", "B1-3"), 429, "PARTITION_BACKLOG_FULL")
@@ -116,7 +116,7 @@ def test_a_batch_without_room_is_answered_like_a_trade(limited: Limited) -> None
 
 
 def test_a_held_partition_that_is_full_says_so(limited: Limited) -> None:
-    """Nothing drains it until an operator acts: come again in a minute."""
+    """It drains only after an operator has acted, so Retry-After is a minute."""
     desk = limited(limit_partition=1)
     assert send(desk, "B1-1").status_code == 202
     desk.perform(ONE, "pause")
@@ -129,7 +129,7 @@ def test_a_held_partition_that_is_full_says_so(limited: Limited) -> None:
 
 
 def test_retry_after_follows_the_measured_drain(limited: Limited) -> None:
-    """Soon while nothing is known, a minute where nothing moves, soon again once it drains."""
+    """Two seconds while no rate is known, a minute if nothing drains, seconds once it drains."""
     desk = limited(limit_total=20)
 
     def retry_after() -> int:

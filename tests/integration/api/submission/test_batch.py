@@ -1,4 +1,4 @@
-"""`POST /trades/capture/batch`: one result a trade, nothing accepted unless that is clear."""
+"""`POST /trades/capture/batch`: one result for each trade, or nothing is accepted."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -32,7 +32,7 @@ def accepted_so_far(deployment: Deployment) -> int:
 
 @pytest.mark.parametrize("media", [JSON, NDJSON], ids=["array", "ndjson"])
 def test_each_trade_has_its_result(quiet: Deployment, media: dict[str, str]) -> None:
-    """Valid trades are accepted in order, invalid and conflicting ones refused with why."""
+    """Valid trades are accepted in order; invalid and conflicting ones are refused with why."""
     book = f"BATCH-{len(media['Content-Type'])}"
     (first, one), (third, three) = new_trade(bookId=book), new_trade(bookId=book)
     invalid, conflict = trade_json(tradeId="X", source="FAX"), one.replace(b"CP1", b"CP2")
@@ -57,7 +57,7 @@ def test_each_trade_has_its_result(quiet: Deployment, media: dict[str, str]) -> 
 
 
 def test_documents_are_kept_byte_for_byte(quiet: Deployment) -> None:
-    """Each trade of an array is kept as it stands there, white space and digits included."""
+    """Each trade of an array is stored as it was sent, with its white space and digits."""
     trade_id, body = new_trade()
     document = b'{ "extra" : [1.10,\n 0.0] ,' + body[1:]
     post(quiet, b"[\n " + document + b" ]", JSON)
@@ -69,7 +69,7 @@ def test_documents_are_kept_byte_for_byte(quiet: Deployment) -> None:
 
 
 def test_broken_line_is_refused_alone(quiet: Deployment) -> None:
-    """Blank lines are skipped; a broken one has a result with its line, the others go on."""
+    """Blank lines are skipped; a broken line is refused by its number, the others are accepted."""
     (first, one), (second, two) = new_trade(), new_trade()
     body = b"\r\n" + one + b"\r\n\n{broken\n" + b"[" * 5000 + b"\n" + two
     answer = post(quiet, body, NDJSON).json()
@@ -108,7 +108,7 @@ def test_one_trade_too_many_refuses_all(quiet: Deployment, media: dict[str, str]
     ],
 )
 def test_what_is_no_batch_is_refused_as_a_whole(quiet: Deployment, body: bytes, code: str) -> None:
-    """A body that is no array, an empty or a broken one is 400; none of it is accepted."""
+    """A body that is not an array, or is empty or broken, is 400; nothing of it is accepted."""
     problem_of(post(quiet, body, JSON), 400, code)
 
 
@@ -135,7 +135,7 @@ def test_trade_over_the_size_limit_is_refused_alone(quiet: Deployment) -> None:
 
 
 def test_headers_are_checked_before_anything_is_accepted(quiet: Deployment) -> None:
-    """An unsound callback URL or another media type refuses the whole batch."""
+    """An invalid callback URL or another media type refuses the whole batch."""
     _, body = new_trade()
     response = post(quiet, as_array([body]), JSON | {"X-Callback-Url": "nowhere"})
     assert paths(problem_of(response, 400, "VALIDATION_ERROR")) == ["X-Callback-Url"]

@@ -118,7 +118,7 @@ def test_every_problem_is_told_at_once(quiet: Deployment) -> None:
     ],
 )
 def test_broken_json_is_refused(quiet: Deployment, body: bytes) -> None:
-    """Whatever is no trade at all is 400 with a problem, never 500."""
+    """A body that is not a trade is 400 with a problem, never 500."""
     problem = problem_of(quiet.submit(body), 400, "VALIDATION_ERROR")
     assert problem["problems"]
 
@@ -174,7 +174,7 @@ def test_trade_over_the_size_limit_is_refused(quiet: Deployment) -> None:
     ],
 )
 def test_media_type_must_be_json(quiet: Deployment, content_type: str, status: int) -> None:
-    """Only JSON is read; anything else is 415 and says what to send."""
+    """Only JSON is accepted; another media type is 415 and the problem says what to send."""
     response = quiet.submit(new_trade()[1], Content_Type=content_type)
     if status == 202:
         assert response.status_code == 202
@@ -184,7 +184,7 @@ def test_media_type_must_be_json(quiet: Deployment, content_type: str, status: i
 
 
 @pytest.mark.parametrize("key", ["", "k" * 101, "tab\there", "caf\xe9"])
-def test_unsound_idempotency_key_is_refused(quiet: Deployment, key: str) -> None:
+def test_invalid_idempotency_key_is_refused(quiet: Deployment, key: str) -> None:
     """An idempotency key has 1 to 100 printable characters."""
     response = quiet.http.post(
         CAPTURE,
@@ -228,14 +228,14 @@ def test_idempotency_key_is_kept_with_the_trade(
         "http://host/" + "x" * 2000,
     ],
 )
-def test_unsound_callback_url_is_refused(quiet: Deployment, url: str) -> None:
+def test_invalid_callback_url_is_refused(quiet: Deployment, url: str) -> None:
     """A callback URL is http or https, well formed and at most 2,000 characters long."""
     response = quiet.submit(new_trade()[1], X_Callback_Url=url)
     assert paths(problem_of(response, 400, "VALIDATION_ERROR")) == ["X-Callback-Url"]
 
 
 def test_preferred_wait_runs_out(quiet: Deployment) -> None:
-    """With `Prefer: wait=1` and no worker, 202 comes after a second and says what was done."""
+    """With `Prefer: wait=1` and no worker, 202 comes after a second with the applied wait."""
     begin = time.monotonic()
     response = quiet.submit(new_trade()[1], Prefer="respond-async, wait=1")
     assert response.status_code == 202

@@ -1,4 +1,4 @@
-"""Upstream's numbers over HTTP, as clients test them: accepted, buffered, rejected, in order."""
+"""Sequence numbers over HTTP: accepted, buffered or rejected, as the HTTP contract says."""
 
 from typing import Any
 
@@ -23,7 +23,7 @@ def body_of(trade_id: str, number: object) -> bytes:
 
 
 def submit(desk: Operated, number: object, trade_id: str = "", wait: int = 0) -> dict[str, Any]:
-    """Submit a trade with one of upstream's numbers; it must be safe. Return the answer."""
+    """Submit a trade with a sequence number, check that it is safe, and return the response."""
     headers = JSON | ({"Prefer": f"wait={wait}"} if wait else {})
     body = body_of(trade_id or f"N{number}", number)
     response = desk.http.post(CAPTURE, content=body, headers=headers)
@@ -32,8 +32,8 @@ def submit(desk: Operated, number: object, trade_id: str = "", wait: int = 0) ->
     return answer
 
 
-def standings(desk: Operated, *numbers: object) -> list[str]:
-    """Submit trades and return their standings."""
+def statuses(desk: Operated, *numbers: object) -> list[str]:
+    """Submit trades and return the status of each response."""
     return [submit(desk, number)["status"] for number in numbers]
 
 
@@ -44,23 +44,23 @@ def trade(desk: Operated, trade_id: str) -> dict[str, Any]:
 
 
 def test_numbers_are_answered_as_the_contract_says(desk: Operated) -> None:
-    """Of an empty partition 1 and 2 are in order, 5 is ahead; passed and too far are rejected."""
-    assert standings(desk, 1, 2, 5) == ["ACCEPTED", "ACCEPTED", "BUFFERED"]
+    """In an empty partition 1 and 2 are in order and 5 is ahead; others are rejected."""
+    assert statuses(desk, 1, 2, 5) == ["ACCEPTED", "ACCEPTED", "BUFFERED"]
     assert submit(desk, 2, "again")["status"] == "REJECTED"
-    assert standings(desk, 2 + WINDOW + 1) == ["REJECTED"]
-    assert standings(desk, 2 + WINDOW) == ["BUFFERED"]
-    assert standings(desk, None) == ["ACCEPTED"]
+    assert statuses(desk, 2 + WINDOW + 1) == ["REJECTED"]
+    assert statuses(desk, 2 + WINDOW) == ["BUFFERED"]
+    assert statuses(desk, None) == ["ACCEPTED"]
 
 
 def test_an_answer_says_what_it_means(desk: Operated) -> None:
-    """Which number is awaited, or why this one is rejected."""
+    """The message names the missing number, or says why this one is rejected."""
     submit(desk, 1)
     assert "waits for 2, and is captured after it" in submit(desk, 3)["message"]
     assert "will be recorded as rejected" in (passed := submit(desk, 1, "again"))["message"]
     assert "1 was passed: the partition is at 1" in passed["message"]
 
 
-def test_the_ledger_judges_as_was_answered(desk: Operated) -> None:
+def test_the_ledger_decides_as_was_answered(desk: Operated) -> None:
     """A status and a job follow a trade from its acceptance to its outcome."""
     answers = {number: submit(desk, number) for number in (1, 2, 5)}
     passed = submit(desk, 2, "again")
@@ -78,7 +78,7 @@ def test_the_ledger_judges_as_was_answered(desk: Operated) -> None:
 def test_missing_numbers_are_captured_first_and_their_followers_after(
     desk: Operated, order: tuple[int, int]
 ) -> None:
-    """In whatever order they arrive, the ledger has all in upstream's."""
+    """In any order of arrival, the ledger has the trades in the order of their numbers."""
     for number in (1, 2, 6, 5, *order):
         submit(desk, number)
         desk.worker.drain()
@@ -90,7 +90,7 @@ def test_missing_numbers_are_captured_first_and_their_followers_after(
 
 
 def test_a_resend_is_answered_as_the_first_time(desk: Operated) -> None:
-    """With its first standing and job, whether it waits for its turn or has been captured."""
+    """It gets its first status and job, whether it is buffered or captured."""
     submit(desk, 1)
     first = submit(desk, 3)
     for number in (None, 2):
@@ -105,8 +105,8 @@ def test_a_resend_is_answered_as_the_first_time(desk: Operated) -> None:
     assert desk.worker.captured() == {ONE: ["N1", "N2", "N3"]}
 
 
-def test_each_trade_of_a_batch_has_its_standing(desk: Operated) -> None:
-    """In the order of the batch, with what it means where it is not in order."""
+def test_each_trade_of_a_batch_has_its_status(desk: Operated) -> None:
+    """The results are in the order of the batch; those out of order have a message."""
     numbers = [1, 4, 2, 2, 3 + WINDOW, None]
     bodies = [body_of(f"T{place}", number) for place, number in enumerate(numbers)]
     response = desk.http.post(BATCH, content=b"[" + b",".join(bodies) + b"]", headers=JSON)
@@ -125,8 +125,8 @@ def test_each_trade_of_a_batch_has_its_standing(desk: Operated) -> None:
     assert (job["status"], job["result"]["endedTrades"]) == ("PROCESSING", 5)
 
 
-def test_who_waits_for_a_buffered_trade_gets_its_standing(desk: Operated) -> None:
-    """Being buffered is no outcome: 202 after the time that was preferred."""
+def test_a_wait_for_a_buffered_trade_ends_with_its_status(desk: Operated) -> None:
+    """Buffered is no outcome: the response is 202 after the preferred wait."""
     submit(desk, 2)
     desk.worker.drain()
     assert submit(desk, 2, wait=1)["status"] == "BUFFERED"
@@ -135,9 +135,9 @@ def test_who_waits_for_a_buffered_trade_gets_its_standing(desk: Operated) -> Non
 def test_buffered_trades_survive_a_restart_of_everything(
     redis: "Redis", ledger_settings: Settings
 ) -> None:
-    """They stand in the ledger, also if Redis comes back with nothing."""
+    """The ledger has them, even if Redis comes back empty."""
     with operated(redis, ledger_settings) as desk:
-        assert standings(desk, 1, 3, 4) == ["ACCEPTED", "BUFFERED", "BUFFERED"]
+        assert statuses(desk, 1, 3, 4) == ["ACCEPTED", "BUFFERED", "BUFFERED"]
         desk.worker.drain()
     redis.flushall()
     with operated(redis, ledger_settings) as desk:
@@ -147,19 +147,19 @@ def test_buffered_trades_survive_a_restart_of_everything(
         desk.worker.drain()
         assert desk.worker.captured() == {ONE: ["N1", "N2", "N3", "N4"]}
         # From then on answers are right again too.
-        assert standings(desk, 5, 7) == ["ACCEPTED", "BUFFERED"]
+        assert statuses(desk, 5, 7) == ["ACCEPTED", "BUFFERED"]
 
 
 @pytest.mark.parametrize("number", [0, -1, "5", 1.5, True, 2**63])
 def test_what_is_no_number_of_upstream_is_refused(desk: Operated, number: object) -> None:
-    """400 with its path; nothing of the trade is kept."""
+    """400 with its path; nothing of the trade is stored."""
     response = desk.http.post(CAPTURE, content=body_of("T-1", number), headers=JSON)
     problem = problem_of(response, 400, "VALIDATION_ERROR")
     assert paths(problem) == ["$.sequenceNumber"]
 
 
 def test_a_number_that_is_rejected_may_come_again_under_another_id(desk: Operated) -> None:
-    """A trade that was too far ahead is sent again, as another, when its turn is near."""
+    """A trade that was too far ahead is accepted under another id when its turn is near."""
     far = 2 + WINDOW
     submit(desk, far, "too-early")
     desk.worker.drain()

@@ -1,4 +1,4 @@
-"""`GET /trades`: what fits is found, page by page; what cannot be asked for is refused by name."""
+"""`GET /trades`: finds matching trades page by page; an invalid parameter is refused by name."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -18,7 +18,7 @@ DAY, NEXT_DAY = "2025-01-15", "2025-01-16"
 
 
 def pages(desk: Operated, **query: Any) -> Iterator[dict[str, Any]]:
-    """Turn the pages, and yield each."""
+    """Yield page after page."""
     for _ in range(50):
         response = desk.http.get(TRADES, params=query)
         assert response.status_code == 200, response.text
@@ -31,13 +31,13 @@ def pages(desk: Operated, **query: Any) -> Iterator[dict[str, Any]]:
 
 
 def found(desk: Operated, **query: Any) -> list[str]:
-    """Return the ids of all trades that are found."""
+    """Return the ids of all matching trades."""
     return [trade["tradeId"] for page in pages(desk, **query) for trade in page["trades"]]
 
 
 @pytest.fixture
 def traded(desk: Operated) -> Operated:
-    """Six captured trades, one rejected, one parked and one buffered; and one that waits."""
+    """A ledger with six captured, one rejected, one parked and one buffered trade; one waits."""
     worker = desk.worker
     worker.accept(*(submission(f"A-{n}", "B1") for n in (1, 2, 3)))
     worker.accept(submission("A-4", "B2", tradeDate=NEXT_DAY))
@@ -74,7 +74,7 @@ def test_each_filter_finds_what_fits(traded: Operated) -> None:
 
 @pytest.mark.parametrize("limit", [1, 2, 1000])
 def test_pages_together_are_the_whole(traded: Operated, limit: int) -> None:
-    """Whatever their size, and though trades come in between."""
+    """Pages of any size give each trade once, although trades arrive in between."""
     whole = found(traded)
     turned = []
     for number, page in enumerate(pages(traded, limit=limit)):
@@ -115,22 +115,22 @@ def test_a_trade_is_shown_as_its_status_is(traded: Operated) -> None:
 def test_what_cannot_be_asked_for_is_refused(
     quiet: Deployment, query: dict[str, str], named: list[str]
 ) -> None:
-    """400, and each parameter at fault is named."""
+    """400, and the problems name each invalid parameter."""
     response = quiet.http.get(TRADES, params=query)
     assert sorted(paths(problem_of(response, 400, "VALIDATION_ERROR"))) == named
 
 
 def test_a_made_up_cursor_is_refused(quiet: Deployment) -> None:
-    """Also one whose check is right, such as an older release may have given."""
-    wanted = TradeFilter(outcomes=(Outcome.CAPTURED,))
+    """Also a cursor with a valid check, such as one of an older release."""
+    trade_filter = TradeFilter(outcomes=(Outcome.CAPTURED,))
     for key in ((7, "x"), ("P", "x")):
-        cursor = encode_cursor(PageKey(Section.CAPTURED, key), wanted)
+        cursor = encode_cursor(PageKey(Section.CAPTURED, key), trade_filter)
         response = quiet.http.get(TRADES, params={"cursor": cursor, "outcome": "CAPTURED"})
         assert paths(problem_of(response, 400, "VALIDATION_ERROR")) == ["cursor"]
 
 
 def test_a_cursor_goes_on_with_its_own_filters_only(traded: Operated) -> None:
-    """With others it would begin somewhere that nobody meant."""
+    """A cursor with other filters is refused: its page would begin at a wrong place."""
     page = next(pages(traded, limit=1))
     response = traded.http.get(TRADES, params={"cursor": page["nextCursor"], "outcome": "CAPTURED"})
     assert paths(problem_of(response, 400, "VALIDATION_ERROR")) == ["cursor"]

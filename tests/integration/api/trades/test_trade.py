@@ -16,7 +16,7 @@ CAPTURE_SECONDS = 20.0  # until a trade has its outcome, on a machine that is bu
 
 
 def test_waiting_trade_is_accepted(quiet: Deployment) -> None:
-    """A trade that waits is ACCEPTED, with its partition, its position and when it came."""
+    """A waiting trade is ACCEPTED, with its partition, its position and its time of acceptance."""
     trade_id, body = new_trade(bookId="WAITING")
     quiet.submit(body)
     answer = quiet.trade(trade_id)
@@ -33,7 +33,7 @@ def test_waiting_trade_is_accepted(quiet: Deployment) -> None:
 
 @pytest.mark.workers
 def test_captured_trade_has_its_place_in_the_ledger(fleet: Deployment) -> None:
-    """A captured trade says where it stands, when and by which task, and shows itself."""
+    """A captured trade has its ledger sequence, time, task and document."""
     answers = []
     for _ in range(2):
         _, body = new_trade(bookId="SEQUENCE")
@@ -82,7 +82,7 @@ def test_parked_trade_says_why(fleet: Deployment) -> None:
     ],
 )
 def test_every_trade_id_can_be_asked_for(quiet: Deployment, trade_id: str) -> None:
-    """Whatever id was accepted, percent-encoded it is an address, and so is its job's."""
+    """Any accepted id, percent-encoded, is an address; so is the id of its job."""
     response = quiet.submit(trade_json(tradeId=trade_id))
     assert response.status_code == 202
     assert response.json()["partitionKey"] == PARTITION
@@ -94,5 +94,5 @@ def test_every_trade_id_can_be_asked_for(quiet: Deployment, trade_id: str) -> No
 
 @pytest.mark.parametrize("name", ["unknown", "%00", "%FF", "x" * 101, "%20", "a%0Ab", "%ED%A0%80"])
 def test_unknown_trade_is_not_found(quiet: Deployment, name: str) -> None:
-    """An id that was never accepted, or never could be, is a 404 problem."""
+    """An id that was never accepted, or is not valid, is a 404 problem."""
     problem_of(quiet.trade(name), 404, "NOT_FOUND")
