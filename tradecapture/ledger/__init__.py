@@ -1,4 +1,4 @@
-"""The ledger: the database of captured trades, and the judge of what may enter it."""
+"""The ledger: the database of captured trades, and the rules for what it takes."""
 
 from tradecapture.ledger.ledger import Ledger, LedgerUnavailableError, reason_of
 from tradecapture.ledger.queries.reader import LedgerReader

@@ -1,4 +1,4 @@
-"""The ledger: captures claims into the database, each in one transaction, retried from outside."""
+"""The ledger: captures each claim in one transaction, and retries it from outside."""
 
 from collections.abc import Callable
 from typing import TypeVar
@@ -21,9 +21,9 @@ from tradecapture.ledger.schema.upgrades import SchemaError, check_not_contracte
 from tradecapture.ledger.transaction import Clock, LedgerTransaction
 from tradecapture.settings import Settings
 
-RETRY_FIRST_SECONDS = 0.01  # a deadlock's other party is usually done by then
-RETRY_CAP_SECONDS = 0.5  # ten waits fit into a default lease
-REASON_LENGTH = 500  # characters of an error kept with a parked trade; enough for its first lines
+RETRY_FIRST_SECONDS = 0.01  # by then the other transaction of a deadlock is usually done
+RETRY_MAX_SECONDS = 0.5  # ten such waits fit into the default lease
+REASON_LENGTH = 500  # characters of an error kept with a parked trade: its first lines
 
 log = structlog.get_logger(__name__)
 
@@ -31,16 +31,16 @@ Result = TypeVar("Result")
 
 
 class LedgerUnavailableError(RuntimeError):
-    """The database did not answer, or was too contended; nothing was written that is not whole."""
+    """The database did not answer, or was too contended. No transaction was written in part."""
 
 
 class Ledger:
-    """The writing side of the ledger. One a process, made after the fork."""
+    """Writes to the ledger. Each process makes its own, after the fork."""
 
     def __init__(self, settings: Settings) -> None:
         self.engine, self.dialect = make_engine(settings)
         self._transaction = LedgerTransaction(self.dialect, settings.sequence_window)
-        # Bounded by the lease too: work done after it would only be refused by the fence.
+        # Bounded by the lease, too: after it, the fence would refuse the work.
         self._stop = stop_after_attempt(settings.retry_attempts) | stop_after_delay(
             settings.lease_seconds
         )
@@ -50,7 +50,7 @@ class Ledger:
 
         Raises:
             LedgerUnavailableError: the database did not answer in time; try again later.
-            Exception: something in the claim cannot be captured; nothing of it was.
+            Exception: a trade of the claim cannot be captured; nothing of the claim was.
         """
         return self._retried(
             lambda connection: self._transaction.capture(connection, claim, task_id, clock)
@@ -63,7 +63,7 @@ class Ledger:
 
         Raises:
             LedgerUnavailableError: the database did not answer in time, or a newer release has
-                contracted the schema since this process began: that is no trade's fault.
+                contracted the schema since this process began, which is no trade's fault.
         """
 
         def work(connection: Connection) -> PartitionResult:
@@ -82,13 +82,13 @@ class Ledger:
     def _retried(self, work: Callable[[Connection], Result]) -> Result:
         """Run work in a transaction; run it again in a new one while that may help.
 
-        A commit that raised may have committed: the next attempt reads what is there.
+        A commit that raised an error may have succeeded: the next attempt reads the ledger again.
         """
         retrying = Retrying(
             stop=self._stop,
-            wait=wait_random_exponential(multiplier=RETRY_FIRST_SECONDS, max=RETRY_CAP_SECONDS),
+            wait=wait_random_exponential(multiplier=RETRY_FIRST_SECONDS, max=RETRY_MAX_SECONDS),
             retry=retry_if_exception(self.dialect.is_transient),
-            before_sleep=_say_why,
+            before_sleep=_log_retry,
             reraise=True,
         )
         try:
@@ -101,19 +101,19 @@ class Ledger:
 
     def _once(self, work: Callable[[Connection], Result]) -> Result:
         with self.engine.connect() as connection:
-            # Said outright: rows that go past SQLAlchemy (COPY) begin no transaction that it knows
-            # of, and would be rolled back by the pool instead of being committed.
+            # SQLAlchemy does not see that a COPY begins a transaction: without an explicit one, the
+            # pool would roll it back instead of committing it.
             connection.begin()
             result = work(connection)
             connection.commit()
             return result
 
 
-def _say_why(state: RetryCallState) -> None:
+def _log_retry(state: RetryCallState) -> None:
     error = state.outcome.exception() if state.outcome else None
     log.warning("capture transaction retried", attempt=state.attempt_number, error=str(error))
 
 
 def reason_of(error: Exception) -> str:
-    """Return why a trade could not be captured, as it is kept with the trade."""
+    """Return why a trade could not be captured, as the ledger keeps it with the trade."""
     return f"{type(error).__name__}: {error}"[:REASON_LENGTH]

@@ -1,4 +1,4 @@
-"""Where databases differ: one module each, and nothing about it anywhere else."""
+"""The dialects: what differs between databases, one module each."""
 
 from tradecapture.ledger.dialects.base import LedgerDialect
 from tradecapture.ledger.dialects.mssql import MssqlDialect

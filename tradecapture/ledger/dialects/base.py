@@ -1,4 +1,4 @@
-"""What every database must be able to do, and how it is done where nothing special pays."""
+"""The dialect's interface: what the ledger asks of a database, and what most databases share."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -30,38 +30,40 @@ _UPDATE = (
 )
 
 
-# The waits below follow the lease of a claim (TRADECAPTURE_LEASE_SECONDS), between these bounds.
-# Shorter ones would do harm: PostgreSQL looks for a deadlock after 1 s (its `deadlock_timeout`),
-# and a lock time-out before that fails both transactions instead of one. A busy host may also
-# pause a healthy worker for about a second.
-MIN_WAIT_SECONDS = 2.0
-# Longer ones would, too: a lock also blocks operators, and a blocked claim delays the trades of
-# its other partitions.
-MAX_WAIT_SECONDS = 10.0
-# Of the wait for an idle transaction: a blocked claim is given back before its lease ends.
+# The time-outs of a connection follow the lease of a claim (TRADECAPTURE_LEASE_SECONDS) between
+# these bounds. A shorter lock time-out fails both transactions of a deadlock instead of one:
+# PostgreSQL looks for deadlocks only after 1 s (its `deadlock_timeout`). A shorter limit on idle
+# transactions ends those of healthy workers: a busy host may pause them for about a second.
+MIN_TIMEOUT_SECONDS = 2.0
+# A longer one keeps operators waiting for the lock of a dead worker, and delays the trades of a
+# blocked claim's other partitions.
+MAX_TIMEOUT_SECONDS = 10.0
+# The lock time-out as a share of the lease, so that a blocked claim is given back before its lease
+# ends.
 LOCK_TIMEOUT_SHARE = 0.8
 
 
 class LedgerDialect:
-    """The matters in which databases differ; subclasses say how each does it best.
+    """How the ledger uses a database; a subclass overrides what its database does differently.
 
     Attributes:
         lock_timeout_ms: how long a statement waits for a lock, in milliseconds.
-        idle_transaction_ms: how long a transaction may be idle, in milliseconds. Then the server
-            ends it: the locks of a worker that is stopped within its transaction, or whose host is
-            gone, would otherwise block its partitions forever. By then the worker has lost its
-            claim; a healthy worker is idle for milliseconds only.
+        idle_transaction_ms: how long a transaction may be idle, in milliseconds, until the server
+            ends it. A healthy worker is idle for milliseconds. The locks of a worker that is
+            stopped within its transaction, or whose host is gone, would block its partitions
+            forever.
     """
 
     name = "default"
-    # Where to be while a database is created; None: it comes with its first connection.
+    # The database to connect to in order to create another; None: a database is created by the
+    # first connection to it.
     administrative_database: str | None = None
 
     def __init__(self, lease_seconds: float) -> None:
-        """Derive the waits from the lease of a claim, in seconds."""
-        wait_seconds = min(max(lease_seconds, MIN_WAIT_SECONDS), MAX_WAIT_SECONDS)
-        self.idle_transaction_ms = round(1000 * wait_seconds)
-        self.lock_timeout_ms = round(1000 * wait_seconds * LOCK_TIMEOUT_SHARE)
+        """Derive the time-outs from the lease of a claim, in seconds."""
+        timeout_seconds = min(max(lease_seconds, MIN_TIMEOUT_SECONDS), MAX_TIMEOUT_SECONDS)
+        self.idle_transaction_ms = round(1000 * timeout_seconds)
+        self.lock_timeout_ms = round(1000 * timeout_seconds * LOCK_TIMEOUT_SHARE)
 
     def connect_arguments(
         self, timeout_seconds: float, *, read_only: bool = False
@@ -70,42 +72,42 @@ class LedgerDialect:
 
         Args:
             timeout_seconds: how long a connect may take.
-            read_only: it will only read, so that a replica may serve it.
+            read_only: the connection only reads, so that a replica may serve it.
         """
         return {}
 
     def configure(self, engine: Engine) -> None:
-        """Add what each new connection needs."""
+        """Set up each new connection of an engine."""
 
     def create_database(self, connection: Connection, name: str) -> bool:
-        """Create a database if there is none of the name; return whether there was none.
+        """Create a database unless one of the name exists; return whether it was created.
 
         Args:
-            connection: to the administrative database, committing each statement.
-            name: of the database.
+            connection: to the administrative database; it commits each statement.
+            name: of the new database.
         """
         raise NotImplementedError
 
     def array(self, values: Sequence[Any]) -> Any:
-        """Return many values as the one parameter that `among` compares with."""
+        """Return many values as the single parameter that `among` takes."""
         raise NotImplementedError
 
     def among(self, column: ColumnElement[str], parameter: str) -> ColumnElement[bool]:
-        """Return the condition that a column is one of the values of an array parameter.
+        """Return the condition that a column equals one of the values of an array parameter.
 
-        One parameter however many values, so that the statement stays the same.
+        The values are one parameter, so that the statement is the same for any number of them.
         """
         raise NotImplementedError
 
     def insert_rows(self, connection: Connection, table: Table, rows: Sequence[Row]) -> None:
-        """Insert rows given in the order of the table's columns, in one statement."""
+        """Insert rows, whose values have the order of the table's columns, in one statement."""
         names = row_columns(table, rows[0])
         connection.execute(
             insert(table).inline(), [dict(zip(names, row, strict=True)) for row in rows]
         )
 
     def update_partitions(self, connection: Connection, rows: Sequence[PartitionRow]) -> None:
-        """Write partitions' rows back, in one statement."""
+        """Update the rows of partitions, in one statement."""
         connection.execute(
             _UPDATE,
             [
@@ -117,8 +119,8 @@ class LedgerDialect:
     def is_transient(self, error: BaseException) -> bool:
         """Return whether the same transaction may succeed if it is run again.
 
-        An integrity error is one: another transaction captured the same id, or made the same
-        partition, between our read and our write; the next attempt reads what it wrote.
+        That includes integrity errors: between our read and our write, another transaction has
+        captured the same id or inserted the same partition. The next attempt reads its rows.
         """
         if isinstance(error, PoolTimeoutError):
             return True
@@ -129,32 +131,38 @@ class LedgerDialect:
         )
 
     def is_integrity_error(self, error: BaseException) -> bool:
-        """Return whether a unique key was violated."""
+        """Return whether a statement violated a unique key."""
         return isinstance(error, IntegrityError)
 
     def is_transient_driver_error(self, error: BaseException) -> bool:
-        """Return whether the driver's error is no trade's fault, and will pass or be mended.
+        """Return whether a driver's error is no trade's fault, and passes or can be repaired.
 
-        Deadlock, lock time-out, lost connection, full disk, read-only standby, missing table …
+        Examples: a deadlock, a lock time-out, a lost connection, a full disk, a read-only standby,
+        a missing table.
         """
         raise NotImplementedError
 
     def server_findings(self, connection: Connection) -> dict[str, str]:
-        """Return what `doctor` should know of the server: setting -> value."""
+        """Return the server's settings that `doctor` assesses: name -> value."""
         return {}
 
     def replication_facts(self, connection: Connection) -> dict[str, str]:
-        """Return a database's part in replication, as far as it tells.
+        """Return the database's part in replication, as far as it can be asked for.
 
-        `read_only`: yes or no; `system`: the same for a server and those that follow it; `place`:
-        how much it has written or applied, in bytes; `age_seconds`: of the last transaction that
-        it applied.
+        Returns:
+            `read_only`: yes or no. `system`: an id that a server shares with its replicas.
+            `place`: how much the server has written or applied, in bytes. `age_seconds`: of the
+            last transaction that a replica has applied.
         """
         return {}
 
 
 def row_columns(table: Table, row: Row) -> list[str]:
-    """Return the columns that a row fills: all but those whose values the database makes."""
+    """Return the columns of a row: all but those whose values the database generates.
+
+    Raises:
+        ValueError: the row has more or fewer values.
+    """
     names = [column.name for column in table.columns if column.identity is None]
     if len(names) != len(row):
         raise ValueError(f"a row of {len(row)} values does not fill {table.name}{names}")
@@ -174,5 +182,5 @@ def on_connect(engine: Engine, *statements: str) -> None:
         for statement in statements:
             cursor.execute(statement)
         cursor.close()
-        # On PostgreSQL a SET is undone when the transaction that it was made in is rolled back.
+        # PostgreSQL undoes a SET if the transaction that it belongs to is rolled back.
         dbapi_connection.commit()

@@ -21,8 +21,8 @@ from tradecapture.ledger.rows import PartitionRow
 from tradecapture.ledger.schema.column_types import UtcTimestamp
 from tradecapture.ledger.schema.tables import partitions
 
-# How long a server may be silent before its connections count as lost; the system's own keep-alive
-# would take two hours. A lost packet is sent again within a second. A Unix socket ignores this.
+# How long a server may be silent until its connections count as lost. The operating system's own
+# keep-alive takes two hours. A lost packet is sent again within a second. Unix sockets ignore this.
 SILENT_SERVER_SECONDS = 5
 KEEP_ALIVE = {
     "keepalives_idle": SILENT_SERVER_SECONDS,
@@ -33,10 +33,10 @@ KEEP_ALIVE = {
 
 SEPARATOR = "\x1f"  # ASCII unit separator
 
-# SQLSTATEs that are no trade's fault (our statements are the same for every trade): 08 connection,
-# 25006 a standby after a failover, 25P03 idle for too long, 40 serialisation failure and deadlock,
-# 42 a table or a right that is missing, 53 out of disk, memory or connections, 55P03 lock time-out,
-# 57 cancelled or shutting down, 58 and XX the server's own trouble.
+# SQLSTATEs that are no trade's fault, because our statements are the same for every trade: 08
+# connection, 25006 read-only standby (after a failover), 25P03 idle for too long, 40 serialisation
+# failure and deadlock, 42 missing table or right, 53 out of disk, memory or connections, 55P03 lock
+# time-out, 57 cancelled or shutting down, 58 and XX errors of the server itself.
 TRANSIENT_STATES = ("08", "25006", "25P03", "40", "42", "53", "55P03", "57", "58", "XX")
 
 
@@ -49,10 +49,10 @@ class PostgresqlDialect(LedgerDialect):
     def connect_arguments(
         self, timeout_seconds: float, *, read_only: bool = False
     ) -> dict[str, Any]:
-        """Bound the connect and the silence, and prepare nothing on the server.
+        """Bound the connect and the server's silence, and prepare no statements on the server.
 
-        A prepared plan made while the tables were empty reads whole tables later on; planning
-        anew costs 0.2 ms a batch. It also lets a transaction-mode connection pooler stand between.
+        A plan that was prepared while the tables were empty reads whole tables later; planning each
+        time costs 0.2 ms a batch. A connection pooler in transaction mode needs it, too.
         """
         return {
             "connect_timeout": max(2, round(timeout_seconds)),
@@ -61,7 +61,7 @@ class PostgresqlDialect(LedgerDialect):
         }
 
     def configure(self, engine: Engine) -> None:
-        """Bound the wait for locks, and how long a silent client may keep its own."""
+        """Bound the wait for locks, and how long an idle transaction keeps its own."""
         on_connect(
             engine,
             f"SET lock_timeout = '{self.lock_timeout_ms}ms'",
@@ -69,9 +69,9 @@ class PostgresqlDialect(LedgerDialect):
         )
 
     def create_database(self, connection: Connection, name: str) -> bool:
-        """Create it in UTF-8, whatever the server's locale is."""
-        known = text("SELECT 1 FROM pg_database WHERE datname = :name")
-        if connection.execute(known, {"name": name}).first():
+        """Create the database in UTF-8, whatever the server's locale."""
+        existing = text("SELECT 1 FROM pg_database WHERE datname = :name")
+        if connection.execute(existing, {"name": name}).first():
             return False
         quoted = connection.dialect.identifier_preparer.quote(name)
         connection.exec_driver_sql(f"CREATE DATABASE {quoted} TEMPLATE template0 ENCODING 'UTF8'")
@@ -80,8 +80,8 @@ class PostgresqlDialect(LedgerDialect):
     def array(self, values: Sequence[Any]) -> Any:
         """Return the values as one text, which PostgreSQL splits.
 
-        Cheaper than an array, whose elements psycopg escapes one by one. An id that held the
-        separator, which is not printable and so never accepted, would only not be found.
+        This is cheaper than an array, whose elements psycopg escapes one by one. The separator is
+        not printable, so no accepted id contains it; such an id would only not be found.
         """
         return SEPARATOR.join(values)
 
@@ -91,9 +91,9 @@ class PostgresqlDialect(LedgerDialect):
         return column == func.any(array)
 
     def insert_rows(self, connection: Connection, table: Table, rows: Sequence[Row]) -> None:
-        """Send the rows with COPY: a fifth of the CPU of an insert."""
+        """Send the rows with COPY, which takes a fifth of the CPU of an INSERT."""
         columns = row_columns(table, rows[0])
-        # psycopg would make the text of a date or a time anew for every row; few are different.
+        # psycopg would format the dates and times of every row; few of them differ.
         dates = _dates_in(table, tuple(columns))
         driver: psycopg.Connection[Any] | None = connection.connection.driver_connection
         assert driver is not None
@@ -113,11 +113,11 @@ class PostgresqlDialect(LedgerDialect):
         connection.execute(_UPDATE, dict(zip(PartitionRow._fields, columns, strict=True)))
 
     def is_integrity_error(self, error: BaseException) -> bool:
-        """Return whether a unique key was violated; also by a COPY, unseen by SQLAlchemy."""
+        """Return whether a unique key was violated; SQLAlchemy wraps no error of a COPY."""
         return super().is_integrity_error(error) or isinstance(error, errors.IntegrityError)
 
     def is_transient_driver_error(self, error: BaseException) -> bool:
-        """Judge by SQLSTATE; an operational error without one is a lost connection."""
+        """Look at the SQLSTATE; an operational error without one is a lost connection."""
         if not isinstance(error, psycopg.Error):
             return False
         if error.sqlstate is None:
@@ -125,7 +125,7 @@ class PostgresqlDialect(LedgerDialect):
         return error.sqlstate.startswith(TRANSIENT_STATES)
 
     def server_findings(self, connection: Connection) -> dict[str, str]:
-        """Return version, isolation, durability and the connection limit."""
+        """Return the version, isolation, durability and connection limit."""
         return {
             name: str(connection.execute(text(f"SHOW {name}")).scalar_one())
             for name in (

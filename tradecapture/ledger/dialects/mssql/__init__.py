@@ -1,4 +1,4 @@
-"""SQL Server through pymssql: all that is special about it stands in this folder."""
+"""SQL Server through pymssql: everything that is special to it."""
 
 from tradecapture.ledger.dialects.mssql.dialect import MssqlDialect
 

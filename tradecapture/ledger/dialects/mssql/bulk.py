@@ -1,4 +1,4 @@
-"""Many rows in one statement: one JSON parameter, which OPENJSON reads on the server."""
+"""Statements for many rows: the rows are one JSON parameter, which OPENJSON reads."""
 
 import json
 from collections.abc import Sequence
@@ -39,13 +39,13 @@ def update_sql() -> str:
 
 
 def rows_json(rows: Sequence[Row]) -> str:
-    """Return rows as the JSON that the statements above read."""
+    """Return rows as the JSON that these statements read."""
     return json.dumps([[_plain(value) for value in row] for row in rows], ensure_ascii=False)
 
 
 def _with_rows_parameter(inner: str) -> str:
-    # sp_executesql, because pymssql writes parameters into the text: this way the text that
-    # SQL Server plans stays the same for every batch.
+    # pymssql writes parameters into the text. sp_executesql keeps the text that SQL Server plans
+    # the same for every batch.
     quoted = inner.replace("'", "''")
     return f"EXEC sp_executesql N'{quoted}', N'@rows NVARCHAR(MAX)', @rows = %s"
 
@@ -53,10 +53,10 @@ def _with_rows_parameter(inner: str) -> str:
 @cache
 def _schema(table: Table, names: tuple[str, ...]) -> str:
     dialect = mssql.dialect()
-    kinds = (table.c[name].type.compile(dialect=dialect).split(" COLLATE")[0] for name in names)
+    types = (table.c[name].type.compile(dialect=dialect).split(" COLLATE")[0] for name in names)
     return ", ".join(
         f"{name} {kind} '$[{index}]'"
-        for index, (name, kind) in enumerate(zip(names, kinds, strict=True))
+        for index, (name, kind) in enumerate(zip(names, types, strict=True))
     )
 
 

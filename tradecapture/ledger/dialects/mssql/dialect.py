@@ -1,4 +1,4 @@
-"""SQL Server: its connections, its bulk statements, its errors, its settings."""
+"""The dialect of SQL Server: connections, bulk statements, errors and settings."""
 
 import json
 from collections.abc import Sequence
@@ -57,10 +57,10 @@ class MssqlDialect(LedgerDialect):
     def connect_arguments(
         self, timeout_seconds: float, *, read_only: bool = False
     ) -> dict[str, Any]:
-        """Bound the login, set the connection up, keep microseconds, and say if it only reads.
+        """Bound the login, set up the connection, keep microseconds, and declare read-only use.
 
-        ApplicationIntent=ReadOnly lets the listener of an availability group send the connection
-        to a readable secondary.
+        Read-only use (ApplicationIntent=ReadOnly) lets the listener of an availability group send
+        the connection to a readable secondary.
         """
         return {
             "login_timeout": max(1, round(timeout_seconds)),
@@ -70,7 +70,7 @@ class MssqlDialect(LedgerDialect):
         }
 
     def configure(self, engine: Engine) -> None:
-        """Throw away connections that DB-Library has lost, and those without a transaction."""
+        """Discard connections that DB-Library has lost, and those left without a transaction."""
 
         @event.listens_for(engine, "handle_error")
         def _disconnected(context: ExceptionContext) -> None:
@@ -82,12 +82,12 @@ class MssqlDialect(LedgerDialect):
                 context.invalidate_pool_on_disconnect = False
 
     def create_database(self, connection: Connection, name: str) -> bool:
-        """Create it so that readers do not wait for captures; SQL Server's default is that they do.
+        """Create the database so that readers do not wait for captures, as they do by default.
 
-        An older one is left as it is: to change it would need everybody else to leave it.
+        An existing one keeps its setting: to change that, all other connections must be closed.
         """
-        known = text("SELECT 1 FROM sys.databases WHERE name = :name")
-        if connection.execute(known, {"name": name}).first():
+        existing = text("SELECT 1 FROM sys.databases WHERE name = :name")
+        if connection.execute(existing, {"name": name}).first():
             return False
         quoted = connection.dialect.identifier_preparer.quote(name)
         connection.exec_driver_sql(f"CREATE DATABASE {quoted}")
@@ -99,35 +99,36 @@ class MssqlDialect(LedgerDialect):
         return json.dumps(list(values), ensure_ascii=False)
 
     def among(self, column: ColumnElement[str], parameter: str) -> ColumnElement[bool]:
-        """Compare with the elements of a JSON array, cast and collated as the column is.
+        """Compare with the elements of the JSON array, cast and collated like the column.
 
-        Without the cast the index is not used; without the collation the comparison is refused.
+        Without the cast SQL Server does not use the index; without the collation it refuses the
+        comparison.
         """
         elements = func.openjson(bindparam(parameter)).table_valued("value")
         value = cast(elements.c.value, mssql.NVARCHAR(getattr(column.type, "length", None)))
         return column.in_(select(value.collate(MSSQL_COLLATION)))
 
     def insert_rows(self, connection: Connection, table: Table, rows: Sequence[Row]) -> None:
-        """Send all rows as one JSON parameter: a sixth of the CPU of an insert with VALUES."""
+        """Send the rows as one JSON parameter: a sixth of the CPU of an INSERT with VALUES."""
         connection.exec_driver_sql(insert_sql(table, rows[0]), (rows_json(rows),))
 
     def update_partitions(self, connection: Connection, rows: Sequence[PartitionRow]) -> None:
-        """Send all rows as one JSON parameter and join with it."""
+        """Send the rows as one JSON parameter and join with it."""
         connection.exec_driver_sql(update_sql(), (rows_json(rows),))
 
     def is_integrity_error(self, error: BaseException) -> bool:
-        """Return whether a unique key was violated; pymssql has no one class for it."""
+        """Return whether a unique key was violated; pymssql has several classes for that."""
         cause = error.orig if isinstance(error, DBAPIError) and error.orig else error
         return not INTEGRITY_NUMBERS.isdisjoint(error_numbers(cause))
 
     def is_transient_driver_error(self, error: BaseException) -> bool:
-        """Judge by the number, wherever pymssql has put it; without a connection by that alone."""
-        no_trades_fault = TRANSIENT_NUMBERS | DISCONNECT_NUMBERS
-        return is_no_connection(error) or not no_trades_fault.isdisjoint(error_numbers(error))
+        """Look at the error number; without a connection, no trade can be at fault."""
+        transient = TRANSIENT_NUMBERS | DISCONNECT_NUMBERS
+        return is_no_connection(error) or not transient.isdisjoint(error_numbers(error))
 
     def server_findings(self, connection: Connection) -> dict[str, str]:
-        """Return version, isolation and the connection limit."""
-        questions = {
+        """Return the version, isolation and connection limit."""
+        queries = {
             "server_version": "SELECT CAST(SERVERPROPERTY('ProductVersion') AS NVARCHAR(50))",
             "read_committed_snapshot": (
                 "SELECT CAST(is_read_committed_snapshot_on AS INT) FROM sys.databases "
@@ -136,12 +137,12 @@ class MssqlDialect(LedgerDialect):
             "max_connections": "SELECT @@MAX_CONNECTIONS",
         }
         return {
-            name: str(connection.execute(text(question)).scalar_one())
-            for name, question in questions.items()
+            name: str(connection.execute(text(query)).scalar_one())
+            for name, query in queries.items()
         }
 
     def replication_facts(self, connection: Connection) -> dict[str, str]:
-        """Return whether it is a readable secondary; how far behind needs a right of its own."""
-        question = "SELECT CAST(DATABASEPROPERTYEX(DB_NAME(), 'Updateability') AS NVARCHAR(128))"
-        told = connection.execute(text(question)).scalar_one()
-        return {"read_only": "yes" if told == "READ_ONLY" else "no"}
+        """Return `read_only` alone: to ask for the rest, a user needs a further right."""
+        query = "SELECT CAST(DATABASEPROPERTYEX(DB_NAME(), 'Updateability') AS NVARCHAR(128))"
+        updateability = connection.execute(text(query)).scalar_one()
+        return {"read_only": "yes" if updateability == "READ_ONLY" else "no"}
