@@ -7,7 +7,7 @@ from tests.support.servers.rabbitmq_server import RabbitmqServer
 
 @pytest.fixture
 def ledger_url(postgresql_url: str) -> str:
-    """The URL of an empty ledger; the broker is the same to each database."""
+    """The URL of an empty ledger. The choice of database does not matter to the broker."""
     return postgresql_url
 
 

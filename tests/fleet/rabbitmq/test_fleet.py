@@ -1,4 +1,4 @@
-"""A fleet whose bells are on RabbitMQ, and a RabbitMQ that is killed, frozen or refuses.
+"""A fleet whose bells are on RabbitMQ, while RabbitMQ works, is killed, hangs or refuses a login.
 
 Some tests of `tests/fleet/workers` run on RabbitMQ too (`on_each_broker`).
 """
@@ -24,13 +24,13 @@ from tradecapture.trades.receipt import Receipt
 pytestmark = pytest.mark.rabbitmq
 
 TRADES = 2000
-ANSWER_SECONDS = 20.0  # for a submission whose bell cannot be sent; it needs 3, or 6
+MAX_SUBMIT_SECONDS = 20.0  # for a submission whose bell cannot be sent; usually 3 or 6
 
 
 def test_bells_and_nothing_else_of_celery_go_through_rabbitmq(
     gateway: Gateway, start_worker: StartWorker, redis: "Redis", rabbitmq: RabbitmqServer
 ) -> None:
-    """2,000 trades are captured in order; Redis holds inboxes only; `doctor` counts processes."""
+    """Redis holds only inboxes; 2,000 trades are captured in order; `doctor` sees 4 processes."""
     for name in ("w1", "w2"):
         start_worker(name, concurrency=2).wait_ready()
     ids = _submit(gateway)
@@ -39,7 +39,7 @@ def test_bells_and_nothing_else_of_celery_go_through_rabbitmq(
     assert [key for key in redis.scan_iter() if not key.startswith(b"tc:")] == []
     (finding, *_others), processes = check_workers(gateway.settings)
     assert (finding.level, processes) == (Level.OK, 4), finding
-    # RabbitMQ 4.3 would refuse a queue that neither lasts nor belongs to one connection.
+    # RabbitMQ 4.3 refuses a queue that is neither durable nor exclusive.
     listed = rabbitmq.control("list_queues", "name", "durable", "exclusive").splitlines()
     rows = [line.split("\t") for line in listed if "\t" in line]
     assert len(rows) > gateway.settings.lanes
@@ -49,7 +49,7 @@ def test_bells_and_nothing_else_of_celery_go_through_rabbitmq(
 def test_lost_bells_are_rung_again(
     gateway: Gateway, start_worker: StartWorker, rabbitmq: RabbitmqServer
 ) -> None:
-    """All bells are taken out of the queues; the sweep of a worker rings again."""
+    """All bells are removed from the queues, and the sweep of a worker rings again."""
     worker = start_worker("w").wait_ready()  # it declares the queues
     worker.kill()
     ids = _submit(gateway)
@@ -64,52 +64,54 @@ def test_lost_bells_are_rung_again(
 def test_workers_find_a_restarted_rabbitmq(
     gateway: Gateway, start_worker: StartWorker, rabbitmq: RabbitmqServer
 ) -> None:
-    """Killed under load and started again: trades are accepted meanwhile, and captured after."""
+    """While RabbitMQ is down, trades are accepted. Once it is back, they are captured."""
     start_worker("w").wait_ready()
     before = _submit(gateway)
     rabbitmq.kill()
-    while_away = _submit(gateway, first=TRADES)
+    during_outage = _submit(gateway, first=TRADES)
     (finding,), _ = check_workers(gateway.settings)
     assert (finding.level, finding.subject) == (Level.FAIL, "broker")
     rabbitmq.start()
     wait_until_nothing_waits(gateway)
-    assert_each_captured_once_in_order(gateway, [*before, *while_away])
+    assert_each_captured_once_in_order(gateway, [*before, *during_outage])
 
 
 def test_a_frozen_rabbitmq_delays_a_submission_by_seconds_only(
     gateway: Gateway, start_worker: StartWorker, rabbitmq: RabbitmqServer
 ) -> None:
-    """Its connections stay open and nothing answers: the trade is accepted all the same."""
+    """Its connections stay open and it answers nothing. The trades are accepted nevertheless."""
     start_worker("w").wait_ready()
     before = _submit(gateway)
     wait_until_nothing_waits(gateway)
     rabbitmq.freeze()
     try:
         began = time.monotonic()
-        meanwhile = _submit(gateway, first=TRADES)
-        assert time.monotonic() - began < ANSWER_SECONDS
+        during_freeze = _submit(gateway, first=TRADES)
+        assert time.monotonic() - began < MAX_SUBMIT_SECONDS
     finally:
         rabbitmq.thaw()
     wait_until_nothing_waits(gateway)
-    assert_each_captured_once_in_order(gateway, [*before, *meanwhile])
+    assert_each_captured_once_in_order(gateway, [*before, *during_freeze])
 
 
 @pytest.mark.parametrize("wrong", ["user", "virtual host"])
 def test_a_rabbitmq_that_refuses_the_submitter_costs_no_trade(
     gateway: Gateway, rabbitmq: RabbitmqServer, wrong: str
 ) -> None:
-    """A wrong password or virtual host is a bell that is not rung, and no error of the trade's."""
+    """With a wrong password or virtual host the bell is not sent, and the trade is accepted."""
     old, new = (":guest@", ":wrong@") if wrong == "user" else ("//", "/none")
     head, _, tail = rabbitmq.url.rpartition(old)
     gateway.bell._app.conf.broker_url = f"{head}{new}{tail}"
     (receipt,) = gateway.accept(submissions(1, partitions=1))
     assert isinstance(receipt, Receipt)
     lane = next(iter({row.lane for row in gateway.inbox_reader.partitions()}))
-    assert gateway.inbox.reserve_bells([lane]) == [lane], "the right to ring was given back"
+    assert gateway.inbox.reserve_bells([lane]) == [lane], (
+        "the reservation of the bell was given back"
+    )
 
 
 def _submit(gateway: Gateway, first: int = 0) -> list[str]:
-    """Submit the next trades, each accepted."""
+    """Submit the next trades, check that all are accepted, and return their ids."""
     answers = gateway.accept(submissions(first + TRADES, partitions=100)[first:])
     assert all(isinstance(answer, Receipt) for answer in answers)
     return [answer.trade_id or "" for answer in answers]

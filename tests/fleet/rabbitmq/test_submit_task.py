@@ -1,4 +1,4 @@
-"""Trades that are submitted as Celery tasks: RabbitMQ, unlike Redis, does not lose one."""
+"""Trades that are submitted as Celery tasks: unlike Redis, RabbitMQ loses none."""
 
 import os
 import signal
@@ -21,12 +21,12 @@ from tradecapture.local.servers.worker import LocalWorker
 pytestmark = pytest.mark.rabbitmq
 
 TRADES = 30
-PAUSE_MILLISECONDS = 60_000  # longer than the test needs; it is ended then
+PAUSE_MILLISECONDS = 60_000  # longer than the test, which ends the pause
 
 
 @pytest.fixture
 def trade_ids(gateway: Gateway, sender: Celery) -> list[str]:
-    """Trades that were sent as tasks, by a service that has gone since; nobody has taken them."""
+    """The ids of trades sent as tasks. Their sender has ended, and no worker has received them."""
     trades = submissions(TRADES, partitions=10)
     for trade in trades:
         sender.send_task(SUBMIT_TASK, args=(trade.document.decode(),))
@@ -37,12 +37,12 @@ def trade_ids(gateway: Gateway, sender: Celery) -> list[str]:
 def test_submitted_trades_survive_a_kill_of_rabbitmq(
     gateway: Gateway, trade_ids: list[str], start_worker: StartWorker, rabbitmq: RabbitmqServer
 ) -> None:
-    """SIGKILL right after the last was sent: a message that is confirmed is on disk."""
+    """RabbitMQ is killed right after it confirmed the last message, so all are on disk."""
     rabbitmq.kill()
     rabbitmq.start()
     assert rabbitmq.waiting(SUBMIT_QUEUE) == TRADES
     start_worker("w")
-    _wait_captured(gateway, trade_ids)
+    _wait_until_captured(gateway, trade_ids)
 
 
 @pytest.mark.parametrize("what", ["worker", "pool process"])
@@ -54,27 +54,27 @@ def test_submitted_trades_survive_a_kill_of_what_holds_them(
     rabbitmq: RabbitmqServer,
     what: str,
 ) -> None:
-    """SIGKILL while one is being submitted and others are fetched: RabbitMQ gives them again."""
-    redis.client_pause(PAUSE_MILLISECONDS, all=False)  # writes wait: the task cannot end
+    """RabbitMQ delivers the messages of a killed process again, running or prefetched."""
+    redis.client_pause(PAUSE_MILLISECONDS, all=False)  # writes wait, so the task cannot end
     try:
-        # Its main process must not wait too, so it does not sweep.
+        # A sweep would block the main process too, so there is none.
         victim = start_worker("victim", sweep_seconds=60).wait_ready()
-        wait_for("one is under way", lambda: _is_paused(redis))
+        wait_for("a task is running", lambda: _is_paused(redis))
         assert rabbitmq.waiting(SUBMIT_QUEUE) < TRADES
         _kill(victim, what)
     finally:
         redis.client_unpause()
     if what == "worker":
         start_worker("other")
-    _wait_captured(gateway, trade_ids)
+    _wait_until_captured(gateway, trade_ids)
 
 
-def test_a_sender_is_told_when_no_queue_takes_his_trade(
+def test_a_sender_is_told_when_no_queue_takes_its_trade(
     gateway: Gateway,
     sender: Celery,
     rabbitmq: RabbitmqServer,
 ) -> None:
-    """The queue is removed after he first used it: RabbitMQ would drop what it cannot route."""
+    """The queue is removed after its first use. RabbitMQ could drop what it cannot route."""
     first, second = (trade.document.decode() for trade in submissions(2, partitions=1))
     sender.send_task(SUBMIT_TASK, args=(first,))
     rabbitmq.remove(SUBMIT_QUEUE)
@@ -95,6 +95,6 @@ def _is_paused(redis: "Redis") -> bool:
     return any("b" in each["flags"] for each in redis.client_list())
 
 
-def _wait_captured(gateway: Gateway, trade_ids: list[str]) -> None:
+def _wait_until_captured(gateway: Gateway, trade_ids: list[str]) -> None:
     wait_for("all are captured", lambda: len(gateway.ledger.outcomes(trade_ids)) == TRADES)
     assert_each_captured_once_in_order(gateway, trade_ids)

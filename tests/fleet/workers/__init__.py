@@ -1,1 +1,1 @@
-"""The fleet as it runs: real worker processes, real kills."""
+"""Real worker processes: their start, their heartbeat, their kill, and what they show."""

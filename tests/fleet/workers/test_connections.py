@@ -1,4 +1,4 @@
-"""The connection budget against a real fleet: never less than is held, and not much more."""
+"""The connection budget of a real fleet: an upper bound, and not much above the real number."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -25,15 +25,16 @@ from tradecapture.settings import Settings
 
 SIZE = FleetSize(apis=1, workers=2, concurrency=2)
 DATABASE = "connections"
-CLIENTS = 40  # at the same time: more than an API has threads
+CLIENTS = 40  # at the same time, more than an API has threads
 TRADES = 300
-PATIENCE_SECONDS = 60.0
-# The budget counts threads and clients that are seldom all in use at once.
-LOOSEST = 4.0
+CAPTURE_TIMEOUT_SECONDS = 60.0
+# The budget may be this many times the real number: it counts all threads and clients, which are
+# seldom all in use at once.
+MAX_BUDGET_RATIO = 4.0
 
 
-class Busy(NamedTuple):
-    """A fleet, and what its servers count."""
+class MeasuredFleet(NamedTuple):
+    """A fleet, and the number of connections that its servers count."""
 
     http: httpx.Client
     redis_clients: Callable[[], int]
@@ -41,8 +42,8 @@ class Busy(NamedTuple):
 
 
 @pytest.fixture
-def busy(tmp_path: Path, postgresql_server: PostgresqlServer) -> Iterator[Busy]:
-    """A fleet on servers that nobody else uses."""
+def busy(tmp_path: Path, postgresql_server: PostgresqlServer) -> Iterator[MeasuredFleet]:
+    """A fleet on servers of its own."""
     url = with_tables(postgresql_server.new_database(DATABASE))
     with RedisServer(tmp_path / "redis") as redis_server:
         environment = environment_of(redis_url=redis_server.url, database_url=url)
@@ -67,30 +68,32 @@ def busy(tmp_path: Path, postgresql_server: PostgresqlServer) -> Iterator[Busy]:
             observer.autocommit = True
             for worker in workers:
                 running.callback(worker.launch().kill)
-            yield Busy(http, lambda: _redis_clients(redis), lambda: _database_clients(observer))
+            yield MeasuredFleet(
+                http, lambda: _redis_clients(redis), lambda: _database_clients(observer)
+            )
 
 
 def _redis_clients(redis: "Redis") -> int:
-    return len(redis.client_list()) - 1  # without the one that asks
+    return len(redis.client_list()) - 1  # without this client
 
 
 def _database_clients(observer: "psycopg.Connection[tuple[object, ...]]") -> int:
-    counted = observer.execute(
+    row = observer.execute(
         "SELECT count(*) FROM pg_stat_activity WHERE datname = %s", [DATABASE]
     ).fetchone()
-    assert counted is not None
-    return int(str(counted[0]))
+    assert row is not None
+    return int(str(row[0]))
 
 
 def test_the_budget_bounds_what_a_busy_fleet_holds(
-    busy: Busy, figure: Callable[[str], None]
+    busy: MeasuredFleet, figure: Callable[[str], None]
 ) -> None:
-    """With captures, status reads, searches, partitions and health checks at the same time."""
+    """The fleet captures and answers status reads, searches, lists and health checks at once."""
     peak = {"database": 0, "Redis": 0}
-    ended = Event()
+    stopped = Event()
 
     def watch() -> None:
-        while not ended.wait(0.02):
+        while not stopped.wait(0.02):
             peak["database"] = max(peak["database"], busy.database_clients())
             peak["Redis"] = max(peak["Redis"], busy.redis_clients())
 
@@ -108,17 +111,17 @@ def test_the_budget_bounds_what_a_busy_fleet_holds(
             busy.http.get(f"/api/v1/{path}")
 
     def all_are_captured() -> bool:
-        found = busy.http.get("/api/v1/trades", params={"limit": 1000, "outcome": "CAPTURED"})
-        return len(found.json()["trades"]) == TRADES
+        response = busy.http.get("/api/v1/trades", params={"limit": 1000, "outcome": "CAPTURED"})
+        return len(response.json()["trades"]) == TRADES
 
     watcher = Thread(target=watch)
     watcher.start()
     try:
         with ThreadPoolExecutor(CLIENTS) as clients:
             list(clients.map(use, range(TRADES)))
-        assert wait_until(all_are_captured, PATIENCE_SECONDS)
+        assert wait_until(all_are_captured, CAPTURE_TIMEOUT_SECONDS)
     finally:
-        ended.set()
+        stopped.set()
         watcher.join()
     for budget in (budget_of_database(SIZE, Settings().pool_size), budget_of_redis(SIZE)):
         seen = peak[budget.server]
@@ -126,4 +129,4 @@ def test_the_budget_bounds_what_a_busy_fleet_holds(
             f"connections to {budget.server}: {seen} seen, {budget.fleet} budgeted for 1 API and "
             f"2 workers of 2 processes"
         )
-        assert seen <= budget.fleet <= LOOSEST * seen
+        assert seen <= budget.fleet <= MAX_BUDGET_RATIO * seen

@@ -1,4 +1,4 @@
-"""The heartbeat: fresh while a worker's main process lives, whatever is away; stale if it hangs."""
+"""The heartbeat is fresh during outages of other servers, and stale if the main process hangs."""
 
 import os
 import signal
@@ -15,22 +15,22 @@ from tests.support.deployment.traffic.load import submissions
 from tradecapture.local.servers.worker import LocalWorker
 from workers.heartbeat import INTERVAL_SECONDS
 
-# The machine is shared with other tests; a probe allows thirty.
+# The machine is shared with other tests. The probe of the containers allows thirty seconds.
 FRESH_SECONDS = 10 * INTERVAL_SECONDS
-AWAY_SECONDS = 4 * INTERVAL_SECONDS  # an outage of several beats
-SILENT_SECONDS = 24.0  # a main process that waits for an answer for ever would show
+OUTAGE_SECONDS = 4 * INTERVAL_SECONDS  # several beats
+SILENT_SECONDS = 24.0  # long enough to show a main process that waits forever
 
 
 @pytest.fixture
 def deployment(tmp_path: Path) -> Iterator[Deployment]:
-    """A Redis of this test's own, which it may kill."""
+    """A deployment whose Redis the test may kill."""
     with Deployment(tmp_path, SQLITE) as running:
         yield running
 
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    """The file that the worker touches; it is not there yet."""
+    """The path of the file that the worker touches. The file does not exist yet."""
     return tmp_path / "heartbeat"
 
 
@@ -40,13 +40,13 @@ def start(deployment: Deployment, file: Path) -> LocalWorker:
 
 
 def beats_again(file: Path) -> float:
-    """Wait for the next beat; return how long it took, in seconds."""
+    """Wait for the next beat; return the wait in seconds."""
     last = file.stat().st_mtime_ns
     return wait_for("a beat", lambda: file.stat().st_mtime_ns > last)
 
 
 def is_fresh(file: Path, seconds: int) -> bool:
-    """Look as the containers' probe does, without Python."""
+    """Return what the containers' probe would find, by the same command."""
     command = ["find", str(file), "-newermt", f"-{seconds} seconds"]
     return bool(subprocess.run(command, capture_output=True, check=False).stdout)
 
@@ -54,13 +54,13 @@ def is_fresh(file: Path, seconds: int) -> bool:
 def test_the_heart_beats_while_redis_is_away(
     deployment: Deployment, file: Path, figure: Callable[[str], None]
 ) -> None:
-    """From its start on, connected, while Redis is dead, and after it came back."""
+    """It beats from the start of the worker, while Redis is dead, and after Redis is back."""
     worker = start(deployment, file)
     wait_for("the first beat", file.exists)
     worker.wait_ready()
     beats_again(file)
     deployment.redis_server.kill()
-    oldest, until = 0.0, time.monotonic() + AWAY_SECONDS
+    oldest, until = 0.0, time.monotonic() + OUTAGE_SECONDS
     while time.monotonic() < until:
         oldest = max(oldest, time.time() - file.stat().st_mtime)
         time.sleep(0.05)
@@ -74,7 +74,7 @@ def test_the_heart_beats_while_redis_is_away(
 
 
 def test_a_worker_that_starts_without_redis_lives(deployment: Deployment, file: Path) -> None:
-    """It looks for Redis every second, and its heart beats: an outage restarts no worker."""
+    """The worker retries Redis every second while its heart beats, so no probe restarts it."""
     deployment.redis_server.kill()
     start(deployment, file)
     wait_for("the first beat", file.exists)
@@ -84,7 +84,7 @@ def test_a_worker_that_starts_without_redis_lives(deployment: Deployment, file: 
 
 
 def test_a_main_process_that_hangs_has_no_heartbeat(deployment: Deployment, file: Path) -> None:
-    """Stopped, it grows stale, and the probe sees it; going on, it beats again."""
+    """The heartbeat of a stopped process becomes stale. Once the process continues, it beats."""
     worker = start(deployment, file).wait_ready()
     beats_again(file)
     os.kill(worker.process.pid, signal.SIGSTOP)
@@ -97,7 +97,7 @@ def test_a_main_process_that_hangs_has_no_heartbeat(deployment: Deployment, file
 
 
 def test_without_a_file_there_is_no_heartbeat(deployment: Deployment, file: Path) -> None:
-    """It is off unless the settings name a file."""
+    """A worker writes no file unless the settings name one."""
     deployment.start_worker("w").wait_ready()
     time.sleep(2 * INTERVAL_SECONDS)
     assert not file.exists()
@@ -106,17 +106,17 @@ def test_without_a_file_there_is_no_heartbeat(deployment: Deployment, file: Path
 def test_a_file_that_cannot_be_written_ends_no_worker(
     deployment: Deployment, tmp_path: Path
 ) -> None:
-    """The worker says so, and works: the probe fails by itself."""
+    """The worker logs the error and continues. The probe fails."""
     missing = tmp_path / "no folder" / "heartbeat"
     worker = deployment.start_worker("w", heartbeat_file=missing).wait_ready()
-    wait_for("a word", lambda: "heartbeat cannot be written" in worker.log.read_text())
+    wait_for("the error is logged", lambda: "heartbeat cannot be written" in worker.log.read_text())
     assert worker.process.poll() is None
 
 
 def test_the_heart_beats_while_redis_is_silent(
     deployment: Deployment, file: Path, figure: Callable[[str], None]
 ) -> None:
-    """A network that swallows everything keeps the main process from its loop for seconds only."""
+    """If the network drops everything, the main process is blocked for some seconds only."""
     proxy = deployment.proxy_redis()
     worker = deployment.start_worker("w", heartbeat_file=file, connect_seconds=0.5).wait_ready()
     beats_again(file)

@@ -1,4 +1,4 @@
-"""A worker dies in the middle of its work."""
+"""A worker is killed while it holds claims."""
 
 import os
 import signal
@@ -21,15 +21,16 @@ from tradecapture.trades.partition import PartitionKey
 from tradecapture.trades.receipt import Receipt
 
 TRADES = 20_000
-SMALL_BATCH = 50  # trades, so that the kill falls into the middle of hundreds of transactions
-MOVES_AGAIN_SECONDS = 8.0  # a lease of 5 s, half a second of the sweep, and the capture itself
+# In trades. It makes hundreds of transactions, so that the kill falls between two of them.
+SMALL_BATCH = 50
+MOVES_AGAIN_SECONDS = 8.0  # a lease of 5 s, half a second of the sweep, and the capture
 
 
 @on_each_broker
 def test_a_killed_worker_loses_doubles_and_reorders_nothing(
     gateway: Gateway, start_worker: StartWorker, figure: Callable[[str], None]
 ) -> None:
-    """SIGKILL in the middle of 20,000 trades: all captured once, in order, within 8 s of it."""
+    """After SIGKILL all 20,000 trades are captured once and in order, the first within 8 s."""
     victim, *others = [start_worker(f"w{n}", batch_trades=SMALL_BATCH) for n in range(3)]
     for worker in (victim, *others):
         worker.wait_ready()
@@ -53,7 +54,7 @@ def test_a_killed_worker_loses_doubles_and_reorders_nothing(
 
 
 def _kill_while_it_holds_claims(gateway: Gateway, victim: LocalWorker) -> list[InboxPartition]:
-    """Stop the worker at a moment when it holds claims, then kill it; return what it held."""
+    """Stop the worker while it holds claims, then kill it; return the claimed partitions."""
     children = [child.pid for child in psutil.Process(victim.process.pid).children()]
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline:
@@ -70,7 +71,7 @@ def _kill_while_it_holds_claims(gateway: Gateway, victim: LocalWorker) -> list[I
         for child in children:
             os.kill(child, signal.SIGCONT)
         time.sleep(0.003)
-    raise AssertionError("the worker never held a claim; are there trades left?")
+    raise AssertionError("the worker never held a claim; are no trades left?")
 
 
 def _moved(before: InboxPartition, now: InboxPartition) -> bool:

@@ -1,4 +1,4 @@
-"""A worker that could only fail does not start."""
+"""A worker that could capture nothing does not start."""
 
 from tests.support.deployment.completion import wait_for
 from tests.support.deployment.workers import StartWorker
@@ -9,7 +9,7 @@ from tradecapture.inbox.keys import LANES_KEY
 def test_a_worker_with_another_lane_count_refuses_and_says_what_to_do(
     gateway: Gateway, start_worker: StartWorker
 ) -> None:
-    """It ends with an error, changes nothing and names the setting."""
+    """It changes nothing, and exits with an error that names the setting."""
     worker = start_worker("w", lanes=8)
 
     wait_for("it ends", lambda: worker.process.poll() is not None)
@@ -22,7 +22,7 @@ def test_a_worker_with_another_lane_count_refuses_and_says_what_to_do(
 def test_a_worker_without_tables_refuses_and_names_the_command(
     gateway: Gateway, start_worker: StartWorker, tmp_path: object
 ) -> None:
-    """It ends with an error that says `tradecapture db upgrade`."""
+    """It exits with an error that names `tradecapture db upgrade`."""
     worker = start_worker("w", database_url=f"sqlite:///{tmp_path}/empty.db")
 
     wait_for("it ends", lambda: worker.process.poll() is not None)

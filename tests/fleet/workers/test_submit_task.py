@@ -33,7 +33,7 @@ def test_a_trade_sent_as_json_text_is_captured_as_it_is(
 def test_a_mapping_with_decimals_is_exact_and_one_with_floats_is_refused(
     gateway: Gateway, sender: Celery, start_worker: StartWorker
 ) -> None:
-    """A Decimal crosses the broker digit for digit; a float may not be what was meant."""
+    """A Decimal keeps every digit. A float may differ from the decimal that was meant."""
     worker = start_worker("w").wait_ready()
     exact, inexact = trade(tradeId="EXACT"), trade(tradeId="INEXACT")
     _first_quantity(exact)["value"] = Decimal("12345678901234567890.12345678")
@@ -54,12 +54,12 @@ def test_a_mapping_with_decimals_is_exact_and_one_with_floats_is_refused(
 def test_a_trade_for_which_there_is_no_room_is_tried_again(
     gateway: Gateway, sender: Celery, start_worker: StartWorker
 ) -> None:
-    """Its sender has gone, so the task comes back until there is room; nothing is dropped."""
+    """The task is retried until the inbox has room, since its sender does not resend the trade."""
     document = trade(tradeId="NO-ROOM")
     gateway.inbox.accept([submission("FIRST")])
     claim = gateway.inbox.claim(lane_of(PARTITION, gateway.settings.lanes), "somebody", 0.0)
     assert claim is not None
-    gateway.inbox.clear_bell(claim.lane)  # nobody was rung
+    gateway.inbox.clear_bell(claim.lane)  # as if no bell had been sent
     worker = start_worker("w", limit_partition=1).wait_ready()
 
     sender.send_task(SUBMIT_TASK, args=(encode(document).decode(),))
@@ -77,6 +77,6 @@ def _state(gateway: Gateway, trade_id: str) -> str | None:
 
 
 def _first_quantity(document: dict[str, object]) -> dict[str, object]:
-    found = document["tradeLots"][0]["priceQuantity"][0]["quantity"][0]  # type: ignore[index]
-    assert isinstance(found, dict)
-    return found
+    quantity = document["tradeLots"][0]["priceQuantity"][0]["quantity"][0]  # type: ignore[index]
+    assert isinstance(quantity, dict)
+    return quantity

@@ -1,1 +1,1 @@
-"""The inboxes on a Redis Cluster: real nodes, one of them lost, slots moved, a failover."""
+"""The inboxes on a real Redis Cluster: a lost node, moved slots, TLS."""

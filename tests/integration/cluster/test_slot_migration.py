@@ -1,4 +1,4 @@
-"""A slot half moved: its lane stands still, whichever of its keys are where, and loses nothing."""
+"""While a slot is half moved, its lane is refused and loses nothing, wherever its keys are."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -31,14 +31,14 @@ def redis(cluster_servers: ClusterServers) -> Iterator["Redis"]:
 
 @pytest.fixture
 def busy(redis: "Redis", settings: Settings) -> Inbox:
-    """Lane 0 with every key that a script may be told of: a hold, a retry, numbers, a bell."""
+    """Lane 0 with every key that a script may declare: a hold, a retry, numbers, a bell."""
     inbox = Inbox(redis, replace(settings, backoff_seconds=0.001))
     inbox.accept([*submissions(3, "B1"), *submissions(2, "B2"), numbered(1, book="B1")])
     inbox.hold(TWO, Hold.halt("a reason"))
     claim = claimed(inbox)
     inbox.postpone(0, claim.token, claim.partition_keys, 0.0)
     assert redis.exists(lane_keys(0).bell) == 1
-    # Those of a promotion, which a test cannot wait for.
+    # The keys of a promotion, which would take a test too long.
     redis.set(lane_keys(0).promoted, "0" * 39 + "1")
     redis.hset(lane_keys(0).began, "nobody", 1)
     return inbox
@@ -59,7 +59,7 @@ def _of_partitions(redis: "Redis") -> list[Any]:
 def test_no_script_runs_in_a_lane_that_is_on_two_nodes(
     busy: Inbox, cluster_servers: ClusterServers, chosen: Any
 ) -> None:
-    """It is refused before its first write; when the lane has moved, all goes on from there."""
+    """A script is refused before its first write. After the move the lane continues."""
     owner = cluster_servers.owner_of(0)
     other = next(node for node in cluster_servers.masters if node is not owner)
     redis = busy.redis

@@ -1,4 +1,4 @@
-"""A cluster over TLS, with a user of few rights: as the documents say to set it up."""
+"""A cluster over TLS with a user of few rights, set up as the documents say."""
 
 import re
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ PASSWORD, ENCODED = "p@ss/w:rd", "p%40ss%2Fw%3Ard"
 
 @pytest.fixture
 def behind_tls(tmp_path: Path) -> Iterator[tuple[str, Path]]:
-    """The address of a node that is the whole cluster, and the certificate to believe."""
+    """The address of a cluster of one node, and the certificate to trust."""
     authority, trusted = trustme.CA(), tmp_path / "ca.pem"
     authority.cert_pem.write_to_path(str(trusted))
     servers = ClusterServers(tmp_path / "cluster", masters=1)
@@ -43,7 +43,7 @@ def behind_tls(tmp_path: Path) -> Iterator[tuple[str, Path]]:
 
 
 def test_inboxes_on_a_cluster_over_tls(behind_tls: tuple[str, Path], settings: Settings) -> None:
-    """With the documented user, from acceptance to settling; no other certificate is believed."""
+    """The documented user can accept, claim and complete. No other certificate is trusted."""
     address, trusted = behind_tls
     url = f"rediss+cluster://tradecapture:{ENCODED}@{address}?ssl_ca_certs={trusted};"
     url += f"rediss+cluster://{address}"

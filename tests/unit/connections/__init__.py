@@ -1,1 +1,1 @@
-"""Tests: unit, connections."""
+"""Tests of `tradecapture.connections` without a server."""

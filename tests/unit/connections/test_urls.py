@@ -1,4 +1,4 @@
-"""Sentinel URLs: Celery's own form, read the same for inboxes and broker."""
+"""The URLs of sentinels: what the inboxes read, and what Celery is given."""
 
 import pytest
 from kombu.connection import Connection
@@ -19,7 +19,7 @@ THREE_OVER_TLS = "sentinels://desk:p%40ss@h1:26379;sentinels://h2:26380;sentinel
 
 
 def test_a_list_of_sentinels_is_read() -> None:
-    """User, password and database hold for all, in whichever they stand."""
+    """The user, the password and the database apply to all, whichever URL has them."""
     assert read_sentinel_url(THREE) == SentinelUrl(
         (("h1", 26379), ("h2", 26380), ("h3", 26379)), "desk", "p@ss", 2
     )
@@ -28,7 +28,7 @@ def test_a_list_of_sentinels_is_read() -> None:
 
 
 def test_celery_keeps_the_login_whichever_sentinel_it_goes_to() -> None:
-    """Kombu forgets what stood only in the URL before, so each has all."""
+    """Kombu forgets the login of the URL before, so each URL has it."""
     url = celery_url(Settings(redis_url=THREE).broker)
     assert url == ";".join(
         f"sentinel://desk:p%40ss@{host}/2" for host in ("h1:26379", "h2:26380", "h3")
@@ -36,17 +36,17 @@ def test_celery_keeps_the_login_whichever_sentinel_it_goes_to() -> None:
     connection = Connection(url)
     for alternate in connection.alt:
         connection.switch(alternate)
-        told = (connection.userid, connection.password, connection.virtual_host)
-        assert told == ("desk", "p@ss", "2")
+        login = (connection.userid, connection.password, connection.virtual_host)
+        assert login == ("desk", "p@ss", "2")
     assert celery_url("redis://h1/0;redis://h2/0") == "redis://h1/0;redis://h2/0"
     assert "ss@" not in without_password(url).replace("***@", "")
 
 
-@pytest.mark.parametrize("place", [0, 1, 2])
-def test_sentinels_over_tls_are_read_alike(place: int) -> None:
-    """Options may stand in any one of the URLs; Celery is given them beside a URL that it knows."""
+@pytest.mark.parametrize("index", [0, 1, 2])
+def test_sentinels_over_tls_are_read_alike(index: int) -> None:
+    """Any one URL may have the options. Celery gets them beside a URL with its own scheme."""
     urls = THREE_OVER_TLS.split(";")
-    urls[place] += "?ssl_ca_certs=/ca%20s.pem&ssl_check_hostname=false"
+    urls[index] += "?ssl_ca_certs=/ca%20s.pem&ssl_check_hostname=false"
     url = ";".join(urls)
     assert read_sentinel_url(url) == read_sentinel_url(THREE)
     assert celery_url(url) == celery_url(THREE)
@@ -57,22 +57,22 @@ def test_sentinels_over_tls_are_read_alike(place: int) -> None:
         "ssl_check_hostname": False,
     }
     with connect_inboxes(settings) as redis:
-        asked = [one.connection_pool for one in redis.connection_pool.sentinel_manager.sentinels]
-        for pool in (redis.connection_pool, *asked):
+        pools = [one.connection_pool for one in redis.connection_pool.sentinel_manager.sentinels]
+        for pool in (redis.connection_pool, *pools):
             assert issubclass(pool.connection_class, SSLConnection)
             assert pool.connection_kwargs["ssl_ca_certs"] == "/ca s.pem"
             assert pool.connection_kwargs["ssl_check_hostname"] is False
 
 
 def test_certificates_are_checked_unless_told_otherwise() -> None:
-    """And the host that they name; without TLS there is nothing to tell."""
+    """The certificate and its host name are checked. Without TLS there are no options."""
     checked = {"ssl_cert_reqs": "required", "ssl_check_hostname": True}
     assert tls_options(THREE_OVER_TLS) == checked
     assert tls_options(THREE) is None
 
 
 def test_sentinels_are_asked_as_the_settings_say() -> None:
-    """With a login of their own, never that of the servers, which never goes to a sentinel."""
+    """The sentinels get their own login, and never that of the servers."""
     for username, password, sent in (
         ("", "", None),
         ("", "s3cret", ("s3cret",)),
@@ -108,7 +108,7 @@ def test_sentinels_are_asked_as_the_settings_say() -> None:
 )
 @pytest.mark.parametrize("name", ["TRADECAPTURE_REDIS_URL", "TRADECAPTURE_BROKER_URL"])
 def test_tls_that_would_not_hold_for_all_is_refused(name: str, url: str, why: str) -> None:
-    """A list that is plain in part, an option that nobody would read."""
+    """A list with TLS for some only, and an option without effect, are refused."""
     with pytest.raises(SettingsError, match=why) as refused:
         Settings.from_environment({name: url})
     assert name in str(refused.value)
@@ -126,7 +126,7 @@ def test_tls_that_would_not_hold_for_all_is_refused(name: str, url: str, why: st
     ],
 )
 def test_a_list_that_cannot_be_read_is_refused(url: str) -> None:
-    """At the edge, by the name of its variable, and nothing of it is quoted."""
+    """The error names the variable, and quotes nothing of the URL."""
     with pytest.raises(SettingsError, match="TRADECAPTURE_REDIS_URL") as refused:
         Settings.from_environment({"TRADECAPTURE_REDIS_URL": url})
     assert "hunter2" not in str(refused.value)
@@ -134,7 +134,7 @@ def test_a_list_that_cannot_be_read_is_refused(url: str) -> None:
 
 
 def test_the_masters_name_is_a_setting() -> None:
-    """The pool asks for it, with the login of the URL."""
+    """The pool asks the sentinels for this name, and logs into the master as the URL says."""
     environment = {
         "TRADECAPTURE_REDIS_URL": THREE,
         "TRADECAPTURE_SENTINEL_MASTER": "desk-master",
