@@ -40,7 +40,7 @@ class _ClaimResult(NamedTuple):
     """What the ledger did with a claim."""
 
     results: list[PartitionResult]
-    postponed: list[PartitionKey]  # partitions to give back, of which nothing was written
+    postponed: list[PartitionKey]  # partitions to give back; nothing of them was written
 
 
 class Capture:

@@ -170,7 +170,7 @@ def check_url(text: str, schemes: tuple[str, ...]) -> None:
 
 
 def _check_sentinel_list(parts: Sequence[SplitResult]) -> None:
-    """Refuse a list of which only some URLs use TLS, and TLS options that would have no effect.
+    """Refuse a list in which only some URLs use TLS, and TLS options that would have no effect.
 
     Raises:
         ValueError: says what to give, and quotes nothing of the URLs.
