@@ -1,7 +1,7 @@
-"""Audit: asks OSV whether a package that the fleet runs on has a known vulnerability.
+"""Asks OSV whether a package that the fleet runs on has a known vulnerability.
 
-pip-audit alone cannot be believed here: where the service is out of reach it ends with 1, as if it
-had found something, and where a mirror does not know a package it ends with 0, as if all was well.
+pip-audit's exit code is not enough: if OSV does not answer, pip-audit exits with 1, as if it had
+found something; if a mirror does not know a package, it exits with 0, as if all was well.
 """
 
 import argparse
@@ -19,35 +19,35 @@ from packaging.utils import canonicalize_name
 
 PROJECT = "tradecapture"
 SERVICE = "https://api.osv.dev/v1/query"
-# pip-audit asks for one package after the other; for some fifty on a slow line.
-MAX_SECONDS = 300
+# For about fifty packages on a slow connection; pip-audit asks for one after the other.
+TIMEOUT_SECONDS = 300
 
 
 def installed_requirements(project: str) -> dict[str, str]:
-    """Return what an installed project needs to run, directly or not: name -> installed version.
+    """Return the packages that an installed project needs, directly or not: name -> version.
 
     Raises:
         importlib.metadata.PackageNotFoundError: the project, or one of them, is not installed.
     """
-    found: dict[str, str] = {}
+    packages: dict[str, str] = {}
     waiting = [Requirement(project)]
-    looked_at: set[tuple[str, str]] = set()
+    visited: set[tuple[str, str]] = set()
     while waiting:
-        asked = waiting.pop()
-        for extra in ("", *asked.extras):
-            if (asked.name, extra) in looked_at:
+        requirement = waiting.pop()
+        for extra in ("", *requirement.extras):
+            if (requirement.name, extra) in visited:
                 continue
-            looked_at.add((asked.name, extra))
-            for text in requires(asked.name) or ():
+            visited.add((requirement.name, extra))
+            for text in requires(requirement.name) or ():
                 needed = Requirement(text)
                 if needed.marker is None or needed.marker.evaluate({"extra": extra}):
-                    found[canonicalize_name(needed.name)] = version(needed.name)
+                    packages[canonicalize_name(needed.name)] = version(needed.name)
                     waiting.append(needed)
-    return found
+    return packages
 
 
 def audit(packages: Mapping[str, str], service: str) -> list[dict[str, Any]] | str:
-    """Return pip-audit's finding on each package, or why there is none."""
+    """Return pip-audit's finding on each package, or why it could not audit."""
     with tempfile.TemporaryDirectory() as folder:
         pinned = Path(folder) / "requirements.txt"
         pinned.write_text("".join(f"{name}=={number}\n" for name, number in packages.items()))
@@ -55,20 +55,20 @@ def audit(packages: Mapping[str, str], service: str) -> list[dict[str, Any]] | s
         options += ["--vulnerability-service", "osv", "--osv-url", service]
         command = [sys.executable, "-m", "pip_audit", *options, "--requirement", str(pinned)]
         try:
-            ended = subprocess.run(  # noqa: S603 - the arguments are ours
-                command, capture_output=True, text=True, timeout=MAX_SECONDS, check=False
+            result = subprocess.run(  # noqa: S603 - the arguments are ours
+                command, capture_output=True, text=True, timeout=TIMEOUT_SECONDS, check=False
             )
         except subprocess.TimeoutExpired:
-            return f"{service} did not answer within {MAX_SECONDS} s"
+            return f"{service} did not answer within {TIMEOUT_SECONDS} s"
     try:
-        findings: list[dict[str, Any]] = json.loads(ended.stdout)["dependencies"]
+        findings: list[dict[str, Any]] = json.loads(result.stdout)["dependencies"]
     except json.JSONDecodeError:
-        return (ended.stderr.strip().splitlines() or ["pip-audit said nothing"])[-1]
+        return (result.stderr.strip().splitlines() or ["pip-audit said nothing"])[-1]
     return findings
 
 
 def main(words: Sequence[str]) -> int:
-    """Print what was found; return 1 if that is a vulnerability, else 0."""
+    """Print the findings; return 1 if there is a vulnerability, otherwise 0."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--service", default=SERVICE, help="address that is asked, as OSV's v1")
     service = parser.parse_args(words).service
