@@ -21,11 +21,11 @@ KEYS = lane_keys(7)
 LANE_KEY_NAMES = {name for name in KEYS._fields if name != "prefix"}
 PARTITION_KEY_NAMES = {"inbox", "lock", "seen", "ahead"}
 KEYLESS = ("TIME", "INFO")  # commands that touch no key
-END_OF_STORY = "end of story"
+END = "end of the run"
 
 
 class Run(NamedTuple):
-    """One run of a script: the keys that it was given, and those that its commands touched."""
+    """One run of a script: the keys that it was given, and the keys that its commands touched."""
 
     given: list[str]
     touched: set[str]
@@ -36,18 +36,18 @@ def source_of(script: str) -> str:
     return scripts._SOURCES[script]
 
 
-def catalogue_of(script: str) -> dict[str, str]:
+def header_keys(script: str) -> dict[str, str]:
     """Return the keys that a script's header declares: name -> kind of value, in their order."""
     pattern = r"^--.*?(?:\d |<prefix>)(\w+)(?::<[\w ]+>)? +(sorted set|string|hash|list)"
     return dict(re.findall(pattern, source_of(script), flags=re.MULTILINE))
 
 
 def name_of(key: str) -> str:
-    """Return what the catalogues call a key of lane 0."""
+    """Return what the scripts' headers call a key of lane 0."""
     return key.removeprefix("tc:{0}:").split(":")[0]
 
 
-def tell_a_story(inbox: Inbox) -> None:
+def run_every_script(inbox: Inbox) -> None:
     """Run every script, through each of its branches."""
     one, two = partition_of("B1"), partition_of("B2")
     inbox.accept([*submissions(3, "B1"), *submissions(2, "B2")])
@@ -81,14 +81,14 @@ def tell_a_story(inbox: Inbox) -> None:
 
 @pytest.fixture
 def runs(inbox: Inbox) -> dict[str, list[Run]]:
-    """What Redis itself saw while the story was told, by script."""
+    """The runs of each script, as the MONITOR of Redis shows them."""
     script_of = {}
     for script in NAMES:
         script_of[inbox.redis.script_load(source_of(script))] = script
     seen: dict[str, list[Run]] = defaultdict(list)
     with inbox.redis.monitor() as monitor:
-        tell_a_story(inbox)
-        inbox.redis.echo(END_OF_STORY)
+        run_every_script(inbox)
+        inbox.redis.echo(END)
         for command, by_lua in _commands(monitor):
             if command[0].upper() == "EVALSHA":
                 given = [name_of(key) for key in command[3 : 3 + int(command[2])]]
@@ -103,40 +103,38 @@ def runs(inbox: Inbox) -> dict[str, list[Run]]:
 def _commands(monitor: Monitor) -> Iterator[tuple[list[str], bool]]:
     while True:
         seen = monitor.next_command()
-        if END_OF_STORY in seen["command"]:
+        if END in seen["command"]:
             return
-        # Bodies of trades hold any bytes; the keys, which come first, hold neither blank nor quote.
+        # Bodies of trades contain any bytes. The keys come first and contain no blank and no quote.
         yield seen["command"].split(" "), seen["client_type"] == "lua"
 
 
 @pytest.mark.parametrize("script", NAMES)
-def test_a_script_touches_the_keys_in_its_catalogue(
-    script: str, runs: dict[str, list[Run]]
-) -> None:
-    """Each key that Redis sees it touch is in its header, and each in its header is touched."""
+def test_a_script_touches_the_keys_in_its_header(script: str, runs: dict[str, list[Run]]) -> None:
+    """Its header lists exactly the keys that Redis sees it touch."""
     touched = set().union(*(run.touched for run in runs[script]))
-    assert touched == catalogue_of(script).keys()
+    assert touched == header_keys(script).keys()
 
 
 @pytest.mark.parametrize("script", NAMES)
-def test_a_script_is_given_its_keys_in_the_order_of_its_catalogue(
+def test_a_script_is_given_its_keys_in_the_order_of_its_header(
     script: str, runs: dict[str, list[Run]]
 ) -> None:
     """KEYS[1], KEYS[2] … are what the header says."""
-    lane_wide = [name for name in catalogue_of(script) if name not in PARTITION_KEY_NAMES]
+    lane_wide = [name for name in header_keys(script) if name not in PARTITION_KEY_NAMES]
     assert all(run.given == lane_wide for run in runs[script])
 
 
 @pytest.mark.parametrize("script", NAMES)
 def test_a_key_means_the_same_in_every_script(script: str) -> None:
-    """The catalogues agree on the kind of each key, and name only keys that Python knows."""
-    for name, kind in catalogue_of(script).items():
+    """The headers agree on the kind of each key, and name only keys that Python knows."""
+    for name, kind in header_keys(script).items():
         assert name in LANE_KEY_NAMES | PARTITION_KEY_NAMES
-        assert {catalogue_of(other).get(name, kind) for other in NAMES} == {kind}
+        assert {header_keys(other).get(name, kind) for other in NAMES} == {kind}
 
 
 def test_all_keys_of_a_lane_are_in_one_slot() -> None:
-    """They share the lane's hash tag, so that one script may touch them all on a cluster."""
+    """They share the lane's hash tag, so one script may touch them all on a cluster."""
     keys = [getattr(KEYS, name) for name in LANE_KEY_NAMES]
     keys += [
         KEYS.inbox(PARTITION),
@@ -149,7 +147,7 @@ def test_all_keys_of_a_lane_are_in_one_slot() -> None:
 
 
 def test_no_two_keys_are_the_same() -> None:
-    """Lanes, partitions and trades have keys of their own."""
+    """Lanes, partitions and trades have their own keys."""
     keys = [getattr(lane_keys(lane), name) for lane in range(20) for name in LANE_KEY_NAMES]
     key = PartitionKey("a")
     keys += [KEYS.inbox(key), KEYS.lock(key), KEYS.seen("a"), KEYS.identity("a")]

@@ -1,4 +1,4 @@
-"""Whatever a fleet does, nothing is lost, doubled or reordered; and this test would notice."""
+"""No sequence of steps of a fleet loses, doubles or reorders a trade; mutations prove the test."""
 
 import pytest
 from hypothesis import Phase
@@ -9,9 +9,9 @@ from redis import Redis
 from tests.support.inbox.mutation import mutate
 from tests.support.inbox.state_machine import InboxMachine
 
-STEPS = 40  # of one story; each mutation below shows within so many
+STEPS = 40  # of one run; each mutation below fails within as many
 
-# script, what is right, what a mistake would make of it
+# script, the right text, the mistake
 MUTATIONS = [
     ("accept", "'RPUSH'", "'LPUSH'"),
     ("accept", "if seen then", "if false then"),
@@ -70,10 +70,10 @@ def machine(redis: "Redis") -> type[InboxMachine]:
 
 
 def test_no_interleaving_loses_doubles_or_reorders_a_trade(machine: type[InboxMachine]) -> None:
-    """Claims, expiries, retries, holds and doubled calls, in any order, by several workers."""
+    """Several workers claim, expire, retry, hold and repeat calls, in any order."""
     run_state_machine_as_test(
         machine,
-        # Twice what the shyest mistake below needs to show, or what the profile asks for.
+        # Twice as many as the rarest mistake below needs, or as many as the profile asks for.
         settings=hypothesis_settings(
             max_examples=max(100, hypothesis_settings().max_examples), stateful_step_count=STEPS
         ),
@@ -88,7 +88,7 @@ def test_a_mutated_script_is_caught(
     right: str,
     wrong: str,
 ) -> None:
-    """The machine fails if a script has one of the mistakes that it is there to find."""
+    """The machine fails if a script has one of these mistakes."""
     mutate(monkeypatch, script, right, wrong)
     with pytest.raises(AssertionError):
         run_state_machine_as_test(
@@ -96,7 +96,7 @@ def test_a_mutated_script_is_caught(
             settings=hypothesis_settings(
                 max_examples=400,
                 stateful_step_count=STEPS,
-                phases=[Phase.generate],  # the first failure will do, however long
+                phases=[Phase.generate],  # the first failure is enough, however long
                 report_multiple_bugs=False,
             ),
         )

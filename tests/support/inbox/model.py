@@ -1,4 +1,4 @@
-"""The model: what the inboxes and the ledger of a few partitions must hold, in plain Python."""
+"""The model: what the inboxes and the ledger of a few partitions must have, in plain Python."""
 
 from dataclasses import dataclass, field
 
@@ -8,19 +8,19 @@ from tradecapture.trades.partition import PartitionKey
 
 
 @dataclass
-class Hand:
-    """What a worker has of one partition that it claimed."""
+class ModelClaim:
+    """What a worker knows of one partition that it claimed."""
 
     claim: Claim
     partition_key: PartitionKey
     positions: list[int]  # of the trades that it read, in order
     lease_end: float  # virtual seconds
-    written: int = 0  # of its trades, how many it knows the ledger to have
-    given_back: bool = False  # settled or postponed
-    stale: bool = False  # the ledger told it that a newer claim had written
+    written: int = 0  # how many of its trades it wrote to the ledger
+    given_back: bool = False  # completed or postponed
+    stale: bool = False  # the ledger refused it: a newer claim has written
 
     def is_owner(self, now: float) -> bool:
-        """Return whether its lease holds."""
+        """Return whether its lease has not ended."""
         return not self.given_back and self.lease_end > now
 
 
@@ -32,25 +32,25 @@ class ModelPartition:
     accepted: list[str] = field(default_factory=list)  # trade ids; the first has position 1
     ledger: list[int] = field(default_factory=list)  # positions in the order of capture
     fence: int = 0  # of the newest claim that wrote
-    settled: int = 0  # trades that left the inbox
+    completed: int = 0  # trades that left the inbox
     hold: Hold | None = None
     reached: int = 0  # upstream's number that was in order last
-    ahead: set[int] = field(default_factory=set)  # those that were accepted before their turn
-    hands: list[Hand] = field(default_factory=list)
+    ahead: set[int] = field(default_factory=set)  # upstream's numbers that were accepted early
+    claims: list[ModelClaim] = field(default_factory=list)
 
     @property
     def waiting(self) -> list[str]:
-        """The ids that wait, in order."""
-        return self.accepted[self.settled :]
+        """The ids of the waiting trades, in order."""
+        return self.accepted[self.completed :]
 
-    def owner(self, now: float) -> Hand | None:
-        """Return the one whose lease holds."""
-        owners = [hand for hand in self.hands if hand.is_owner(now)]
+    def owner(self, now: float) -> ModelClaim | None:
+        """Return the claim whose lease has not ended."""
+        owners = [claim for claim in self.claims if claim.is_owner(now)]
         assert len(owners) <= 1, f"{self.partition_key} has two owners"
         return owners[0] if owners else None
 
-    def stand(self, number: int, window: int) -> ExpectedOutcome:
-        """Return how a trade with a number of upstream's stands, and note that it came."""
+    def check_sequence(self, number: int, window: int) -> ExpectedOutcome:
+        """Note that a numbered trade has come; return its expected outcome."""
         taken = number in self.ahead
         if taken or not self.reached < number <= self.reached + window:
             return ExpectedOutcome.REJECTED
@@ -62,8 +62,8 @@ class ModelPartition:
         return ExpectedOutcome.ACCEPTED
 
     def complete(self, trades: int, upstream: int, halt: Hold | None) -> None:
-        """Let trades leave, note where the ledger is, and hold unless it is held."""
-        self.settled += trades
+        """Remove trades, note the number that the ledger has reached, and hold if not held."""
+        self.completed += trades
         self.hold = self.hold or halt
         if upstream and (not self.waiting or upstream > self.reached):
             self.reached = upstream
@@ -76,12 +76,14 @@ class ModelPartition:
             self.reached += 1
             self.ahead.remove(self.reached)
 
-    def write(self, hand: Hand, number: int) -> None:
-        """Let the ledger take the first trades of a claim: fence first, then what is new."""
-        if hand.claim.fence < self.fence:
-            hand.stale = True
+    def write(self, claim: ModelClaim, number: int) -> None:
+        """Write the first trades of a claim to the ledger: check the fence, add the new ones."""
+        if claim.claim.fence < self.fence:
+            claim.stale = True
             return
-        self.fence = hand.claim.fence
-        hand.written = max(hand.written, number)
-        known = set(self.ledger)
-        self.ledger += [position for position in hand.positions[:number] if position not in known]
+        self.fence = claim.claim.fence
+        claim.written = max(claim.written, number)
+        existing = set(self.ledger)
+        self.ledger += [
+            position for position in claim.positions[:number] if position not in existing
+        ]

@@ -1,4 +1,4 @@
-"""Looking into Redis: what a test may know of a lane beside what the inbox says."""
+"""What a test reads of a lane directly from Redis, and claims that it makes."""
 
 import time
 from typing import Any
@@ -11,11 +11,11 @@ from tradecapture.local.servers.server import wait_until
 from tradecapture.trades.partition import PartitionKey
 
 KEYS = lane_keys(0)
-PATIENCE_SECONDS = 5.0
+MAX_WAIT_SECONDS = 5.0
 
 
 def everything(redis: "Redis") -> dict[bytes, bytes | None]:
-    """Return every key with its value (as DUMP writes it): equal only if nothing was changed."""
+    """Return every key with its value (as DUMP writes it): equal only if nothing has changed."""
     keys: Any = redis.keys()
     return {key: redis.dump(key) for key in keys}
 
@@ -26,22 +26,22 @@ def waiting(redis: "Redis", partition_key: PartitionKey) -> int:
 
 
 def due_in_ms(redis: "Redis", partition_key: PartitionKey) -> float | None:
-    """Return when a partition may be claimed, in ms from now; None: it is not due at all."""
+    """Return in how many ms a partition may be claimed; None: it is not in the due set."""
     score = redis.zscore(KEYS.due, partition_key)
     seconds, microseconds = redis.time()
     return None if score is None else score - (seconds * 1000 + microseconds / 1000)
 
 
 def claimed(inbox: Inbox, owner: str = "owner", jitter: float = 0.0) -> Claim:
-    """Claim what is due in lane 0; something must be."""
+    """Claim the due partitions of lane 0; one at least must be due."""
     claim = inbox.claim(0, owner, jitter)
     assert claim is not None
     return claim
 
 
 def claimed_soon(inbox: Inbox, owner: str = "owner") -> Claim:
-    """Claim as soon as something is due in lane 0."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
+    """Claim as soon as a partition of lane 0 is due."""
+    deadline = time.monotonic() + MAX_WAIT_SECONDS
     while (claim := inbox.claim(0, owner, 0.0)) is None:
         assert time.monotonic() < deadline, "nothing became due"
         time.sleep(0.002)
@@ -50,7 +50,7 @@ def claimed_soon(inbox: Inbox, owner: str = "owner") -> Claim:
 
 def until_gone(redis: "Redis", key: str) -> None:
     """Wait until a key has expired."""
-    assert wait_until(lambda: redis.exists(key) == 0, PATIENCE_SECONDS)
+    assert wait_until(lambda: redis.exists(key) == 0, MAX_WAIT_SECONDS)
 
 
 def trade_ids(claim: Claim) -> list[list[str]]:

@@ -1,4 +1,4 @@
-"""Redis in virtual time: what it waits for is moved closer; and one look at all of it."""
+"""Redis in virtual time: its due times and leases are shifted; and a snapshot of partitions."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -9,7 +9,7 @@ from tradecapture.inbox import Hold
 from tradecapture.inbox.keys import lane_keys
 from tradecapture.trades.partition import PartitionKey
 
-# One script each, so that no real time passes between the keys of one step.
+# One script each, so that no real time passes between the keys of a step.
 _SHIFT = """
 local by = tonumber(ARGV[1])
 for _, member in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do
@@ -25,7 +25,7 @@ for index = 2, #KEYS do
 end
 """
 # An entry begins with its version, position, epoch, time and trade id; 64 bytes hold them here.
-_LOOK = """
+_SNAPSHOT = """
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local reply = {}
@@ -33,7 +33,7 @@ for index = 1, #ARGV, 2 do
   local prefix, partition = ARGV[index], ARGV[index + 1]
   local score = redis.call('ZSCORE', prefix .. 'due', partition)
   local entries = redis.call('LRANGE', prefix .. 'inbox:' .. partition, 0, -1)
-  for place, entry in ipairs(entries) do entries[place] = entry:sub(1, 64) end
+  for index, entry in ipairs(entries) do entries[index] = entry:sub(1, 64) end
   reply[#reply + 1] = {
     score and tostring(score - now) or false,
     redis.call('GET', prefix .. 'lock:' .. partition),
@@ -48,7 +48,7 @@ return reply
 """
 
 
-class Look(NamedTuple):
+class Snapshot(NamedTuple):
     """What Redis has of one partition."""
 
     due_in_seconds: float | None  # None: it is not in the due set
@@ -57,33 +57,35 @@ class Look(NamedTuple):
     hold: Hold | None
     entries: list[tuple[int, str]]  # position and trade id
     reached: int  # upstream's number that was in order last
-    ahead: set[int]  # upstream's numbers that were accepted before their turn
+    ahead: set[int]  # upstream's numbers that were accepted early
 
     @property
     def is_due(self) -> bool:
-        """Return whether a claim would look at it now."""
+        """Whether a claim would consider it now."""
         return self.due_in_seconds is not None and self.due_in_seconds <= 0
 
 
 def advance(
     redis: "Redis", lane: int, partition_keys: Sequence[PartitionKey], seconds: int
 ) -> None:
-    """Let so many seconds pass for a lane: scores, leases and the bell."""
+    """Shift the due times, leases and bell of a lane by some seconds."""
     keys = lane_keys(lane)
     expiring = [keys.bell, *map(keys.lock, partition_keys)]
     redis.eval(_SHIFT, 1 + len(expiring), keys.due, *expiring, seconds * 1000)
 
 
-def look(redis: "Redis", lane_of_partition: dict[PartitionKey, int]) -> dict[PartitionKey, Look]:
-    """Return what Redis has of some partitions at one moment."""
+def snapshot(
+    redis: "Redis", lane_of_partition: dict[PartitionKey, int]
+) -> dict[PartitionKey, Snapshot]:
+    """Return what Redis has of some partitions, read at one moment."""
     names = [
         text
         for partition, lane in lane_of_partition.items()
         for text in (lane_keys(lane).prefix, partition)
     ]
-    replies: Any = redis.eval(_LOOK, 0, *names)
+    replies: Any = redis.eval(_SNAPSHOT, 0, *names)
     return {
-        partition: Look(
+        partition: Snapshot(
             None if due is None else float(due) / 1000,
             lock,
             bool(bell),

@@ -1,4 +1,4 @@
-"""Acceptance: positions without gaps, one entry a trade, and refusals that leave nothing behind."""
+"""Acceptance: positions have no gaps, each trade is one entry, and refusals keep nothing."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -20,7 +20,7 @@ ONE, TWO = partition_of("B1"), partition_of("B2")
 
 
 def receipts(inbox: Inbox, batch: list[Submission]) -> list[Receipt]:
-    """Accept trades that must all be accepted, and return their receipts in order."""
+    """Accept trades, which must all be accepted, and return their receipts in order."""
     answers = inbox.accept(batch).answers
     found = [answer for answer in answers if isinstance(answer, Receipt)]
     assert len(found) == len(answers), answers
@@ -34,7 +34,7 @@ def positions(inbox: Inbox, batch: list[Submission]) -> list[int]:
 
 @pytest.fixture
 def full_redis(redis: "Redis") -> Iterator["Redis"]:
-    """A Redis that a test may fill; afterwards it has room again."""
+    """A Redis that a test may fill; the fixture makes room again."""
     yield redis
     redis.config_set("maxmemory", 0)
 
@@ -45,7 +45,7 @@ def fill_after(redis: "Redis", room: int) -> None:
 
 
 def test_positions_have_no_gaps(inbox: Inbox) -> None:
-    """Each partition counts 1, 2, 3 … through all calls."""
+    """Each partition counts 1, 2, 3 … across all calls."""
     mixed = [
         s for pair in zip(submissions(3, "B1"), submissions(3, "B2"), strict=True) for s in pair
     ]
@@ -54,7 +54,7 @@ def test_positions_have_no_gaps(inbox: Inbox) -> None:
 
 
 def test_answers_stand_in_the_order_of_the_submissions(inbox: Inbox, settings: Settings) -> None:
-    """Also when the trades go to many lanes."""
+    """The order is kept when the trades go to many lanes."""
     many = Inbox(inbox.redis, replace(settings, lanes=16))
     batch = [submission(f"T-{number}", f"B{number % 40}") for number in range(200)]
     assert [receipt.trade_id for receipt in receipts(many, batch)] == [s.trade_id for s in batch]
@@ -62,7 +62,7 @@ def test_answers_stand_in_the_order_of_the_submissions(inbox: Inbox, settings: S
 
 
 def test_a_receipt_says_where_and_when(inbox: Inbox) -> None:
-    """Partition, position, Redis time, and that it is no duplicate."""
+    """It has the partition, the position and the time of Redis, and is no duplicate."""
     (receipt,) = receipts(inbox, [submission("T-1", "B1")])
     seconds, _microseconds = inbox.redis.time()
     assert (receipt.trade_id, receipt.partition_key, receipt.duplicate) == ("T-1", ONE, False)
@@ -70,7 +70,7 @@ def test_a_receipt_says_where_and_when(inbox: Inbox) -> None:
 
 
 def test_a_resend_gets_the_first_receipt_again(inbox: Inbox) -> None:
-    """Same position and time, marked as a duplicate, and no second entry."""
+    """It has the same position and time, is marked as a duplicate, and adds no entry."""
     first = receipts(inbox, submissions(3, "B1"))
     before = everything(inbox.redis)
     again = receipts(inbox, submissions(3, "B1"))
@@ -82,7 +82,7 @@ def test_a_resend_gets_the_first_receipt_again(inbox: Inbox) -> None:
 
 
 def test_a_resend_in_the_same_batch_is_one_trade(inbox: Inbox) -> None:
-    """A client that repeats itself within a batch is answered as if it had waited."""
+    """Each repetition in the batch gets the first position."""
     one, two = submissions(2, "B1")
     assert positions(inbox, [one, one, two, one]) == [1, 1, 2, 1]
     assert waiting(inbox.redis, ONE) == 2
@@ -100,7 +100,7 @@ def test_the_same_id_with_other_content_is_a_conflict(inbox: Inbox) -> None:
 
 
 def test_a_conflict_is_known_in_every_lane(inbox: Inbox, settings: Settings) -> None:
-    """The other content may name another partition, which is in another lane."""
+    """It is recognised when the other content belongs to a partition of another lane."""
     many = Inbox(inbox.redis, replace(settings, lanes=16))
     receipts(many, [submission("T-1", "B0")])
     for number in range(1, 20):
@@ -117,7 +117,7 @@ def test_a_conflict_in_a_batch_refuses_one_trade(inbox: Inbox) -> None:
 
 
 def test_a_batch_of_many_round_trips_keeps_its_order(inbox: Inbox) -> None:
-    """More trades than one call takes, of two partitions of one lane."""
+    """The order is kept when one lane gets more trades than one call takes."""
     number = 2 * MAX_CALL_TRADES + 100
     batch = [submission(f"T-{index}", f"B{1 + index % 2}") for index in range(number)]
     assert positions(inbox, batch) == [1 + index // 2 for index in range(number)]
@@ -146,13 +146,13 @@ def test_a_full_redis_refuses_and_keeps_nothing(inbox: Inbox, full_redis: "Redis
 def test_after_a_refused_call_nothing_of_the_lane_is_accepted(
     inbox: Inbox, full_redis: "Redis"
 ) -> None:
-    """Large trades find no room: small ones behind them must not overtake them."""
+    """If large trades find no room, small ones after them are refused too."""
     notes = ("small", "x" * 10_000, "small")
     batch = [
         submission(f"T-{n}", metadata={"note": notes[n // MAX_CALL_TRADES]})
         for n in range(3 * MAX_CALL_TRADES)
     ]
-    fill_after(full_redis, 3_000_000)  # more than all the small ones, less than the large ones
+    fill_after(full_redis, 3_000_000)  # room for all small trades, not for the large ones
     answers = inbox.accept(batch).answers
     accepted = [isinstance(answer, Receipt) for answer in answers]
     assert accepted == [True] * MAX_CALL_TRADES + [False] * (2 * MAX_CALL_TRADES)
@@ -161,7 +161,7 @@ def test_after_a_refused_call_nothing_of_the_lane_is_accepted(
 
 
 def test_a_full_redis_can_still_be_emptied(inbox: Inbox, full_redis: "Redis") -> None:
-    """Claims, renewals, settlements, bells and holds go on, or it would stay full for ever."""
+    """Claims, renewals, completions, bells and holds work in a full Redis."""
     inbox.accept(submissions(2, "B1") + submissions(2, "B2"))
     inbox.clear_bell(0)
     full_redis.config_set("maxmemory", 1)
@@ -178,7 +178,7 @@ def test_a_full_redis_can_still_be_emptied(inbox: Inbox, full_redis: "Redis") ->
 def test_a_redis_that_was_restarted_is_told_the_scripts_again(
     inbox: Inbox, settings: Settings
 ) -> None:
-    """Its script cache is empty then: nothing is refused for it, in any lane."""
+    """Its script cache is empty; no trade is refused because of that, in any lane."""
     many = Inbox(inbox.redis, replace(settings, lanes=4))
     batch = [submission(f"T-{number}", f"B{number}") for number in range(20)]
     inbox.redis.script_flush()
@@ -188,7 +188,7 @@ def test_a_redis_that_was_restarted_is_told_the_scripts_again(
 
 
 def test_an_unreachable_redis_refuses_every_trade(settings: Settings) -> None:
-    """The answer is a value, for each trade, within the retries' time."""
+    """Each trade gets a refusal, no exception, when the retries have ended."""
     nowhere = f"redis://127.0.0.1:{free_port()}/0"
     inbox = Inbox(connect_redis(nowhere, 1.0), settings)
     answers = inbox.accept(submissions(3)).answers
@@ -198,7 +198,7 @@ def test_an_unreachable_redis_refuses_every_trade(settings: Settings) -> None:
 
 
 def test_an_emptied_redis_begins_a_new_epoch(inbox: Inbox) -> None:
-    """Positions begin at 1 again, and the epoch says so: it is greater than the one before."""
+    """Positions begin at 1 again, in a greater epoch."""
     inbox.accept(submissions(3))
     (first,) = claimed(inbox).partitions
     inbox.redis.flushall()
@@ -211,7 +211,7 @@ def test_an_emptied_redis_begins_a_new_epoch(inbox: Inbox) -> None:
 def test_a_resend_is_remembered_for_the_idempotency_window(
     inbox: Inbox, settings: Settings
 ) -> None:
-    """After it the ledger alone recognises the trade."""
+    """After the window only the ledger recognises the trade."""
     inbox.accept([submission("T-1")])
     assert 0 < inbox.redis.ttl(KEYS.seen("T-1")) <= settings.idempotency_seconds
     inbox.redis.delete(KEYS.seen("T-1"))
@@ -219,6 +219,6 @@ def test_a_resend_is_remembered_for_the_idempotency_window(
 
 
 def test_nothing_to_accept_is_no_round_trip(settings: Settings) -> None:
-    """An empty batch has no answers, whatever Redis does."""
+    """An empty batch has no answers, even if Redis is out of reach."""
     nowhere = f"redis://127.0.0.1:{free_port()}/0"
     assert Inbox(connect_redis(nowhere, 1.0), settings).accept([]) == ([], [])

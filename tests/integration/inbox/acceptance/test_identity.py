@@ -1,4 +1,4 @@
-"""Identity: a trade id used in one lane is known in all of them."""
+"""Identity: a trade id used in one lane is known in all lanes."""
 
 from dataclasses import replace
 
@@ -13,7 +13,7 @@ LANES = 16
 
 
 def test_other_content_in_another_lane_is_a_conflict(redis: "Redis", settings: Settings) -> None:
-    """The same id in a partition of another lane is refused, not accepted and rejected later."""
+    """The same id in a partition of another lane is refused at once."""
     inbox = Inbox(redis, replace(settings, lanes=LANES))
     first = submission("T-1", "B1")
     others = [submission("T-1", f"B{number}") for number in range(2, 12)]
@@ -32,7 +32,7 @@ def test_other_content_in_another_lane_is_a_conflict(redis: "Redis", settings: S
 def test_an_accepted_trade_whose_identity_was_not_written_gets_its_first_receipt(
     redis: "Redis", settings: Settings
 ) -> None:
-    """A submitter that dies after append and before the identity leaves nothing wrong."""
+    """A submitter may die after it appended the trade and before it wrote the identity."""
     inbox = Inbox(redis, replace(settings, lanes=LANES))
     (first,) = inbox.accept([submission("T-1")]).answers
     redis.delete(*redis.keys("*:identity:T-1"))

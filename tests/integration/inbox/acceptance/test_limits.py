@@ -1,4 +1,4 @@
-"""Limits: too many waiting trades are refused, in order, and a resend is still recognised."""
+"""Limits: trades beyond a limit are refused, in order, and a resend is still recognised."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -27,7 +27,7 @@ def limited(inbox: Inbox, settings: Settings, **limits: int) -> Inbox:
 
 
 def answered(inbox: Inbox, batch: list[Submission]) -> str:
-    """Accept trades and return a letter each: accepted, duplicate, or the scope that is full."""
+    """Accept trades; return a letter each: accepted, duplicate, Partition or Backlog full."""
     letters = ""
     for answer in inbox.accept(batch).answers:
         if isinstance(answer, Receipt):
@@ -38,7 +38,7 @@ def answered(inbox: Inbox, batch: list[Submission]) -> str:
 
 
 def refusals(inbox: Inbox, batch: list[Submission]) -> list[Refusal]:
-    """Accept trades that must all be refused because too many wait."""
+    """Accept trades, which must all be refused because too many wait, and return the refusals."""
     found = [answer for answer in inbox.accept(batch).answers if isinstance(answer, Refusal)]
     assert len(found) == len(batch)
     assert all(refusal.code.is_full for refusal in found)
@@ -46,19 +46,19 @@ def refusals(inbox: Inbox, batch: list[Submission]) -> list[Refusal]:
 
 
 def capture_one(inbox: Inbox) -> None:
-    """Let the first trade that waits leave."""
+    """Complete the oldest waiting trade."""
     claim = claimed(inbox)
     rest = [Completion(name, 0) for name in claim.partition_keys[1:]]
     inbox.complete(claim.lane, claim.token, [Completion(claim.partition_keys[0], 1), *rest])
 
 
 def counted(inbox: Inbox) -> int:
-    """Return how many trades wait by the lanes' counters."""
+    """Return how many trades wait, by the lanes' counters."""
     return sum(lane.waiting for lane in InboxReader(inbox.redis, inbox.lanes).backlog())
 
 
 def test_a_partition_takes_as_many_as_it_may(inbox: Inbox, settings: Settings) -> None:
-    """Exactly; the others of its lane go on, and one leaves before one more is taken."""
+    """It takes exactly its limit; other partitions go on; when one leaves, one is accepted."""
     small = limited(inbox, settings, limit_partition=3)
     assert answered(small, submissions(5, "B1")) == "aaaPP"
     assert answered(small, [*submissions(5, "B1"), *submissions(2, "B2")]) == "dddPPaa"
@@ -69,7 +69,7 @@ def test_a_partition_takes_as_many_as_it_may(inbox: Inbox, settings: Settings) -
 
 
 def test_a_lane_takes_as_many_as_it_may(inbox: Inbox, settings: Settings) -> None:
-    """Exactly, in all its partitions together."""
+    """It takes exactly its limit in all its partitions together."""
     small = limited(inbox, settings, limit_lane=4)
     batch = [*submissions(2, "B1"), *submissions(3, "B2"), *submissions(1, "B3")]
     assert answered(small, batch) == "aaaaBB"
@@ -79,7 +79,7 @@ def test_a_lane_takes_as_many_as_it_may(inbox: Inbox, settings: Settings) -> Non
 
 
 def test_all_lanes_take_as_many_as_they_may(inbox: Inbox, settings: Settings) -> None:
-    """One process's own trades are counted at once, those of others within a quarter second."""
+    """A process counts its own trades at once, those of others within a quarter of a second."""
     small = limited(inbox, settings, limit_total=6, lanes=LANES)
     batch = [submission(f"T-{n}", f"B{n}") for n in range(8)]
     assert len({lane_of(trade.partition_key, LANES) for trade in batch}) == LANES
@@ -92,7 +92,7 @@ def test_all_lanes_take_as_many_as_they_may(inbox: Inbox, settings: Settings) ->
 
 
 def test_nothing_overtakes_a_refused_trade(inbox: Inbox, settings: Settings) -> None:
-    """Not within a call of the script, and not in the calls of one batch that follow it."""
+    """Its partition stays closed for the rest of the call and of the batch."""
     small = limited(inbox, settings, limit_partition=2)
     number = 2 * MAX_CALL_TRADES
     batch = [*submissions(number, "B1"), *submissions(1, "B2"), *submissions(3, "B1")]
@@ -103,7 +103,7 @@ def test_nothing_overtakes_a_refused_trade(inbox: Inbox, settings: Settings) -> 
 def test_a_closed_partition_stays_closed_though_trades_leave(
     inbox: Inbox, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Room that is made between two calls of one batch is not for those behind a refused one."""
+    """Room that appears between two calls of a batch is not given to trades after a refused one."""
     small = limited(inbox, settings, limit_lane=MAX_CALL_TRADES - 1)
     batch = [*submissions(MAX_CALL_TRADES, "B1"), *submissions(2, "B1", first=9000)]
     calls = 0
@@ -122,7 +122,7 @@ def test_a_closed_partition_stays_closed_though_trades_leave(
 
 
 def test_a_resend_is_recognised_when_all_is_full(inbox: Inbox, settings: Settings) -> None:
-    """And it changes nothing."""
+    """It gets its first receipt and changes nothing."""
     batch = submissions(3, "B1")
     first = inbox.accept(batch).answers
     full = limited(inbox, settings, limit_total=1, limit_lane=1, limit_partition=1)
@@ -133,8 +133,8 @@ def test_a_resend_is_recognised_when_all_is_full(inbox: Inbox, settings: Setting
     assert everything(inbox.redis) == before
 
 
-def test_a_refused_trade_leaves_nothing_behind(inbox: Inbox, settings: Settings) -> None:
-    """No position, no entry, no identity: later it is accepted as if it were new."""
+def test_a_refused_trade_leaves_nothing(inbox: Inbox, settings: Settings) -> None:
+    """It leaves no position, entry or identity, and is accepted later as a new trade."""
     inbox.accept(submissions(2, "B1"))
     before = everything(inbox.redis)
     small = limited(inbox, settings, limit_partition=2)
@@ -144,7 +144,7 @@ def test_a_refused_trade_leaves_nothing_behind(inbox: Inbox, settings: Settings)
 
 
 def test_a_refusal_says_how_full_and_when_to_come_back(inbox: Inbox, settings: Settings) -> None:
-    """The scope, its figures, and seconds to wait: few while the drain rate is not known."""
+    """It names the scope, the counts and the seconds: 2 while the drain rate is unknown."""
     small = limited(inbox, settings, limit_partition=2, limit_lane=3)
     inbox.accept(submissions(2, "B1"))
     (full,) = refusals(small, [submission("T-1", "B1")])
@@ -159,7 +159,7 @@ def test_a_refusal_says_how_full_and_when_to_come_back(inbox: Inbox, settings: S
 
 
 def test_a_full_held_partition_does_not_drain(inbox: Inbox, settings: Settings) -> None:
-    """Only an operator can help: the longest wait, and the message says that it is held."""
+    """The client is told to wait longest, and the message says that the partition is held."""
     small = limited(inbox, settings, limit_partition=1)
     inbox.accept(submissions(1, "B1"))
     inbox.hold(ONE, Hold.by_operator("ann", "corporate action"))
@@ -169,7 +169,7 @@ def test_a_full_held_partition_does_not_drain(inbox: Inbox, settings: Settings) 
 
 
 def test_lanes_that_were_never_counted_are_counted(inbox: Inbox, settings: Settings) -> None:
-    """As after an upgrade, or when an operator deletes the counters to have them counted anew."""
+    """So are lanes whose counters an operator deleted."""
     inbox.accept([*submissions(3, "B1"), *submissions(2, "B2")])
     capture_one(inbox)
     inbox.redis.delete(KEYS.backlog)

@@ -1,4 +1,4 @@
-"""Replays: a trade goes into its inbox once more, once for each replay."""
+"""Replays: each replay of a trade puts it into its inbox once more."""
 
 from msgspec import structs
 
@@ -13,7 +13,7 @@ ONE = partition_of("B1")
 
 
 def test_a_replay_is_one_entry_however_often_it_is_sent(inbox: Inbox, settings: Settings) -> None:
-    """It has a position of its own; the first receipt of the trade stays as it is."""
+    """It has its own position, and the trade keeps its first receipt."""
     trade = submission("T-1", "B1")
     replay = structs.replace(trade, replay_of="1736000000000000:1")
     (first,) = inbox.accept([trade]).answers
@@ -34,7 +34,7 @@ def test_a_replay_is_one_entry_however_often_it_is_sent(inbox: Inbox, settings: 
 
 
 def test_another_replay_of_the_trade_is_another_entry(inbox: Inbox) -> None:
-    """As when the replayed trade was parked again; the worker reads whose replay each is."""
+    """So a trade that is parked again can be replayed again; an entry says what it replays."""
     trade = submission("T-1", "B1")
     replays = [structs.replace(trade, replay_of=f"1736000000000000:{n}") for n in (1, 2)]
     inbox.accept([trade, *replays])
@@ -42,13 +42,13 @@ def test_another_replay_of_the_trade_is_another_entry(inbox: Inbox) -> None:
     assert [entry.submission for entry in partition.entries] == [trade, *replays]
 
 
-def test_a_replay_skips_what_is_asked_of_a_new_trade(inbox: Inbox) -> None:
-    """Its content may differ from what the id stands for, and its number is not predicted."""
+def test_a_replay_skips_the_checks_of_a_new_trade(inbox: Inbox) -> None:
+    """Its content may differ from the first trade with its id, and its number is not checked."""
     trade = submission("T-1", "B1", sequenceNumber=1)
-    mended = submission("T-1", "B1", sequenceNumber=1, source="MANUAL")
+    corrected = submission("T-1", "B1", sequenceNumber=1, source="MANUAL")
     inbox.accept([trade])
     identities = {k: v for k, v in everything(inbox.redis).items() if b"identity" in k}
-    (answer,) = inbox.accept([structs.replace(mended, replay_of="1736000000000000:1")]).answers
+    (answer,) = inbox.accept([structs.replace(corrected, replay_of="1736000000000000:1")]).answers
     assert isinstance(answer, Receipt)
     assert answer.expected_outcome is ExpectedOutcome.ACCEPTED
     after = {k: v for k, v in everything(inbox.redis).items() if b"identity" in k}

@@ -1,4 +1,4 @@
-"""Upstream's numbers: a receipt says how the ledger will judge, and the ledger corrects it."""
+"""Upstream's numbers: a receipt predicts the outcome, and the ledger corrects the predictions."""
 
 import pytest
 from hypothesis import given
@@ -23,20 +23,20 @@ def numbered(number: int, trade_id: str = "", book: str = "B1") -> Submission:
 
 
 def receipts(inbox: Inbox, *batch: Submission) -> list[Receipt]:
-    """Accept trades; every one of them goes into its inbox, whatever its standing."""
+    """Accept trades, which all go into their inbox, and return their receipts."""
     answers = inbox.accept(batch).answers
     found = [answer for answer in answers if isinstance(answer, Receipt)]
     assert len(found) == len(batch), answers
     return found
 
 
-def standings(inbox: Inbox, *batch: Submission) -> str:
-    """Accept trades and return the first letters of their standings."""
+def expected_outcomes(inbox: Inbox, *batch: Submission) -> str:
+    """Accept trades and return the first letters of their expected outcomes."""
     return "".join(receipt.expected_outcome[0] for receipt in receipts(inbox, *batch))
 
 
-def settle_all(inbox: Inbox, upstream: int) -> None:
-    """Capture everything that waits; the ledger has then reached a number."""
+def complete_all(inbox: Inbox, upstream: int) -> None:
+    """Complete all waiting trades; the ledger has reached this number of upstream's."""
     claim = claimed(inbox)
     inbox.complete(0, claim.token, [Completion(ONE, claim.trades, upstream_number=upstream)])
 
@@ -44,12 +44,12 @@ def settle_all(inbox: Inbox, upstream: int) -> None:
 def test_clients_of_the_service_before_read_what_they_expect(inbox: Inbox) -> None:
     """1 and 2 in order, 5 buffered, a passed one and one beyond the window rejected."""
     batch = [numbered(n, f"T-{place}") for place, n in enumerate((1, 2, 5, 2, 103, 102))]
-    assert standings(inbox, *batch, submission("none", "B1")) == "AABRRBA"
+    assert expected_outcomes(inbox, *batch, submission("none", "B1")) == "AABRRBA"
     assert trade_ids(claimed(inbox)) == [[*(trade.trade_id for trade in batch), "none"]]
 
 
 def test_a_receipt_says_which_number_is_awaited(inbox: Inbox) -> None:
-    """Or why its own was rejected; in order there is nothing to say."""
+    """Or why its own number was rejected; in order the reason is empty."""
     batch = [numbered(1), numbered(4), numbered(1, "again"), numbered(102), numbered(4, "twin")]
     first, ahead, passed, far, twin = receipts(inbox, *batch)
     assert first.why == ""
@@ -61,11 +61,11 @@ def test_a_receipt_says_which_number_is_awaited(inbox: Inbox) -> None:
 
 
 def test_the_missing_number_takes_its_followers_along(inbox: Inbox) -> None:
-    """After 3, what waited for it is in order, and the next gap is awaited."""
-    assert standings(inbox, numbered(1), numbered(3), numbered(4), numbered(6)) == "ABBB"
-    assert standings(inbox, numbered(2)) == "A"
-    assert standings(inbox, numbered(4, "late"), numbered(7), numbered(5)) == "RBA"
-    assert standings(inbox, numbered(8)) == "A"
+    """When a gap is filled, the buffered numbers after it are in order, up to the next gap."""
+    assert expected_outcomes(inbox, numbered(1), numbered(3), numbered(4), numbered(6)) == "ABBB"
+    assert expected_outcomes(inbox, numbered(2)) == "A"
+    assert expected_outcomes(inbox, numbered(4, "late"), numbered(7), numbered(5)) == "RBA"
+    assert expected_outcomes(inbox, numbered(8)) == "A"
     assert inbox.redis.exists(KEYS.ahead(ONE)) == 0
 
 
@@ -73,7 +73,7 @@ def test_the_missing_number_takes_its_followers_along(inbox: Inbox) -> None:
 def test_the_prediction_follows_the_ledgers_rule(
     inbox: Inbox, order: list[int], window: int
 ) -> None:
-    """For any order of arrival and any window: what `check_sequence` says, number by number."""
+    """For any order and window it agrees with `check_sequence`, number by number."""
     inbox.redis.flushall()
     narrow = Inbox(inbox.redis, Settings(lanes=1, sequence_window=window))
     reached, ahead = 0, set[int]()
@@ -95,9 +95,9 @@ def test_the_prediction_follows_the_ledgers_rule(
 
 
 def test_a_resend_is_answered_as_at_first(inbox: Inbox) -> None:
-    """Also when the missing number has come meanwhile; and nothing is changed by it."""
+    """It gets the first prediction, even if the missing number has come, and changes nothing."""
     batch = [numbered(1), numbered(3), numbered(1, "twin")]
-    assert standings(inbox, *batch, numbered(2)) == "ABRA"
+    assert expected_outcomes(inbox, *batch, numbered(2)) == "ABRA"
     before = everything(inbox.redis)
     again = receipts(inbox, *batch)
     assert "".join(receipt.expected_outcome[0] for receipt in again) == "ABR"
@@ -106,10 +106,8 @@ def test_a_resend_is_answered_as_at_first(inbox: Inbox) -> None:
     assert everything(inbox.redis) == before
 
 
-def test_what_was_remembered_by_the_release_before_is_read(
-    inbox: Inbox, settings: Settings
-) -> None:
-    """A `seen` without a standing is that of an accepted trade."""
+def test_what_the_former_release_remembered_is_read(inbox: Inbox, settings: Settings) -> None:
+    """A `seen` without an expected outcome is read as ACCEPTED."""
     sent = submission("T-1", "B1")
     inbox.redis.set(KEYS.seen("T-1"), f"{sent.digest} 7 1736000000000000 1736933400123 {ONE}")
     (receipt,) = receipts(inbox, sent)
@@ -124,61 +122,61 @@ def test_what_was_remembered_by_the_release_before_is_read(
     assert seen.expected_outcome is ExpectedOutcome.ACCEPTED
 
 
-def test_the_reader_knows_the_standing(inbox: Inbox, settings: Settings) -> None:
-    """As it was predicted."""
-    standings(inbox, numbered(1), numbered(3), numbered(1, "twin"))
+def test_the_reader_knows_the_expected_outcome(inbox: Inbox, settings: Settings) -> None:
+    """It returns the prediction of the receipt."""
+    expected_outcomes(inbox, numbered(1), numbered(3), numbered(1, "twin"))
     reader = InboxReader(inbox.redis, settings.lanes)
     found = [reader.accepted_trade(trade_id) for trade_id in ("N-1", "N-3", "twin")]
     assert [seen.expected_outcome[0] for seen in found if seen] == ["A", "B", "R"]
 
 
 def test_an_emptied_redis_learns_the_number_from_the_ledger(inbox: Inbox) -> None:
-    """Its first predictions are wrong; after one settlement they are right."""
-    assert standings(inbox, numbered(501)) == "R"
-    settle_all(inbox, upstream=501)
-    assert standings(inbox, numbered(502), numbered(504), numbered(500)) == "ABR"
+    """Its first predictions are wrong; after one completion they are right."""
+    assert expected_outcomes(inbox, numbered(501)) == "R"
+    complete_all(inbox, upstream=501)
+    assert expected_outcomes(inbox, numbered(502), numbered(504), numbered(500)) == "ABR"
 
 
 @pytest.mark.parametrize(("reached", "then"), [(3, "RA"), (1, "AB")])
 def test_with_nothing_left_to_capture_the_ledger_is_right(
     inbox: Inbox, reached: int, then: str
 ) -> None:
-    """Whether it has come further (a gap was released) or less far (a trade was rejected)."""
-    standings(inbox, numbered(1), numbered(2))
-    settle_all(inbox, upstream=reached)
-    assert standings(inbox, numbered(2, "two"), numbered(4)) == then
+    """Its number replaces the prediction: higher after a passed gap, lower after a rejection."""
+    expected_outcomes(inbox, numbered(1), numbered(2))
+    complete_all(inbox, upstream=reached)
+    assert expected_outcomes(inbox, numbered(2, "two"), numbered(4)) == then
 
 
 def test_while_trades_wait_the_ledger_only_raises_the_number(inbox: Inbox) -> None:
-    """What waits was promised its place; a released gap takes its followers along."""
-    standings(inbox, numbered(1), numbered(2), numbered(5), numbered(8))
+    """A lower number is ignored; a higher one also counts the buffered numbers that follow it."""
+    expected_outcomes(inbox, numbered(1), numbered(2), numbered(5), numbered(8))
     claim = claimed(inbox)
     inbox.complete(0, claim.token, [Completion(ONE, 1, upstream_number=1)])
-    assert standings(inbox, numbered(2, "two")) == "R"
+    assert expected_outcomes(inbox, numbered(2, "two")) == "R"
     claim = claimed(inbox)
     inbox.complete(0, claim.token, [Completion(ONE, 1, upstream_number=4)])
-    assert standings(inbox, numbered(5, "five"), numbered(6)) == "RA"
+    assert expected_outcomes(inbox, numbered(5, "five"), numbered(6)) == "RA"
 
 
-def test_a_settlement_refused_teaches_nothing(inbox: Inbox) -> None:
-    """Neither a stale worker's, nor one that is sent twice."""
-    standings(inbox, numbered(1))
+def test_a_refused_completion_changes_no_prediction(inbox: Inbox) -> None:
+    """A completion that is sent twice changes nothing."""
+    expected_outcomes(inbox, numbered(1))
     claim = claimed(inbox)
-    settle_all_again = [Completion(ONE, 1, upstream_number=1)]
-    inbox.complete(0, claim.token, settle_all_again)
-    standings(inbox, numbered(2), numbered(3))
+    same_again = [Completion(ONE, 1, upstream_number=1)]
+    inbox.complete(0, claim.token, same_again)
+    expected_outcomes(inbox, numbered(2), numbered(3))
     before = everything(inbox.redis)
-    assert inbox.complete(0, claim.token, settle_all_again) == [False]
+    assert inbox.complete(0, claim.token, same_again) == [False]
     assert everything(inbox.redis) == before
 
 
 def test_partitions_count_for_themselves(inbox: Inbox) -> None:
     """The same number in two partitions is two numbers."""
-    assert standings(inbox, numbered(1, "a", "B1"), numbered(1, "b", "B2")) == "AA"
+    assert expected_outcomes(inbox, numbered(1, "a", "B1"), numbered(1, "b", "B2")) == "AA"
 
 
 def test_the_largest_numbers_are_left_to_the_ledger(inbox: Inbox) -> None:
-    """Beyond what a script counts exactly nothing is predicted, and nothing is learnt."""
-    assert standings(inbox, numbered(2**53), numbered(2**63 - 1)) == "AA"
-    settle_all(inbox, upstream=2**63 - 1)
-    assert standings(inbox, numbered(1)) == "A"
+    """A script cannot count them exactly: it predicts nothing and ignores the ledger's number."""
+    assert expected_outcomes(inbox, numbered(2**53), numbered(2**63 - 1)) == "AA"
+    complete_all(inbox, upstream=2**63 - 1)
+    assert expected_outcomes(inbox, numbered(1)) == "A"

@@ -1,4 +1,4 @@
-"""Claims: due partitions are locked for one owner, their oldest trades read in order."""
+"""Claims: due partitions are locked for one owner, and their oldest trades are read in order."""
 
 from dataclasses import replace
 
@@ -26,9 +26,9 @@ def limited(inbox: Inbox, settings: Settings, **limits: float) -> Inbox:
 
 
 def test_trades_come_out_as_they_went_in(inbox: Inbox) -> None:
-    """In the order of acceptance, each with its position, its bytes and what came beside it."""
-    beside = {"correlation_id": "c-1", "callback_url": "https://desk.example/done"}
-    sent = [structs.replace(submission(f"T-{n}", note="ä✓\n"), **beside) for n in range(1, 4)]
+    """A claim has them in the order of acceptance, with positions, bytes and request metadata."""
+    metadata = {"correlation_id": "c-1", "callback_url": "https://desk.example/done"}
+    sent = [structs.replace(submission(f"T-{n}", note="ä✓\n"), **metadata) for n in range(1, 4)]
     inbox.accept(sent)
     (partition,) = claimed(inbox).partitions
     assert [entry.submission for entry in partition.entries] == sent
@@ -37,13 +37,13 @@ def test_trades_come_out_as_they_went_in(inbox: Inbox) -> None:
 
 
 def test_nothing_due_is_no_claim(inbox: Inbox) -> None:
-    """An empty lane gives None and writes nothing."""
+    """A claim of an empty lane is None and writes nothing."""
     assert inbox.claim(0, "owner", 0.0) is None
     assert inbox.redis.keys() == []
 
 
 def test_a_claimed_partition_has_one_owner(inbox: Inbox) -> None:
-    """Another owner gets what is accepted elsewhere meanwhile, not what is claimed."""
+    """Another owner gets trades of other partitions, none of the claimed one."""
     inbox.accept(submissions(2, "B1"))
     first = claimed(inbox, "first")
     inbox.accept([*submissions(4, "B1"), *submissions(1, "B2")])
@@ -54,7 +54,7 @@ def test_a_claimed_partition_has_one_owner(inbox: Inbox) -> None:
 
 
 def test_the_token_names_the_owner_and_no_other_claim(inbox: Inbox) -> None:
-    """Operators see who holds a partition; two claims of one owner are told apart."""
+    """It begins with the owner, which operators see, and differs between claims of one owner."""
     inbox.accept(submissions(1, "B1"))
     first = claimed(inbox, "host-7")
     inbox.accept(submissions(1, "B2"))
@@ -64,8 +64,8 @@ def test_the_token_names_the_owner_and_no_other_claim(inbox: Inbox) -> None:
     assert first.token != second.token
 
 
-def test_a_forgotten_lease_ends(inbox: Inbox, settings: Settings) -> None:
-    """A dead worker's partition is due again after its lease, with every trade still there."""
+def test_the_lease_of_a_dead_worker_ends(inbox: Inbox, settings: Settings) -> None:
+    """Its partition is due again after the lease, with every trade still there."""
     short = limited(inbox, settings, lease_seconds=0.03)
     short.accept(submissions(3))
     first = claimed(short, "dies")
@@ -75,7 +75,7 @@ def test_a_forgotten_lease_ends(inbox: Inbox, settings: Settings) -> None:
 
 
 def test_a_lease_is_as_long_as_it_says(inbox: Inbox) -> None:
-    """The lock expires, and the partition is due again, one lease after the claim."""
+    """One lease after the claim the lock expires and the partition is due again."""
     inbox.accept(submissions(1, "B1"))
     claimed(inbox)
     assert 99_000 < inbox.redis.pttl(KEYS.lock(ONE)) <= 100_000
@@ -83,7 +83,7 @@ def test_a_lease_is_as_long_as_it_says(inbox: Inbox) -> None:
 
 
 def test_the_fence_grows_with_the_clock_and_without_it(inbox: Inbox) -> None:
-    """It is Redis time in microseconds, and one more than the last if the clock was set back."""
+    """It is Redis time in microseconds, or one more than the last if the clock was set back."""
     inbox.accept(submissions(1, "B1"))
     seconds, microseconds = inbox.redis.time()
     first = claimed(inbox)
@@ -96,7 +96,7 @@ def test_the_fence_grows_with_the_clock_and_without_it(inbox: Inbox) -> None:
 
 
 def test_partitions_of_a_claim_are_limited(inbox: Inbox, settings: Settings) -> None:
-    """What is beyond the limit is left to the next claim, unlocked."""
+    """Partitions beyond the limit stay unlocked for the next claim."""
     inbox.accept([s for book in ("B1", "B2", "B3") for s in submissions(1, book)])
     two = limited(inbox, settings, batch_partitions=2)
     assert len(claimed(two).partition_keys) == 2
@@ -104,7 +104,7 @@ def test_partitions_of_a_claim_are_limited(inbox: Inbox, settings: Settings) -> 
 
 
 def test_trades_of_a_claim_are_limited(inbox: Inbox, settings: Settings) -> None:
-    """The oldest are taken, and a partition that does not fit is not locked."""
+    """The claim has the oldest trades; a partition beyond the limit is not locked."""
     inbox.accept([*submissions(3, "B1"), *submissions(3, "B2"), *submissions(3, "B3")])
     claim = claimed(limited(inbox, settings, batch_trades=4))
     assert trade_ids(claim) == [["B1-1", "B1-2", "B1-3"], ["B2-1"]]
@@ -112,25 +112,25 @@ def test_trades_of_a_claim_are_limited(inbox: Inbox, settings: Settings) -> None
     assert due_in_ms(inbox.redis, THREE) is not None
 
 
-@pytest.mark.parametrize(("limit", "taken"), [(50_000, 64), (100_000, 128), (10_000_000, 200)])
+@pytest.mark.parametrize(("limit", "trades"), [(50_000, 64), (100_000, 128), (10_000_000, 200)])
 def test_bytes_of_a_claim_are_limited(
-    inbox: Inbox, settings: Settings, limit: int, taken: int
+    inbox: Inbox, settings: Settings, limit: int, trades: int
 ) -> None:
-    """Reading stops within 64 trades of the limit; a trade above it still goes alone."""
+    """Reading stops within 64 trades of the limit; a trade larger than the limit comes alone."""
     inbox.accept([submission(f"T-{n}", note="x" * 700) for n in range(200)])
     claim = claimed(limited(inbox, settings, batch_bytes=limit))
-    assert claim.trades == taken
+    assert claim.trades == trades
 
 
 def test_the_longest_due_comes_first(inbox: Inbox, settings: Settings) -> None:
-    """A partition that waits is not overtaken for ever by busier ones."""
+    """Busier partitions cannot keep a partition waiting forever."""
     inbox.accept([*submissions(1, "B1"), *submissions(1, "B2")])
     inbox.redis.zincrby(KEYS.due, -60_000, TWO)
     assert claimed(limited(inbox, settings, batch_partitions=1)).partition_keys == [TWO]
 
 
 def test_a_partition_found_locked_waits_longer_each_time(inbox: Inbox, settings: Settings) -> None:
-    """It is due, but locked (its lock outlived its score): backoff grows up to its limit."""
+    """If it is due although it is locked, its backoff grows up to the limit."""
     slow = limited(inbox, settings, backoff_seconds=10, backoff_limit_seconds=60)
     slow.accept(submissions(1, "B1"))
     inbox.redis.set(KEYS.lock(ONE), "another's")
@@ -144,7 +144,7 @@ def test_a_partition_found_locked_waits_longer_each_time(inbox: Inbox, settings:
 
 
 def test_a_held_partition_is_not_claimed(inbox: Inbox) -> None:
-    """Not even if something made it due."""
+    """It is not claimed even if it is in the due set."""
     inbox.accept([*submissions(1, "B1"), *submissions(1, "B2")])
     inbox.hold(ONE, Hold.halt("a reason"))
     inbox.redis.zadd(KEYS.due, {ONE: 0})
@@ -153,7 +153,7 @@ def test_a_held_partition_is_not_claimed(inbox: Inbox) -> None:
 
 
 def test_a_partition_without_trades_is_forgotten(inbox: Inbox) -> None:
-    """A stray entry in the due set costs one look."""
+    """The first claim removes it from the due set."""
     inbox.redis.zadd(KEYS.due, {ONE: 0})
     assert inbox.claim(0, "owner", 0.0) is None
     assert due_in_ms(inbox.redis, ONE) is None
@@ -163,16 +163,16 @@ def test_a_claim_whose_reply_was_lost_does_no_harm(inbox: Inbox, settings: Setti
     """The second call finds nothing due; after the lease everything is claimed in order."""
     short = limited(inbox, settings, lease_seconds=0.03)
     short.accept(submissions(2, "B1"))
-    claimed(short)  # the reply that nobody reads
+    claimed(short)  # this reply is lost
     assert short.claim(0, "owner", 0.0) is None
     until_gone(inbox.redis, KEYS.lock(ONE))
     assert trade_ids(claimed_soon(short)) == [["B1-1", "B1-2"]]
 
 
-def test_a_claim_says_what_it_leaves_that_no_bell_calls_for(
+def test_a_claim_counts_the_partitions_left_due_without_a_bell(
     inbox: Inbox, settings: Settings
 ) -> None:
-    """So that whoever claims rings for help; a bell that waits brings it already."""
+    """The worker then rings for help; if a bell is waiting, help comes anyway."""
     small = limited(inbox, settings, batch_partitions=1)
     for book in ("B1", "B2", "B3"):
         inbox.accept(submissions(1, book))

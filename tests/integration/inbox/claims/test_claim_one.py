@@ -1,4 +1,4 @@
-"""Taking: an operator claims one named partition, also if it is held or empty."""
+"""An operator claims one named partition, even if it is held or empty."""
 
 from dataclasses import replace
 
@@ -19,53 +19,53 @@ FOREIGN = b"9 1 1 1 an entry of another release"
 PAUSE = Hold.by_operator("ann", "corporate action")
 
 
-def taken(inbox: Inbox, trades: int = 1) -> Claim:
-    """Take the partition; nobody else has it."""
+def claimed_one(inbox: Inbox, trades: int = 1) -> Claim:
+    """Claim the partition, which is not locked."""
     claim = inbox.claim_one(ONE, "ann", trades)
     assert claim is not None
     return claim
 
 
-def test_a_held_partition_is_taken_with_its_oldest_trades(inbox: Inbox) -> None:
-    """As many as asked for, none too; the others of its lane are left alone."""
+def test_a_held_partition_is_claimed_with_its_oldest_trades(inbox: Inbox) -> None:
+    """The claim has as many as asked for, or none, and no other partition of the lane."""
     inbox.accept([*submissions(3, "B1"), *submissions(1, "B2")])
     inbox.hold(ONE, PAUSE)
-    claim = taken(inbox, trades=2)
+    claim = claimed_one(inbox, trades=2)
     assert trade_ids(claim) == [["B1-1", "B1-2"]]
     assert claim.token.startswith("ann:")
     assert inbox.redis.get(KEYS.lock(ONE)) == claim.token.encode()
     assert claimed(inbox).partition_keys == [TWO]
     inbox.complete(0, claim.token, [Completion(ONE, 0)])
-    assert trade_ids(taken(inbox, trades=0)) == [[]]
+    assert trade_ids(claimed_one(inbox, trades=0)) == [[]]
 
 
-def test_a_partition_that_somebody_has_is_not_taken(inbox: Inbox) -> None:
-    """Neither a worker's nor another operator's; and a worker does not get an operator's."""
+def test_a_locked_partition_is_not_claimed(inbox: Inbox) -> None:
+    """It does not matter whether a worker or an operator has it, and who asks."""
     inbox.accept(submissions(1, "B1"))
     claim = claimed(inbox)
     assert inbox.claim_one(ONE, "ann", 1) is None
     inbox.complete(0, claim.token, [Completion(ONE, 0)])
-    taken(inbox)
+    claimed_one(inbox)
     assert inbox.claim_one(ONE, "bob", 1) is None
     inbox.redis.zadd(KEYS.due, {ONE: 0})
     assert inbox.claim(0, "owner", 0.0) is None
 
 
-def test_the_fence_of_a_taken_partition_is_the_newest(inbox: Inbox) -> None:
-    """It follows that of the last claim, and the next claim's follows it."""
+def test_the_fence_of_an_operators_claim_is_the_newest(inbox: Inbox) -> None:
+    """It is greater than the fence of the last claim, and less than that of the next."""
     inbox.accept([*submissions(1, "B1"), *submissions(1, "B2")])
     inbox.hold(ONE, PAUSE)
     before = claimed(inbox)
     inbox.redis.set(KEYS.fence, before.fence + 3_600_000_000)
-    claim = taken(inbox)
+    claim = claimed_one(inbox)
     assert claim.fence == before.fence + 3_600_000_001
     inbox.accept(submissions(1, "B3"))
     assert claimed(inbox).fence == claim.fence + 1
 
 
-def test_an_empty_partition_is_taken(inbox: Inbox) -> None:
-    """What arrives meanwhile waits until it is given back."""
-    claim = taken(inbox)
+def test_an_empty_partition_is_claimed(inbox: Inbox) -> None:
+    """Trades that arrive during the claim wait until it is completed."""
+    claim = claimed_one(inbox)
     assert (trade_ids(claim), due_in_ms(inbox.redis, ONE)) == ([[]], None)
     inbox.accept(submissions(1, "B1"))
     assert inbox.claim(0, "owner", 0.0) is None
@@ -74,34 +74,34 @@ def test_an_empty_partition_is_taken(inbox: Inbox) -> None:
 
 
 def test_a_held_partition_stays_out_of_the_due_set(inbox: Inbox) -> None:
-    """Whatever the operator does with it: only a release makes it due."""
+    """No step of an operator's claim makes it due; lifting the hold does."""
     inbox.accept(submissions(3, "B1"))
     inbox.hold(ONE, PAUSE)
-    claim = taken(inbox)
+    claim = claimed_one(inbox)
     assert inbox.renew(0, claim.token, [ONE]) == [True]
     assert due_in_ms(inbox.redis, ONE) is None
     assert inbox.complete(0, claim.token, [Completion(ONE, 1)]) == [True]
     assert due_in_ms(inbox.redis, ONE) is None
-    claim = taken(inbox)
+    claim = claimed_one(inbox)
     assert inbox.postpone(0, claim.token, [ONE], 0.0) == [0]
     assert due_in_ms(inbox.redis, ONE) is None
     inbox.unhold(ONE)
     assert trade_ids(claimed(inbox)) == [["B1-2", "B1-3"]]
 
 
-def test_an_operator_who_never_comes_back_holds_up_one_lease(
+def test_an_operators_command_that_dies_delays_the_partition_by_one_lease(
     inbox: Inbox, settings: Settings
 ) -> None:
-    """The partition is due again when the lease ends, and the late settlement is refused."""
+    """The partition is due again when the lease ends, and a late completion is refused."""
     short = Inbox(inbox.redis, replace(settings, lease_seconds=0.03))
     short.accept(submissions(1, "B1"))
-    claim = taken(short)
+    claim = claimed_one(short)
     assert trade_ids(claimed_soon(short)) == [["B1-1"]]
     assert short.complete(0, claim.token, [Completion(ONE, 1)]) == [False]
 
 
-def test_what_cannot_be_read_is_handed_over_as_it_is(inbox: Inbox) -> None:
-    """So that an operator can keep it and skip it; a worker's claim shows the same."""
+def test_an_unreadable_entry_is_in_the_claim_as_it_is(inbox: Inbox) -> None:
+    """So an operator can keep a copy and skip it. A worker's claim has it too."""
     inbox.accept(submissions(1, "B1"))
     inbox.redis.rpush(KEYS.inbox(ONE), FOREIGN)
     inbox.accept(submissions(2, "B1"))
@@ -110,7 +110,7 @@ def test_what_cannot_be_read_is_handed_over_as_it_is(inbox: Inbox) -> None:
     assert partition.unreadable_entry == FOREIGN
     inbox.redis.delete(KEYS.lock(ONE))
     inbox.redis.lpop(KEYS.inbox(ONE))
-    claim = taken(inbox)
+    claim = claimed_one(inbox)
     assert (claim.partitions[0].entries, claim.partitions[0].unreadable_entry) == (
         (),
         partition.unreadable_entry,
@@ -120,8 +120,8 @@ def test_what_cannot_be_read_is_handed_over_as_it_is(inbox: Inbox) -> None:
     assert (waiting(inbox.redis, ONE), trade_ids(claimed(inbox))) == (1, [["B1-2"]])
 
 
-def test_bytes_of_a_taken_partition_are_limited(inbox: Inbox, settings: Settings) -> None:
-    """As those of a claim."""
+def test_bytes_of_an_operators_claim_are_limited(inbox: Inbox, settings: Settings) -> None:
+    """The limit is that of a worker's claim."""
     inbox.accept([submission(f"T-{n}", "B1", note="x" * 700) for n in range(200)])
     small = Inbox(inbox.redis, replace(settings, batch_bytes=50_000))
-    assert taken(small, trades=200).trades == 64
+    assert claimed_one(small, trades=200).trades == 64

@@ -1,4 +1,4 @@
-"""Settling: written trades leave, the partition is unlocked, and only its owner can do it."""
+"""Completion: captured trades leave, the partition is unlocked, and only its owner can do it."""
 
 from dataclasses import replace
 
@@ -18,8 +18,8 @@ from tradecapture.settings import Settings
 ONE, TWO = partition_of("B1"), partition_of("B2")
 
 
-def test_written_trades_leave_and_the_rest_is_due_at_once(inbox: Inbox) -> None:
-    """Two of three were written: the third is the head, and may be claimed now."""
+def test_captured_trades_leave_and_the_rest_is_due_at_once(inbox: Inbox) -> None:
+    """If two of three were captured, the third is the head and may be claimed now."""
     inbox.accept(submissions(3, "B1"))
     claim = claimed(inbox)
     assert inbox.complete(0, claim.token, [Completion(ONE, 2)]) == [True]
@@ -28,15 +28,15 @@ def test_written_trades_leave_and_the_rest_is_due_at_once(inbox: Inbox) -> None:
 
 
 def test_an_empty_partition_is_not_due(inbox: Inbox) -> None:
-    """Everything written: nothing of the partition is left but its position counter."""
+    """If all was captured, only the position counter of the partition is left."""
     inbox.accept(submissions(3, "B1"))
     inbox.complete(0, claimed(inbox).token, [Completion(ONE, 3)])
     assert inbox.claim(0, "owner", 0.0) is None
     assert inbox.redis.exists(KEYS.inbox(ONE), KEYS.lock(ONE), KEYS.due) == 0
 
 
-def test_trades_accepted_meanwhile_stay(inbox: Inbox) -> None:
-    """Only as many leave as were written; those behind them move up."""
+def test_trades_accepted_during_a_claim_stay(inbox: Inbox) -> None:
+    """Only as many leave as were captured; the next trades become the head."""
     inbox.accept(submissions(2, "B1"))
     claim = claimed(inbox)
     inbox.accept(submissions(4, "B1"))
@@ -44,8 +44,8 @@ def test_trades_accepted_meanwhile_stay(inbox: Inbox) -> None:
     assert trade_ids(claimed(inbox)) == [["B1-3", "B1-4"]]
 
 
-def test_each_partition_of_a_claim_has_its_answer(inbox: Inbox) -> None:
-    """One kept, one lost: the answers stand in the order of the settlements."""
+def test_each_partition_of_a_claim_has_its_result(inbox: Inbox) -> None:
+    """The results are in the order of the completions: one lease lost, one kept."""
     inbox.accept([*submissions(1, "B1"), *submissions(1, "B2")])
     claim = claimed(inbox)
     inbox.redis.set(KEYS.lock(TWO), "another's")
@@ -54,8 +54,8 @@ def test_each_partition_of_a_claim_has_its_answer(inbox: Inbox) -> None:
     assert (waiting(inbox.redis, ONE), waiting(inbox.redis, TWO)) == (0, 1)
 
 
-def test_a_settlement_sent_twice_removes_once(inbox: Inbox) -> None:
-    """The second is refused and changes nothing: what was accepted since stays."""
+def test_a_completion_sent_twice_removes_once(inbox: Inbox) -> None:
+    """The second is refused and changes nothing: trades accepted since then stay."""
     inbox.accept(submissions(2, "B1"))
     claim = claimed(inbox)
     assert inbox.complete(0, claim.token, [Completion(ONE, 2)]) == [True]
@@ -66,7 +66,7 @@ def test_a_settlement_sent_twice_removes_once(inbox: Inbox) -> None:
 
 
 def test_a_stale_worker_removes_nothing(inbox: Inbox, settings: Settings) -> None:
-    """Its lease ended and another owns the partition: it must not trim what it never wrote."""
+    """If its lease ended and another owns the partition, its completion is refused."""
     short = Inbox(inbox.redis, replace(settings, lease_seconds=0.03))
     short.accept(submissions(2, "B1"))
     stale = claimed(short, "paused")
@@ -80,10 +80,10 @@ def test_a_stale_worker_removes_nothing(inbox: Inbox, settings: Settings) -> Non
     assert current.partition_keys == [ONE]
 
 
-def test_a_lease_that_ended_cannot_settle_even_if_nobody_else_came(
+def test_a_lease_that_ended_cannot_complete_even_if_nobody_else_claimed(
     inbox: Inbox, settings: Settings
 ) -> None:
-    """The lock is gone, so the trades are left to whoever claims next."""
+    """The lock is gone, so the trades stay for the next claim."""
     inbox.accept(submissions(2, "B1"))
     claim = claimed(inbox)
     inbox.redis.delete(KEYS.lock(ONE))
@@ -92,7 +92,7 @@ def test_a_lease_that_ended_cannot_settle_even_if_nobody_else_came(
 
 
 def test_a_halted_partition_is_held_with_its_reason(inbox: Inbox) -> None:
-    """The parked trade leaves, the partition is held, and what waits behind it stays."""
+    """The parked trade leaves, the partition is held, and the later trades stay."""
     inbox.accept(submissions(3, "B1"))
     inbox.complete(0, claimed(inbox).token, [Completion(ONE, 1, hold="T-1 cannot be captured")])
     assert inbox.redis.hget(KEYS.held, ONE) == b"T-1 cannot be captured"
@@ -100,8 +100,8 @@ def test_a_halted_partition_is_held_with_its_reason(inbox: Inbox) -> None:
     assert (waiting(inbox.redis, ONE), due_in_ms(inbox.redis, ONE)) == (2, None)
 
 
-def test_settling_ends_the_backoff(inbox: Inbox, settings: Settings) -> None:
-    """After a success the next failure waits the first, short delay again."""
+def test_completion_ends_the_backoff(inbox: Inbox, settings: Settings) -> None:
+    """After a success the next failure has the first, short delay again."""
     slow = Inbox(inbox.redis, replace(settings, backoff_seconds=0.004, backoff_limit_seconds=9))
     slow.accept(submissions(2, "B1"))
     for expected in (4, 8):

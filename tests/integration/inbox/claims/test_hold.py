@@ -1,4 +1,4 @@
-"""Holding: a partition is kept from being claimed; its trades are accepted and wait in order."""
+"""Holds: a held partition is not claimed; its trades are accepted and wait in order."""
 
 from dataclasses import replace
 
@@ -15,7 +15,7 @@ ONE, TWO = partition_of("B1"), partition_of("B2")
 
 
 def test_a_held_partition_accepts_but_is_not_claimed(inbox: Inbox) -> None:
-    """Trades line up behind each other until it is released; then they come in order."""
+    """Its trades wait until the hold is lifted; then they come in order."""
     inbox.accept(submissions(1, "B1"))
     assert inbox.hold(ONE, Hold.by_operator("ann", "corporate action"))
     inbox.accept(submissions(3, "B1"))
@@ -24,8 +24,8 @@ def test_a_held_partition_accepts_but_is_not_claimed(inbox: Inbox) -> None:
     assert trade_ids(claimed(inbox)) == [["B1-1", "B1-2", "B1-3"]]
 
 
-def test_a_claim_in_flight_still_settles(inbox: Inbox) -> None:
-    """Holding does not take a partition from its owner; after the settle it stays held."""
+def test_a_claim_made_before_the_hold_can_be_completed(inbox: Inbox) -> None:
+    """A hold does not take a partition from its owner; after completion it stays held."""
     inbox.accept(submissions(2, "B1"))
     claim = claimed(inbox)
     inbox.hold(ONE, Hold.by_operator("ann", "a reason"))
@@ -34,8 +34,8 @@ def test_a_claim_in_flight_still_settles(inbox: Inbox) -> None:
     assert (waiting(inbox.redis, ONE), due_in_ms(inbox.redis, ONE)) == (1, None)
 
 
-def test_a_claim_postponed_meanwhile_stays_held(inbox: Inbox) -> None:
-    """A failed batch of a held partition is not tried again before the release."""
+def test_a_partition_held_and_then_postponed_stays_held(inbox: Inbox) -> None:
+    """A failed batch of a held partition is not tried again until the hold is lifted."""
     inbox.accept(submissions(1, "B1"))
     claim = claimed(inbox)
     inbox.hold(ONE, Hold.by_operator("ann", "a reason"))
@@ -47,7 +47,7 @@ def test_a_claim_postponed_meanwhile_stays_held(inbox: Inbox) -> None:
 
 
 def test_holding_twice_changes_only_the_reason(inbox: Inbox, settings: Settings) -> None:
-    """The second answer says that it was held; operators see the newer reason."""
+    """The second result says that it was held before; operators see the newer reason."""
     inbox.accept(submissions(1, "B1"))
     assert inbox.hold(ONE, Hold.by_operator("ann", "first"))
     assert not inbox.hold(ONE, Hold.by_operator("ann", "second"))
@@ -57,14 +57,14 @@ def test_holding_twice_changes_only_the_reason(inbox: Inbox, settings: Settings)
 
 
 def test_a_partition_may_be_held_before_its_first_trade(inbox: Inbox) -> None:
-    """Then nothing of it is ever claimed until it is released."""
+    """Then it is not claimed until the hold is lifted."""
     inbox.hold(ONE, Hold.by_operator("ann", "not open yet"))
     assert inbox.accept(submissions(1, "B1")).lanes_to_ring == []
     assert inbox.claim(0, "owner", 0.0) is None
 
 
-def test_a_release_rings_if_something_waits(inbox: Inbox) -> None:
-    """An empty partition needs no bell, and a bell that waits is not rung again."""
+def test_unhold_rings_if_a_trade_waits(inbox: Inbox) -> None:
+    """It does not ring for an empty partition, or while a bell is waiting."""
     inbox.hold(ONE, Hold.by_operator("ann", "a reason"))
     assert inbox.unhold(ONE) == []
     inbox.hold(ONE, Hold.by_operator("ann", "a reason"))
@@ -73,8 +73,8 @@ def test_a_release_rings_if_something_waits(inbox: Inbox) -> None:
     assert inbox.unhold(ONE) == []
 
 
-def test_a_release_finds_the_partitions_lane(inbox: Inbox, settings: Settings) -> None:
-    """With many lanes the one that the partition belongs to is rung."""
+def test_unhold_rings_the_lane_of_the_partition(inbox: Inbox, settings: Settings) -> None:
+    """With many lanes it rings the one that the partition belongs to."""
     many = Inbox(inbox.redis, replace(settings, lanes=16))
     for number in range(30):
         book = f"B{number}"
@@ -88,7 +88,7 @@ def test_a_release_finds_the_partitions_lane(inbox: Inbox, settings: Settings) -
 
 
 def test_a_halt_does_not_replace_a_pause(inbox: Inbox, settings: Settings) -> None:
-    """An operator paused while a claim was in flight: its settlement must not undo that."""
+    """A completion that halts a partition keeps the pause that an operator placed before."""
     inbox.accept(submissions(2, "B1"))
     claim = claimed(inbox)
     inbox.hold(ONE, Hold.by_operator("ann", "corporate action"))
@@ -99,8 +99,8 @@ def test_a_halt_does_not_replace_a_pause(inbox: Inbox, settings: Settings) -> No
 
 
 @pytest.mark.parametrize("kind", HoldKind)
-def test_a_release_of_one_kind_leaves_the_other(inbox: Inbox, kind: HoldKind) -> None:
-    """A retry of a halted trade does not undo a pause, nor a resume a halt."""
+def test_unhold_of_one_kind_leaves_the_other(inbox: Inbox, kind: HoldKind) -> None:
+    """A retry of a parked trade does not lift a pause, and a resume does not lift a halt."""
     holds = {HoldKind.PAUSED: Hold.by_operator("ann", "x"), HoldKind.HALTED: Hold.halt("x")}
     inbox.accept([*submissions(1, "B1"), *submissions(1, "B2")])
     inbox.hold(ONE, holds.pop(kind))
@@ -117,13 +117,13 @@ def test_a_release_of_one_kind_leaves_the_other(inbox: Inbox, kind: HoldKind) ->
 @example(" PAUSED ", "", False)
 @example(": ", "ann", True)
 def test_a_hold_is_read_as_it_was_written(why: str, who: str, paused: bool) -> None:
-    """Whatever the reason says: no halt can look like an operator's pause."""
+    """No reason makes a halt look like an operator's pause."""
     hold = Hold.by_operator(who, why) if paused else Hold.halt(why)
     assert Hold.decode(hold.encode()) == hold
     assert hold.encode().startswith("PAUSED ") == paused
 
 
-def test_an_operators_name_holds_no_colon() -> None:
-    """It would end the name early."""
+def test_an_operators_name_contains_no_colon() -> None:
+    """A colon would end the name early."""
     with pytest.raises(ValueError, match="must hold no colon"):
         Hold.by_operator("ann: really", "why")

@@ -1,4 +1,4 @@
-"""Postponing: partitions go back unwritten and are due again after a growing, jittered delay."""
+"""Postponing: partitions go back uncaptured and are due again after a growing, jittered delay."""
 
 from dataclasses import replace
 
@@ -26,14 +26,14 @@ def inbox(inbox: Inbox, settings: Settings) -> Inbox:
 
 
 def postponed(inbox: Inbox, jitter: float) -> int | None:
-    """Claim what waits in the first partition, whether it is due or not, and postpone it."""
+    """Make the first partition due, claim it and postpone it; return the delay in milliseconds."""
     inbox.redis.zadd(KEYS.due, {ONE: 0})
     (delay,) = inbox.postpone(0, claimed(inbox).token, [ONE], jitter)
     return delay
 
 
 def test_the_delay_doubles_up_to_its_limit(inbox: Inbox) -> None:
-    """A database that is down is asked less and less often, but never less than the limit."""
+    """Each failure in a row doubles the delay, up to the limit."""
     inbox.accept(submissions(1, "B1"))
     assert [postponed(inbox, 1.0) for _ in range(6)] == [
         10_000,
@@ -46,8 +46,8 @@ def test_the_delay_doubles_up_to_its_limit(inbox: Inbox) -> None:
 
 
 @pytest.mark.parametrize(("jitter", "delay"), [(0.0, 5_000), (0.5, 7_500), (1.0, 10_000)])
-def test_jitter_takes_off_up_to_half(inbox: Inbox, jitter: float, delay: int) -> None:
-    """So that partitions that failed together do not come back together."""
+def test_jitter_shortens_the_delay_by_up_to_half(inbox: Inbox, jitter: float, delay: int) -> None:
+    """So partitions that failed together are not due again together."""
     inbox.accept(submissions(1, "B1"))
     assert postponed(inbox, jitter) == delay
     assert delay - 1000 < (due_in_ms(inbox.redis, ONE) or 0) <= delay
@@ -61,7 +61,7 @@ def test_a_very_long_outage_does_not_overflow(inbox: Inbox) -> None:
 
 
 def test_nothing_is_lost_and_the_lock_is_free(inbox: Inbox, settings: Settings) -> None:
-    """The trades wait in order, and the partition is free for any owner when it is due."""
+    """The trades wait in order, and any owner can claim the partition when it is due."""
     quick = Inbox(inbox.redis, settings)
     quick.accept(submissions(3, "B1"))
     quick.postpone(0, claimed(quick).token, [ONE], 0.0)
@@ -70,7 +70,7 @@ def test_nothing_is_lost_and_the_lock_is_free(inbox: Inbox, settings: Settings) 
 
 
 def test_only_the_owner_postpones(inbox: Inbox) -> None:
-    """A worker that lost its lease changes nothing, and is told so."""
+    """The postponement of a worker that lost its lease is refused and changes nothing."""
     inbox.accept([*submissions(1, "B1"), *submissions(1, "B2")])
     claim = claimed(inbox)
     inbox.redis.set(KEYS.lock(ONE), "another's")
@@ -79,7 +79,7 @@ def test_only_the_owner_postpones(inbox: Inbox) -> None:
 
 
 def test_a_postponement_sent_twice_counts_once(inbox: Inbox) -> None:
-    """The second is refused and does not lengthen the delay."""
+    """The second is refused and does not extend the delay."""
     inbox.accept(submissions(1, "B1"))
     claim = claimed(inbox)
     inbox.postpone(0, claim.token, [ONE], 1.0)

@@ -1,4 +1,4 @@
-"""Renewing: a lease is lengthened by its owner while the transaction runs, and by nobody else."""
+"""Renewing: only the owner of a lease extends it, while its transaction runs."""
 
 import time
 from dataclasses import replace
@@ -6,7 +6,7 @@ from dataclasses import replace
 from tests.support.builders import partition_of, submissions
 from tests.support.inbox.redis_snapshot import (
     KEYS,
-    PATIENCE_SECONDS,
+    MAX_WAIT_SECONDS,
     claimed,
     claimed_soon,
     due_in_ms,
@@ -19,8 +19,8 @@ from tradecapture.settings import Settings
 ONE, TWO = partition_of("B1"), partition_of("B2")
 
 
-def test_a_renewed_lease_lasts_one_lease_more(inbox: Inbox) -> None:
-    """Lock and due time move together, so that the partition is looked at when it ends."""
+def test_a_renewed_lease_lasts_one_more_lease(inbox: Inbox) -> None:
+    """Lock and due time move together, so the partition is due when the lease ends."""
     inbox.accept(submissions(1, "B1"))
     claim = claimed(inbox)
     inbox.redis.pexpire(KEYS.lock(ONE), 500)
@@ -32,7 +32,7 @@ def test_a_renewed_lease_lasts_one_lease_more(inbox: Inbox) -> None:
 
 
 def test_a_lost_lease_is_not_renewed(inbox: Inbox) -> None:
-    """Neither one that ended nor one that is another's; the owner is told which."""
+    """Neither an expired lease nor another owner's is renewed; the result says which."""
     inbox.accept([*submissions(1, "B1"), *submissions(1, "B2")])
     claim = claimed(inbox)
     inbox.redis.delete(KEYS.lock(ONE))
@@ -42,47 +42,47 @@ def test_a_lost_lease_is_not_renewed(inbox: Inbox) -> None:
     assert inbox.redis.pttl(KEYS.lock(TWO)) <= 5_000
 
 
-def test_the_renewal_keeps_a_claim_alive_for_many_leases(inbox: Inbox, settings: Settings) -> None:
-    """The thread renews the claim in hand; when the claim is done, its lease ends."""
+def test_the_renewer_keeps_a_claim_alive_for_many_leases(inbox: Inbox, settings: Settings) -> None:
+    """The thread renews an active claim; when the capture is over, the lease ends."""
     short = Inbox(inbox.redis, replace(settings, lease_seconds=0.2))
     short.accept(submissions(1, "B1"))
-    renewal = LeaseRenewer(short)
-    renewal.start()
+    renewer = LeaseRenewer(short)
+    renewer.start()
     claim = claimed(short, "busy")
-    with renewal.keep(claim):
-        outlived = wait_until(lambda: short.claim(0, "another", 0.0) is not None, 0.7)
-    assert not outlived
+    with renewer.keep(claim):
+        was_claimed = wait_until(lambda: short.claim(0, "another", 0.0) is not None, 0.7)
+    assert not was_claimed
     assert claimed_soon(short, "another").partition_keys == [ONE]
-    renewal.stop()
+    renewer.stop()
 
 
 def test_a_capture_that_hangs_does_not_keep_its_partitions(
     inbox: Inbox, settings: Settings
 ) -> None:
-    """After twelve leases its claim is renewed no more, and another gets the partition."""
+    """After twelve leases its claim is no longer renewed, and another worker gets the partition."""
     lease_seconds = 0.05
     short = Inbox(inbox.redis, replace(settings, lease_seconds=lease_seconds))
     short.accept(submissions(1, "B1"))
-    renewal = LeaseRenewer(short)
-    renewal.start()
-    with renewal.keep(claimed(short, "hanging")):
-        began = time.monotonic()
+    renewer = LeaseRenewer(short)
+    renewer.start()
+    with renewer.keep(claimed(short, "hanging")):
+        started = time.monotonic()
         assert claimed_soon(short, "another").partition_keys == [ONE]
-        assert time.monotonic() - began > MAX_LEASES * lease_seconds * 0.9
-    renewal.stop()
+        assert time.monotonic() - started > MAX_LEASES * lease_seconds * 0.9
+    renewer.stop()
 
 
-def test_the_renewal_survives_an_unreachable_redis(inbox: Inbox, settings: Settings) -> None:
-    """A failed renewal is tried again; the thread does not end."""
+def test_the_renewer_survives_an_error_of_redis(inbox: Inbox, settings: Settings) -> None:
+    """It tries a failed renewal again; the thread does not end."""
     inbox.accept(submissions(1, "B1"))
     claim = claimed(inbox)
-    inbox.lease_seconds = 0.09  # for the thread, which is to look often
-    renewal = LeaseRenewer(inbox)
-    renewal.start()
+    inbox.lease_seconds = 0.09  # for the thread, which then renews often
+    renewer = LeaseRenewer(inbox)
+    renewer.start()
     inbox.redis.set(KEYS.due, "not a sorted set")  # the script fails
-    with renewal.keep(claim):
+    with renewer.keep(claim):
         inbox.redis.pexpire(KEYS.lock(ONE), 50_000)
-        assert wait_until(lambda: inbox.redis.pttl(KEYS.lock(ONE)) > 99_000, PATIENCE_SECONDS)
+        assert wait_until(lambda: inbox.redis.pttl(KEYS.lock(ONE)) > 99_000, MAX_WAIT_SECONDS)
         inbox.redis.delete(KEYS.due)
-        assert wait_until(lambda: inbox.redis.exists(KEYS.due) == 1, PATIENCE_SECONDS)
-    renewal.stop()
+        assert wait_until(lambda: inbox.redis.exists(KEYS.due) == 1, MAX_WAIT_SECONDS)
+    renewer.stop()

@@ -1,4 +1,4 @@
-"""The backlog: what waits in all lanes, how fast it drains, and how long to stay away."""
+"""The backlog: how many trades wait, how fast they drain, and when a client may retry."""
 
 from dataclasses import dataclass
 
@@ -25,7 +25,7 @@ class Clock:
 
 
 def capture(inbox: Inbox, trades: int) -> None:
-    """Let the oldest trades leave."""
+    """Complete the oldest trades."""
     claim = claimed(inbox)
     inbox.complete(0, claim.token, [Completion(claim.partition_keys[0], trades)])
 
@@ -33,30 +33,30 @@ def capture(inbox: Inbox, trades: int) -> None:
 @pytest.mark.parametrize(
     ("waiting", "rate", "seconds"),
     [
-        (1000, None, 2),  # not known yet: soon it is
-        (1000, 0.0, 60),  # nothing leaves
+        (1000, None, 2),  # unknown, but not for long
+        (1000, 0.0, 60),  # nothing drains
         (1000, 10.0, 10),  # down to 900
         (1000, 30.0, 4),  # whole seconds, upwards
         (1000, 1e9, 1),
         (1000, 0.001, 60),
-        (100, 10.0, 1),  # there is room already
+        (100, 10.0, 1),  # there is room
     ],
 )
-def test_a_client_stays_away_until_a_tenth_is_free(
+def test_a_client_retries_when_a_tenth_is_free(
     waiting: int, rate: float | None, seconds: int
 ) -> None:
-    """At the measured rate, at least 1 s and at most 60 s."""
+    """The wait follows from the measured rate, at least 1 s and at most 60 s."""
     assert retry_after(waiting, 1000, rate) == seconds
 
 
 @given(st.integers(0, 10**9), st.integers(1, 10**9), st.none() | st.floats(0, 1e9))
 def test_every_wait_is_one_to_sixty_seconds(waiting: int, limit: int, rate: float | None) -> None:
-    """Whatever the figures."""
+    """For any numbers."""
     assert 1 <= retry_after(waiting, limit, rate) <= 60
 
 
 def test_the_lanes_are_counted(inbox: Inbox, settings: Settings) -> None:
-    """What waits, and what has left; a settlement sent twice counts once."""
+    """Waiting and completed trades are counted; a completion sent twice counts once."""
     reader = InboxReader(inbox.redis, settings.lanes)
     assert reader.backlog() == [LaneBacklog(0, waiting=0, completed=0)]
     inbox.accept([*submissions(3, "B1"), *submissions(3, "B1")])
@@ -67,15 +67,15 @@ def test_the_lanes_are_counted(inbox: Inbox, settings: Settings) -> None:
 
 
 def test_only_trades_that_were_there_are_counted_as_left(inbox: Inbox, settings: Settings) -> None:
-    """A settlement of more than waits, as nobody should send, does not make the count wrong."""
+    """A completion of more trades than wait counts only those that waited."""
     inbox.accept(submissions(2, "B1"))
     capture(inbox, trades=7)
     backlog = InboxReader(inbox.redis, settings.lanes).backlog()
     assert backlog == [LaneBacklog(0, waiting=0, completed=2)]
 
 
-def test_a_look_serves_for_a_quarter_of_a_second(inbox: Inbox) -> None:
-    """What this process accepts is counted meanwhile, what others do is seen at the next look."""
+def test_a_reading_serves_for_a_quarter_of_a_second(inbox: Inbox) -> None:
+    """A process adds its own trades at once, and sees those of others at the next reading."""
     clock = Clock()
     backlog = Backlog(inbox.redis, 1, clock)
     assert backlog.total == 0
@@ -92,7 +92,7 @@ def test_a_look_serves_for_a_quarter_of_a_second(inbox: Inbox) -> None:
 
 
 def test_the_drain_rate_is_that_of_the_last_seconds(inbox: Inbox) -> None:
-    """Unknown at first; what was before the window no longer counts."""
+    """It is unknown at first, and covers no time before the window."""
     clock = Clock()
     backlog = Backlog(inbox.redis, 1, clock)
     inbox.accept(submissions(100, "B1"))
@@ -112,7 +112,7 @@ def test_the_drain_rate_is_that_of_the_last_seconds(inbox: Inbox) -> None:
 
 
 def test_an_emptied_redis_begins_a_new_measurement(inbox: Inbox) -> None:
-    """What has left is fewer than before: nothing can be said of the rate."""
+    """The rate is unknown again when the completed trades are fewer than before."""
     clock = Clock()
     backlog = Backlog(inbox.redis, 1, clock)
     inbox.accept(submissions(10, "B1"))

@@ -34,26 +34,26 @@ whole = st.integers(0, 2**53)
 def test_an_entry_is_read_as_it_was_written(
     sent: Submission, position: int, epoch: int, accepted_ms: int
 ) -> None:
-    """Any bytes, any text, any position."""
+    """For any bytes, text and position."""
     raw = f"1 {position} {epoch} {accepted_ms} ".encode() + encode_body(sent)
     assert decode_entry(ONE, raw) == (position, epoch, accepted_ms, sent)
 
 
 @given(st.binary())
 def test_any_other_bytes_are_unreadable(raw: bytes) -> None:
-    """Never another exception."""
+    """They raise no other exception."""
     with pytest.raises(UnreadableEntryError):
         decode_entry(ONE, raw)
 
 
 def test_an_entry_of_another_release_says_which_workers_can_read_it() -> None:
-    """The version comes first, so that a worker can tell."""
+    """The error names the entry's format and what to run."""
     with pytest.raises(UnreadableEntryError, match=r"version b'2'.* run workers of the release"):
         decode_entry(ONE, b"2 1 1 1 something newer")
 
 
 def test_an_unreadable_entry_keeps_its_place(inbox: Inbox) -> None:
-    """What stands before it is claimed, what stands behind it waits, and nothing is dropped."""
+    """Entries before it are claimed, entries after it wait, and no entry is dropped."""
     inbox.accept(submissions(2, "B1"))
     inbox.redis.rpush(KEYS.inbox(ONE), b"2 3 1 1 something newer")
     inbox.accept([submission("B1-4", "B1"), *submissions(1, "B2")])
@@ -68,7 +68,7 @@ def test_an_unreadable_entry_keeps_its_place(inbox: Inbox) -> None:
 def test_operators_see_a_partition_whose_head_is_unreadable(
     inbox: Inbox, settings: Settings, raw: bytes
 ) -> None:
-    """Its depth and the reason why it is held are shown; only the age of its head is not."""
+    """The partition is shown with its depth, only without the age of its head."""
     inbox.accept(submissions(1, "B1"))
     inbox.redis.lpush(KEYS.inbox(ONE), raw)
     (row,) = InboxReader(inbox.redis, settings.lanes).partitions()

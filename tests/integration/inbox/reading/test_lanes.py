@@ -1,4 +1,4 @@
-"""The lane count: recorded at first use, and every other count refused with what to do."""
+"""The lane count: recorded at first use; another count is refused, with what to do."""
 
 from dataclasses import replace
 
@@ -12,7 +12,7 @@ from tradecapture.settings import Settings
 
 
 def test_the_first_process_records_the_count(inbox: Inbox) -> None:
-    """And every process with the same count passes."""
+    """Every process with the same count passes."""
     inbox.check_lane_count()
     inbox.check_lane_count()
     assert inbox.redis.get(LANES_KEY) == b"1"

@@ -1,4 +1,4 @@
-"""The reading side of the inbox: where each trade waits, and how each partition stands."""
+"""The reading side of the inbox: where each trade waits, and the state of each partition."""
 
 from dataclasses import replace
 
@@ -11,7 +11,7 @@ ONE = partition_of("B1")
 
 
 def test_a_partition_shows_its_depth_owner_and_hold(inbox: Inbox, settings: Settings) -> None:
-    """Accepted, waiting, age of the head, lease and reason, without changing anything."""
+    """It also shows the lease and when the head was accepted; reading changes nothing."""
     reader = InboxReader(inbox.redis, settings.lanes)
     inbox.accept(submissions(5, "B1"))
     inbox.complete(0, claimed(inbox).token, [Completion(ONE, 2)])
@@ -32,7 +32,7 @@ def test_a_partition_shows_its_depth_owner_and_hold(inbox: Inbox, settings: Sett
 
 
 def test_partitions_of_all_lanes_are_listed_by_key(inbox: Inbox, settings: Settings) -> None:
-    """Also those in which nothing waits any more."""
+    """The list has partitions of all lanes, in the order of their keys."""
     many = Inbox(inbox.redis, replace(settings, lanes=16))
     many.accept([s for number in range(30) for s in submissions(1, f"B{number}")])
     rows = InboxReader(inbox.redis, 16).partitions()
@@ -40,12 +40,12 @@ def test_partitions_of_all_lanes_are_listed_by_key(inbox: Inbox, settings: Setti
 
 
 def test_an_unknown_partition_is_none(inbox: Inbox, settings: Settings) -> None:
-    """Nothing was accepted for it in this epoch."""
+    """A partition without accepted trades is None."""
     assert InboxReader(inbox.redis, settings.lanes).partition(ONE) is None
 
 
-def test_a_trade_is_found_in_whatever_lane_it_waits(inbox: Inbox, settings: Settings) -> None:
-    """By its id alone, with its digest, its place and its entry."""
+def test_a_trade_is_found_in_any_lane(inbox: Inbox, settings: Settings) -> None:
+    """Its id is enough to find its digest, its partition, its position and its entry."""
     many = Inbox(inbox.redis, replace(settings, lanes=16))
     reader = InboxReader(inbox.redis, 16)
     for number in range(20):
@@ -65,7 +65,7 @@ def test_a_trade_is_found_in_whatever_lane_it_waits(inbox: Inbox, settings: Sett
 
 
 def test_a_trade_that_left_its_inbox_has_no_entry(inbox: Inbox, settings: Settings) -> None:
-    """Its place is behind the head; another trade's entry is never given for it."""
+    """The reader returns no entry for its position, and never that of another trade."""
     reader = InboxReader(inbox.redis, settings.lanes)
     inbox.accept(submissions(3, "B1"))
     inbox.complete(0, claimed(inbox).token, [Completion(ONE, 2)])
@@ -77,7 +77,7 @@ def test_a_trade_that_left_its_inbox_has_no_entry(inbox: Inbox, settings: Settin
 
 
 def test_many_partitions_are_read_some_at_a_time(inbox: Inbox, settings: Settings) -> None:
-    """Keys in order, behind any key, each once; and how each of them stands."""
+    """The keys after any key are in order, each once, and so are the partitions by key."""
     inbox.accept([submission(f"T-{number}", f"B{number}") for number in range(1200)])
     inbox.hold(partition_of("B7"), Hold.halt("a reason"))
     reader = InboxReader(inbox.redis, settings.lanes)
@@ -92,7 +92,7 @@ def test_many_partitions_are_read_some_at_a_time(inbox: Inbox, settings: Setting
 
 
 def test_waiting_trades_are_shown_from_the_head_on(inbox: Inbox, settings: Settings) -> None:
-    """Each in its place; one that cannot be read is known by its place alone."""
+    """Each has its position; an unreadable one has only that and the reason."""
     reader = InboxReader(inbox.redis, settings.lanes)
     inbox.accept([*submissions(3, "B1"), submission("N-1", "B1", sequenceNumber=1)])
     inbox.complete(0, claimed(inbox).token, [Completion(ONE, 1)])
