@@ -13,7 +13,7 @@ FOX = "\U0001f98a"
 
 @given(texts)
 def test_a_length_is_that_of_the_text_in_utf_16(text: str) -> None:
-    """Two bytes a unit."""
+    """A unit has two bytes."""
     assert utf16_length(text) == len(text.encode("utf-16-le")) // 2
 
 
@@ -21,12 +21,12 @@ def test_a_length_is_that_of_the_text_in_utf_16(text: str) -> None:
     ("text", "length"), [("", 0), ("abc", 3), ("é本\uffff", 3), (FOX, 2), ("\ud83e", 1)]
 )
 def test_what_is_above_the_first_plane_counts_twice(text: str, length: int) -> None:
-    """Half of such a character, which is no text at all, is no error either."""
+    """Half of such a character, which is not valid text, counts as one."""
     assert utf16_length(text) == length
 
 
 def test_no_id_is_looked_up_that_cannot_be_there() -> None:
-    """A longer one would be cut off to the length of its column, and another trade be found."""
+    """The database would cut a longer id to the length of its column and find another trade."""
     assert is_trade_id(FOX * 50)
     assert not is_trade_id(FOX * 50 + "x")
     assert is_partition_key("_".join([FOX * 50] * 3))
@@ -34,6 +34,6 @@ def test_no_id_is_looked_up_that_cannot_be_there() -> None:
 
 
 def test_an_operators_name_fits_into_the_audit() -> None:
-    """Its column holds a hundred units."""
+    """Its column has room for a hundred units."""
     assert reason_problems(FOX * 50, "why", Action.PAUSE) == []
     assert [field for field, _what in reason_problems(FOX * 51, "why", Action.PAUSE)] == ["by"]

@@ -1,4 +1,4 @@
-"""The shape: what is wrong with a value, in words that say what to give."""
+"""Problems of a value's type, in words that say what to give."""
 
 from typing import Any
 
@@ -25,14 +25,14 @@ from tradecapture.trades.trade import Trade
         ("tradeLots", {}, "must be an array, not an object"),
     ],
 )
-def test_a_misfit_is_told_in_words(name: str, value: Any, message: str) -> None:
-    """Each kind of misfit says what to give, without the words of a programming language."""
+def test_a_wrong_type_is_told_in_words(name: str, value: Any, message: str) -> None:
+    """Each message says what to give, without terms of a programming language."""
     assert list(type_problems(trade(**{name: value}), Trade)) == [Problem(f"$.{name}", message)]
 
 
 @pytest.mark.parametrize("text", ["1_000", " 1", "1 ", "+1", ".5", "1.", "NaN", "Infinity", "abc"])
 def test_text_that_is_no_json_number_is_left_to_the_rules(text: str) -> None:
-    """What only Python's decimals would read, or nothing at all, is one problem, not two."""
+    """Text that only Python's decimals would read is one problem, not two."""
     document = trade()
     document["tradeLots"][0]["priceQuantity"][0]["quantity"][0]["value"] = text
     assert list(type_problems(document, Trade)) == []

@@ -1,4 +1,4 @@
-"""Routing: a partition's lane is the same everywhere and for ever, and lanes share the load."""
+"""Routing: the lane of a partition never changes, and the lanes share the load."""
 
 from collections import Counter
 
@@ -25,7 +25,7 @@ def test_known_partitions_keep_their_lane(partition: str, lane_of_16: int, lane_
 
 
 def test_lanes_share_the_partitions_evenly() -> None:
-    """Of 16,000 similar partitions each of 16 lanes has 1,000, give or take a sixth."""
+    """Of 16,000 similar partitions each of 16 lanes gets 1,000, within a sixth."""
     counts = Counter(lane_of(partition_of(f"BOOK-{number:05d}"), 16) for number in range(16_000))
     assert set(counts) == set(range(16))
     assert all(834 < count < 1167 for count in counts.values())
@@ -37,5 +37,5 @@ def test_one_lane_takes_everything() -> None:
 
 
 def test_a_lane_has_a_queue_of_its_own() -> None:
-    """The queue is named after the lane."""
+    """The queue has the number of the lane in its name."""
     assert queue_of(7) == "trades.7"
