@@ -9,7 +9,7 @@ from tradecapture.doctor.connection_budget import assess_pools
 from tradecapture.doctor.finding import Finding, Level, finding
 from tradecapture.ledger import LedgerReader
 from tradecapture.ledger.engine import database_cause, open_engine
-from tradecapture.ledger.schema.upgrades import judge, newest_revision, revision_of
+from tradecapture.ledger.schema.upgrades import newest_revision, revision_of, schema_problem
 from tradecapture.settings import Settings
 
 # Setting -> its right values, the level of any other value, the cure. A setting that the database
@@ -59,7 +59,7 @@ def check_database(settings: Settings, processes: int | None) -> list[Finding]:
         )
         message = f"{url} does not answer: {database_cause(error)}"
         return [Finding(Level.FAIL, "database", message, cure)]
-    problem = judge(revision)
+    problem = schema_problem(revision)
     findings = [
         Finding(Level.OK, "database", f"{url} answers"),
         finding(

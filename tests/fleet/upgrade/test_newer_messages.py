@@ -17,7 +17,7 @@ from tests.support.deployment.deployment import Deployment
 from tests.support.deployment.releases.mixed_fleet import MixedFleet
 from tests.support.deployment.releases.next_release import (
     NEXT_FORMAT,
-    NEXT_LINES,
+    NEXT_PHASES,
     NEXT_TASK,
     read_next,
     write_next,
@@ -95,7 +95,7 @@ def test_what_only_a_newer_worker_knows_waits_for_one(
     sender.send_task(SUBMIT_TASK, args=(text["NOW"],))
     wait_for("others go on", ended(gateway, "NOW"))
     assert not gateway.ledger.outcomes(["SIGNED", "DESK", "NEXT"])
-    upgrade(engine, NEXT_LINES)
+    upgrade(engine, NEXT_PHASES)
     fleet.worker("next", app=NEXT_WORKER).wait_ready()
     wait_for("a newer worker does it", ended(gateway, "SIGNED", "DESK", "NEXT"))
     assert len(all_rows(gateway.ledger.engine, trades)) == 4
@@ -125,7 +125,7 @@ def test_entries_of_a_newer_release_are_captured_by_its_workers(
     gateway.accept([submission(f"T-{number}") for number in range(20)])
     wait_for("it is left", partial(is_in, worker.log, b"left for workers of a newer release"))
     assert not gateway.ledger.outcomes(["T-0"])
-    upgrade(engine, NEXT_LINES)
+    upgrade(engine, NEXT_PHASES)
     fleet.worker("next", app=NEXT_WORKER).wait_ready()
     gateway.accept([submission(f"T-{number}") for number in range(20, 40)])
     wait_until_nothing_waits(gateway)
@@ -138,7 +138,7 @@ def test_the_format_is_raised_when_all_workers_read_it(
     deployment: Deployment, fleet: MixedFleet, engine: Engine, previous: UnpackedRelease
 ) -> None:
     """Not while a worker of an older release answers; set back at any time; unknown ones never."""
-    upgrade(engine, NEXT_LINES)
+    upgrade(engine, NEXT_PHASES)
     fleet.worker("older", previous.code).wait_ready()
     next_worker = fleet.worker("next", app=NEXT_WORKER).wait_ready()
     url = {"TRADECAPTURE_REDIS_URL": deployment.settings.redis_url}

@@ -14,7 +14,7 @@ from tests.support.capture.worker import ids
 from tests.support.deployment.completion import wait_for, wait_until_nothing_waits
 from tests.support.deployment.deployment import Deployment
 from tests.support.deployment.releases.mixed_fleet import MixedFleet
-from tests.support.deployment.releases.next_release import NEXT_LINES, NEXT_RELEASE
+from tests.support.deployment.releases.next_release import NEXT_PHASES, NEXT_RELEASE
 from tests.support.deployment.releases.previous import UnpackedRelease
 from tests.support.ledger.bare_database import SCHEMA_0_1_0, migrate
 from tradecapture.cli import cli
@@ -24,10 +24,10 @@ from tradecapture.ledger.schema.upgrades import (
     SchemaVersion,
     contract,
     contract_sql,
-    contractions,
-    judge,
     newest_revision,
+    pending_contractions,
     revision_of,
+    schema_problem,
     upgrade_sql,
 )
 from tradecapture.version import VERSION
@@ -45,8 +45,8 @@ sqlite_only = pytest.mark.parametrize("deployment", ["sqlite"], indirect=True)
 def run_db(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> RunDb:
     """Run `tradecapture db` of the next release."""
     database = import_module("tradecapture.cli.commands.db")  # the package's name is its group
-    for name in ("contractions", "contract_schema", "check_schema"):
-        monkeypatch.setattr(database, name, partial(getattr(database, name), lines=NEXT_LINES))
+    for name in ("pending_contractions", "contract_schema", "check_schema"):
+        monkeypatch.setattr(database, name, partial(getattr(database, name), phases=NEXT_PHASES))
     monkeypatch.setattr(database, "VERSION", NEXT_RELEASE)
     settings = deployment.settings
 
@@ -73,7 +73,7 @@ def test_a_release_accepts_more_than_it_needs_and_nothing_less(
     found: SchemaVersion, problem: str
 ) -> None:
     """Where something is missing it says what to do, and that trades are safe."""
-    said = judge(found)
+    said = schema_problem(found)
     assert (problem in said) if problem else not said
     if problem:
         assert "accepted trades wait" in said
@@ -118,7 +118,7 @@ def test_a_schema_is_expanded_for_two_releases_and_contracted_for_one(
     run_db: RunDb,
 ) -> None:
     """Side by side until the contraction, which waits for the last older worker; then refused."""
-    upgrade(engine, NEXT_LINES)
+    upgrade(engine, NEXT_PHASES)
     older = fleet.worker("this", ROOT)
     newer = fleet.worker("next", ROOT, "tests.support.deployment.releases.next_worker")
     older.wait_ready()
@@ -127,7 +127,7 @@ def test_a_schema_is_expanded_for_two_releases_and_contracted_for_one(
     fleet.wait_for_releases(VERSION, NEXT_RELEASE)
     gateway.accept(submissions(20, "B1") + submissions(20, "B2"))
     wait_until_nothing_waits(gateway)
-    for both in (PHASES, NEXT_LINES):
+    for both in (PHASES, NEXT_PHASES):
         check_schema(engine, both)
 
     refused = run_db("contract", "--yes")
@@ -153,18 +153,18 @@ def test_a_schema_is_expanded_for_two_releases_and_contracted_for_one(
 
 def test_an_expansion_is_needed_before_a_contraction(engine: Engine) -> None:
     """Nothing is taken away from a schema that this release cannot work with yet."""
-    assert [step.revision for step in contractions(engine, NEXT_LINES)] == ["0005"]
+    assert [step.revision for step in pending_contractions(engine, NEXT_PHASES)] == ["0005"]
     with pytest.raises(SchemaError, match="at revision 0003, this release needs 0004"):
-        contract(engine, NEXT_LINES)
-    assert revision_of(engine).contractions == BASE
+        contract(engine, NEXT_PHASES)
+    assert revision_of(engine).contract == BASE
 
 
 def test_a_release_that_is_rolled_back_to_leaves_what_was_added(engine: Engine) -> None:
     """Its own migration job finds nothing to do; after a contraction it says that it is too old."""
-    upgrade(engine, NEXT_LINES)
+    upgrade(engine, NEXT_PHASES)
     upgrade(engine)
     assert revision_of(engine) == SchemaVersion(BASE, "0004")
-    contract(engine, NEXT_LINES)
+    contract(engine, NEXT_PHASES)
     with pytest.raises(SchemaError, match=REFUSAL):
         upgrade(engine)
     assert revision_of(engine) == CONTRACTED
@@ -172,17 +172,17 @@ def test_a_release_that_is_rolled_back_to_leaves_what_was_added(engine: Engine) 
 
 def test_an_administrator_is_shown_what_is_missing_only(capsys: pytest.CaptureFixture[str]) -> None:
     """`--since` leaves out what the database has; contractions are printed apart."""
-    upgrade_sql("postgresql", "0002", NEXT_LINES)
+    upgrade_sql("postgresql", "0002", NEXT_PHASES)
     text = capsys.readouterr().out
     assert "CREATE TABLE trades" not in text
     assert "CREATE INDEX CONCURRENTLY partitions_book" in text
     assert "ADD COLUMN desk" in text
     assert "DROP TABLE" not in text
-    upgrade_sql("postgresql", "0003", NEXT_LINES)
+    upgrade_sql("postgresql", "0003", NEXT_PHASES)
     text = capsys.readouterr().out
     assert "CREATE INDEX" not in text
     assert "ADD COLUMN desk" in text
-    upgrade_sql("postgresql", "0004", NEXT_LINES)
+    upgrade_sql("postgresql", "0004", NEXT_PHASES)
     assert capsys.readouterr().out == ""
-    contract_sql("postgresql", lines=NEXT_LINES)
+    contract_sql("postgresql", phases=NEXT_PHASES)
     assert "DROP TABLE outbox" in capsys.readouterr().out

@@ -1,4 +1,4 @@
-"""Migrating: bare databases on each kind of server, and what differs from the code's tables."""
+"""Migrations of a test's database: to any version, and compared with the tables of the code."""
 
 from typing import Any
 
@@ -10,14 +10,14 @@ from tradecapture.ledger.schema.phases import BASE, PHASES, MigrationPhase
 from tradecapture.ledger.schema.tables import metadata
 from tradecapture.ledger.schema.upgrades import SchemaVersion, revision_of
 
-VERSION_TABLES = {line.version_table for line in PHASES}
-FIRST = SchemaVersion("0001", None)  # the first tables of all
-SCHEMA_0_1_0 = SchemaVersion(BASE, None)  # what release 0.1.0 makes
+VERSION_TABLES = {phase.version_table for phase in PHASES}
+FIRST = SchemaVersion("0001", None)  # the very first tables
+SCHEMA_0_1_0 = SchemaVersion(BASE, None)  # what release 0.1.0 creates
 SCHEMA_0_2_0 = SchemaVersion(BASE, "0003")
 
 
 def differences(engine: Engine) -> Any:
-    """Return what alembic finds to differ from the tables of the code; nothing is right."""
+    """Return what differs from the tables of the code, by alembic; nothing should."""
 
     def include(_thing: object, name: str | None, kind: str, _found: bool, _other: object) -> bool:
         return kind != "table" or name not in VERSION_TABLES
@@ -28,26 +28,26 @@ def differences(engine: Engine) -> Any:
         return compare_metadata(context, metadata)
 
 
-def migrate(engine: Engine, wanted: SchemaVersion) -> None:
+def migrate(engine: Engine, version: SchemaVersion) -> None:
     """Bring a database to a version, up or down."""
     before = revision_of(engine)
     with engine.connect() as connection:
-        # Down with what was added last first, up with the floor first.
-        for line, old, new in (
-            (PHASES.expansions, before.expansion, wanted.expansion),
-            (PHASES.contractions, before.contractions, wanted.contractions),
-            (PHASES.expansions, before.expansion, wanted.expansion),
+        # Down in the opposite order of up: the contract phase begins with the first tables.
+        for phase, old, new in (
+            (PHASES.expand, before.expand, version.expand),
+            (PHASES.contract, before.contract, version.contract),
+            (PHASES.expand, before.expand, version.expand),
         ):
-            _move(line, connection, old, new)
-    assert revision_of(engine) == wanted
+            _move(phase, connection, old, new)
+    assert revision_of(engine) == version
 
 
-def _move(line: MigrationPhase, connection: Any, old: str | None, new: str | None) -> None:
+def _move(phase: MigrationPhase, connection: Any, old: str | None, new: str | None) -> None:
     if (new or "") < (old or ""):
-        line.downgrade(connection, new or "base")
+        phase.downgrade(connection, new or "base")
     elif (new or "") > (old or "") and (
-        line is PHASES.contractions or PHASES.contractions.found(connection)
+        phase is PHASES.contract or PHASES.contract.revision(connection)
     ):
         connection.commit()
-        line.upgrade(connection, new or "")
+        phase.upgrade(connection, new or "")
     connection.commit()

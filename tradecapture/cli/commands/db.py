@@ -21,8 +21,8 @@ from tradecapture.ledger.schema.phases import BASE, Migration
 from tradecapture.ledger.schema.upgrades import contract as contract_schema
 from tradecapture.ledger.schema.upgrades import (
     contract_sql,
-    contractions,
     newest_revision,
+    pending_contractions,
     revision_of,
     upgrade_sql,
 )
@@ -117,7 +117,7 @@ def contract(dialect: str | None, since: str, yes: bool, data: Path) -> None:
     settings = find_settings(data, DATABASE)
     with open_engine(settings) as (engine, _dialect):
         check_schema(engine)
-        steps = contractions(engine)
+        steps = pending_contractions(engine)
         if not steps:
             output().print(
                 f"Nothing to contract: release {VERSION} still needs all that is in the tables "

@@ -1,1 +1,1 @@
-"""schema."""
+"""The schema: tables, column types, and the migrations that bring a database to them."""

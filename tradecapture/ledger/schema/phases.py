@@ -1,10 +1,9 @@
-"""Lines: the two orders of migrations, so that two releases can work on one schema.
+"""Migration phases: expand and contract, so that two releases can work on one schema.
 
-An *expand* migration only adds what older releases do not mind; it is run before the first process
-of a new release starts. A *contract* migration takes away what the newest releases need no more; it
-is run after the last process of an older release has ended. Each kind has its own version table:
-`alembic_version` is the *floor*, which a contract migration raises and which release 0.1.0 compares
-with; `schema_expansion` is what has been added.
+An expand migration only adds what older releases ignore; it runs before the first process of a new
+release starts. A contract migration removes what new releases no longer need; it runs after the
+last process of an older release has ended. Each phase has a version table: contract has
+`alembic_version`, which release 0.1.0 compares with, and expand has `schema_expansion`.
 """
 
 from collections.abc import Iterator
@@ -21,25 +20,25 @@ from sqlalchemy import Connection
 
 _HOME = Path(str(files("tradecapture.ledger.schema") / "migrations"))
 
-# The first tables. What comes after them in the line of the floor are contract migrations.
+# The revision of the first tables. Later revisions of the contract phase are contract migrations.
 BASE = "0002"
 
 
 class Migration(NamedTuple):
-    """One migration, and in a sentence what it does."""
+    """A migration, and what it does in one sentence."""
 
     revision: str
     what: str
 
 
 class MigrationPhase(NamedTuple):
-    """Migrations in their order. Revisions are numbers of one length: they compare as text."""
+    """The migrations of a phase in order. Revisions have four digits, so they compare as text."""
 
     version_table: str
     folders: tuple[Path, ...]
 
     def config(self) -> Config:
-        """Return what alembic's commands take."""
+        """Return the configuration for alembic's commands."""
         config = Config()
         config.set_main_option("script_location", str(_HOME))
         config.set_main_option("path_separator", "os")
@@ -52,23 +51,23 @@ class MigrationPhase(NamedTuple):
         scripts = ScriptDirectory.from_config(self.config()).walk_revisions()
         return [Migration(script.revision, script.doc) for script in scripts][::-1]
 
-    def newest(self) -> str:
+    def newest_revision(self) -> str:
         """Return the newest revision."""
         return self.migrations()[-1].revision
 
-    def found(self, connection: Connection) -> str | None:
-        """Return the revision that a database has; None: nothing of this line."""
+    def revision(self, connection: Connection) -> str | None:
+        """Return the revision that a database has; None: no migration of this phase has run."""
         context = MigrationContext.configure(connection, opts={"version_table": self.version_table})
         return context.get_current_revision()
 
     def upgrade(self, connection: Connection, revision: str) -> None:
-        """Run the migrations up to a revision, each in a transaction of its own."""
+        """Run the migrations up to a revision, each in its own transaction."""
         config = self.config()
         config.attributes["connection"] = connection
         command.upgrade(config, revision)
 
     def downgrade(self, connection: Connection, revision: str) -> None:
-        """Take migrations back, down to a revision or to `base`."""
+        """Undo migrations, down to a revision or to `base`."""
         config = self.config()
         config.attributes["connection"] = connection
         command.downgrade(config, revision)
@@ -81,14 +80,14 @@ class MigrationPhase(NamedTuple):
 
 
 class MigrationPhases(NamedTuple):
-    """The migrations that a release brings."""
+    """The migrations of a release."""
 
-    contractions: MigrationPhase
-    expansions: MigrationPhase
+    contract: MigrationPhase
+    expand: MigrationPhase
 
     def contract_migrations(self) -> Iterator[Migration]:
         """Yield the contract migrations, the oldest first."""
-        return (m for m in self.contractions.migrations() if m.revision > BASE)
+        return (m for m in self.contract.migrations() if m.revision > BASE)
 
 
 PHASES = MigrationPhases(

@@ -1,4 +1,4 @@
-"""The schema of the ledger: expanded, contracted, and checked before work begins."""
+"""Upgrades of the schema: expand it, contract it, and check it before work begins."""
 
 from typing import NamedTuple
 
@@ -7,7 +7,7 @@ from sqlalchemy import Connection, Engine
 from tradecapture.ledger.schema.migration_lock import migration_lock
 from tradecapture.ledger.schema.phases import BASE, PHASES, Migration, MigrationPhases
 
-WAITS = "Nothing was changed, and accepted trades wait in their inboxes. "
+_NOTHING_CHANGED = "Nothing was changed, and accepted trades wait in their inboxes. "
 
 
 class SchemaError(RuntimeError):
@@ -15,133 +15,132 @@ class SchemaError(RuntimeError):
 
 
 class SchemaVersion(NamedTuple):
-    """How far a database is; None: nothing of that line."""
+    """The revision of each phase that a database has; None: no migration of the phase has run."""
 
-    contractions: str | None
-    expansion: str | None
+    contract: str | None
+    expand: str | None
 
     def __str__(self) -> str:
-        """Return the newest revision of both."""
-        return max(self.contractions or "", self.expansion or "") or "none"
+        """Return the newest revision of both phases."""
+        return max(self.contract or "", self.expand or "") or "none"
 
 
-def upgrade(engine: Engine, lines: MigrationPhases = PHASES) -> None:
-    """Add to the database's tables what this release needs. Harmless when run twice, or by two.
+def upgrade(engine: Engine, phases: MigrationPhases = PHASES) -> None:
+    """Add to a database what this release needs. May run twice, and by two processes at once.
 
-    Only expand migrations: processes of older releases work on. Waits for another that migrates.
-    What a newer release has added stays: a release that is rolled back to finds nothing to do.
+    Only expand migrations run, so processes of older releases keep working. If another process
+    migrates the database, this one waits for it. What a newer release has added stays.
 
     Raises:
         SchemaError: a newer release has contracted the schema; the message says what to do.
     """
     with migration_lock(engine), engine.connect() as connection:
-        check_not_contracted(connection, lines)
-        contractions, expansion = (
-            lines.contractions.found(connection),
-            lines.expansions.found(connection),
-        )
+        check_not_contracted(connection, phases)
+        version = _schema_version(connection, phases)
         connection.commit()  # each migration begins its own transaction
-        if (contractions or "") < BASE:
-            lines.contractions.upgrade(connection, BASE)
+        if (version.contract or "") < BASE:
+            phases.contract.upgrade(connection, BASE)
             connection.commit()
-        if (expansion or "") < newest_revision(lines):
-            lines.expansions.upgrade(connection, "head")
+        if (version.expand or "") < newest_revision(phases):
+            phases.expand.upgrade(connection, "head")
             connection.commit()
 
 
-def contract(engine: Engine, lines: MigrationPhases = PHASES) -> None:
-    """Take away what only older releases need; none of their processes may run.
+def contract(engine: Engine, phases: MigrationPhases = PHASES) -> None:
+    """Remove what only older releases need. None of their processes may run any more.
 
     Raises:
         SchemaError: the database was not upgraded for this release yet.
     """
-    check_schema(engine, lines)
+    check_schema(engine, phases)
     with migration_lock(engine), engine.connect() as connection:
-        lines.contractions.upgrade(connection, "head")
+        phases.contract.upgrade(connection, "head")
         connection.commit()
 
 
-def contractions(engine: Engine, lines: MigrationPhases = PHASES) -> list[Migration]:
-    """Return the contract migrations that a database has not had yet, the oldest first."""
-    done = revision_of(engine, lines).contractions or BASE
-    return [migration for migration in lines.contract_migrations() if migration.revision > done]
+def pending_contractions(engine: Engine, phases: MigrationPhases = PHASES) -> list[Migration]:
+    """Return the contract migrations that have not run on a database, the oldest first."""
+    revision = revision_of(engine, phases).contract or BASE
+    return [m for m in phases.contract_migrations() if m.revision > revision]
 
 
-def upgrade_sql(dialect_name: str, since: str = "", lines: MigrationPhases = PHASES) -> None:
-    """Print the statements of `upgrade` for a database administrator, instead of running them.
+def upgrade_sql(dialect_name: str, since: str = "", phases: MigrationPhases = PHASES) -> None:
+    """Print the statements of `upgrade` instead of running them, for a database administrator.
 
     Args:
         dialect_name: of the database.
-        since: the newest revision that the database has already; empty: it has none.
-        lines: the migrations.
+        since: the newest revision that the database has; empty: it has none.
+        phases: the migrations.
     """
     if since < BASE:
-        lines.contractions.print_sql(dialect_name, since, BASE)
-    done = [m.revision for m in lines.expansions.migrations() if m.revision <= since]
-    if done[-1:] != [lines.expansions.newest()]:
-        lines.expansions.print_sql(dialect_name, done[-1] if done else "", "head")
+        phases.contract.print_sql(dialect_name, since, BASE)
+    done = [m.revision for m in phases.expand.migrations() if m.revision <= since]
+    if done[-1:] != [phases.expand.newest_revision()]:
+        phases.expand.print_sql(dialect_name, done[-1] if done else "", "head")
 
 
-def contract_sql(dialect_name: str, since: str = BASE, lines: MigrationPhases = PHASES) -> None:
-    """Print the statements of `contract` instead of running them; nothing where there are none."""
-    if since < lines.contractions.newest():
-        lines.contractions.print_sql(dialect_name, since, "head")
+def contract_sql(dialect_name: str, since: str = BASE, phases: MigrationPhases = PHASES) -> None:
+    """Print the statements of `contract`, if there are any, instead of running them."""
+    if since < phases.contract.newest_revision():
+        phases.contract.print_sql(dialect_name, since, "head")
 
 
-def revision_of(engine: Engine, lines: MigrationPhases = PHASES) -> SchemaVersion:
-    """Return how far a database is."""
+def revision_of(engine: Engine, phases: MigrationPhases = PHASES) -> SchemaVersion:
+    """Return the schema version of a database."""
     with engine.connect() as connection:
-        return SchemaVersion(
-            lines.contractions.found(connection), lines.expansions.found(connection)
-        )
+        return _schema_version(connection, phases)
 
 
-def newest_revision(lines: MigrationPhases = PHASES) -> str:
+def newest_revision(phases: MigrationPhases = PHASES) -> str:
     """Return the schema revision that this release needs."""
-    return lines.expansions.newest()
+    return phases.expand.newest_revision()
 
 
-def check_schema(engine: Engine, lines: MigrationPhases = PHASES) -> None:
-    """Make sure that the tables are there, and those that this release can work with.
+def check_schema(engine: Engine, phases: MigrationPhases = PHASES) -> None:
+    """Check that this release can work with the tables of a database.
 
     Raises:
-        SchemaError: they are not; the message says what to do.
+        SchemaError: it cannot; the message says what to do.
     """
-    if problem := judge(revision_of(engine, lines), lines):
+    if problem := schema_problem(revision_of(engine, phases), phases):
         raise SchemaError(problem)
 
 
-def check_not_contracted(connection: Connection, lines: MigrationPhases = PHASES) -> None:
-    """Make sure that no newer release has taken away from the schema what this one may need.
+def check_not_contracted(connection: Connection, phases: MigrationPhases = PHASES) -> None:
+    """Check that no newer release has removed from the schema what this release may need.
 
     Raises:
-        SchemaError: one has; the message says what to do.
+        SchemaError: a newer release has; the message says what to do.
     """
-    if problem := _assess_floor(lines.contractions.found(connection), lines):
+    if problem := _contract_problem(phases.contract.revision(connection), phases):
         raise SchemaError(problem)
 
 
-def judge(found: SchemaVersion, lines: MigrationPhases = PHASES) -> str:
+def schema_problem(version: SchemaVersion, phases: MigrationPhases = PHASES) -> str:
     """Return why this release cannot work with a schema, and what to do; empty: it can.
 
-    A schema may have more than this release needs, but may not lack what it still uses.
+    A schema may have more than this release needs, but not less.
     """
-    wanted = newest_revision(lines)
-    if problem := _assess_floor(found.contractions, lines):
+    needed = newest_revision(phases)
+    if problem := _contract_problem(version.contract, phases):
         return problem
-    if (found.contractions or "") < BASE or (found.expansion or "") < wanted:
+    if (version.contract or "") < BASE or (version.expand or "") < needed:
         return (
-            f"the ledger's schema is at revision {found}, this release needs {wanted}. {WAITS}"
-            "Run `tradecapture db upgrade`, then start again"
+            f"the ledger's schema is at revision {version}, this release needs {needed}. "
+            f"{_NOTHING_CHANGED}Run `tradecapture db upgrade`, then start again"
         )
     return ""
 
 
-def _assess_floor(contractions: str | None, lines: MigrationPhases) -> str:
-    if (contractions or "") <= lines.contractions.newest():
+def _contract_problem(revision: str | None, phases: MigrationPhases) -> str:
+    if (revision or "") <= phases.contract.newest_revision():
         return ""
     return (
-        f"the ledger's schema was contracted to revision {contractions} by a newer release, and "
-        f"this one knows contractions up to {lines.contractions.newest()} only. {WAITS}"
-        "Upgrade this process to the release that contracted it"
+        f"the ledger's schema was contracted to revision {revision} by a newer release, and "
+        f"this one knows contractions up to {phases.contract.newest_revision()} only. "
+        f"{_NOTHING_CHANGED}Upgrade this process to the release that contracted it"
     )
+
+
+def _schema_version(connection: Connection, phases: MigrationPhases) -> SchemaVersion:
+    return SchemaVersion(phases.contract.revision(connection), phases.expand.revision(connection))

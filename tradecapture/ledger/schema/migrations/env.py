@@ -1,4 +1,4 @@
-"""Runs migrations of one line: on the connection that `schema` gives, or as printed SQL."""
+"""Alembic's environment: runs the migrations of one phase on a connection, or prints their SQL."""
 
 from alembic import context
 
@@ -19,7 +19,7 @@ else:
         connection=attributes["connection"],
         target_metadata=metadata,
         version_table=attributes["version_table"],
-        # Each by itself: some can only run outside of a transaction (indexes on PostgreSQL).
+        # One transaction each: some must run outside a transaction (indexes on PostgreSQL).
         transaction_per_migration=True,
     )
 

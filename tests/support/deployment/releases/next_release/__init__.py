@@ -19,9 +19,9 @@ NEXT_SIGNATURE = 2  # with the argument `desk`
 NEXT_TASK = "tradecapture.next"
 
 _HERE = Path(__file__).parent
-NEXT_LINES = MigrationPhases(
-    PHASES.contractions._replace(folders=(*PHASES.contractions.folders, _HERE / "contractions")),
-    PHASES.expansions._replace(folders=(*PHASES.expansions.folders, _HERE / "expansions")),
+NEXT_PHASES = MigrationPhases(
+    PHASES.contract._replace(folders=(*PHASES.contract.folders, _HERE / "contractions")),
+    PHASES.expand._replace(folders=(*PHASES.expand.folders, _HERE / "expansions")),
 )
 
 
@@ -41,7 +41,7 @@ def install() -> None:
     entry.WRITERS[NEXT_FORMAT] = write_next
     unsupported_part = tasks._unsupported_part
     changed: dict[Any, dict[str, object]] = {
-        process: {"check_schema": partial(check_schema, lines=NEXT_LINES)},
+        process: {"check_schema": partial(check_schema, phases=NEXT_PHASES)},
         sweep: {"VERSION": NEXT_RELEASE},
         tasks: {
             "MESSAGE_VERSION": NEXT_SIGNATURE,

@@ -1,9 +1,9 @@
-"""Indexes that searches need. They only add, so that release 0.1.0 runs on."""
+"""Indexes for searches. Release 0.1.0 keeps working, because this only adds."""
 
 from alembic import op
 
 revision = "0003"
-down_revision = None  # the first of its line; the floor stands at 0002
+down_revision = None  # the first of its phase; the contract phase is at 0002
 branch_labels = None
 depends_on = None
 
@@ -19,20 +19,20 @@ INDEXES = {
 
 
 def upgrade() -> None:
-    """Make the indexes; on PostgreSQL without keeping captures waiting.
+    """Create the indexes; on PostgreSQL captures do not wait for that.
 
-    On SQL Server captures wait while an index is made: ONLINE = ON is for the Enterprise edition
-    and Azure only, so that administrators of those add it to what `db upgrade --sql` prints.
+    On SQL Server they do. Only the Enterprise edition and Azure have ONLINE = ON, which their
+    administrators can add to what `db upgrade --sql` prints.
     """
     if op.get_context().dialect.name != "postgresql":
         for name, (table, columns) in INDEXES.items():
             op.create_index(name, table, columns)
         return
     with op.get_context().autocommit_block():
-        # It waits for transactions older than it, and nobody waits for it meanwhile.
+        # CREATE INDEX CONCURRENTLY waits for older transactions, but no one waits for its locks.
         op.execute("SET lock_timeout = 0")
         for name, (table, columns) in INDEXES.items():
-            # An attempt that was broken off has left one that is not valid.
+            # An interrupted attempt has left an invalid index.
             op.drop_index(name, table, postgresql_concurrently=True, if_exists=True)
             op.create_index(name, table, columns, postgresql_concurrently=True)
         op.execute("SET lock_timeout = DEFAULT")

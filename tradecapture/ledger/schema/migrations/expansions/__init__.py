@@ -1,1 +1,1 @@
-"""One module an expand migration, oldest first: each only adds what older releases do not mind."""
+"""The expand migrations, one module each; they only add what older releases ignore."""

@@ -12,7 +12,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Make the tables."""
+    """Create the tables."""
     op.create_table(
         "partitions",
         sa.Column("partition_key", key(302), primary_key=True),
@@ -86,6 +86,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drop the tables, and every captured trade with them."""
+    """Drop the tables, with every captured trade."""
     for table in ("outbox", "exceptions", "trades", "partitions"):
         op.drop_table(table)

@@ -1,4 +1,4 @@
-"""Operating: pauses, upstream's numbers, what operators did. Only adds, so that 0001 runs on."""
+"""Columns for pauses and upstream numbers, and the audit. Code for 0001 keeps working."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -45,7 +45,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drop what was added: what operators did and the trades' upstream numbers are gone then."""
+    """Drop the columns and the table, with the audit and the trades' upstream numbers."""
     op.drop_table("audit")
     op.drop_index("exceptions_outcome", "exceptions")
     for table, column in (
@@ -57,5 +57,5 @@ def downgrade() -> None:
         ("partitions", "upstream"),
         ("partitions", "paused_reason"),
     ):
-        # SQL Server drops no column that has a default, unless the default goes first.
+        # SQL Server drops a column only after its default.
         op.drop_column(table, column, mssql_drop_default=True)

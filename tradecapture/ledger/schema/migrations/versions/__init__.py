@@ -1,1 +1,1 @@
-"""One module a migration of the floor, oldest first: the first tables, then contract migrations."""
+"""The migrations of the contract phase, one module each: the first tables, then removals."""
