@@ -1,1 +1,1 @@
-"""Tests: unit, deploy."""
+"""The image, the compose files and the Kubernetes manifests, read as text."""

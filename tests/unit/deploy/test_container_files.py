@@ -1,4 +1,4 @@
-"""The image's and the compose files, read as text, for which no engine is needed."""
+"""Dockerfile, compose files and nginx.conf, read as text, without a Docker engine."""
 
 import re
 from configparser import ConfigParser
@@ -33,7 +33,7 @@ def pinned(name: str) -> dict[str, str]:
 
 
 def test_the_lock_file_satisfies_setup_cfg() -> None:
-    """Whatever the project asks for is locked, in a version that it asks for: else `make lock`."""
+    """Every dependency is locked, in a version that setup.cfg allows; otherwise run `make lock`."""
     configuration = ConfigParser()
     configuration.read(ROOT / "setup.cfg")
     asked = [
@@ -51,7 +51,7 @@ def test_the_lock_file_satisfies_setup_cfg() -> None:
 
 @pytest.mark.parametrize("name", ["requirements.lock", "requirements-build.lock"])
 def test_every_locked_package_has_its_hashes(name: str) -> None:
-    """One version, and for each of its files a hash; pip refuses any other."""
+    """Each package has one version and a hash for each file; pip refuses other files."""
     lines = [
         line for line in (ROOT / name).read_text().splitlines() if line[:1] not in ("#", " ", "")
     ]
@@ -61,7 +61,7 @@ def test_every_locked_package_has_its_hashes(name: str) -> None:
 
 
 def test_the_image_runs_without_root_and_without_a_shell() -> None:
-    """The last user is a number other than 0; what runs is a list, no text that a shell reads."""
+    """The last user is a number other than 0, and the command is a list, not a shell's text."""
     lines = (ROOT / "Dockerfile").read_text().splitlines()
     (user,) = [line.split()[1] for line in lines if line.startswith("USER ")]
     assert re.fullmatch(r"[1-9]\d*:[1-9]\d*", user)
@@ -72,7 +72,7 @@ def test_the_image_runs_without_root_and_without_a_shell() -> None:
 
 @pytest.mark.parametrize("name", FILES)
 def test_no_password_is_typed_in(name: str) -> None:
-    """Each comes from the environment, and Compose refuses to start without it."""
+    """Every password comes from the environment, and Compose refuses to start without it."""
     text = (ROOT / name).read_text()
     for line in text.splitlines():
         code = line.partition("#")[0]
@@ -84,14 +84,14 @@ def test_no_password_is_typed_in(name: str) -> None:
 
 
 def test_the_example_names_every_secret_and_gives_none() -> None:
-    """Copied as it is, it starts nothing."""
+    """An unchanged copy of .env.example has no password, so Compose refuses to start."""
     lines = (ROOT / ".env.example").read_text().splitlines()
     assert {f"{name}=" for name in SECRETS} <= set(lines)
 
 
 @pytest.mark.parametrize("name", FILES)
 def test_signals_reach_processes_and_checks_need_no_shell(name: str) -> None:
-    """Commands and health checks are lists."""
+    """Commands and health checks are lists, which need no shell."""
     for service in services(name).values():
         assert isinstance(service.get("command", []), list)
         test = service.get("healthcheck", {}).get("test", ["CMD"])
@@ -99,15 +99,15 @@ def test_signals_reach_processes_and_checks_need_no_shell(name: str) -> None:
         assert test[0] == "CMD"
 
 
-def test_what_holds_trades_has_a_minute_to_stop() -> None:
-    """Docker's ten seconds would cut off a pool process that waits for its main one."""
+def test_services_with_trades_have_a_minute_to_stop() -> None:
+    """Docker's default of 10 s would cut off a pool process that waits for its main process."""
     usual, scaled = services("docker-compose.yml"), services("docker-compose.scale.yml")
     stopped = [usual["api"], usual["worker"], usual["redis"], usual["database"], scaled["nginx"]]
     assert {service["stop_grace_period"] for service in stopped} == {"60s"}
 
 
 def test_redis_keeps_what_it_accepted() -> None:
-    """Each write is on disk before it is answered, and nothing is evicted."""
+    """Redis syncs each write to disk before it answers, and evicts nothing."""
     command = " ".join(services("docker-compose.yml")["redis"]["command"])
     for option in ("--appendonly yes", "--appendfsync always", "--maxmemory-policy noeviction"):
         assert option in command
@@ -115,8 +115,8 @@ def test_redis_keeps_what_it_accepted() -> None:
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_only_doors_are_published_and_on_this_machine_alone(name: str) -> None:
-    """Redis and the database have no port outside; the API's own is left out when nginx has it."""
+def test_only_entry_points_are_published_and_only_on_this_machine(name: str) -> None:
+    """Redis and the database publish no port; with nginx, neither does the API."""
     for service, described in services(name).items():
         for port in described.get("ports", []):
             assert re.match(r"(127\.0\.0\.1|\$\{HTTP_ADDRESS:-127\.0\.0\.1\}):", port)
@@ -125,7 +125,7 @@ def test_only_doors_are_published_and_on_this_machine_alone(name: str) -> None:
 
 
 def test_everything_waits_for_the_tables() -> None:
-    """No API and no worker before the migration has ended well."""
+    """API, worker and Flower start after the migration has succeeded."""
     usual = services("docker-compose.yml")
     for name in ("api", "worker", "flower"):
         assert usual[name]["depends_on"]["migration"] == {
@@ -135,7 +135,7 @@ def test_everything_waits_for_the_tables() -> None:
 
 
 def test_the_images_of_the_tests_are_those_of_the_files() -> None:
-    """The compose files and the script that makes stand-ins name the same ones."""
+    """The compose files and the script that makes stand-ins name the same images."""
     named = "".join((ROOT / name).read_text() for name in FILES)
     script = (ROOT / "scripts" / "containers-for-tests").read_text()
     for image in (NGINX, POSTGRESQL, REDIS, SQL_SERVER):
@@ -144,7 +144,7 @@ def test_the_images_of_the_tests_are_those_of_the_files() -> None:
 
 
 def test_nginx_sends_only_submissions_again() -> None:
-    """`non_idempotent` stands in the one location of submissions; all wait longer than `Prefer`."""
+    """Only the location of submissions has `non_idempotent`; all wait longer than `Prefer`."""
     text = re.sub(r"#.*", "", (ROOT / "nginx.conf").read_text())
     locations = re.findall(r"location ([^{]+)\{([^}]*(?:\{[^}]*\}[^}]*)*)\}", text)
     (again,) = [place.strip() for place, body in locations if "non_idempotent" in body]

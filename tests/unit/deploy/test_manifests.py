@@ -1,4 +1,4 @@
-"""The manifests fit each other, the image, the API and the settings."""
+"""The manifests agree with each other, the image, the API and the settings."""
 
 import base64
 import dataclasses
@@ -34,13 +34,13 @@ CONNECTION_LIMIT = 250
 
 @pytest.fixture(scope="module")
 def api() -> Litestar:
-    """The API; nothing is asked of it but which paths it has."""
+    """The API, of which only the paths are used."""
     return create_app(Settings(redis_url="redis://127.0.0.1:1/0", connect_seconds=0.1))
 
 
 @pytest.mark.parametrize("name", FOLDERS)
-def test_every_setting_is_one(name: str) -> None:
-    """Each variable of ours is known, each value can be read, and no other is set."""
+def test_every_setting_exists(name: str) -> None:
+    """Each variable is a setting, and each value can be read."""
     for who in pods(name):
         environment = settings_of(name, who)
         ours = {key for key in environment if key.startswith("TRADECAPTURE_")}
@@ -57,7 +57,7 @@ def _decoded(value: str) -> str:
 
 @pytest.mark.parametrize("name", FOLDERS)
 def test_no_secret_is_kept(name: str) -> None:
-    """Passwords are there as CHANGE-ME alone, and nowhere but in Secrets."""
+    """Passwords are only in Secrets, and only as CHANGE-ME."""
     for manifest in of_kind(name, "Secret").values():
         for value in manifest["data"].values():
             assert set(re.findall(r":([^:@/]+)@", _decoded(value))) <= {"CHANGE-ME"}
@@ -69,14 +69,14 @@ def test_no_secret_is_kept(name: str) -> None:
 
 @pytest.mark.parametrize("name", FOLDERS)
 def test_every_container_is_the_same_image_of_this_release(name: str) -> None:
-    """By its number: `latest` would be another image tomorrow."""
+    """Every container names the image by this release's number, never `latest`."""
     images = {container["image"] for _who, container in containers(name)}
     assert images == {f"registry.example.com/tradecapture:{VERSION}"}
 
 
 @pytest.mark.parametrize("name", FOLDERS)
 def test_every_pod_is_confined(name: str) -> None:
-    """No root, no rights, no token, nothing to write but /tmp, and a bound on its memory."""
+    """A pod has no root, no rights and no token, writes only to /tmp, and has a memory limit."""
     for template in pods(name).values():
         spec = template["spec"]
         assert spec["automountServiceAccountToken"] is False
@@ -100,7 +100,7 @@ def test_every_pod_is_confined(name: str) -> None:
 
 @pytest.mark.parametrize("name", FLEETS)
 def test_the_probes_of_the_api_are_paths_of_the_api(name: str, api: Litestar) -> None:
-    """Liveness and start look at the process alone, readiness at Redis."""
+    """Liveness and startup probes check only the process, readiness checks Redis."""
     paths = {path for route in api.routes for path in [route.path]}
     (container,) = pods(name)["api"]["spec"]["containers"]
     asked = {probe: container[probe]["httpGet"]["path"] for probe in PROBES}
@@ -113,7 +113,7 @@ def test_the_probes_of_the_api_are_paths_of_the_api(name: str, api: Litestar) ->
 
 @pytest.mark.parametrize("name", FLEETS)
 def test_the_probes_of_a_worker_look_at_its_heartbeat(name: str) -> None:
-    """At the file that the settings name, without Python, and in /tmp, which can be written."""
+    """The probes read the file that the settings name, in the writable /tmp, without Python."""
     (container,) = pods(name)["worker"]["spec"]["containers"]
     file = settings_of(name, "worker")["TRADECAPTURE_HEARTBEAT_FILE"]
     for probe in ("startupProbe", "livenessProbe"):
@@ -128,8 +128,8 @@ def test_the_probes_of_a_worker_look_at_its_heartbeat(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", FLEETS)
-def test_what_is_under_way_is_finished_before_a_pod_is_killed(name: str) -> None:
-    """The grace is longer than what comes before SIGTERM, and what may still take after it."""
+def test_running_work_is_finished_before_a_pod_is_killed(name: str) -> None:
+    """The grace period is longer than preStop and the longest work after SIGTERM together."""
     api = pods(name)["api"]["spec"]
     sleep, seconds = api["containers"][0]["lifecycle"]["preStop"]["exec"]["command"]
     assert sleep == "sleep"
@@ -141,8 +141,8 @@ def test_what_is_under_way_is_finished_before_a_pod_is_killed(name: str) -> None
 
 
 @pytest.mark.parametrize("name", FOLDERS)
-def test_every_selector_finds_the_pods_that_it_is_for(name: str) -> None:
-    """Deployments, Services, budgets and spreads: each its own; policies: somebody's."""
+def test_every_selector_finds_its_pods(name: str) -> None:
+    """Deployments, Services, budgets and spreads select their own pods; policies select some."""
     for who, manifest in of_kind(name, "Deployment").items():
         assert matching(name, manifest["spec"]["selector"]) == {who}
         for spread in pods(name)[who]["spec"].get("topologySpreadConstraints", []):
@@ -156,8 +156,8 @@ def test_every_selector_finds_the_pods_that_it_is_for(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", FOLDERS)
-def test_nothing_is_open_but_what_is_needed(name: str) -> None:
-    """Every pod is closed in both directions; the API alone may be asked, and only from outside."""
+def test_only_what_is_needed_is_open(name: str) -> None:
+    """Every pod is closed in both directions; only the API accepts connections."""
     policies = of_kind(name, "NetworkPolicy")
     closed = policies["default-deny"]["spec"]
     assert matching(name, closed["podSelector"]) == set(pods(name))
@@ -179,7 +179,7 @@ def test_nothing_is_open_but_what_is_needed(name: str) -> None:
 
 
 def test_only_submissions_are_sent_again_and_operators_stay_inside() -> None:
-    """The ingress repeats POSTs of submissions alone, and leads to nothing that operators do."""
+    """The ingress repeats only submissions, and does not lead to operators' actions."""
     for ingress in of_kind("production", "Ingress").values():
         rules = ingress["spec"]["rules"]
         shown = [path["path"] for path in chain(*(rule["http"]["paths"] for rule in rules))]
@@ -191,7 +191,7 @@ def test_only_submissions_are_sent_again_and_operators_stay_inside() -> None:
 
 @pytest.mark.parametrize("name", FLEETS)
 def test_ports_agree(name: str) -> None:
-    """What a Service, an Ingress and a policy lead to is there, by its name."""
+    """The ports that a Service, an Ingress and a policy name exist."""
     named = {
         who: {port["name"] for port in container.get("ports", [])}
         for who, container in containers(name)
@@ -211,7 +211,7 @@ def test_ports_agree(name: str) -> None:
 
 @pytest.mark.parametrize("name", FLEETS)
 def test_each_deployment_that_scales_has_one_autoscaler_and_no_count(name: str) -> None:
-    """Two would fight each other, and so would a count in the file at each apply."""
+    """A second autoscaler, or a count in the file, would overwrite the autoscaler's decisions."""
     specs = [m["spec"] for m in manifests(name) if "scaleTargetRef" in m.get("spec", {})]
     targets = [spec["scaleTargetRef"]["name"] for spec in specs]
     assert sorted(targets) == ["api", "worker"]
@@ -225,7 +225,7 @@ def test_each_deployment_that_scales_has_one_autoscaler_and_no_count(name: str) 
 
 @pytest.mark.parametrize("name", FLEETS)
 def test_a_rollout_takes_no_capacity_away(name: str) -> None:
-    """And a node that is emptied takes some, never all."""
+    """A rollout removes no running pod first, and a drained node removes some pods, never all."""
     budgets = of_kind(name, "PodDisruptionBudget")
     for who in ("api", "worker"):
         strategy = of_kind(name, "Deployment")[who]["spec"]["strategy"]
@@ -234,7 +234,7 @@ def test_a_rollout_takes_no_capacity_away(name: str) -> None:
 
 
 def test_keda_asks_the_api_for_a_number_that_it_answers(api: Litestar) -> None:
-    """The address is the Service's, the path a route's, the field one of the answer."""
+    """The address is the Service's, the path is a route, and the field is in the answer."""
     (trigger,) = of_kind("production", "ScaledObject")["worker"]["spec"]["triggers"]
     asked = trigger["metadata"]
     service = of_kind("production", "Service")["api"]["metadata"]
@@ -246,7 +246,7 @@ def test_keda_asks_the_api_for_a_number_that_it_answers(api: Litestar) -> None:
 
 
 def test_the_target_is_most_of_a_workers_processes() -> None:
-    """Each process takes one claim at a time: 70 % of them shall be busy."""
+    """The target is 70 % of a worker's processes, each of which has one claim at a time."""
     (trigger,) = of_kind("production", "ScaledObject")["worker"]["spec"]["triggers"]
     target = float(trigger["metadata"]["targetValue"])
     assert target == pytest.approx(0.7 * concurrency_of("production"))
@@ -254,9 +254,9 @@ def test_the_target_is_most_of_a_workers_processes() -> None:
 
 @pytest.mark.parametrize("name", FLEETS)
 def test_the_largest_fleet_fits_the_database(name: str) -> None:
-    """Processes times pool, at the most replicas and in the middle of a rollout."""
+    """Processes times pool size stay below the limit, at maximum replicas and during a rollout."""
     pool = int(settings_of(name, "api")["TRADECAPTURE_POOL_SIZE"])
-    most = {who: most_replicas(name, who) for who in ("api", "worker")}
+    most = {who: max_replicas(name, who) for who in ("api", "worker")}
     processes = most["worker"] * concurrency_of(name) + most["api"]
     surge = -(-most["worker"] // 4) * concurrency_of(name) + 1
     assert (processes + surge) * pool <= CONNECTION_LIMIT
@@ -269,8 +269,8 @@ def concurrency_of(name: str) -> int:
     return int(option.removeprefix("--concurrency="))
 
 
-def most_replicas(name: str, who: str) -> int:
-    """Return how far a deployment may be scaled."""
+def max_replicas(name: str, who: str) -> int:
+    """Return the maximum number of replicas of a deployment."""
     specs: list[Manifest] = [
         manifest["spec"]
         for manifest in of_kind(name, "HorizontalPodAutoscaler", "ScaledObject").values()

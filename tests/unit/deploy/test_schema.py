@@ -1,4 +1,4 @@
-"""The manifests are what Kubernetes and KEDA read: by their schemas, field by field."""
+"""The manifests match the schemas of Kubernetes and KEDA."""
 
 import copy
 import shutil
@@ -19,7 +19,7 @@ SCALED_OBJECT = Draft202012Validator(SCHEMA)
 
 
 def check(manifest: Manifest, version: str) -> None:
-    """Check a manifest against its schema; a field that the schema has not is an error."""
+    """Check a manifest against its schema; an unknown field is an error."""
     if manifest["kind"] == "ScaledObject":
         SCALED_OBJECT.validate(manifest)
     else:
@@ -28,16 +28,16 @@ def check(manifest: Manifest, version: str) -> None:
 
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("name", FOLDERS)
-def test_every_manifest_is_as_its_schema_says(name: str, version: str) -> None:
-    """Of the oldest Kubernetes and the newest."""
+def test_every_manifest_matches_its_schema(name: str, version: str) -> None:
+    """Every manifest matches the schema of the oldest and of the newest supported Kubernetes."""
     assert manifests(name)
     for manifest in manifests(name):
         check(manifest, version)
 
 
 @pytest.mark.parametrize("name", FOLDERS)
-def test_a_misspelt_field_is_noticed(name: str) -> None:
-    """In every manifest: the check is no formality."""
+def test_a_misspelt_field_is_refused(name: str) -> None:
+    """An unknown field is an error in every manifest."""
     for manifest in manifests(name):
         part = "data" if "data" in manifest else "spec"
         wrong = copy.deepcopy(manifest)
@@ -51,8 +51,8 @@ def test_a_misspelt_field_is_noticed(name: str) -> None:
                 check(wrong, VERSIONS[0])
 
 
-def test_the_behaviour_of_the_scaled_object_is_an_autoscalers() -> None:
-    """KEDA hands it on to an HPA as it is."""
+def test_the_scaled_objects_behaviour_is_valid_for_an_autoscaler() -> None:
+    """KEDA passes the behaviour to an HPA unchanged, so it matches the HPA's schema."""
     scaled = of_kind("production", "ScaledObject")["worker"]["spec"]
     autoscaler = copy.deepcopy(of_kind("no-keda", "HorizontalPodAutoscaler")["worker"])
     autoscaler["spec"]["behavior"] = scaled["advanced"]["horizontalPodAutoscalerConfig"]["behavior"]
@@ -61,8 +61,11 @@ def test_the_behaviour_of_the_scaled_object_is_an_autoscalers() -> None:
 
 @pytest.mark.skipif(KUBECTL is None, reason="kubectl is not installed: it carries kustomize")
 @pytest.mark.parametrize("name", FOLDERS)
-def test_what_is_kept_is_what_kustomize_makes(name: str) -> None:
-    """After a change: kubectl kustomize deploy/kubernetes/… > deploy/kubernetes/rendered/….yaml."""
+def test_rendered_files_are_what_kustomize_makes(name: str) -> None:
+    """The rendered files are up to date.
+
+    After a change: kubectl kustomize deploy/kubernetes/… > deploy/kubernetes/rendered/….yaml.
+    """
     command = [str(KUBECTL), "kustomize", str(FOLDERS[name])]
     made = subprocess.run(command, capture_output=True, text=True, check=True)
     kept = rendered_file(name).read_text(encoding="utf-8")
