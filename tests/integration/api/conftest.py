@@ -1,5 +1,5 @@
 """Fixtures of the API's tests."""
 
-from tests.support.api.fixtures import desk, fleet, quiet
+from tests.support.api.fixtures import fleet, in_process_api, quiet
 
-__all__ = ["desk", "fleet", "quiet"]
+__all__ = ["fleet", "in_process_api", "quiet"]

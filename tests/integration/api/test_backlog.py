@@ -1,4 +1,4 @@
-"""The backlog, as an autoscaler reads it."""
+"""`GET /backlog`, which an autoscaler reads."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,7 +14,7 @@ COUNTS = ("partitionsDue", "partitionsPostponed", "partitionsHeld", "waiting")
 
 
 def backlog_of(deployment: Deployment) -> dict[str, Any]:
-    """Return the backlog, after checking that its lanes make up its sums."""
+    """Check that the totals of the backlog are the sums over its lanes, and return it."""
     response = deployment.http.get("/api/v1/backlog")
     assert response.status_code == 200
     body: dict[str, Any] = response.json()
@@ -26,22 +26,22 @@ def backlog_of(deployment: Deployment) -> dict[str, Any]:
     return body
 
 
-def more(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[int]:
-    """Return by how much each count has grown."""
+def growth(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[int]:
+    """Return how much each count has grown."""
     return [after[name] - before[name] for name in COUNTS]
 
 
 def test_partitions_count_once_however_many_trades_wait(quiet: Deployment) -> None:
-    """Ten trades of one partition are one partition due; a held partition is none."""
+    """Ten trades of one partition count as one due partition; a held partition is not due."""
     before = backlog_of(quiet)
     for book in ["BACKLOG1"] * 10 + ["BACKLOG2"]:
         assert quiet.submit(new_trade(bookId=book)[1]).status_code == 202
     waiting = backlog_of(quiet)
-    assert more(before, waiting) == [2, 0, 0, 11]
+    assert growth(before, waiting) == [2, 0, 0, 11]
     assert waiting["dueForSeconds"] > 0
     assert waiting["claimsDue"] - before["claimsDue"] == pytest.approx(10 / 1000 + 1 / 500)
 
     inbox = Inbox(quiet.redis, Settings(lanes=LANES))
     inbox.hold(partition_of("BACKLOG1"), Hold.halt("a reason"))
-    assert more(waiting, backlog_of(quiet)) == [-1, 0, 1, 0]
+    assert growth(waiting, backlog_of(quiet)) == [-1, 0, 1, 0]
     inbox.unhold(partition_of("BACKLOG1"))

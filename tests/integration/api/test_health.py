@@ -1,10 +1,10 @@
-"""`/health`: what monitoring of the old service reads."""
+"""The health endpoints, as monitoring, load balancers and Kubernetes read them."""
 
 from tests.support.api.requests import Deployment
 
 
 def test_health_is_up_with_its_pool(quiet: Deployment) -> None:
-    """With Redis and the database there, /health is UP and the pool is told in integers."""
+    """While Redis and the database answer, /health is UP and counts the pool in integers."""
     response = quiet.http.get("/api/v1/health")
     assert response.status_code == 200
     assert response.headers["x-correlation-id"]
@@ -18,13 +18,13 @@ def test_health_is_up_with_its_pool(quiet: Deployment) -> None:
 
 
 def test_management_health_is_up(quiet: Deployment) -> None:
-    """/actuator/health says UP, for load balancers."""
+    """/actuator/health, which load balancers read, says UP."""
     response = quiet.http.get("/actuator/health")
     assert (response.status_code, response.json()) == (200, {"status": "UP"})
 
 
 def test_the_probes_are_up(quiet: Deployment) -> None:
-    """A process that serves is alive; with a Redis that can be written it is ready."""
+    """A serving process is alive; it is ready while it can write to Redis."""
     for probe in ("liveness", "readiness"):
         response = quiet.http.get(f"/actuator/health/{probe}")
         assert (response.status_code, response.json()) == (200, {"status": "UP"})

@@ -1,4 +1,4 @@
-"""OpenAPI: the document describes every response, and its page needs no other host."""
+"""The OpenAPI document describes every response, and its page needs no other host."""
 
 import re
 from typing import Any
@@ -13,7 +13,7 @@ from schemathesis.specs.openapi.checks import negative_data_rejection, positive_
 from tests.support.api.requests import BATCH, CAPTURE, Deployment
 
 DOCUMENT = "/schema/openapi.json"
-EXAMPLES = {"POST": 3, "GET": 20}  # an operation and mode; each is a request or more
+EXAMPLES = {"POST": 3, "GET": 20}  # for each operation and mode; an example is 1 or more requests
 OPERATIONS = [
     ("POST", CAPTURE),
     ("POST", BATCH),
@@ -39,7 +39,7 @@ def api_schema(quiet: Deployment) -> Any:
     """The API as its own document describes it."""
     document = quiet.http.get(DOCUMENT).json()
     batch = document["paths"][BATCH]["post"]["requestBody"]["content"]["application/json"]
-    batch["schema"]["maxItems"] = 1  # to draw one trade takes half a second
+    batch["schema"]["maxItems"] = 1  # generating one trade takes half a second
     return schemathesis.openapi.from_dict(document)
 
 
@@ -49,8 +49,8 @@ def test_answers_are_as_documented(
     api_schema: Any, quiet: Deployment, method: str, path: str, mode: GenerationMode
 ) -> None:
     """For any request, the response has a documented status, media type, headers and body."""
-    # A schema cannot express every rule (a date not after tomorrow, a valid ISIN), so data that
-    # match it may still be refused. A batch is accepted if one of its trades is valid.
+    # A schema cannot express every rule (a date not after tomorrow, a valid ISIN), so the API may
+    # refuse data that match the schema. It accepts a batch if one of its trades is valid.
     excluded: list[Any] = [positive_data_acceptance]
     if path == BATCH:
         excluded.append(negative_data_rejection)
@@ -64,7 +64,7 @@ def test_answers_are_as_documented(
 
 
 def test_document_describes_every_operation(quiet: Deployment) -> None:
-    """Each operation has its body, its headers and a problem document for its errors."""
+    """The document has each operation's body and headers, and a problem for each error."""
     document = quiet.http.get(DOCUMENT).json()
     assert document["openapi"].startswith("3.1")
     operations = {
@@ -75,13 +75,13 @@ def test_document_describes_every_operation(quiet: Deployment) -> None:
     assert set(operations) == set(OPERATIONS)
     for operation in operations.values():
         assert operation["summary"]
-        assert "X-Correlation-ID" in {given["name"] for given in operation["parameters"]}
+        assert "X-Correlation-ID" in {parameter["name"] for parameter in operation["parameters"]}
         for status, answer in operation["responses"].items():
             assert "X-Correlation-ID" in answer["headers"]
             if status.startswith("4"):
                 assert list(answer["content"]) == ["application/problem+json"]
     capture = operations["POST", CAPTURE]
-    assert {given["name"] for given in capture["parameters"]} >= {
+    assert {parameter["name"] for parameter in capture["parameters"]} >= {
         "Idempotency-Key",
         "X-Callback-Url",
         "Prefer",
@@ -103,14 +103,14 @@ def test_document_describes_every_operation(quiet: Deployment) -> None:
 
 
 def test_documented_example_is_accepted(quiet: Deployment) -> None:
-    """The trade that the document shows is a valid one."""
+    """The API accepts the example trade of the document."""
     document = quiet.http.get(DOCUMENT).json()
     example = document["components"]["schemas"]["Trade"]["examples"][0]
     assert quiet.http.post(CAPTURE, json=example).status_code == 202
 
 
 def test_page_works_offline(quiet: Deployment) -> None:
-    """The page loads its scripts and styles from the service itself, and they are there."""
+    """The page loads its scripts and styles from the service itself, which serves each of them."""
     page = quiet.http.get("/schema")
     assert page.status_code == 200
     assert page.headers["content-type"].startswith("text/html")

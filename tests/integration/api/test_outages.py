@@ -1,4 +1,4 @@
-"""Outages: what is answered while Redis or the database is gone, and after they came back."""
+"""Responses of the API while Redis or the database is away, and after they return."""
 
 import re
 import shutil
@@ -19,19 +19,19 @@ from tradecapture.local.servers.ports import free_port
 from tradecapture.local.servers.redis_server import RedisServer
 from tradecapture.local.servers.server import LocalServerError, wait_until
 
-BACK_SECONDS = 20.0  # until a server that is back is used again
+RECOVERY_SECONDS = 20.0  # until the API uses a server again that has returned
 
 
 @pytest.fixture
 def redis_server(tmp_path: Path) -> Iterator[RedisServer]:
-    """A Redis server that a test may do with as it likes; it is not started yet."""
+    """A Redis server of this test only; the test starts it."""
     server = RedisServer(tmp_path / "redis", free_port())
     yield server
     server.stop()
 
 
 def health_of(api: ApiServer) -> dict[str, Any]:
-    """Return the health of an API, after checking its status code and the short form."""
+    """Check the status code of an API's health, and return the document."""
     response = httpx.get(f"{api.url}/api/v1/health", timeout=ANSWER_SECONDS)
     health: dict[str, Any] = response.json()
     assert response.status_code == (200 if health["status"] == "UP" else 503)
@@ -55,7 +55,7 @@ def submit(api: ApiServer, body: bytes, path: str = CAPTURE) -> httpx.Response:
 def test_redis_may_be_away_at_start_and_later(
     redis_server: RedisServer, sqlite_database: Path, tmp_path: Path
 ) -> None:
-    """Without Redis: 503 with Retry-After, and health DOWN; with it, 202 again, nothing lost."""
+    """Without Redis the API is DOWN and answers 503 with Retry-After; afterwards it goes on."""
     database = shutil.copy(sqlite_database, tmp_path / "ledger.db")
     environment = environment_of(
         redis_url=redis_server.url, database_url=f"sqlite:///{database}", lanes="1"
@@ -92,7 +92,7 @@ def test_redis_may_be_away_at_start_and_later(
 
 
 def check_full_redis(api: ApiServer, redis: "Redis") -> None:
-    """A Redis that is out of memory is 503 too, and no trade of the batch is half accepted."""
+    """Check that a Redis without memory means 503, and that no trade of a batch is accepted."""
     redis.config_set("maxmemory", "1")
     problem = check_unavailable(submit(api, new_trade()[1]))
     assert "send it again" in problem["detail"]
@@ -108,7 +108,7 @@ def check_full_redis(api: ApiServer, redis: "Redis") -> None:
 def test_database_may_be_away_at_start(
     redis_server: RedisServer, sqlite_database: Path, tmp_path: Path
 ) -> None:
-    """Without its database trades are accepted all the same; what became of them is 503."""
+    """Without its database the API accepts trades, and answers 503 to status requests."""
     database = tmp_path / "later" / "ledger.db"
     redis_server.start()
     environment = environment_of(
@@ -120,24 +120,24 @@ def test_database_may_be_away_at_start(
         assert answer.status_code == 202
         for path in (f"{CAPTURE}/{trade_id}", answer.json()["statusUrl"]):
             check_unavailable(httpx.get(api.url + path, timeout=ANSWER_SECONDS))
-        patient = httpx.post(
+        waiting_response = httpx.post(
             api.url + CAPTURE, content=body, headers=JSON | {"Prefer": "wait=1"}, timeout=30
         )
-        assert patient.status_code == 202
+        assert waiting_response.status_code == 202
         health = health_of(api)
         assert health["components"]["database"]["status"] == "DOWN"
         assert health["components"]["redis"] == {"status": "UP"}
-        # Accepted trades wait safely: no reason to take this process out.
+        # Accepted trades wait safely, so a load balancer need not remove this process.
         assert probes_of(api) == {"liveness": 200, "readiness": 200}
 
         database.parent.mkdir()
         shutil.copy(sqlite_database, database)
-        assert wait_until(lambda: health_of(api)["status"] == "UP", BACK_SECONDS)
+        assert wait_until(lambda: health_of(api)["status"] == "UP", RECOVERY_SECONDS)
         assert httpx.get(f"{api.url}{CAPTURE}/{trade_id}").json()["status"] == "ACCEPTED"
 
 
 def test_other_lane_count_does_not_start(redis_server: RedisServer, tmp_path: Path) -> None:
-    """With another lane count than Redis has the process ends, with a message and no trace."""
+    """If the lane count differs from that in Redis, the API ends with a message, no traceback."""
     redis_server.start()
     with Redis.from_url(redis_server.url) as redis:
         redis.set("tc:lanes", 1)
@@ -162,7 +162,7 @@ def test_other_lane_count_does_not_start(redis_server: RedisServer, tmp_path: Pa
 def test_unusable_setting_does_not_start(
     monkeypatch: pytest.MonkeyPatch, variable: str, value: str, message: str
 ) -> None:
-    """A setting that can never work ends the process with its name."""
+    """A setting that can never work ends the process, and the message names it."""
     monkeypatch.setenv(f"TRADECAPTURE_{variable}", value)
     with pytest.raises(SystemExit, match=f"tradecapture api: TRADECAPTURE_{message}"):
         create_app()
@@ -171,21 +171,21 @@ def test_unusable_setting_does_not_start(
 def test_termination_answers_what_is_under_way(
     redis_server: RedisServer, sqlite_database: Path, tmp_path: Path
 ) -> None:
-    """On SIGTERM the API ends by itself, and a request that it had begun gets its answer."""
+    """On SIGTERM the API answers the request that it has begun, and then ends."""
     redis_server.start()
     environment = environment_of(
         redis_url=redis_server.url, database_url=f"sqlite:///{sqlite_database}", lanes="1"
     )
     _, body = new_trade()
-    patient: dict[str, Any] = {
+    waiting_request: dict[str, Any] = {
         "content": body,
         "headers": JSON | {"Prefer": "wait=2"},
         "timeout": ANSWER_SECONDS,
     }
     with ApiServer(tmp_path, environment) as api, ThreadPoolExecutor(1) as thread:
-        request = thread.submit(httpx.post, api.url + CAPTURE, **patient)
+        request = thread.submit(httpx.post, api.url + CAPTURE, **waiting_request)
         with Redis.from_url(redis_server.url) as redis:
-            assert wait_until(lambda: redis.keys("tc:*inbox:*") != [], BACK_SECONDS)
+            assert wait_until(lambda: redis.keys("tc:*inbox:*") != [], RECOVERY_SECONDS)
         api.process.terminate()
         assert request.result().json()["status"] == "ACCEPTED"
-        assert wait_until(lambda: api.process.poll() is not None, BACK_SECONDS)
+        assert wait_until(lambda: api.process.poll() is not None, RECOVERY_SECONDS)

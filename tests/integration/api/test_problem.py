@@ -1,4 +1,4 @@
-"""Problem documents and correlation ids are the same for every error, whatever its cause."""
+"""Problem documents and correlation ids, which are the same for every kind of error."""
 
 import re
 from typing import Any
@@ -15,7 +15,7 @@ from tradecapture.api.http.problem import EXCEPTION_HANDLERS
 
 @pytest.mark.parametrize("path", ["/", "/nowhere", "/api/v1", "/api/v2/health", "/actuator"])
 def test_unknown_address_is_a_problem(quiet: Deployment, path: str) -> None:
-    """An unknown address is a 404 problem that says where to find the known ones."""
+    """An unknown address is a 404 problem that says where the addresses are documented."""
     assert "/schema" in problem_of(quiet.http.get(path), 404, "NOT_FOUND")["detail"]
 
 
@@ -39,14 +39,14 @@ def test_other_method_is_a_problem(quiet: Deployment, method: str, path: str, al
 
 def test_correlation_id_is_made_when_absent(quiet: Deployment) -> None:
     """Each response has a new correlation id if the request has none."""
-    made = {quiet.http.get("/nowhere").headers["x-correlation-id"] for _ in range(3)}
-    assert len(made) == 3
-    assert all(re.fullmatch("[0-9a-f]{32}", correlation_id) for correlation_id in made)
+    new_ids = {quiet.http.get("/nowhere").headers["x-correlation-id"] for _ in range(3)}
+    assert len(new_ids) == 3
+    assert all(re.fullmatch("[0-9a-f]{32}", correlation_id) for correlation_id in new_ids)
 
 
 @pytest.mark.parametrize("path", ["/api/v1/health", "/nowhere", f"{CAPTURE}/unknown", CAPTURE])
 def test_correlation_id_is_echoed(quiet: Deployment, path: str) -> None:
-    """The response has the correlation id of the request, also for errors."""
+    """The response has the correlation id of the request, also if it is an error."""
     headers = {"X-Correlation-ID": "abc-123 ~"}
     assert quiet.http.get(path, headers=headers).headers["x-correlation-id"] == "abc-123 ~"
 

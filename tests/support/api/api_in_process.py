@@ -1,4 +1,4 @@
-"""A deployment in this process: an API and a worker, on one Redis and one database."""
+"""Run an API and a worker in the test's own process, on one Redis and one database."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,11 +19,11 @@ from tradecapture.settings import Settings
 START_SECONDS = 20.0
 ANSWER_SECONDS = 20.0  # for one answer, on a machine that is busy with other tests
 PARTITIONS = "/api/v1/partitions"
-PATIENT = {"by": "ann", "why": "a test"}
+ACTION_BODY = {"by": "ann", "why": "a test"}
 
 
-class Operated(NamedTuple):
-    """What an operator has before them."""
+class InProcessApi(NamedTuple):
+    """An API that a thread of this process serves, and the worker that captures its trades."""
 
     http: httpx.Client
     worker: Worker
@@ -32,32 +32,34 @@ class Operated(NamedTuple):
         """Return a page of partitions."""
         return _ok(self.http.get(PARTITIONS, params=query))
 
-    def look(self, partition: str, **query: Any) -> dict[str, Any]:
-        """Return a partition from close by."""
+    def partition(self, partition: str, **query: Any) -> dict[str, Any]:
+        """Return one partition in detail."""
         return _ok(self.http.get(f"{PARTITIONS}/{quote(partition, safe='')}", params=query))
 
-    def ask(self, partition: str, action: str, body: object = None, **query: Any) -> httpx.Response:
-        """Ask for an action, by default as somebody who says who they are and why."""
+    def post_action(
+        self, partition: str, action: str, body: object = None, **query: Any
+    ) -> httpx.Response:
+        """Post an action; by default the body names an operator and a reason."""
         address = f"{PARTITIONS}/{quote(partition, safe='')}/{action}"
-        return self.http.post(address, json=PATIENT if body is None else body, params=query)
+        return self.http.post(address, json=ACTION_BODY if body is None else body, params=query)
 
     def perform(self, partition: str, action: str, **more: Any) -> dict[str, Any]:
-        """Return the deed that an action was answered with."""
-        return _ok(self.ask(partition, action, PATIENT | more))
+        """Post an action that must succeed, and return its result."""
+        return _ok(self.post_action(partition, action, ACTION_BODY | more))
 
 
 @contextmanager
-def operated(redis: "Redis", settings: Settings) -> Iterator[Operated]:
+def run_in_process(redis: "Redis", settings: Settings) -> Iterator[InProcessApi]:
     """Run an API and a worker in this process."""
     worker = Worker(redis, settings)
     with serving(settings) as url, httpx.Client(base_url=url, timeout=ANSWER_SECONDS) as http:
-        yield Operated(http, worker)
+        yield InProcessApi(http, worker)
     worker.ledger.dispose()
 
 
 @contextmanager
 def serving(settings: Settings) -> Iterator[str]:
-    """Serve an API in a thread; yield where it answers."""
+    """Serve an API in a thread; yield its URL."""
     port = free_port()
     config = uvicorn.Config(create_app(settings), LOOPBACK, port, log_config=None, access_log=False)
     server = uvicorn.Server(config)

@@ -1,4 +1,4 @@
-"""Deployments of the API: one whose trades wait, one with a worker, one in this process."""
+"""Fixtures of running APIs: one without workers, one with a worker, one in this process."""
 
 import shutil
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ import httpx
 import pytest
 from redis import Redis
 
-from tests.support.api.api_in_process import Operated, operated
+from tests.support.api.api_in_process import InProcessApi, run_in_process
 from tests.support.api.requests import ANSWER_SECONDS, LANES, Deployment
 from tests.support.api.servers import ApiServer, WorkerServer, environment_of
 from tradecapture.inbox import InboxReader, connect_redis
@@ -45,7 +45,7 @@ def _deployment(folder: Path, ledger: Path, *, workers: bool) -> Iterator[Deploy
 
 
 @pytest.fixture
-def desk(redis: "Redis", ledger_settings: Settings) -> Iterator[Operated]:
-    """An API and a worker in this process, on this Redis and each database in turn."""
-    with operated(redis, ledger_settings) as desk:
-        yield desk
+def in_process_api(redis: "Redis", ledger_settings: Settings) -> Iterator[InProcessApi]:
+    """An API and a worker in this process, on the test's Redis and each database in turn."""
+    with run_in_process(redis, ledger_settings) as in_process_api:
+        yield in_process_api

@@ -1,4 +1,4 @@
-"""Hostile ids: what an attacker or an accident may put where an id belongs, and what it may do."""
+"""Ids that an attacker or an accident may send, and the keys that an accepted one may create."""
 
 from collections.abc import Mapping
 
@@ -32,13 +32,13 @@ hostile_ids = st.sampled_from(NASTY) | st.text(_CHARACTERS, max_size=110)
 
 
 def is_sound(field: str, text: str) -> bool:
-    """Return whether a text may be an id, written down anew from the contract."""
+    """Return whether the HTTP contract allows a text as an id; independent of the product."""
     units = len(text.encode("utf-16-le", "surrogatepass")) // 2
     return 0 < units <= ID_FIELDS[field] and text.isprintable() and text == text.strip()
 
 
 def expected_keys(document: Mapping[str, str], lanes: int) -> set[bytes]:
-    """Return the keys that a first, accepted trade may make, written down anew from the design."""
+    """Return the keys that the first accepted trade may create, as the design document says."""
     trade_id = document["tradeId"]
     partition = "_".join(
         document[name].replace("~", "~0").replace("_", "~1")
@@ -52,11 +52,11 @@ def expected_keys(document: Mapping[str, str], lanes: int) -> set[bytes]:
 
 
 def keys(redis: "Redis") -> set[bytes]:
-    """Return every key but those of Celery's queues."""
-    found: list[bytes] = redis.keys()  # type: ignore[assignment]
-    return {key for key in found if not key.startswith((b"trades.", b"_kombu.", b"unacked"))}
+    """Return every key except those of Celery's queues."""
+    every_key: list[bytes] = redis.keys()  # type: ignore[assignment]
+    return {key for key in every_key if not key.startswith((b"trades.", b"_kombu.", b"unacked"))}
 
 
 def with_id(field: str, text: str) -> dict[str, str]:
-    """Return a valid trade but for one of its ids."""
+    """Return a trade that is valid, except possibly for the given id."""
     return trade(**{field: text})

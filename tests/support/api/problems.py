@@ -1,4 +1,4 @@
-"""Problem documents: what every answer to a refused request must have."""
+"""Checks of the problem document that every refused request must get."""
 
 import re
 from typing import Any
@@ -7,7 +7,7 @@ import httpx
 
 
 def problem_of(response: httpx.Response, status: int, code: str) -> dict[str, Any]:
-    """Return the problem document of an answer, after checking what every one must have."""
+    """Check the status, the code and the required fields of a problem, and return its document."""
     assert response.status_code == status, response.text
     assert response.headers["content-type"] == "application/problem+json"
     body: dict[str, Any] = response.json()
@@ -25,11 +25,11 @@ def problem_of(response: httpx.Response, status: int, code: str) -> dict[str, An
 
 
 def paths(problem: dict[str, Any]) -> list[str]:
-    """Return where the problems of a problem document are."""
-    return [found["path"] for found in problem["problems"]]
+    """Return the path of each problem in a problem document."""
+    return [part["path"] for part in problem["problems"]]
 
 
 def check_unavailable(response: httpx.Response) -> dict[str, Any]:
-    """Return the problem of a 503, after checking that it says when to come again."""
+    """Check that a response is a 503 with Retry-After, and return its problem document."""
     assert int(response.headers["retry-after"]) > 0
     return problem_of(response, 503, "SERVICE_UNAVAILABLE")

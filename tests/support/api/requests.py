@@ -1,4 +1,4 @@
-"""Requests to a running API: paths, media types, trades that no test has submitted."""
+"""Paths, headers and fresh trades for requests to a running API."""
 
 from datetime import UTC, datetime
 from itertools import count
@@ -14,26 +14,26 @@ CAPTURE = "/api/v1/trades/capture"
 BATCH = f"{CAPTURE}/batch"
 JSON = {"Content-Type": "application/json"}
 NDJSON = {"Content-Type": "application/x-ndjson"}
-LANES = 4  # fewer than usual: a small deployment starts faster
-ANSWER_SECONDS = 20.0  # for one answer, on a machine that is busy with other tests
+LANES = 4  # fewer than the default: a small deployment starts faster
+ANSWER_SECONDS = 20.0  # for one response, on a machine that is busy with other tests
 
 _numbers = count(1)
 
 
 class Deployment(NamedTuple):
-    """A running API, and what stands behind it."""
+    """A running API, its Redis, and a reader of its inboxes."""
 
     http: httpx.Client
     redis: "Redis"
     inbox: InboxReader
 
     def submit(self, body: bytes, **headers: str) -> httpx.Response:
-        """Submit a trade; an underscore in a header's name stands for a hyphen."""
-        more = {name.replace("_", "-"): value for name, value in headers.items()}
-        return self.http.post(CAPTURE, content=body, headers=JSON | more)
+        """Submit a trade; each underscore in a header's name is sent as a hyphen."""
+        extra = {name.replace("_", "-"): value for name, value in headers.items()}
+        return self.http.post(CAPTURE, content=body, headers=JSON | extra)
 
     def trade(self, trade_id: str) -> httpx.Response:
-        """Ask what became of a trade."""
+        """Request the status of a trade."""
         return self.http.get(f"{CAPTURE}/{trade_id}")
 
 
@@ -49,5 +49,5 @@ def new_trade(**changes: object) -> tuple[str, bytes]:
 
 
 def today() -> datetime:
-    """Return the time as the API sees it."""
+    """Return the current time in UTC, as the API uses it."""
     return datetime.now(UTC)

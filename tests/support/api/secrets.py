@@ -1,4 +1,4 @@
-"""Secrets of a test: passwords that are unlike anything else, and where they must not be seen."""
+"""Passwords that occur nowhere else, and the check that an output does not show them."""
 
 from urllib.parse import quote
 
@@ -7,16 +7,16 @@ BROKER = "hunter2:broker%"
 LEDGER = "hunter2@ledger?"
 PASSWORDS = (REDIS, BROKER, LEDGER)
 
-# As they are, as they stand in a URL, and what is left of each where an address is cut in pieces.
+# Each password as it is and as a URL encodes it, and the part that remains if a URL is cut.
 SHOWN = {*PASSWORDS, *map(quote, PASSWORDS), "hunter2"}
 
 
 def encoded(password: str) -> str:
-    """Return a password as it is written in a URL."""
+    """Return a password in the encoding of a URL."""
     return quote(password, safe="")
 
 
 def assert_no_secret(where: str, text: str) -> None:
-    """Check that a text shows no password, nor a part of one."""
+    """Check that a text shows no password and no part of one."""
     lines = [line for line in text.splitlines() if any(secret in line for secret in SHOWN)]
     assert lines == [], f"{where} shows a password: {lines[0][:300]}"

@@ -1,4 +1,4 @@
-"""The processes that the API's tests run: the API itself, and a worker of the fleet."""
+"""Run the API and a worker as processes of their own."""
 
 import os
 import sys
@@ -15,17 +15,17 @@ API = "tradecapture.api.app:create_app"  # the product's ASGI factory
 
 
 def environment_of(**settings: str) -> dict[str, str]:
-    """Return the environment of a process with some settings and no others."""
+    """Return the environment of a process that has these settings and no others."""
     inherited = {k: v for k, v in os.environ.items() if not k.startswith("TRADECAPTURE_")}
-    given = {f"TRADECAPTURE_{name.upper()}": value for name, value in settings.items()}
-    return {**inherited, "PYTHONPATH": str(ROOT), **given}
+    variables = {f"TRADECAPTURE_{name.upper()}": value for name, value in settings.items()}
+    return {**inherited, "PYTHONPATH": str(ROOT), **variables}
 
 
 class ApiServer(LocalServer):
     """The API on uvicorn."""
 
     name = "api"
-    root = ROOT  # of the code that it runs
+    root = ROOT  # folder of the code that the server runs
 
     def __init__(self, folder: Path, environment: Mapping[str, str], app: str = API) -> None:
         """Prepare to serve an ASGI factory on a free port."""
@@ -37,14 +37,14 @@ class ApiServer(LocalServer):
 
     @property
     def url(self) -> str:
-        """Where it answers."""
+        """The URL of the API."""
         return f"http://{LOOPBACK}:{self._port}"
 
     def start(self) -> None:
-        """Start it and wait until it answers.
+        """Start the API and wait until it answers.
 
         Raises:
-            LocalServerError: it did not.
+            LocalServerError: it did not answer in time, or ended.
         """
         options = ["--port", str(self._port), "--no-access-log"]
         self._run(
@@ -64,7 +64,7 @@ class ApiServer(LocalServer):
 
 
 class WorkerServer(LocalServer):
-    """One Celery worker of the fleet. What is accepted before it is ready waits for it."""
+    """One Celery worker of the fleet; trades that are accepted before it is ready wait."""
 
     name = "worker"
 
@@ -73,7 +73,7 @@ class WorkerServer(LocalServer):
         self._environment = environment
 
     def start(self) -> None:
-        """Start it."""
+        """Start the worker without waiting for it."""
         command = ["-m", "celery", "-A", "workers", "worker", "--concurrency", "1"]
         self._run(
             [sys.executable, *command, "--without-gossip", "--without-mingle"],

@@ -1,1 +1,1 @@
-"""`/partitions`: what it shows, and the actions."""
+"""The endpoints under `/partitions`: reading partitions, and the operators' actions."""

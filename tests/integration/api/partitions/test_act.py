@@ -1,4 +1,4 @@
-"""`POST /partitions/{key}/{action}`: an operator's actions and their results."""
+"""`POST /partitions/{key}/{action}`, an operator's actions on a partition."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +9,13 @@ import pytest
 from redis import Redis
 from sqlalchemy import create_engine, text
 
-from tests.support.api.api_in_process import ANSWER_SECONDS, PARTITIONS, Operated, operated, serving
+from tests.support.api.api_in_process import (
+    ANSWER_SECONDS,
+    PARTITIONS,
+    InProcessApi,
+    run_in_process,
+    serving,
+)
 from tests.support.api.problems import check_unavailable, paths, problem_of
 from tests.support.api.requests import JSON
 from tests.support.builders import broken, submission, submissions
@@ -28,7 +34,7 @@ ACTIONS = ("pause", "resume", "retry", "skip", "release")
 
 
 class OldRelease(Ledger):
-    """The ledger of workers that cannot capture trades whose id begins with `new-` yet."""
+    """A ledger that cannot capture trades whose id begins with `new-`."""
 
     def capture(self, claim: Claim, task_id: str, clock: Clock) -> list[PartitionResult]:
         """Capture a claim; raise if it has a trade that this release does not know."""
@@ -40,129 +46,139 @@ class OldRelease(Ledger):
 
 
 def numbered(*numbers: int) -> list[Any]:
-    """Return submissions of one book with upstream's numbers."""
+    """Return submissions of one book that have these sequence numbers."""
     return [submission(f"N{number}", "B1", sequenceNumber=number) for number in numbers]
 
 
-def audited(desk: Operated) -> list[tuple[str, str, str]]:
+def audited(in_process_api: InProcessApi) -> list[tuple[str, str, str]]:
     """Return the audit as (who, action, partition), the oldest row first."""
-    ledger = desk.worker.ledger
+    ledger = in_process_api.worker.ledger
     rows = OperatorReader(ledger.engine, ledger.dialect).audit(partition_key=None, limit=100)
     return [(row.who, row.action, row.partition_key) for row in reversed(rows)]
 
 
-def states(desk: Operated) -> list[Any]:
-    """Return everything that must not change if nothing is done."""
-    redis = desk.worker.inbox.redis
+def states(in_process_api: InProcessApi) -> list[Any]:
+    """Return the state of Redis and the ledger that an action without effect must not change."""
+    redis = in_process_api.worker.inbox.redis
     changing = (KEYS.fence.encode(), KEYS.bell.encode())
     keys = {key: value for key, value in everything(redis).items() if key not in changing}
-    return [keys, contents(desk.worker.ledger), audited(desk)]
+    return [keys, contents(in_process_api.worker.ledger), audited(in_process_api)]
 
 
-def check_impossible(desk: Operated, partition: str, action: str, reason: str) -> None:
+def check_impossible(
+    in_process_api: InProcessApi, partition: str, action: str, reason: str
+) -> None:
     """Check that an action is refused with 409 and the reason, and changes nothing."""
-    before = states(desk)
-    problem = problem_of(desk.ask(partition, action), 409, "NOT_POSSIBLE")
+    before = states(in_process_api)
+    problem = problem_of(in_process_api.post_action(partition, action), 409, "NOT_POSSIBLE")
     assert reason in problem["detail"]
-    assert states(desk) == before
+    assert states(in_process_api) == before
 
 
-def test_a_paused_partition_accepts_and_captures_nothing(desk: Operated) -> None:
-    """After the resume everything is captured, in order. Both actions are audited."""
-    desk.worker.accept(*submissions(1, "B1"), *submissions(1, "B2"))
-    paused = desk.perform(ONE, "pause", by="Zoë", why="prices")
+def test_a_paused_partition_accepts_and_captures_nothing(in_process_api: InProcessApi) -> None:
+    """A resume lets the worker capture everything, in order; both actions are audited."""
+    in_process_api.worker.accept(*submissions(1, "B1"), *submissions(1, "B2"))
+    paused = in_process_api.perform(ONE, "pause", by="Zoë", why="prices")
     assert paused["done"] is True
     assert paused["partition"]["held"] == {"kind": "PAUSED", "who": "Zoë", "why": "prices"}
-    desk.worker.accept(*submissions(2, "B1", 2))
-    desk.worker.drain()
-    assert desk.worker.captured() == {TWO: ids("B2", 1)}
-    assert desk.perform(ONE, "resume", by="bob", why="")["partition"]["held"] is None
-    desk.worker.drain()
-    assert desk.worker.captured() == {ONE: ids("B1", 3), TWO: ids("B2", 1)}
-    assert audited(desk) == [("Zoë", "pause", ONE), ("bob", "resume", ONE)]
-    desk.worker.assert_all_is_accounted_for()
+    in_process_api.worker.accept(*submissions(2, "B1", 2))
+    in_process_api.worker.drain()
+    assert in_process_api.worker.captured() == {TWO: ids("B2", 1)}
+    assert in_process_api.perform(ONE, "resume", by="bob", why="")["partition"]["held"] is None
+    in_process_api.worker.drain()
+    assert in_process_api.worker.captured() == {ONE: ids("B1", 3), TWO: ids("B2", 1)}
+    assert audited(in_process_api) == [("Zoë", "pause", ONE), ("bob", "resume", ONE)]
+    in_process_api.worker.assert_all_is_accounted_for()
 
 
-def test_a_skipped_trade_stays_parked_and_the_partition_goes_on(desk: Operated) -> None:
+def test_a_skipped_trade_stays_parked_and_the_partition_goes_on(
+    in_process_api: InProcessApi,
+) -> None:
     """The answer names the trade; the trades after it are captured, in order."""
-    worker = desk.worker
+    worker = in_process_api.worker
     worker.accept(*submissions(1, "B1"), broken("poison", "B1"), *submissions(3, "B1", 2))
     worker.drain()
-    assert desk.look(ONE)["held"]["kind"] == "HALTED"
-    result = desk.perform(ONE, "skip", why="it is nonsense")
+    assert in_process_api.partition(ONE)["held"]["kind"] == "HALTED"
+    result = in_process_api.perform(ONE, "skip", why="it is nonsense")
     assert (result["tradeId"], result["outcome"], result["dryRun"]) == ("poison", "PARKED", False)
     assert (result["partition"]["held"], result["partition"]["waiting"]) == (None, 3)
     worker.drain()
     assert worker.captured() == {ONE: ids("B1", 4)}
-    assert audited(desk) == [("ann", "skip", ONE)]
-    assert desk.look(ONE)["haltedBy"] is None
+    assert audited(in_process_api) == [("ann", "skip", ONE)]
+    assert in_process_api.partition(ONE)["haltedBy"] is None
     worker.assert_all_is_accounted_for()
 
 
 def test_a_retried_trade_is_captured_at_its_own_position(
-    desk: Operated, ledger_settings: Settings
+    in_process_api: InProcessApi, ledger_settings: Settings
 ) -> None:
     """A retry answers with the outcome; the trades that waited are captured after it."""
-    old = Worker(desk.worker.inbox.redis, ledger_settings, ledger=OldRelease(ledger_settings))
+    old = Worker(
+        in_process_api.worker.inbox.redis, ledger_settings, ledger=OldRelease(ledger_settings)
+    )
     sent = [*submissions(2, "B1"), submission("new-1", "B1"), *submissions(2, "B1", 3)]
     old.accept(*sent)
     old.drain()
     old.ledger.dispose()
-    assert desk.look(ONE)["haltedBy"]["tradeId"] == "new-1"
-    result = desk.perform(ONE, "retry", why="")
+    assert in_process_api.partition(ONE)["haltedBy"]["tradeId"] == "new-1"
+    result = in_process_api.perform(ONE, "retry", why="")
     assert (result["tradeId"], result["outcome"], result["captured"]) == ("new-1", "CAPTURED", 1)
     assert result["partition"]["lastSequence"] == 3
-    desk.worker.drain()
-    assert desk.worker.captured() == {ONE: [trade.trade_id for trade in sent]}
-    desk.worker.assert_all_is_accounted_for()
+    in_process_api.worker.drain()
+    assert in_process_api.worker.captured() == {ONE: [trade.trade_id for trade in sent]}
+    in_process_api.worker.assert_all_is_accounted_for()
 
 
-def test_a_retry_that_fails_says_why_and_keeps_the_halt(desk: Operated) -> None:
-    """409 with the error; the attempt is audited, and nothing else changes."""
-    desk.worker.accept(broken("poison", "B1"), *submissions(2, "B1"))
-    desk.worker.drain()
-    problem = problem_of(desk.ask(ONE, "retry"), 409, "NOT_POSSIBLE")
+def test_a_retry_that_fails_says_why_and_keeps_the_halt(in_process_api: InProcessApi) -> None:
+    """A failed retry is a 409 that names the error; it is audited and changes nothing else."""
+    in_process_api.worker.accept(broken("poison", "B1"), *submissions(2, "B1"))
+    in_process_api.worker.drain()
+    problem = problem_of(in_process_api.post_action(ONE, "retry"), 409, "NOT_POSSIBLE")
     assert "still cannot be captured: DecodeError" in problem["detail"]
-    found = desk.look(ONE)
+    found = in_process_api.partition(ONE)
     assert (found["held"]["kind"], found["waiting"]) == ("HALTED", 2)
     assert found["haltedBy"]["tradeId"] == "poison"
-    assert audited(desk) == [("ann", "retry", ONE)]
+    assert audited(in_process_api) == [("ann", "retry", ONE)]
 
 
-def test_a_released_gap_is_no_longer_waited_for(desk: Operated) -> None:
-    """The buffered trades are captured at once; the missing numbers count as passed."""
-    worker = desk.worker
+def test_a_released_gap_is_no_longer_waited_for(in_process_api: InProcessApi) -> None:
+    """A release captures the buffered trades at once; the missing numbers count as passed."""
+    worker = in_process_api.worker
     worker.accept(*numbered(1, 2, 5, 6, 9))
     worker.drain()
-    result = desk.perform(ONE, "release", why="3 and 4 were cancelled")
+    result = in_process_api.perform(ONE, "release", why="3 and 4 were cancelled")
     assert (result["captured"], result["partition"]["upstreamNumber"]) == (2, 6)
     assert worker.captured() == {ONE: ["N1", "N2", "N5", "N6"]}
-    gap = desk.look(ONE)["gap"]
+    gap = in_process_api.partition(ONE)["gap"]
     assert (gap["missingFrom"], gap["missingTo"], gap["buffered"]) == (7, 8, 1)
     worker.accept(*numbered(3, 7, 8))
     worker.drain()
     assert worker.captured() == {ONE: ["N1", "N2", "N5", "N6", "N7", "N8", "N9"]}
-    assert audited(desk) == [("ann", "release", ONE)]
+    assert audited(in_process_api) == [("ann", "release", ONE)]
     worker.assert_all_is_accounted_for()
 
 
-def test_answers_after_a_release_count_from_the_new_number(desk: Operated) -> None:
-    """The next number is ACCEPTED, and a number that counts as passed is REJECTED."""
-    desk.worker.accept(*numbered(1, 2, 5))
-    desk.worker.drain()
-    desk.perform(ONE, "release")
+def test_answers_after_a_release_count_from_the_new_number(in_process_api: InProcessApi) -> None:
+    """After a release the next number is ACCEPTED, and a number that is passed is REJECTED."""
+    in_process_api.worker.accept(*numbered(1, 2, 5))
+    in_process_api.worker.drain()
+    in_process_api.perform(ONE, "release")
     answers = {}
     for trade in numbered(4, 6, 8):
-        answer = desk.http.post("/api/v1/trades/capture", content=trade.document, headers=JSON)
+        answer = in_process_api.http.post(
+            "/api/v1/trades/capture", content=trade.document, headers=JSON
+        )
         answers[trade.sequence_number] = answer.json()["status"]
     assert answers == {4: "REJECTED", 6: "ACCEPTED", 8: "BUFFERED"}
 
 
 @pytest.mark.parametrize("action", ACTIONS)
 @pytest.mark.parametrize("how", [{"dryRun": True}, "true"])
-def test_a_dry_run_says_what_the_result_would_be(desk: Operated, action: str, how: object) -> None:
+def test_a_dry_run_says_what_the_result_would_be(
+    in_process_api: InProcessApi, action: str, how: object
+) -> None:
     """A dry run, by the body or by the query, changes nothing and is not audited."""
-    worker = desk.worker
+    worker = in_process_api.worker
     if action == "release":
         worker.accept(*numbered(1, 5))
     elif action in ("skip", "retry"):
@@ -170,11 +186,11 @@ def test_a_dry_run_says_what_the_result_would_be(desk: Operated, action: str, ho
     worker.drain()
     worker.accept(*submissions(3, "B1", 7))
     if action == "resume":
-        desk.perform(ONE, "pause")
-    before = states(desk)
+        in_process_api.perform(ONE, "pause")
+    before = states(in_process_api)
     body = {"by": "ann", "why": "to see", **(how if isinstance(how, dict) else {})}
     query = {} if isinstance(how, dict) else {"dryRun": how}
-    response = desk.ask(ONE, action, body, **query)
+    response = in_process_api.post_action(ONE, action, body, **query)
     if action == "retry":
         assert "still cannot" in problem_of(response, 409, "NOT_POSSIBLE")["detail"]
     else:
@@ -182,40 +198,40 @@ def test_a_dry_run_says_what_the_result_would_be(desk: Operated, action: str, ho
         assert (result["done"], result["dryRun"]) == (True, True), result
         assert result["message"].startswith("dry run, nothing was changed: ")
         assert result["captured"] == (1 if action == "release" else 0)
-    assert states(desk) == before
+    assert states(in_process_api) == before
 
 
-def test_what_is_not_possible_is_a_conflict_that_says_why(desk: Operated) -> None:
-    """409 with the reason, and nothing is changed."""
-    desk.worker.accept(*submissions(1, "B1"), broken("poison", "B2"))
-    desk.worker.drain()
-    check_impossible(desk, ONE, "resume", "not held")
-    check_impossible(desk, ONE, "retry", "not held")
-    check_impossible(desk, ONE, "skip", "pause it first")
-    check_impossible(desk, ONE, "release", "nothing to release")
-    check_impossible(desk, TWO, "resume", "retry or skip that")
+def test_what_is_not_possible_is_a_conflict_that_says_why(in_process_api: InProcessApi) -> None:
+    """An action that the partition's state does not allow is a 409 and changes nothing."""
+    in_process_api.worker.accept(*submissions(1, "B1"), broken("poison", "B2"))
+    in_process_api.worker.drain()
+    check_impossible(in_process_api, ONE, "resume", "not held")
+    check_impossible(in_process_api, ONE, "retry", "not held")
+    check_impossible(in_process_api, ONE, "skip", "pause it first")
+    check_impossible(in_process_api, ONE, "release", "nothing to release")
+    check_impossible(in_process_api, TWO, "resume", "retry or skip that")
 
 
 def test_a_claimed_partition_is_waited_for_and_left_alone(
     redis: "Redis", ledger_settings: Settings
 ) -> None:
-    """The claim stays; after the length of a lease the answer is 409."""
-    with operated(redis, replace(ledger_settings, lease_seconds=0.5)) as desk:
-        desk.worker.accept(*submissions(2, "B1"))
+    """An action waits for a worker's claim, and after the length of a lease gives up with 409."""
+    with run_in_process(redis, replace(ledger_settings, lease_seconds=0.5)) as in_process_api:
+        in_process_api.worker.accept(*submissions(2, "B1"))
         slow_worker = Worker(redis, ledger_settings)
         claim = claimed(slow_worker.inbox)  # for 100 s
-        desk.perform(ONE, "pause")
-        detail = problem_of(desk.ask(ONE, "skip"), 409, "NOT_POSSIBLE")["detail"]
+        in_process_api.perform(ONE, "pause")
+        detail = problem_of(in_process_api.post_action(ONE, "skip"), 409, "NOT_POSSIBLE")["detail"]
         assert f"a worker has had a claim on {ONE}" in detail
-        found = desk.look(ONE)
+        found = in_process_api.partition(ONE)
         assert (found["owner"], found["waiting"]) == (claim.token, 2)
         slow_worker.ledger.dispose()
 
 
-def test_everything_that_is_wrong_is_told_at_once(desk: Operated) -> None:
-    """Each problem has its path; a misspelt `dryRun` does not perform the action."""
-    desk.worker.accept(*submissions(1, "B1"))
-    before = states(desk)
+def test_everything_that_is_wrong_is_told_at_once(in_process_api: InProcessApi) -> None:
+    """One 400 names every problem with its path; a misspelt `dryRun` performs nothing."""
+    in_process_api.worker.accept(*submissions(1, "B1"))
+    before = states(in_process_api)
     wrong: list[tuple[object, dict[str, Any], list[str]]] = [
         ({}, {}, ["$.by", "$.why"]),
         ({"by": "a:b", "why": " "}, {}, ["$.by", "$.why"]),
@@ -229,40 +245,44 @@ def test_everything_that_is_wrong_is_told_at_once(desk: Operated) -> None:
         ("ann", {}, ["$"]),
     ]
     for body, query, expected in wrong:
-        problem = problem_of(desk.ask(ONE, "pause", body, **query), 400, "VALIDATION_ERROR")
+        problem = problem_of(
+            in_process_api.post_action(ONE, "pause", body, **query), 400, "VALIDATION_ERROR"
+        )
         assert sorted(paths(problem)) == expected, body
         assert all(found["message"] for found in problem["problems"])
-    assert states(desk) == before
+    assert states(in_process_api) == before
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[" * 5000, b'"\xff"'])
-def test_what_is_no_json_is_refused(desk: Operated, body: bytes) -> None:
-    """The problem has its path, and is never an error of the service."""
-    response = desk.http.post(f"{PARTITIONS}/{ONE}/pause", content=body, headers=JSON)
+def test_what_is_no_json_is_refused(in_process_api: InProcessApi, body: bytes) -> None:
+    """A body that is not JSON is a 400 with the path of the problem, never a 500."""
+    response = in_process_api.http.post(f"{PARTITIONS}/{ONE}/pause", content=body, headers=JSON)
     assert paths(problem_of(response, 400, "VALIDATION_ERROR")) == ["$"]
 
 
-def test_another_media_type_is_refused(desk: Operated) -> None:
-    """A form on another site's page cannot act for an operator."""
-    response = desk.http.post(f"{PARTITIONS}/{ONE}/pause", data={"by": "ann", "why": "x"})
+def test_another_media_type_is_refused(in_process_api: InProcessApi) -> None:
+    """A form is a 415, so that a page of another site cannot act for an operator."""
+    response = in_process_api.http.post(f"{PARTITIONS}/{ONE}/pause", data={"by": "ann", "why": "x"})
     problem_of(response, 415, "UNSUPPORTED_MEDIA_TYPE")
 
 
-def test_only_pause_skip_and_release_need_a_reason(desk: Operated) -> None:
-    """Resume and retry need none."""
-    desk.worker.accept(*submissions(1, "B1"))
-    desk.perform(ONE, "pause")
+def test_only_pause_skip_and_release_need_a_reason(in_process_api: InProcessApi) -> None:
+    """Pause, skip and release without a reason are a 400; resume and retry need none."""
+    in_process_api.worker.accept(*submissions(1, "B1"))
+    in_process_api.perform(ONE, "pause")
     for action in ("pause", "skip", "release"):
-        problem = problem_of(desk.ask(ONE, action, {"by": "ann"}), 400, "VALIDATION_ERROR")
+        problem = problem_of(
+            in_process_api.post_action(ONE, action, {"by": "ann"}), 400, "VALIDATION_ERROR"
+        )
         assert paths(problem) == ["$.why"]
-    assert desk.ask(ONE, "retry", {"by": "ann"}).status_code == 409
-    assert desk.ask(ONE, "resume", {"by": "ann"}).status_code == 200
+    assert in_process_api.post_action(ONE, "retry", {"by": "ann"}).status_code == 409
+    assert in_process_api.post_action(ONE, "resume", {"by": "ann"}).status_code == 200
 
 
 def test_servers_that_are_away_are_unavailable(
     tmp_path: Path, settings: Settings, sqlite_database: Path
 ) -> None:
-    """Redis or the database away: 503 with Retry-After; when both are back, the action is done."""
+    """Without Redis or the database an action is a 503; once both are back, it succeeds."""
     server = RedisServer(tmp_path / "redis", free_port())
     ledger = tmp_path / "later" / "ledger.db"
     own = replace(settings, redis_url=server.url, database_url=f"sqlite:///{ledger}")
@@ -270,8 +290,8 @@ def test_servers_that_are_away_are_unavailable(
 
         def answers() -> list[httpx.Response]:
             body = {"by": "ann", "why": "x"}
-            looks = [http.get(PARTITIONS), http.get(f"{PARTITIONS}/{ONE}")]
-            return [*looks, http.post(f"{PARTITIONS}/{ONE}/pause", json=body)]
+            reads = [http.get(PARTITIONS), http.get(f"{PARTITIONS}/{ONE}")]
+            return [*reads, http.post(f"{PARTITIONS}/{ONE}/pause", json=body)]
 
         for response in answers():
             check_unavailable(response)
@@ -288,27 +308,27 @@ def test_servers_that_are_away_are_unavailable(
 def test_a_ledger_that_cannot_be_written_is_unavailable(
     redis: "Redis", settings: Settings, sqlite_database: Path, tmp_path: Path
 ) -> None:
-    """503 with Retry-After, and the partition is not half paused."""
+    """If the ledger cannot be written, a pause is a 503, and the partition is not paused."""
     file = tmp_path / "ledger.db"
     file.write_bytes(sqlite_database.read_bytes())
     url = f"sqlite:///{file}"
     own = replace(settings, database_url=url, connect_seconds=0.2, retry_attempts=1)
-    with operated(redis, own) as desk:
-        desk.worker.accept(*submissions(1, "B1"))
+    with run_in_process(redis, own) as in_process_api:
+        in_process_api.worker.accept(*submissions(1, "B1"))
         engine = create_engine(url, isolation_level="AUTOCOMMIT")
-        with engine.connect() as somebody:
-            somebody.execute(text("BEGIN IMMEDIATE"))
-            check_unavailable(desk.ask(ONE, "pause"))
-            somebody.execute(text("ROLLBACK"))
+        with engine.connect() as other_writer:
+            other_writer.execute(text("BEGIN IMMEDIATE"))
+            check_unavailable(in_process_api.post_action(ONE, "pause"))
+            other_writer.execute(text("ROLLBACK"))
         engine.dispose()
-        assert desk.look(ONE)["held"] is None
-        desk.perform(ONE, "pause")
+        assert in_process_api.partition(ONE)["held"] is None
+        in_process_api.perform(ONE, "pause")
 
 
-def test_a_hold_that_only_redis_knows_can_be_ended(desk: Operated) -> None:
-    """Its trade could not even be parked; workers may try again."""
-    desk.worker.accept(*submissions(1, "B1"))
-    desk.worker.inbox.hold(ONE, Hold.halt("parking it failed too"))
-    assert desk.perform(ONE, "retry")["partition"]["held"] is None
-    desk.worker.drain()
-    assert desk.worker.captured() == {ONE: ids("B1", 1)}
+def test_a_hold_that_only_redis_knows_can_be_ended(in_process_api: InProcessApi) -> None:
+    """A retry lifts a hold whose trade could not be parked, and a worker captures the trade."""
+    in_process_api.worker.accept(*submissions(1, "B1"))
+    in_process_api.worker.inbox.hold(ONE, Hold.halt("parking it failed too"))
+    assert in_process_api.perform(ONE, "retry")["partition"]["held"] is None
+    in_process_api.worker.drain()
+    assert in_process_api.worker.captured() == {ONE: ids("B1", 1)}

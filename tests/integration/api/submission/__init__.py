@@ -1,1 +1,1 @@
-"""Tests: integration, api, submission."""
+"""Submission of single trades and batches: responses, sequence numbers, backpressure."""

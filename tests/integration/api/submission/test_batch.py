@@ -1,4 +1,4 @@
-"""`POST /trades/capture/batch`: one result for each trade, or nothing is accepted."""
+"""`POST /trades/capture/batch`, which answers each trade or refuses the whole batch."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -32,7 +32,7 @@ def accepted_so_far(deployment: Deployment) -> int:
 
 @pytest.mark.parametrize("media", [JSON, NDJSON], ids=["array", "ndjson"])
 def test_each_trade_has_its_result(quiet: Deployment, media: dict[str, str]) -> None:
-    """Valid trades are accepted in order; invalid and conflicting ones are refused with why."""
+    """Valid trades are accepted in order; invalid and conflicting ones have the reason."""
     book = f"BATCH-{len(media['Content-Type'])}"
     (first, one), (third, three) = new_trade(bookId=book), new_trade(bookId=book)
     invalid, conflict = trade_json(tradeId="X", source="FAX"), one.replace(b"CP1", b"CP2")
@@ -57,7 +57,7 @@ def test_each_trade_has_its_result(quiet: Deployment, media: dict[str, str]) -> 
 
 
 def test_documents_are_kept_byte_for_byte(quiet: Deployment) -> None:
-    """Each trade of an array is stored as it was sent, with its white space and digits."""
+    """Each trade of an array is stored exactly as sent, with its white space and digits."""
     trade_id, body = new_trade()
     document = b'{ "extra" : [1.10,\n 0.0] ,' + body[1:]
     post(quiet, b"[\n " + document + b" ]", JSON)
@@ -69,7 +69,7 @@ def test_documents_are_kept_byte_for_byte(quiet: Deployment) -> None:
 
 
 def test_broken_line_is_refused_alone(quiet: Deployment) -> None:
-    """Blank lines are skipped; a broken line is refused by its number, the others are accepted."""
+    """A broken line is refused by its number; blank lines are skipped, the others accepted."""
     (first, one), (second, two) = new_trade(), new_trade()
     body = b"\r\n" + one + b"\r\n\n{broken\n" + b"[" * 5000 + b"\n" + two
     answer = post(quiet, body, NDJSON).json()
@@ -84,7 +84,7 @@ def test_broken_line_is_refused_alone(quiet: Deployment) -> None:
 
 @pytest.mark.parametrize("media", [JSON, NDJSON], ids=["array", "ndjson"])
 def test_one_trade_too_many_refuses_all(quiet: Deployment, media: dict[str, str]) -> None:
-    """10,001 trades are 400 BATCH_TOO_LARGE, which names the limit; none is accepted."""
+    """A batch of 10,001 trades is a 400 that names the limit; no trade is accepted."""
     before = accepted_so_far(quiet)
     bodies = [trade_json(tradeId=f"M-{number}") for number in range(MAX_BATCH_TRADES + 1)]
     body = as_array(bodies) if media is JSON else b"\n".join(bodies)
@@ -108,7 +108,7 @@ def test_one_trade_too_many_refuses_all(quiet: Deployment, media: dict[str, str]
     ],
 )
 def test_what_is_no_batch_is_refused_as_a_whole(quiet: Deployment, body: bytes, code: str) -> None:
-    """A body that is not an array, or is empty or broken, is 400; nothing of it is accepted."""
+    """A body that is not an array, or is empty, broken or too large, is a 400."""
     problem_of(post(quiet, body, JSON), 400, code)
 
 
@@ -118,7 +118,7 @@ def test_blank_lines_are_no_batch(quiet: Deployment) -> None:
 
 
 def test_batch_without_a_valid_trade_is_refused(quiet: Deployment) -> None:
-    """If no trade is valid the answer is 400, with the result of each."""
+    """A batch without a valid trade is a 400 with the result of each trade."""
     problem = problem_of(post(quiet, b"[1, {}]", JSON), 400, "VALIDATION_ERROR")
     results: list[dict[str, Any]] = problem["results"]
     assert [result["status"] for result in results] == ["REFUSED", "REFUSED"]
@@ -127,7 +127,7 @@ def test_batch_without_a_valid_trade_is_refused(quiet: Deployment) -> None:
 
 
 def test_trade_over_the_size_limit_is_refused_alone(quiet: Deployment) -> None:
-    """A trade that alone would be 413 is refused in a batch, the others are accepted."""
+    """A trade over the size limit is refused; the other trades of the batch are accepted."""
     _, large = new_trade(metadata={"text": "x" * 300_000})
     answer = post(quiet, as_array([large, new_trade()[1]]), JSON).json()
     assert [result["status"] for result in answer["results"]] == ["REFUSED", "ACCEPTED"]
@@ -162,15 +162,15 @@ def test_batch_job_waits_without_workers(quiet: Deployment) -> None:
 
 @pytest.mark.workers
 def test_batch_is_captured_in_order_and_its_job_completes(fleet: Deployment) -> None:
-    """A batch of hundreds is captured in the order sent; progress reaches 100; a resend agrees."""
+    """300 trades are captured in the order sent, their job completes, and a resend has its id."""
     trades = [new_trade(bookId="LINES") for _ in range(300)]
     body = b"\n".join(document for _, document in trades)
     answer = post(fleet, body, NDJSON).json()
 
     def job() -> dict[str, Any]:
-        found: dict[str, Any] = fleet.http.get(answer["statusUrl"]).json()
-        assert found["status"] in ("PENDING", "PROCESSING", "COMPLETED")
-        return found
+        document: dict[str, Any] = fleet.http.get(answer["statusUrl"]).json()
+        assert document["status"] in ("PENDING", "PROCESSING", "COMPLETED")
+        return document
 
     assert wait_until(lambda: job()["status"] == "COMPLETED", CAPTURE_SECONDS)
     assert job()["progress"] == 100

@@ -1,4 +1,4 @@
-"""Batching of single submissions: many requests, few round trips, in the order of arrival."""
+"""The batcher, which sends concurrent submissions to Redis together, in order of arrival."""
 
 import asyncio
 import threading
@@ -31,13 +31,13 @@ def script_calls(deployment: Deployment) -> int:
 
 
 def test_concurrent_requests_share_round_trips(quiet: Deployment) -> None:
-    """Concurrent requests need far fewer round trips to Redis than there are requests."""
+    """Concurrent requests need at most one round trip to Redis per five requests."""
     bodies = [new_trade(bookId="BATCHED")[1] for _ in range(REQUESTS)]
 
     async def submit_all() -> list[bytes]:
         host, port = quiet.http.base_url.host, quiet.http.base_url.port
         connections = [await asyncio.open_connection(host, port) for _ in bodies]
-        # All are sent before any answer is read. An HTTP client would be slower than the API.
+        # Send all requests before reading a response. An HTTP client would be slower than the API.
         for (_, writer), body in zip(connections, bodies, strict=True):
             head = f"POST {CAPTURE} HTTP/1.1\r\nHost: {host}\r\nContent-Length: {len(body)}\r\n"
             writer.write(head.encode() + b"Content-Type: application/json\r\n\r\n" + body)
@@ -58,7 +58,7 @@ def test_concurrent_requests_share_round_trips(quiet: Deployment) -> None:
 
 
 def test_order_of_arrival_is_kept() -> None:
-    """While a call runs, other trades wait, and the next call takes them in order."""
+    """Trades that arrive during a call wait, and the next call takes them in order."""
     calls: list[list[str]] = []
     may_return = threading.Event()
 
@@ -87,7 +87,7 @@ def test_order_of_arrival_is_kept() -> None:
 
 
 def test_too_many_waiting_are_refused() -> None:
-    """Beyond its limit the batcher refuses trades; after the waiting ones it accepts them again."""
+    """The batcher refuses trades above its limit, and accepts them once the others are through."""
     may_return, called = threading.Event(), threading.Event()
 
     def accept(trades: Sequence[Submission]) -> list[Answer]:
@@ -114,7 +114,7 @@ def test_too_many_waiting_are_refused() -> None:
 
 
 def test_failed_call_fails_its_own_trades_only() -> None:
-    """An error of a call reaches each request of that call; the next call works."""
+    """An error of a call reaches each request of that call and no request of the next call."""
     failures = iter([ConnectionError("gone"), None])
 
     def accept(trades: Sequence[Submission]) -> list[Answer]:

@@ -1,4 +1,4 @@
-"""`POST /trades/capture`: what existing clients send, and what they check."""
+"""`POST /trades/capture`, which accepts one trade."""
 
 import time
 from datetime import timedelta
@@ -15,7 +15,7 @@ from tests.support.builders import PARTITION, lot, trade_json
 from tests.support.builders.strategies import exact_values, json_values, nearly_valid_trades
 from tradecapture.trades.document import encode
 
-# Every answer to junk is a 400 with a problem document, found in a millisecond or two.
+# A request with junk takes 1 to 2 ms.
 EXAMPLES = 80
 
 
@@ -41,7 +41,7 @@ def test_accepted_trade_is_answered_as_the_contract_says(quiet: Deployment) -> N
 
 
 def test_accepted_trade_is_in_its_inbox_byte_for_byte(quiet: Deployment) -> None:
-    """What was sent waits in the inbox as it was sent, with what came beside it."""
+    """The inbox has the body byte for byte, with its correlation id and callback URL."""
     body = b'{ "extra": [1.10, 1e2] ,' + new_trade()[1][1:]
     answer = quiet.submit(body, X_Correlation_ID="abc 1", X_Callback_Url="http://h/x").json()
     seen = quiet.inbox.accepted_trade(answer["tradeId"])
@@ -54,7 +54,7 @@ def test_accepted_trade_is_in_its_inbox_byte_for_byte(quiet: Deployment) -> None
 
 
 def test_resend_is_answered_as_the_first_time(quiet: Deployment) -> None:
-    """A resend gets 202, ACCEPTED and the first job id again, and says so in a header."""
+    """A resend gets the first response again, with a header that calls it a duplicate."""
     _, body = new_trade()
     first = quiet.submit(body)
     again = quiet.submit(body.replace(b":1000,", b":1000.0,"))
@@ -75,7 +75,7 @@ def test_same_id_with_other_content_is_a_conflict(quiet: Deployment) -> None:
 
 
 def test_every_problem_is_told_at_once(quiet: Deployment) -> None:
-    """Headers and fields that are wrong are all named in one answer, each with its path."""
+    """One response names every invalid header and field, each with its path."""
     body = trade_json(
         tradeId="",
         source="FAX",
@@ -118,7 +118,7 @@ def test_every_problem_is_told_at_once(quiet: Deployment) -> None:
     ],
 )
 def test_broken_json_is_refused(quiet: Deployment, body: bytes) -> None:
-    """A body that is not a trade is 400 with a problem, never 500."""
+    """A body that is not a trade is a 400 with a problem, never a 500."""
     problem = problem_of(quiet.submit(body), 400, "VALIDATION_ERROR")
     assert problem["problems"]
 
@@ -126,21 +126,21 @@ def test_broken_json_is_refused(quiet: Deployment, body: bytes) -> None:
 @hypothesis_settings(max_examples=EXAMPLES)
 @given(document=nearly_valid_trades() | json_values)
 def test_junk_is_never_a_server_error(quiet: Deployment, document: Any) -> None:
-    """A trade with junk at any place is accepted or refused with its problems."""
+    """A trade with junk anywhere is accepted, or refused with its problems."""
     response = quiet.submit(encode(document))
     if response.status_code not in (202, 409):
         assert problem_of(response, 400, "VALIDATION_ERROR")["problems"]
 
 
 def test_tomorrow_is_a_trade_date_and_the_day_after_is_not(quiet: Deployment) -> None:
-    """A client east of UTC may be a day ahead, not two."""
+    """A trade date may be one day after today in UTC, for clients east of it, but not three."""
     for days, status in ((1, 202), (3, 400)):
         _, body = new_trade(tradeDate=(today() + timedelta(days)).date().isoformat())
         assert quiet.submit(body).status_code == status
 
 
 def test_compact_lot_is_accepted(quiet: Deployment) -> None:
-    """The compact lot of some clients is accepted and waits in the full form."""
+    """The compact lot form of some clients is accepted, and stored in the full form."""
     compact = {
         "lotIdentifier": "LOT-9",
         "priceQuantity": {"quantity": Decimal("1000.50"), "unitOfAmount": {"currency": "USD"}},
@@ -155,7 +155,7 @@ def test_compact_lot_is_accepted(quiet: Deployment) -> None:
 
 
 def test_trade_over_the_size_limit_is_refused(quiet: Deployment) -> None:
-    """A body over the limit is 413 and names it; the connection can be used again."""
+    """A body over the size limit is a 413 that names the limit; the connection stays usable."""
     _, body = new_trade(metadata={"text": "x" * 300_000})
     problem = problem_of(quiet.submit(body), 413, "REQUEST_ENTITY_TOO_LARGE")
     assert "262144 bytes" in problem["detail"]
@@ -174,7 +174,7 @@ def test_trade_over_the_size_limit_is_refused(quiet: Deployment) -> None:
     ],
 )
 def test_media_type_must_be_json(quiet: Deployment, content_type: str, status: int) -> None:
-    """Only JSON is accepted; another media type is 415 and the problem says what to send."""
+    """Only JSON is accepted; another media type is a 415 that says what to send."""
     response = quiet.submit(new_trade()[1], Content_Type=content_type)
     if status == 202:
         assert response.status_code == 202
@@ -185,7 +185,7 @@ def test_media_type_must_be_json(quiet: Deployment, content_type: str, status: i
 
 @pytest.mark.parametrize("key", ["", "k" * 101, "tab\there", "caf\xe9"])
 def test_invalid_idempotency_key_is_refused(quiet: Deployment, key: str) -> None:
-    """An idempotency key has 1 to 100 printable characters."""
+    """An idempotency key without 1 to 100 printable characters is a 400."""
     response = quiet.http.post(
         CAPTURE,
         content=new_trade()[1],
@@ -203,7 +203,7 @@ def test_invalid_idempotency_key_is_refused(quiet: Deployment, key: str) -> None
 def test_idempotency_key_is_kept_with_the_trade(
     quiet: Deployment, own: dict[str, str], expected: bytes
 ) -> None:
-    """The header's key is the trade's, unless the trade names one itself."""
+    """The trade is stored with the key of the header, unless it has a key of its own."""
     trade_id, body = new_trade(**own)
     assert quiet.submit(body, Idempotency_Key="key-1").status_code == 202
     seen = quiet.inbox.accepted_trade(trade_id)
@@ -229,13 +229,13 @@ def test_idempotency_key_is_kept_with_the_trade(
     ],
 )
 def test_invalid_callback_url_is_refused(quiet: Deployment, url: str) -> None:
-    """A callback URL is http or https, well formed and at most 2,000 characters long."""
+    """A callback URL that is not a well-formed http(s) URL of up to 2,000 characters is a 400."""
     response = quiet.submit(new_trade()[1], X_Callback_Url=url)
     assert paths(problem_of(response, 400, "VALIDATION_ERROR")) == ["X-Callback-Url"]
 
 
 def test_preferred_wait_runs_out(quiet: Deployment) -> None:
-    """With `Prefer: wait=1` and no worker, 202 comes after a second with the applied wait."""
+    """With `Prefer: wait=1` and no worker, the 202 comes after a second and names the wait."""
     begin = time.monotonic()
     response = quiet.submit(new_trade()[1], Prefer="respond-async, wait=1")
     assert response.status_code == 202
@@ -245,7 +245,7 @@ def test_preferred_wait_runs_out(quiet: Deployment) -> None:
 
 @pytest.mark.parametrize("preference", ["wait", "wait=", "wait=-1", "wait=x", "wait=0", "a=1"])
 def test_preference_that_means_nothing_is_ignored(quiet: Deployment, preference: str) -> None:
-    """A preference that cannot be understood changes nothing (RFC 7240)."""
+    """The API ignores a preference that it does not understand (RFC 7240)."""
     response = quiet.submit(new_trade()[1], Prefer=preference)
     assert response.status_code == 202
     assert "preference-applied" not in response.headers
@@ -253,7 +253,7 @@ def test_preference_that_means_nothing_is_ignored(quiet: Deployment, preference:
 
 @pytest.mark.workers
 def test_preferred_wait_is_answered_when_captured(fleet: Deployment) -> None:
-    """With `Prefer: wait=N` a trade that is captured in time is answered 200, as GET would."""
+    """With `Prefer: wait=N`, a trade that is captured in time gets the response of its GET."""
     trade_id, body = new_trade()
     response = fleet.submit(body, Prefer="wait=30")
     assert response.status_code == 200
@@ -272,7 +272,7 @@ def test_preferred_wait_is_answered_when_captured(fleet: Deployment) -> None:
 def test_decimals_come_back_digit_for_digit(
     fleet: Deployment, value: Decimal, price: Decimal
 ) -> None:
-    """What goes in over HTTP comes out of the ledger over HTTP, byte for byte."""
+    """A captured trade is returned byte for byte as it was sent, with all its digits."""
     trade_id, body = new_trade(
         tradeLots=[lot(value, str(price)), {"priceQuantity": [{"quantity": [{"value": value}]}]}],
         metadata={"rate": value},
@@ -283,7 +283,7 @@ def test_decimals_come_back_digit_for_digit(
 
 
 def test_refusal_echoes_the_correlation_id(quiet: Deployment) -> None:
-    """A request that is refused gets its own correlation id back too."""
+    """A refused request gets its own correlation id back."""
     headers = JSON | {"X-Correlation-ID": "mine"}
     response = quiet.http.post(CAPTURE, content=b"{", headers=headers)
     assert response.headers["x-correlation-id"] == "mine"

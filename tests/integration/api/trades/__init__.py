@@ -1,1 +1,1 @@
-"""Tests: integration, api, trades."""
+"""The read endpoints: a trade's status, the search, and jobs."""

@@ -1,4 +1,4 @@
-"""`GET /trades/jobs/{jobId}/status`: every state of a trade's job and of a batch's."""
+"""`GET /trades/jobs/{jobId}/status`, the status of a trade's or a batch's job."""
 
 from datetime import UTC, datetime
 
@@ -37,7 +37,7 @@ def test_waiting_trade_is_a_pending_job(quiet: Deployment) -> None:
 
 @pytest.mark.workers
 def test_captured_trade_is_a_completed_job(fleet: Deployment) -> None:
-    """The job of a captured trade is COMPLETED at 100, with the trade's place in the ledger."""
+    """The job of a captured trade is COMPLETED, with the trade's position and sequence."""
     trade_id, body = new_trade(bookId="JOBS")
     captured = fleet.submit(body, Prefer="wait=30").json()
     job = fleet.http.get(fleet.submit(body).json()["statusUrl"]).json()
@@ -62,7 +62,7 @@ def test_captured_trade_is_a_completed_job(fleet: Deployment) -> None:
     ],
 )
 def test_unknown_job_is_not_found(quiet: Deployment, job_id: str) -> None:
-    """A job id of no job is a 404 problem."""
+    """An id that no job has is a 404 problem."""
     problem_of(quiet.http.get(f"/api/v1/trades/jobs/{job_id}/status"), 404, "NOT_FOUND")
 
 
@@ -98,7 +98,7 @@ def test_each_state_of_a_trade_is_a_job_status(
 def test_progress_of_a_batch_follows_its_trades(
     outcomes: list[Outcome], status: JobStatus, progress: int
 ) -> None:
-    """A batch is FAILED once all have ended and one has failed; the error comes before that."""
+    """A batch's job is FAILED once all trades have ended and one failed; its error comes first."""
     trade_ids = ["T1", "T2", "T3"]
     ended = dict(zip(trade_ids, outcomes, strict=False))
     job = batch_job("batch-1", BatchJob(ACCEPTED_AT, trade_ids, 1), ended, NOW)

@@ -1,11 +1,11 @@
-"""`GET /trades`: finds matching trades page by page; an invalid parameter is refused by name."""
+"""`GET /trades`, which returns the matching trades page by page."""
 
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from tests.support.api.api_in_process import Operated
+from tests.support.api.api_in_process import InProcessApi
 from tests.support.api.problems import paths, problem_of
 from tests.support.api.requests import Deployment
 from tests.support.builders import ISIN, broken, partition_of, submission
@@ -17,10 +17,10 @@ TRADES = "/api/v1/trades"
 DAY, NEXT_DAY = "2025-01-15", "2025-01-16"
 
 
-def pages(desk: Operated, **query: Any) -> Iterator[dict[str, Any]]:
+def pages(in_process_api: InProcessApi, **query: Any) -> Iterator[dict[str, Any]]:
     """Yield page after page."""
     for _ in range(50):
-        response = desk.http.get(TRADES, params=query)
+        response = in_process_api.http.get(TRADES, params=query)
         assert response.status_code == 200, response.text
         page = response.json()
         yield page
@@ -30,15 +30,15 @@ def pages(desk: Operated, **query: Any) -> Iterator[dict[str, Any]]:
     raise AssertionError("the pages do not end")
 
 
-def found(desk: Operated, **query: Any) -> list[str]:
+def found(in_process_api: InProcessApi, **query: Any) -> list[str]:
     """Return the ids of all matching trades."""
-    return [trade["tradeId"] for page in pages(desk, **query) for trade in page["trades"]]
+    return [trade["tradeId"] for page in pages(in_process_api, **query) for trade in page["trades"]]
 
 
 @pytest.fixture
-def traded(desk: Operated) -> Operated:
+def traded(in_process_api: InProcessApi) -> InProcessApi:
     """A ledger with six captured, one rejected, one parked and one buffered trade; one waits."""
-    worker = desk.worker
+    worker = in_process_api.worker
     worker.accept(*(submission(f"A-{n}", "B1") for n in (1, 2, 3)))
     worker.accept(submission("A-4", "B2", tradeDate=NEXT_DAY))
     worker.accept(
@@ -50,11 +50,11 @@ def traded(desk: Operated) -> Operated:
     worker.accept(broken("poison", "B3"))
     worker.drain()
     worker.accept(submission("waits", "B1"))
-    return desk
+    return in_process_api
 
 
-def test_each_filter_finds_what_fits(traded: Operated) -> None:
-    """By partition, account, book, security, day and outcome, and by several of them at once."""
+def test_each_filter_finds_what_fits(traded: InProcessApi) -> None:
+    """Each filter, and several together, return exactly the matching trades."""
     captured = ["A-1", "A-2", "A-3", "A-4", "C-1", "C-2"]
     assert found(traded) == ["far", "next", "poison", *captured]
     assert found(traded, outcome="CAPTURED") == captured
@@ -73,20 +73,20 @@ def test_each_filter_finds_what_fits(traded: Operated) -> None:
 
 
 @pytest.mark.parametrize("limit", [1, 2, 1000])
-def test_pages_together_are_the_whole(traded: Operated, limit: int) -> None:
+def test_pages_together_are_the_whole(traded: InProcessApi, limit: int) -> None:
     """Pages of any size give each trade once, although trades arrive in between."""
     whole = found(traded)
-    turned = []
+    paged_ids = []
     for number, page in enumerate(pages(traded, limit=limit)):
         assert len(page["trades"]) <= limit
-        turned += [trade["tradeId"] for trade in page["trades"]]
+        paged_ids += [trade["tradeId"] for trade in page["trades"]]
         traded.worker.accept(submission(f"between-{number}", accountId=f"A{90 - number}"))
         traded.worker.drain()
-    assert [trade_id for trade_id in turned if trade_id in whole] == whole
+    assert [trade_id for trade_id in paged_ids if trade_id in whole] == whole
 
 
-def test_a_trade_is_shown_as_its_status_is(traded: Operated) -> None:
-    """As `GET /trades/capture/{tradeId}` says it, under the same names, without its document."""
+def test_a_trade_is_shown_as_its_status_is(traded: InProcessApi) -> None:
+    """A trade in a page has the fields of `GET /trades/capture/{tradeId}`, except the document."""
     for trade in next(pages(traded))["trades"]:
         status = traded.http.get(f"{TRADES}/capture/{trade['tradeId']}").json()
         assert {name: trade[name] for name in status if name != "trade"} == {
@@ -115,13 +115,13 @@ def test_a_trade_is_shown_as_its_status_is(traded: Operated) -> None:
 def test_what_cannot_be_asked_for_is_refused(
     quiet: Deployment, query: dict[str, str], named: list[str]
 ) -> None:
-    """400, and the problems name each invalid parameter."""
+    """A search with invalid parameters is a 400 that names each of them."""
     response = quiet.http.get(TRADES, params=query)
     assert sorted(paths(problem_of(response, 400, "VALIDATION_ERROR"))) == named
 
 
 def test_a_made_up_cursor_is_refused(quiet: Deployment) -> None:
-    """Also a cursor with a valid check, such as one of an older release."""
+    """A cursor with an invalid key is a 400, even if its checksum is valid."""
     trade_filter = TradeFilter(outcomes=(Outcome.CAPTURED,))
     for key in ((7, "x"), ("P", "x")):
         cursor = encode_cursor(PageKey(Section.CAPTURED, key), trade_filter)
@@ -129,8 +129,8 @@ def test_a_made_up_cursor_is_refused(quiet: Deployment) -> None:
         assert paths(problem_of(response, 400, "VALIDATION_ERROR")) == ["cursor"]
 
 
-def test_a_cursor_goes_on_with_its_own_filters_only(traded: Operated) -> None:
-    """A cursor with other filters is refused: its page would begin at a wrong place."""
+def test_a_cursor_goes_on_with_its_own_filters_only(traded: InProcessApi) -> None:
+    """A cursor with other filters than its own is a 400, as its page would begin elsewhere."""
     page = next(pages(traded, limit=1))
     response = traded.http.get(TRADES, params={"cursor": page["nextCursor"], "outcome": "CAPTURED"})
     assert paths(problem_of(response, 400, "VALIDATION_ERROR")) == ["cursor"]

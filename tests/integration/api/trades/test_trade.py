@@ -1,4 +1,4 @@
-"""`GET /trades/capture/{tradeId}`: what became of a trade, at every stage."""
+"""`GET /trades/capture/{tradeId}`, the status of a trade."""
 
 from urllib.parse import quote
 
@@ -82,7 +82,7 @@ def test_parked_trade_says_why(fleet: Deployment) -> None:
     ],
 )
 def test_every_trade_id_can_be_asked_for(quiet: Deployment, trade_id: str) -> None:
-    """Any accepted id, percent-encoded, is an address; so is the id of its job."""
+    """Every valid trade id, percent-encoded, is an address, and so is its job's id."""
     response = quiet.submit(trade_json(tradeId=trade_id))
     assert response.status_code == 202
     assert response.json()["partitionKey"] == PARTITION
