@@ -1,4 +1,4 @@
-"""Arrivals: upstream's numbers in any order within the window, in any batches, delivered again."""
+"""Arrivals of numbered trades: in any order within the window, in any batches, repeated."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -12,27 +12,27 @@ MAX_TRADES = 14
 
 
 class Arrival(NamedTuple):
-    """How the numbers 1, 2, 3 … of one partition arrive."""
+    """How the trades with the numbers 1, 2, 3 … of one partition arrive."""
 
     order: list[int]  # each number once
-    window: int  # that none of them is beyond
-    batches: list[tuple[int, int]]  # from and to which place in that order each claim reads
+    window: int  # no number is beyond it when it arrives
+    batches: list[tuple[int, int]]  # the start and end, as indexes of `order`, of each claim
 
     def claims(self, book: str, first_fence: int = 1) -> Iterator[Claim]:
-        """Return the claims that a fleet makes of them, in which the trades are of one book."""
+        """Yield the claims of these batches, with trades of one book."""
         waiting = entries(numbered(number, f"{book}-{number}", book) for number in self.order)
         for fence, (start, end) in enumerate(self.batches, first_fence):
             yield claim(*waiting[start:end], fence=fence)
 
 
 def in_order(arrival: Arrival) -> Arrival:
-    """Return the right order of the same trades, in one batch."""
+    """Return the same trades in the order of their numbers, in one batch."""
     return Arrival(sorted(arrival.order), arrival.window, [(0, len(arrival.order))])
 
 
 @st.composite
 def arrivals(draw: st.DrawFn) -> Arrival:
-    """Draw an arrival in which no number is more than the window ahead of what has come."""
+    """Draw an arrival in which each number is within the window of those before."""
     trades, window = draw(st.integers(1, MAX_TRADES)), draw(st.integers(1, MAX_TRADES))
     order: list[int] = []
     missing, reached = set(range(1, trades + 1)), 0
@@ -47,10 +47,10 @@ def arrivals(draw: st.DrawFn) -> Arrival:
 
 @st.composite
 def _batches(draw: st.DrawFn, trades: int) -> list[tuple[int, int]]:
-    """Draw claims that read on from anywhere in what was read before, up to the last trade."""
+    """Draw claims that together read all trades; each may begin with trades read before."""
     batches, read = [], 0
     while read < trades:
-        start = draw(st.integers(max(0, read - 4), read))  # before `read`: delivered again
+        start = draw(st.integers(max(0, read - 4), read))  # before `read`: repeated
         end = draw(st.integers(start + 1, trades))
         batches.append((start, end))
         read = max(read, end)

@@ -1,4 +1,4 @@
-"""A ledger on each database in turn, and one on PostgreSQL for what needs real concurrency."""
+"""Ledgers on each database in turn, and on PostgreSQL for tests of real concurrency."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -27,7 +27,7 @@ def ledger(ledger_settings: Settings) -> Iterator[OperatorLedger]:
 
 @pytest.fixture
 def reader(ledger: OperatorLedger) -> LedgerReader:
-    """Its reading side."""
+    """A reader of the ledger."""
     return LedgerReader(ledger.engine, ledger.dialect)
 
 
@@ -39,7 +39,7 @@ def postgresql_settings(settings: Settings, postgresql_url: str) -> Settings:
 
 @pytest.fixture
 def make_ledger(postgresql_settings: Settings) -> Iterator[MakeLedger]:
-    """Make ledgers on PostgreSQL, with settings and server options of their own."""
+    """Make ledgers on PostgreSQL, each with its settings and server options."""
     made: list[OperatorLedger] = []
 
     def make(options: str = "", host: str = "", **changes: Any) -> OperatorLedger:
@@ -61,7 +61,7 @@ def make_ledger(postgresql_settings: Settings) -> Iterator[MakeLedger]:
 
 @pytest.fixture
 def database(make_ledger: MakeLedger) -> Engine:
-    """Connections of somebody else to the same database."""
+    """Connections of another program to the same database."""
     return make_ledger("-c deadlock_timeout=60s").engine
 
 
@@ -78,7 +78,7 @@ def bare_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 @pytest.fixture
 def bare(bare_url: str) -> Iterator[Engine]:
-    """It, with the product's connections."""
+    """An engine of the database without tables."""
     settings = Settings(database_url=bare_url, connect_seconds=10)
     with open_engine(settings, pool_size=2) as (engine, _dialect):
         yield engine

@@ -24,12 +24,12 @@ def capture(
 
 
 def captured(partition_key: PartitionKey, number: int) -> PartitionResult:
-    """Return the verdict on a partition of which so many trades were captured."""
+    """Return the result of a partition of which so many trades were captured."""
     return PartitionResult(partition_key, number, {Outcome.CAPTURED: number})
 
 
 def nothing_new(partition_key: PartitionKey, number: int) -> PartitionResult:
-    """Return the verdict on a partition whose trades the ledger had already."""
+    """Return the result of a partition whose trades the ledger already had."""
     return PartitionResult(partition_key, number, {})
 
 
@@ -47,7 +47,7 @@ def trade_rows(ledger: Ledger) -> list[TradeRow]:
 
 
 def exception_rows(ledger: Ledger) -> list[ExceptionRow]:
-    """Return the trades that were recorded as not captured."""
+    """Return the recorded trades that are not captured."""
     return [ExceptionRow._make(row) for row in all_rows(ledger.engine, exceptions)]
 
 
@@ -60,7 +60,7 @@ def partition_row(ledger: Ledger, partition: str = PARTITION) -> PartitionRow:
 
 
 def contents(ledger: Ledger) -> list[Any]:
-    """Return everything in the ledger but the moments at which rows were touched."""
+    """Return everything in the ledger but the times at which partitions were updated."""
     touched = partitions.c.updated_at
     query = select(*(column for column in partitions.columns if column is not touched))
     with ledger.engine.connect().execution_options(**{READ_ONLY: True}) as connection:

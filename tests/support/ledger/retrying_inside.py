@@ -1,4 +1,4 @@
-"""A ledger that retries as the old service did: inside the transaction that an error has doomed."""
+"""A ledger that retries like the old service: inside the transaction that has failed."""
 
 from collections.abc import Callable
 from typing import TypeVar
@@ -13,7 +13,7 @@ Result = TypeVar("Result")
 
 
 class RetryingInside(Ledger):
-    """Tries again on the same connection, in the same transaction."""
+    """Retries on the same connection, in the same transaction."""
 
     def _retried(self, work: Callable[[Connection], Result]) -> Result:
         retrying = Retrying(

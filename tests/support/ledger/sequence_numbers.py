@@ -1,4 +1,4 @@
-"""Upstream's numbers in the ledger: trades that have them, and what became of each."""
+"""Trades with upstream numbers, and what became of each in the ledger."""
 
 from collections.abc import Sequence
 
@@ -17,10 +17,10 @@ def arriving(*numbers: int, first: int = 1, epoch: int = EPOCH) -> list[Entry]:
 
 
 def arrive(ledger: Ledger, *numbers: int, first: int = 1, fence: int = 1) -> dict[Outcome, int]:
-    """Capture trades with these numbers in one transaction; return how many ended in which way."""
-    (verdict,) = capture(ledger, *arriving(*numbers, first=first), fence=fence)
-    assert verdict.trades == len(numbers)
-    return dict(verdict.outcomes)
+    """Capture trades with these numbers in one transaction; return the count of each outcome."""
+    (result,) = capture(ledger, *arriving(*numbers, first=first), fence=fence)
+    assert result.trades == len(numbers)
+    return dict(result.outcomes)
 
 
 def captured_numbers(ledger: Ledger) -> list[int | None]:
@@ -36,14 +36,14 @@ def captured_ids(ledger: Ledger) -> list[str]:
 
 
 def ended(ledger: Ledger, outcome: Outcome) -> list[str]:
-    """Return the ids of the trades that were recorded with an outcome, by position."""
+    """Return the ids of the recorded trades that have an outcome, by position."""
     rows = [row for row in exception_rows(ledger) if row.outcome == outcome]
     return [row.trade_id for row in rows]
 
 
 def buffered(ledger: Ledger, partition: str = PARTITION) -> Sequence[str]:
-    """Return the ids of the buffered trades of a partition, whose row must count them."""
+    """Return the ids of a partition's buffered trades; check that its row counts them."""
     rows = [row for row in exception_rows(ledger) if row.partition_key == partition]
-    found = [row.trade_id for row in rows if row.outcome == Outcome.BUFFERED]
-    assert partition_row(ledger, partition).buffered == len(found)
-    return found
+    ids = [row.trade_id for row in rows if row.outcome == Outcome.BUFFERED]
+    assert partition_row(ledger, partition).buffered == len(ids)
+    return ids

@@ -27,12 +27,12 @@ metadata = MetaData()
 
 
 def _event_id() -> "Column[int]":
-    # SQLite gives numbers by itself to an INTEGER primary key only.
+    # SQLite numbers rows by itself only if the primary key is an INTEGER.
     kind = BigInteger().with_variant(Integer, "sqlite")
     return Column("event_id", kind, Identity(), primary_key=True)
 
 
-# A partition's row is the lock on the partition and the sum of what was captured in it.
+# A partition's row is its lock, and sums up its captured trades.
 partitions = Table(
     "partitions",
     metadata,
@@ -53,17 +53,17 @@ partitions = Table(
     Column("halted_position", BigInteger, nullable=True),
     Column("halted_reason", LONG_TEXT, nullable=True),
     Column("updated_at", UtcTimestamp, nullable=False),
-    Column("paused_reason", LONG_TEXT, nullable=True),  # by which operator, and why
-    # Upstream's number that is captured or passed; the next one is due.
+    Column("paused_reason", LONG_TEXT, nullable=True),  # the operator and the reason
+    # The last of upstream's numbers that was captured or passed.
     Column("upstream", BigInteger, nullable=False, server_default="0"),
-    Column("buffered", BigInteger, nullable=False, server_default="0"),  # trades ahead of it
-    # Searches for a book or a security, in the order of the pages. Written with a new partition,
-    # never again: no cost a trade.
+    Column("buffered", BigInteger, nullable=False, server_default="0"),  # trades ahead of that
+    # For searches by book or security, in the order of the pages. Written with a new partition and
+    # never again, so captures do not pay for them.
     Index("partitions_book", "book_id", "partition_key"),
     Index("partitions_security", "security_id", "partition_key"),
 )
 
-# Captured trades. The primary key is what makes a trade have one effect.
+# Captured trades. The primary key ensures that a trade has one effect.
 trades = Table(
     "trades",
     metadata,
@@ -80,18 +80,19 @@ trades = Table(
     Column("task_id", String(TASK_ID_LENGTH), nullable=False),
     Column("correlation_id", Unicode(CORRELATION_ID_LENGTH), nullable=False),
     Column("document", LONG_TEXT, nullable=False),
-    # Upstream's number with which it had its turn; null: it had none, or was replayed too late.
+    # Upstream's number that the partition reached with the trade; null: the trade has none, or was
+    # replayed after the partition had passed it.
     Column("sequence_number", BigInteger, nullable=True),
-    Column("buffered_at", UtcTimestamp, nullable=True),  # null: it did not wait for its turn
-    # One partition's trades in order; also refuses a sequence number given twice.
+    Column("buffered_at", UtcTimestamp, nullable=True),  # null: it was not buffered
+    # A partition's trades in order; it also refuses the same ledger sequence twice.
     Index("trades_partition_sequence", "partition_key", "ledger_sequence", unique=True),
-    # Searches for a day, which would otherwise read all trades.
+    # For searches by trade date, which would otherwise read all trades.
     Index("trades_date", "trade_date", "partition_key", "ledger_sequence"),
 )
 
-# Accepted trades that were not captured, each with its reason: duplicate, rejected or parked; and
-# those that are buffered until upstream's lower numbers have come, which leave for trades then.
-# Every accepted position has one row, either here or in trades.
+# Accepted trades that are not captured, with the reason: duplicate, rejected, parked or buffered.
+# A buffered trade moves to `trades` when the lower upstream numbers have come. Every accepted
+# position has one row, either here or in `trades`.
 exceptions = Table(
     "exceptions",
     metadata,
@@ -111,11 +112,11 @@ exceptions = Table(
     Column("callback_url", Unicode(CALLBACK_URL_LENGTH), nullable=False, server_default=""),
     Index("exceptions_trade", "trade_id"),
     Index("exceptions_outcome", "outcome", "recorded_at"),
-    # Searches for an outcome, in the order of the pages.
+    # For searches by outcome, in the order of the pages.
     Index("exceptions_outcome_place", "outcome", "partition_key", "epoch", "position", "trade_id"),
 )
 
-# Events to deliver: one for each trade whose submitter asked to be told of its outcome.
+# Events to deliver: one for each outcome of a trade whose submitter gave a callback URL.
 outbox = Table(
     "outbox",
     metadata,
@@ -128,8 +129,8 @@ outbox = Table(
     Column("created_at", UtcTimestamp, nullable=False),
 )
 
-# What operators did: who, when, what, why, and what came of it. Written with the deed, in one
-# transaction; never changed.
+# What operators did: who, when, what, why, and the result. Written in the transaction of the
+# action, and never changed.
 audit = Table(
     "audit",
     metadata,
