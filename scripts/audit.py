@@ -75,7 +75,7 @@ def main(words: Sequence[str]) -> int:
     packages = installed_requirements(PROJECT)
     findings = audit(packages, service)
     if isinstance(findings, str):
-        print(f"not audited: {findings}. The packages may have known vulnerabilities all the same.")
+        print(f"not audited: {findings}. The packages may have known vulnerabilities.")
         return 0
     skipped = [finding["name"] for finding in findings if "skip_reason" in finding]
     missing = sorted({*skipped, *(packages.keys() - {finding["name"] for finding in findings})})
@@ -86,7 +86,7 @@ def main(words: Sequence[str]) -> int:
         for vulnerability in finding["vulns"]:
             fixed = ", ".join(vulnerability["fix_versions"]) or "no version yet"
             print(
-                f"{finding['name']} {finding['version']}: {vulnerability['id']}, mended in {fixed}"
+                f"{finding['name']} {finding['version']}: {vulnerability['id']}, fixed in {fixed}"
             )
     print(f"{len(packages) - len(missing)} packages audited, {len(vulnerable)} vulnerable")
     return 1 if vulnerable else 0

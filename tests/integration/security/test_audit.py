@@ -88,7 +88,7 @@ def test_a_known_vulnerability_fails(serve: Callable[..., Service]) -> None:
     code, told = _audit(service.url)
     assert code == 1, told
     assert "kombu" in told
-    assert "TEST-1, mended in 99.1" in told
+    assert "TEST-1, fixed in 99.1" in told
 
 
 def test_a_service_out_of_reach_is_said_and_fails_nothing() -> None:
