@@ -31,10 +31,11 @@ fleet: $(STAMP)  ## real workers and APIs
 faults: $(STAMP)  ## a fleet with something broken on purpose; every promise is checked after it
 	$(PYTEST) $(call in,tests/faults)
 
-check: $(STAMP)  ## types, style, known vulnerabilities
+check: $(STAMP)  ## types, style, repeated code, known vulnerabilities
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/pylint --disable=all --enable=duplicate-code --score=n tradecapture workers benchmarks scripts tests
 	$(BIN)/python scripts/audit.py
 
 bench: $(STAMP)  ## four ways to capture, side by side, and their ratios
