@@ -9,7 +9,6 @@ from msgspec import UNSET, Meta, Struct, UnsetType, structs
 from tradecapture.inbox import Hold, HoldKind, InboxPartition, WaitingTrade
 from tradecapture.ledger import AuditRow, ExceptionRow
 from tradecapture.ledger.queries.operator_reader import SequenceGap
-from tradecapture.operations.action import Action
 from tradecapture.operations.overview import PartitionDetail, PartitionState
 from tradecapture.settings import Settings
 from tradecapture.trades.clock import Timestamp, from_ms
@@ -92,7 +91,8 @@ class AuditBody(Struct, frozen=True, rename="camel"):
 
     done_at: Timestamp
     by: str
-    action: Action
+    # Not the enumeration: a newer release may have written an action that this one does not know.
+    action: Annotated[str, Meta(description="pause, resume, retry, skip, release or replay")]
     why: str
     result: str
     trade_id: str | None
@@ -208,5 +208,5 @@ def _gap(gap: SequenceGap, timeout_seconds: float, now_ms: int) -> GapBody:
 
 def _audit(row: AuditRow) -> AuditBody:
     return AuditBody(
-        row.done_at, row.who, Action(row.action), row.why, row.result, row.trade_id, row.position
+        row.done_at, row.who, row.action, row.why, row.result, row.trade_id, row.position
     )

@@ -111,6 +111,8 @@ def test_without_renewal_a_long_transaction_loses_its_lease(postgresql_scene: Sc
         scene.send(book, 1)
         scene.until_nothing_waits()
         with scene.gateway.ledger.engine.begin() as slow:
+            # The database would end this transaction after a lease: it is idle.
+            slow.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
             slow.execute(text("SELECT 1 FROM partitions FOR UPDATE"))
             scene.send(book, 1)
             time.sleep(LONG_TRANSACTION_SECONDS)
