@@ -1,1 +1,1 @@
-"""Fleets with something broken on purpose, and what is measured of their recovery."""
+"""Faults that tests inject into a running fleet, and measurements of how the fleet recovers."""

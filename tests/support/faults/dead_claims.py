@@ -1,4 +1,4 @@
-"""Dead claims: what killed processes held, and how long until others wrote to its partitions."""
+"""Claims of killed processes, and how long their partitions wait for another worker."""
 
 import time
 from collections.abc import Collection, Mapping
@@ -8,21 +8,21 @@ from tradecapture.trades.partition import PartitionKey
 
 
 class DeadClaims:
-    """The claims of the dead, watched until a newer one has written to each partition."""
+    """Follows the claims of killed processes until a newer claim has written to each partition."""
 
     def __init__(self, gateway: Gateway) -> None:
-        """Begin with none."""
+        """Start with no claims."""
         self._gateway = gateway
-        # Partition -> its dead claim's fence, since when.
+        # Partition -> the fencing token of its dead claim, and the time of the kill.
         self._open: dict[PartitionKey, tuple[int, float]] = {}
-        self.seconds: list[float] = []  # how long each partition stood still
+        self.seconds: list[float] = []  # from the kill to the next write, for each partition
 
     def add(self, process_ids: Collection[int], killed_at: float) -> int:
-        """Note what processes that are dead now hold; return how many partitions.
+        """Record the partitions that killed processes still hold; return how many there are.
 
         Args:
-            process_ids: of the dead.
-            killed_at: when, by the monotonic clock.
+            process_ids: of the killed processes.
+            killed_at: seconds of the monotonic clock.
         """
         held = {
             row.partition_key: (int(row.owner.rsplit(":", 1)[1]), killed_at)
@@ -33,10 +33,10 @@ class DeadClaims:
         return len(held)
 
     def look(self, fences: Mapping[PartitionKey, int]) -> None:
-        """Note which partitions have moved on.
+        """Record how long each partition waited that a newer claim has written to by now.
 
         Args:
-            fences: of the newest claim that has written to each partition.
+            fences: the fencing token of the newest claim that has written to each partition.
         """
         for partition, (fence, killed_at) in list(self._open.items()):
             if fences.get(partition, 0) > fence:

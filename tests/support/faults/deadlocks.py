@@ -1,4 +1,4 @@
-"""What makes captures deadlock in PostgreSQL, and how often they did."""
+"""Ways to make captures deadlock in PostgreSQL, and the server's count of deadlocks."""
 
 import threading
 import time
@@ -12,11 +12,12 @@ from tradecapture.capture.gateway import Gateway
 from tradecapture.inbox.keys import lane_keys
 from tradecapture.local.servers.server import wait_until
 
-# A backend looks for a deadlock once, when it has waited for so long. Ours has waited the longer,
-# and looks after the hostile transaction has closed the circle: it is the one that gives up.
+# PostgreSQL's deadlock_timeout. A backend checks for a deadlock once, after it has waited this long
+# for a lock. The captures check soon, after the hostile transaction has completed the cycle, and
+# are therefore the ones that PostgreSQL rolls back.
 OURS, HOSTILE = "300ms", "60s"
-BLOCKED_SECONDS = 1.0  # for a capture to come to the row that is locked
-FORGED_SECONDS = 0.02  # between two forgeries: a transaction or so
+BLOCKED_SECONDS = 1.0  # the maximum wait for a capture to reach the locked row
+FORGED_SECONDS = 0.02  # between two forgeries: about the length of a transaction
 
 _DEADLOCKS = text("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()")
 _KEYS = text("SELECT partition_key FROM partitions ORDER BY partition_key")
@@ -29,20 +30,20 @@ _BLOCKS = text(
 
 
 def with_deadlock_timeout(url: str, timeout: str) -> str:
-    """Return a URL whose connections look for a deadlock after some time, such as 300ms."""
+    """Return a URL whose connections use a deadlock_timeout, such as 300ms."""
     options = {"options": f"-c deadlock_timeout={timeout}"}
     return make_url(url).update_query_dict(options).render_as_string(hide_password=False)
 
 
 def deadlocks(engine: Engine) -> int:
-    """Return how many deadlocks PostgreSQL has found in this database; a second late at most."""
+    """Return how many deadlocks PostgreSQL has found in this database, up to a second ago."""
     with engine.connect() as connection:
         return int(connection.execute(_DEADLOCKS).scalar_one())
 
 
 @contextmanager
 def hostile_transactions(url: str) -> Iterator[None]:
-    """Lock the partitions' rows against the order of the captures, again and again."""
+    """Repeatedly lock the partitions' rows in the opposite order to that of the captures."""
     engine = create_engine(with_deadlock_timeout(url, HOSTILE))
     random = Random(7)
 
@@ -51,20 +52,21 @@ def hostile_transactions(url: str) -> Iterator[None]:
             keys = list(connection.execute(_KEYS).scalars())
             if not keys:
                 return
-            # In the upper half, so that a capture holds rows below it when it comes there.
-            held = random.choice(keys[len(keys) // 2 :])
-            connection.execute(_LOCK_ONE, {"key": held})
+            # A capture locks rows in ascending order, so it already holds rows when it reaches
+            # one of the upper half.
+            locked_key = random.choice(keys[len(keys) // 2 :])
+            connection.execute(_LOCK_ONE, {"key": locked_key})
             if wait_until(lambda: _blocks(connection), BLOCKED_SECONDS):
                 connection.execute(_LOCK_ALL)
 
-    with _again_and_again(attack, 0.0):
+    with _repeating(attack, 0.0):
         yield
     engine.dispose()
 
 
 @contextmanager
 def forged_claims(gateway: Gateway) -> Iterator[None]:
-    """Take every claim's lease away and ring, so that others claim the same partitions."""
+    """Repeatedly delete every claim's lease and ring, so that claims of a partition overlap."""
 
     def forge() -> None:
         claimed = [row for row in gateway.inbox_reader.partitions() if row.owner is not None]
@@ -74,7 +76,7 @@ def forged_claims(gateway: Gateway) -> Iterator[None]:
             gateway.redis.zadd(keys.due, {row.partition_key: 0})
         gateway.bell.ring(sorted({row.lane for row in claimed}))
 
-    with _again_and_again(forge, FORGED_SECONDS):
+    with _repeating(forge, FORGED_SECONDS):
         yield
 
 
@@ -83,7 +85,7 @@ def _blocks(connection: Connection) -> bool:
 
 
 @contextmanager
-def _again_and_again(work: Callable[[], None], pause_seconds: float) -> Iterator[None]:
+def _repeating(work: Callable[[], None], pause_seconds: float) -> Iterator[None]:
     stopping = threading.Event()
 
     def run() -> None:

@@ -1,4 +1,4 @@
-"""The saboteur: carries out planned faults on a running deployment, and notes them."""
+"""Injects planned faults into a running deployment and records them in its history."""
 
 import os
 import signal
@@ -18,7 +18,7 @@ from tradecapture.local.servers.worker import LocalWorker
 
 MENDED = "mended"  # the name of the event that ends a fault
 COMMIT = b"COMMIT\0"  # as psycopg sends it
-LOST_COMMITS = 3  # answers a fault; one a worker, if all are busy
+LOST_COMMITS = 3  # answers lost in one fault; one for each worker, if all workers are busy
 
 _CUT_ALL = text(
     "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
@@ -27,7 +27,7 @@ _CUT_ALL = text(
 
 
 class Saboteur:
-    """Knows a deployment's parts, and breaks one at a time."""
+    """Breaks one part of a deployment at a time, and repairs it."""
 
     def __init__(
         self,
@@ -37,12 +37,20 @@ class Saboteur:
         database_proxy: Proxy,
         log: HistoryLog,
     ) -> None:
-        """Prepare; everything must have been started through the proxy."""
+        """Prepare to inject faults.
+
+        Args:
+            deployment: on PostgreSQL.
+            workers: that faults may hit; they reach the database through the proxy.
+            apis: that faults may hit.
+            database_proxy: before the deployment's PostgreSQL.
+            log: where each fault and its end are recorded.
+        """
         assert deployment.postgresql_server is not None
         self._redis, self._database = deployment.redis_server, deployment.postgresql_server
         self._workers, self._apis = workers, apis
         self._database_proxy, self._log = database_proxy, log
-        self._ways: dict[FaultKind, Callable[[PlannedFault], None]] = {
+        self._injections: dict[FaultKind, Callable[[PlannedFault], None]] = {
             FaultKind.KILL_WORKER: lambda fault: self._kill(fault, self._worker(fault)),
             FaultKind.KILL_CHILD: self._kill_child,
             FaultKind.FREEZE_WORKER: lambda fault: self._freeze(fault, self._worker(fault)),
@@ -58,8 +66,8 @@ class Saboteur:
         }
 
     def commit(self, fault: PlannedFault) -> None:
-        """Break something for as long as the plan says, and mend it."""
-        self._ways[fault.kind](fault)
+        """Inject a fault, wait as long as the plan says, and repair what it broke."""
+        self._injections[fault.kind](fault)
 
     def _kill(self, fault: PlannedFault, server: LocalServer) -> None:
         server.kill()
@@ -76,13 +84,13 @@ class Saboteur:
     def _kill_child(self, fault: PlannedFault) -> None:
         worker = self._worker(fault)
         children = psutil.Process(worker.process.pid).children()
-        if children:  # none: the last one died just now, and is not replaced yet
+        if children:  # there are none while Celery replaces a process that has just died
             child = children[fault.victim % len(children)]
             child.kill()
             self._note(fault, f"{worker.name}, process {child.pid}")
 
     def _freeze(self, fault: PlannedFault, server: LocalServer) -> None:
-        # A local server leads a session, and so a process group, of its own.
+        # A local server is started in its own session and process group.
         os.killpg(server.process.pid, signal.SIGSTOP)
         self._note(fault, server.name)
         time.sleep(fault.lasts_seconds)
@@ -99,9 +107,9 @@ class Saboteur:
     def _cut_connections(self, fault: PlannedFault) -> None:
         engine = create_engine(self._database.url)
         with engine.connect() as connection:
-            number = connection.execute(_CUT_ALL).scalar_one()
+            count = connection.execute(_CUT_ALL).scalar_one()
         engine.dispose()
-        self._note(fault, f"{number} connections")
+        self._note(fault, f"{count} connections")
 
     def _lose_commits(self, fault: PlannedFault) -> None:
         self._database_proxy.lose_answers(COMMIT, LOST_COMMITS)

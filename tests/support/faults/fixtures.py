@@ -1,4 +1,4 @@
-"""Scenarios on each database: a deployment with a history of its own."""
+"""Fixtures of step-by-step scenarios, each on its own deployment and history."""
 
 import pytest
 
@@ -9,17 +9,17 @@ from tests.support.history.history import History
 
 @pytest.fixture
 def scene(deployment: Deployment, history: History) -> Scene:
-    """A scene on each database in turn."""
+    """A scenario on each database in turn."""
     return Scene(deployment, history)
 
 
 @pytest.fixture
 def sqlite_scene(sqlite_deployment: Deployment, history: History) -> Scene:
-    """A scene on SQLite, which starts sooner, for what has nothing to do with the database."""
+    """A scenario on SQLite, which starts faster, for tests that do not depend on the database."""
     return Scene(sqlite_deployment, history)
 
 
 @pytest.fixture
 def postgresql_scene(postgresql_deployment: Deployment, history: History) -> Scene:
-    """A scene on PostgreSQL."""
+    """A scenario on PostgreSQL."""
     return Scene(postgresql_deployment, history)

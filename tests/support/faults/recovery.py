@@ -1,4 +1,4 @@
-"""Recoveries: how soon a deployment captured again after each fault. Pure."""
+"""Computes from a history how soon a deployment captured trades again after each fault."""
 
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping
@@ -9,7 +9,7 @@ from tests.support.faults.fault_injector import MENDED
 from tests.support.faults.schedule import FaultKind
 from tests.support.history.event import Answered, Event, Fault, Said
 
-# Nothing can be captured before these have ended; of the others, somebody else does the work.
+# Nothing can be captured until these faults end. During the others, other workers capture.
 OUTAGES = {
     FaultKind.KILL_REDIS,
     FaultKind.FREEZE_REDIS,
@@ -19,20 +19,22 @@ OUTAGES = {
 
 
 class Recovery(NamedTuple):
-    """One fault, and the two times after it, in seconds; None: there was nothing to capture.
+    """How long a deployment took to capture again after one fault.
 
-    They count from the fault itself; from its end where nothing could be captured before.
+    Both times are in seconds. They start at the fault, or at its end if it is one of `OUTAGES`.
+    None: there was nothing to capture.
     """
 
     kind: FaultKind
     target: str
-    at_seconds: float  # of the machine's monotonic clock
-    next_capture: float | None  # of any trade
-    caught_up: float | None  # of every trade accepted until then: also those of a dead worker
+    at_seconds: float  # when the fault was injected, by the machine's monotonic clock
+    next_capture: float | None  # until any trade was captured
+    # Until every trade was captured that had been accepted before, also those of a dead worker.
+    caught_up: float | None
 
 
 def recoveries(events: Iterable[Event], captures: Mapping[str, float]) -> list[Recovery]:
-    """Return what followed each fault of a history.
+    """Return the recovery after each fault of a history.
 
     Args:
         events: oldest first.
@@ -47,24 +49,25 @@ def recoveries(events: Iterable[Event], captures: Mapping[str, float]) -> list[R
         and event.trade_id in captures
     ]
     accepted_at = [at for at, _captured_at in accepted]
-    # Of the trades accepted so far, the one that was captured last.
+    # Element n: when the last one of the first n + 1 accepted trades was captured.
     all_captured_at = list(accumulate((captured_at for _at, captured_at in accepted), max))
-    in_order = sorted(captures.values())
-    found = []
+    sorted_captures = sorted(captures.values())
+    result = []
     faults = [event for event in history if isinstance(event, Fault)]
     for number, fault in enumerate(faults):
         if fault.name == MENDED:
             continue
         kind = FaultKind(fault.name)
         since = faults[number + 1].at if kind in OUTAGES else fault.at
-        after, before = bisect_right(in_order, since), bisect_right(accepted_at, since)
-        found.append(
+        next_index = bisect_right(sorted_captures, since)
+        accepted_before = bisect_right(accepted_at, since)
+        result.append(
             Recovery(
                 kind,
                 fault.target,
                 fault.at,
-                in_order[after] - since if after < len(in_order) else None,
-                max(0.0, all_captured_at[before - 1] - since) if before else None,
+                sorted_captures[next_index] - since if next_index < len(sorted_captures) else None,
+                max(0.0, all_captured_at[accepted_before - 1] - since) if accepted_before else None,
             )
         )
-    return found
+    return result

@@ -1,4 +1,4 @@
-"""A scene: workers that act one at a time, trades of one partition, each step at its moment."""
+"""Runs workers one at a time, step by step, with trades of one partition."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -20,14 +20,15 @@ from tradecapture.trades.receipt import Receipt
 LEASE_SECONDS = 0.5
 APP = "tests.support.faults.programs.unguarded_worker"
 
-Story = Callable[[Actor, str], None]  # of a worker, in the partition of a book
+# The steps of a test, which take a worker and the book whose partition they use.
+Story = Callable[[Actor, str], None]
 
 
 class Scene:
-    """A deployment with one lane and short leases; what is sent is noted in the history."""
+    """A deployment with one lane and short leases. The history records each trade sent to it."""
 
     def __init__(self, deployment: Deployment, history: History) -> None:
-        """Prepare the stage."""
+        """Give a deployment the settings of a scenario, and connect to it."""
         self.deployment, self._history = deployment, history
         deployment.settings = replace(
             deployment.settings,
@@ -48,7 +49,14 @@ class Scene:
         without: Device = Device.NONE,
         **settings: Any,
     ) -> Actor:
-        """Start a worker that may stall at a place, or lack a device; it rests from `begin` on."""
+        """Start a worker; `begin` pauses it until its first step.
+
+        Args:
+            name: of its node and its log.
+            place: where it stops itself once.
+            without: the safety guard that is switched off in it.
+            settings: other than the deployment's, by name.
+        """
         flag = self.deployment.folder / f"{name}.stalled"
         worker = self.deployment.start_worker(
             name,
@@ -61,16 +69,23 @@ class Scene:
         return actor
 
     def begin(self) -> None:
-        """Wait until all workers are ready, and let them rest."""
+        """Wait until all workers are ready, and pause them."""
         for actor in self._actors:
             actor.until_ready()
             actor.rest()
 
     def twice(self, armed: Actor, disarmed: Actor, story: Story) -> list[str]:
-        """Tell a story with a worker that has all devices, then with one that lacks one.
+        """Run the same steps with all safety guards, then without one of them.
 
-        Each in a partition of its own. After the first the account must be clean; returns what is
-        wrong with it after the second.
+        Each run has its own partition. The first run must keep all invariants.
+
+        Args:
+            armed: the worker with all guards.
+            disarmed: the worker that lacks one guard.
+            story: the steps.
+
+        Returns:
+            The invariants that are broken after the second run, one string each.
         """
         story(armed, "ARMED")
         assert self.problems() == []
@@ -80,13 +95,13 @@ class Scene:
     def send(
         self, book: str, number: int, *, answers_lost: bool = False, bell_lost: bool = False
     ) -> None:
-        """Send trades of one partition in one call, so that whoever claims one claims all.
+        """Send trades of one partition in one call, so that one claim gets all of them.
 
         Args:
             book: of the partition.
-            number: of trades; all of them are accepted.
-            answers_lost: the submitter never learns it.
-            bell_lost: nobody rings.
+            number: of trades; all of them must be accepted.
+            answers_lost: the history records the answers as unknown.
+            bell_lost: the trades are accepted without ringing the bell.
         """
         is_accepted = self.try_to_send(book, number, answers_lost=answers_lost, bell_lost=bell_lost)
         assert all(is_accepted), is_accepted
@@ -94,7 +109,7 @@ class Scene:
     def try_to_send(
         self, book: str, number: int, *, answers_lost: bool = False, bell_lost: bool = False
     ) -> list[bool]:
-        """Send trades as `send` does; return of each whether it was accepted."""
+        """Send trades as `send` does; return for each whether it was accepted."""
         batch = submissions(number, book, self._sent[book] + 1)
         self._sent[book] += number
         for sent in batch:
@@ -114,15 +129,15 @@ class Scene:
         wait_until_nothing_waits(self.gateway)
 
     def waiting(self, book: str) -> int:
-        """Return how many trades of a book wait, claimed or not, and are not held."""
-        found = self.gateway.inbox_reader.partition(partition_of(book))
-        return 0 if found is None or found.hold else found.waiting
+        """Return how many trades of a book wait, claimed or not; 0 if its partition is held."""
+        partition = self.gateway.inbox_reader.partition(partition_of(book))
+        return 0 if partition is None or partition.hold else partition.waiting
 
     def captured(self, book: str) -> int:
-        """Return how many trades of a book the ledger says it has captured."""
+        """Return how many trades of a book the ledger has captured."""
         rows = {row.partition_key: row.last_sequence for row in self.gateway.ledger.partitions()}
         return rows.get(partition_of(book), 0)
 
     def problems(self) -> list[str]:
-        """Return what the account finds wrong."""
+        """Return the invariants that are broken now, one string each."""
         return problems(self.gateway, self._history)

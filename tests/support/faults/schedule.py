@@ -1,36 +1,37 @@
-"""The schedule of a soak: which fault when, worked out from a seed and nothing else."""
+"""Plans the faults of a soak from a seed alone: which fault comes when."""
 
 from enum import StrEnum
 from random import Random
 from typing import NamedTuple
 
-FIRST_SECONDS = 2.0  # of undisturbed traffic
-CALM_SECONDS = (2.0, 6.0)  # from the end of one fault to the next: less and more than a lease
-LAST_SECONDS = 2.0  # of undisturbed traffic
-VICTIMS = 1_000  # a victim is drawn as a number, and counted round what there is of its kind
+FIRST_SECONDS = 2.0  # of undisturbed traffic before the first fault
+# From the end of one fault to the next. A lease takes 5 s: some pauses are shorter, some longer.
+CALM_SECONDS = (2.0, 6.0)
+LAST_SECONDS = 2.0  # of undisturbed traffic after the last fault
+VICTIMS = 1_000  # victims are random numbers below this; taken modulo the number of targets
 
 
 class FaultKind(StrEnum):
-    """What can be broken."""
+    """The kinds of fault that a soak injects."""
 
     KILL_WORKER = "kill a worker"  # SIGKILL, main process and pool; started again after a while
     KILL_CHILD = "kill a pool child"  # SIGKILL; the main process replaces it
     FREEZE_WORKER = "freeze a worker"  # SIGSTOP for longer than its lease, then SIGCONT
-    RESTART_WORKER = "restart a worker"  # SIGTERM: the batch in hand is finished
+    RESTART_WORKER = "restart a worker"  # SIGTERM: it finishes its current batch
     KILL_API = "kill an API"  # SIGKILL; started again after a while
-    RESTART_API = "restart an API"  # SIGTERM: the requests in hand are answered
+    RESTART_API = "restart an API"  # SIGTERM: it answers its open requests
     KILL_REDIS = "kill Redis"  # SIGKILL; started again from its append-only file
-    FREEZE_REDIS = "freeze Redis"  # SIGSTOP, as a network that is cut: no answer, no error
+    FREEZE_REDIS = "freeze Redis"  # SIGSTOP, like a network that is cut: no answer, no error
     KILL_DATABASE = "kill PostgreSQL"  # SIGKILL; started again, it recovers from its log
     CUT_OFF_DATABASE = "cut off PostgreSQL"  # no answer, no error; what was sent arrives late
     CUT_CONNECTIONS = "cut connections"  # pg_terminate_backend, for all
-    LOSE_COMMITS = "lose commits' answers"  # of the next ones; they have committed
+    LOSE_COMMITS = "lose commits' answers"  # the next transactions commit; their answers are lost
 
 
-# How long each lasts, in seconds; the others are done in a moment.
+# How long each fault lasts, in seconds from and to; the others take no time.
 LASTS: dict[FaultKind, tuple[float, float]] = {
     FaultKind.KILL_WORKER: (0.5, 3.0),
-    FaultKind.FREEZE_WORKER: (6.0, 8.0),  # a lease has 5
+    FaultKind.FREEZE_WORKER: (6.0, 8.0),  # longer than a lease, which takes 5 s
     FaultKind.KILL_API: (0.5, 3.0),
     FaultKind.KILL_REDIS: (0.2, 3.0),
     FaultKind.FREEZE_REDIS: (1.0, 7.0),
@@ -42,20 +43,20 @@ LASTS: dict[FaultKind, tuple[float, float]] = {
 class PlannedFault(NamedTuple):
     """One fault of a schedule."""
 
-    at_seconds: float  # after the beginning of the traffic
+    at_seconds: float  # from the start of the traffic
     kind: FaultKind
     lasts_seconds: float
-    victim: int  # which of several, counted round
+    victim: int  # index of the target, modulo the number of targets of its kind
 
 
 def schedule(seed: int, seconds: float) -> list[PlannedFault]:
     """Return the faults of a soak, one after the other; the same seed gives the same faults.
 
-    Kinds come in shuffled rounds, so that even a short soak has many and a long one all.
+    Each round has every kind once, in random order. Even a short soak therefore has many kinds.
 
     Args:
-        seed: of all draws. A longer soak of the same seed begins with the faults of a shorter one.
-        seconds: of traffic; the last fault ends a little before its end.
+        seed: of the random numbers. A longer soak starts with the faults of a shorter one.
+        seconds: of traffic; the last fault ends before the traffic does.
     """
     random = Random(seed)
     planned: list[PlannedFault] = []

@@ -1,4 +1,4 @@
-"""An actor: a worker that rests until it is its turn, and may stall at a place."""
+"""Controls a worker of a scenario with signals: pause, resume, and wait until it stalls."""
 
 import os
 import signal
@@ -10,18 +10,23 @@ import psutil
 from tests.support.deployment.completion import wait_for
 from tradecapture.local.servers.worker import LocalWorker
 
-ANSWERED = b"lane captured"  # in a worker's log, after each bell
+ANSWERED = b"lane captured"  # a worker logs this after each bell
 
 
 class Actor:
-    """A worker that rests until it is its turn."""
+    """A worker that is paused except during its own steps, and may stall at a failpoint."""
 
     def __init__(self, worker: LocalWorker, flag: Path) -> None:
-        """Take a worker that was started, and the file that it makes when it stalls."""
+        """Control a worker that was started.
+
+        Args:
+            worker: to control.
+            flag: the file that it creates when it stalls.
+        """
         self._worker, self._flag, self._answered = worker, flag, 0
 
     def go(self) -> Self:
-        """Let it act; a worker that has stalled wakes up."""
+        """Resume it, also if it has stalled."""
         self._answered = self.log.count(ANSWERED)
         os.killpg(self._worker.process.pid, signal.SIGCONT)
         return self
@@ -31,28 +36,28 @@ class Actor:
         self._worker.wait_ready()
 
     def rest(self) -> None:
-        """Let it stand still."""
+        """Pause it with SIGSTOP."""
         os.killpg(self._worker.process.pid, signal.SIGSTOP)
 
     def kill(self) -> None:
-        """Kill it, as the loss of a machine would."""
+        """Kill all its processes, as the loss of a machine would."""
         self._worker.kill()
 
     def until_stalled(self) -> None:
-        """Wait until it has stopped at its place."""
+        """Wait until it has stopped at its failpoint."""
         wait_for("it stalls", lambda: self._flag.exists() and self._is_stopped())
 
     def until_answered(self) -> None:
-        """Wait until it has answered a bell since it was let go."""
+        """Wait until it has handled a bell since `go`."""
         wait_for("it answers", lambda: self.log.count(ANSWERED) > self._answered)
 
     def may_stall_again(self) -> None:
-        """Let it stop at its place a second time."""
+        """Let it stop at its failpoint a second time."""
         self._flag.unlink()
 
     @property
     def log(self) -> bytes:
-        """What it has written."""
+        """The content of its log."""
         return self._worker.log.read_bytes()
 
     def _is_stopped(self) -> bool:

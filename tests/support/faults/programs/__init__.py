@@ -1,1 +1,1 @@
-"""Tests: support, faults, programs."""
+"""Programs that misbehave on purpose: workers, an API and a writer, run as real processes."""

@@ -1,6 +1,7 @@
-"""An API that dies between append and bell: its trades are in their inboxes, and nobody rings.
+"""An API that dies after it has appended trades to their inboxes and before it rings.
 
-ASGI factory `tests.support.faults.programs.dying_api:create_app`; the product's own but for that.
+Its ASGI factory is `tests.support.faults.programs.dying_api:create_app`. Otherwise it is the
+product's API.
 """
 
 import os
@@ -18,4 +19,4 @@ def _die(_self: Bell, lanes: Sequence[int]) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
-Bell.ring = _die  # type: ignore[assignment, method-assign]  # that is its point
+Bell.ring = _die  # type: ignore[assignment, method-assign]  # the fault this program injects

@@ -1,13 +1,17 @@
-"""Places where a stalling worker can stop; apart from it, because importing it breaks things."""
+"""Names the points at which a stalling worker can stop.
+
+Not in `stalling_worker.py`, because importing that module patches the product.
+"""
 
 from enum import StrEnum
 
 PLACE_VARIABLE = "STALLING_WORKER_PLACE"
-FLAG_VARIABLE = "STALLING_WORKER_FLAG"  # a file that is made when it stops; without it, it stops
+# The path of a file that the worker creates when it stops. While the file exists it does not stop.
+FLAG_VARIABLE = "STALLING_WORKER_FLAG"
 
 
 class Failpoint(StrEnum):
-    """Where it stops."""
+    """The point at which a stalling worker stops."""
 
     NOWHERE = "nowhere"
     BEFORE_TRANSACTION = "before the transaction"

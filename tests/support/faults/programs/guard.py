@@ -1,4 +1,4 @@
-"""The safety devices that a worker's or a client's process can be run without, in tests only."""
+"""Names the safety guards that tests can switch off in a worker."""
 
 from enum import StrEnum
 
@@ -6,7 +6,7 @@ DEVICE_VARIABLE = "DISARMED_WORKER_DEVICE"
 
 
 class Device(StrEnum):
-    """What is switched off."""
+    """The safety guard that is switched off."""
 
     NONE = "none"
     FENCE = "the fence"

@@ -1,9 +1,9 @@
-"""A worker whose host's clock jumps by an hour, forth and back, all the time.
+"""A worker whose wall clock keeps jumping forwards and backwards by an hour.
 
-Celery app of `celery -A tests.support.faults.programs.jumping_worker worker`; the fleet's own but
-for that. In its
-main process and in its pool the wall clock (`time.time`, `datetime.now`, …) jumps for whoever asks,
-Celery and kombu too. The monotonic clock does not: an operating system's never jumps.
+Run it with `celery -A tests.support.faults.programs.jumping_worker worker`. Otherwise it is the
+fleet's worker. In its main process and in its pool, `time.time`, `datetime.now` and the like jump
+for all callers, also for Celery and kombu. The monotonic clock does not jump, as in a real
+operating system.
 """
 
 import threading
@@ -20,7 +20,7 @@ from workers import app
 
 __all__ = ["app"]
 
-HOURS = (1, 0, -1, 0)  # from the right time, in turn
+HOURS = (1, 0, -1, 0)  # added to the right time, in turn
 STAY_SECONDS = 0.1  # many jumps fall into a capture's time budget of 0.5 s
 
 log = structlog.get_logger(__name__)
@@ -42,4 +42,4 @@ def _start(**_signal: Any) -> None:
 
 
 worker_init.connect(_start)
-worker_process_init.connect(_start)  # a thread does not outlive the fork
+worker_process_init.connect(_start)  # a fork does not copy the thread of the main process

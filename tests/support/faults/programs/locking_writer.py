@@ -1,16 +1,16 @@
-"""Another program at SQLite's file: holds the write lock until its input ends.
+"""A program that holds the write lock of an SQLite file until its standard input ends.
 
-`python -m tests.support.faults.programs.locking_writer FILE` says `locked` once it has the lock.
+`python -m tests.support.faults.programs.locking_writer FILE` prints `locked` once it has the lock.
 """
 
 import sqlite3
 import sys
 
-PATIENCE_SECONDS = 30.0  # for the lock, beside workers that write all the time
+PATIENCE_SECONDS = 30.0  # to get the lock while workers keep writing
 
 
 def main(file: str) -> None:
-    """Hold the lock."""
+    """Take the lock, report it, and hold it until the input ends."""
     connection = sqlite3.connect(file, timeout=PATIENCE_SECONDS, isolation_level=None)
     connection.execute("BEGIN IMMEDIATE")
     sys.stdout.write("locked\n")

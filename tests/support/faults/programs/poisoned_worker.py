@@ -1,8 +1,7 @@
-"""A worker to which some trades are poison: their capture raises, every time, in the transaction.
+"""A worker whose capture raises for chosen trades, each time, within the transaction.
 
-Celery app of `celery -A tests.support.faults.programs.poisoned_worker worker`; the fleet's own but
-for that. Which
-trades is said in a file, while it works.
+Run it with `celery -A tests.support.faults.programs.poisoned_worker worker`. Otherwise it is the
+fleet's worker. A file names the poisoned trades; `poison` may change it while the worker runs.
 """
 
 import os
@@ -22,16 +21,21 @@ from workers import app
 __all__ = ["app"]
 
 FILE_VARIABLE = "POISONED_WORKER_FILE"
-TASTED = "poison tasted"  # in its log, once for every time
+TASTED = "poison tasted"  # it logs this each time it tries a poisoned trade
 
 log = structlog.get_logger(__name__)
 
 
 def poison(file: Path, places: Mapping[PartitionKey, int]) -> None:
-    """Make trades poison: partition -> position."""
-    new = file.with_suffix(".new")
-    new.write_bytes(json.encode(places))
-    new.replace(file)
+    """Name the poisoned trades in a file, in place of those it named before.
+
+    Args:
+        file: that the workers read.
+        places: partition -> position of its poisoned trade.
+    """
+    new_file = file.with_suffix(".new")
+    new_file.write_bytes(json.encode(places))
+    new_file.replace(file)
 
 
 def _apply(self: PartitionAggregate, entry: Entry) -> None:
@@ -40,12 +44,12 @@ def _apply(self: PartitionAggregate, entry: Entry) -> None:
     if places.get(entry.submission.partition_key) == entry.position:
         log.info(TASTED, trade_id=entry.submission.trade_id)
         raise RuntimeError(f"{entry.submission.trade_id} is poison")
-    _apply_well(self, entry)
+    _original_apply(self, entry)
 
 
-def _fall_ill(**_signal: Any) -> None:
-    PartitionAggregate.apply = _apply  # type: ignore[method-assign]  # that is its point
+def _patch_apply(**_signal: Any) -> None:
+    PartitionAggregate.apply = _apply  # type: ignore[method-assign]  # the fault to inject
 
 
-_apply_well = PartitionAggregate.apply
-worker_process_init.connect(_fall_ill)  # not at import: tests import this module too
+_original_apply = PartitionAggregate.apply
+worker_process_init.connect(_patch_apply)  # not at import: tests import this module too

@@ -1,7 +1,7 @@
-"""A worker that locks the rows of its claim in any order, so that captures deadlock.
+"""A worker that locks the rows of its claim in random order, so that captures deadlock.
 
-Celery app of `celery -A tests.support.faults.programs.shuffling_worker worker`; the fleet's own
-but for that.
+Run it with `celery -A tests.support.faults.programs.shuffling_worker worker`. Otherwise it is the
+fleet's worker.
 """
 
 from tests.support.faults.programs.lock_order import lock_in_any_order
@@ -10,4 +10,4 @@ from workers import app
 
 __all__ = ["app"]
 
-LedgerTransaction._lock_rows = lock_in_any_order  # type: ignore[method-assign]  # that is its point
+LedgerTransaction._lock_rows = lock_in_any_order  # type: ignore[method-assign]  # the fault

@@ -1,7 +1,7 @@
-"""A worker that stops itself, its whole process group, once, at an exact place of a capture.
+"""A worker that stops its whole process group once, at an exact point of a capture.
 
-Celery app of `celery -A tests.support.faults.programs.stalling_worker worker`; the fleet's own but
-for that.
+Run it with `celery -A tests.support.faults.programs.stalling_worker worker`. Otherwise it is the
+fleet's worker.
 """
 
 import os
@@ -31,21 +31,21 @@ def _stall_at(place: Failpoint) -> None:
 
 
 class StallingLedger(Ledger):
-    """Stops before or after its transaction, or before it parks."""
+    """Stops before or after its transaction, or before it parks a trade."""
 
     def capture(self, claim: Claim, task_id: str, clock: Clock) -> list[PartitionResult]:
-        """Capture."""
+        """Capture, and stop before or after the transaction; raise if it is to park a trade."""
         if _will_stall_at(Failpoint.BEFORE_PARK):
             raise MemoryError("this host has none left; others have")
         _stall_at(Failpoint.BEFORE_TRANSACTION)
-        verdicts = super().capture(claim, task_id, clock)
+        results = super().capture(claim, task_id, clock)
         _stall_at(Failpoint.BEFORE_SETTLE)
-        return verdicts
+        return results
 
     def park(
         self, claim: Claim, entry: Entry, reason: str, task_id: str, clock: Clock
     ) -> PartitionResult:
-        """Park."""
+        """Stop, then park."""
         _stall_at(Failpoint.BEFORE_PARK)
         return super().park(claim, entry, reason, task_id, clock)
 
@@ -61,7 +61,7 @@ def _write_and_stall(self: LedgerTransaction, *arguments: Any) -> None:
 
 
 _read, _write = LedgerTransaction.read_existing, LedgerTransaction.write
-# That is its point:
+# The faults that this program injects:
 LedgerTransaction.read_existing = _stall_and_read  # type: ignore[assignment, method-assign]
 LedgerTransaction.write = _write_and_stall  # type: ignore[assignment, method-assign]
 process.Ledger = StallingLedger  # type: ignore[attr-defined]

@@ -1,7 +1,8 @@
-"""A worker without one of its safety devices, which may also stall; see `device.py`, `place.py`.
+"""A worker without one of its safety guards, which may also stall.
 
-Celery app of `celery -A tests.support.faults.programs.unguarded_worker worker`; the fleet's own
-but for that.
+`guard.py` names the guards, `failpoint.py` the points at which it may stall. Run it with
+`celery -A tests.support.faults.programs.unguarded_worker worker`. Otherwise it is the fleet's
+worker.
 """
 
 import os
@@ -26,10 +27,10 @@ __all__ = ["app"]
 
 
 class TrimmingLedger(StallingLedger):
-    """Lets trades leave their inboxes before they are written."""
+    """Removes trades from their inboxes before it writes them to the ledger."""
 
     def capture(self, claim: Claim, task_id: str, clock: Clock) -> list[PartitionResult]:
-        """Settle, then capture."""
+        """Complete the claim, then capture."""
         completions = [
             Completion(each.partition_key, len(each.entries)) for each in claim.partitions
         ]
@@ -38,19 +39,19 @@ class TrimmingLedger(StallingLedger):
 
 
 def _no_fence() -> None:
-    locked = LedgerTransaction.lock_partitions
+    original = LedgerTransaction.lock_partitions
 
-    def lock_and_forget(self: LedgerTransaction, *arguments: Any) -> Mapping[str, PartitionRow]:
-        rows = locked(self, *arguments)
+    def without_fences(self: LedgerTransaction, *arguments: Any) -> Mapping[str, PartitionRow]:
+        rows = original(self, *arguments)
         return {key: row._replace(fence=0) for key, row in rows.items()}
 
-    LedgerTransaction.lock_partitions = lock_and_forget  # type: ignore[assignment, method-assign]
+    LedgerTransaction.lock_partitions = without_fences  # type: ignore[assignment, method-assign]
 
 
 def _no_row_lock() -> None:
     @event.listens_for(Engine, "before_cursor_execute", retval=True)
-    def _unlock(_connection: Any, _cursor: Any, sent: str, values: Any, *_rest: Any) -> Any:
-        return sent.replace(" FOR UPDATE", "").replace("BEGIN IMMEDIATE", "BEGIN"), values
+    def _unlock(_connection: Any, _cursor: Any, sql: str, values: Any, *_rest: Any) -> Any:
+        return sql.replace(" FOR UPDATE", "").replace("BEGIN IMMEDIATE", "BEGIN"), values
 
 
 def _no_dedupe() -> None:
@@ -70,10 +71,10 @@ def _no_renewal() -> None:
 
 
 def _no_sweep() -> None:
-    def look_away(self: Sweep) -> None:
+    def ring_nothing(self: Sweep) -> None:
         """Ring nothing."""
 
-    Sweep.ring_overdue = look_away  # type: ignore[method-assign]
+    Sweep.ring_overdue = ring_nothing  # type: ignore[method-assign]
 
 
 DISARM: Mapping[Device, Callable[[], None]] = {

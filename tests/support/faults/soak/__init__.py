@@ -1,1 +1,1 @@
-"""Tests: support, faults, soak."""
+"""The soak: a program that runs a fleet under traffic and random faults, and reports on it."""

@@ -1,6 +1,6 @@
-"""The soak: steady traffic and random faults from a seed, then the account of all promises.
+"""Runs a fleet under steady traffic and random faults, then checks all invariants.
 
-Run it with `make soak MINUTES=5`, or
+Start it with `make soak MINUTES=5`, or
 `python -m tests.support.faults.soak --minutes 5 --seed 1 --json`.
 """
 
@@ -30,21 +30,21 @@ from tradecapture.cli.options import json_option
 from tradecapture.cli.output import messages, output, progress_bar, show_json
 
 WORKERS, APIS = 3, 2
-CONCURRENCY = 2  # pool processes a worker, so that one can be killed beside another
+CONCURRENCY = 2  # pool processes of each worker, so that one goes on when the other is killed
 SUBMITTERS, PARTITIONS = 8, 200
-TRADES_A_SECOND = 200.0  # what two cores carry beside the restarts of whole processes
-LOOK_SECONDS = 0.2  # between two steps of the bar
-DRAIN_SECONDS = 120.0  # for what waits after the last fault
+TRADES_A_SECOND = 200.0  # two cores manage this rate while whole processes restart
+LOOK_SECONDS = 0.2  # between two updates of the progress bar
+DRAIN_SECONDS = 120.0  # the maximum time to capture what waits after the last fault
 
 
 def soak(folder: Path, seconds: float, seed: int, progress: Callable[[float], None]) -> SoakReport:
-    """Run a deployment under traffic and faults, and return what came of it.
+    """Run a deployment under traffic and faults, and return the report.
 
     Args:
         folder: of all data, logs and the history.
         seconds: of traffic.
         seed: of the faults.
-        progress: told of the seconds that have passed.
+        progress: called with the seconds that have passed.
     """
     planned, history = schedule(seed, seconds), History(folder / "history")
     with Deployment(folder / "deployment", POSTGRESQL) as deployment:
@@ -94,14 +94,14 @@ def _report(
 ) -> SoakReport:
     events = history.events()
     sent = [event.trade_id for event in events if isinstance(event, Invoked)]
-    different = len(set(sent))
+    distinct = len(set(sent))
     captures = capture_times(gateway)
     return SoakReport(
         seed=seed,
         minutes=seconds / 60,
         schedule=schedule(seed, seconds),
-        sent=different,
-        resent=len(sent) - different,
+        sent=distinct,
+        resent=len(sent) - distinct,
         accepted=len(history.accepted()),
         captured=len(captures),
         recoveries=recoveries(events, captures),

@@ -1,4 +1,4 @@
-"""The report of a soak: what was sent, what was broken, how soon it went on, what is wrong."""
+"""Reports on a soak: trades sent, faults injected, recovery times and broken invariants."""
 
 import statistics
 from collections import defaultdict
@@ -12,24 +12,24 @@ from tests.support.faults.recovery import Recovery
 from tests.support.faults.schedule import FaultKind, PlannedFault
 from tradecapture.cli.output import table
 
-SHOWN = 10  # problems on the screen; JSON has all
+SHOWN = 10  # problems on the screen; the JSON report has all of them
 
 
 class SoakReport(Struct, frozen=True):
-    """What came of a soak."""
+    """The result of a soak."""
 
     seed: int
     minutes: float
     schedule: Sequence[PlannedFault]
     sent: int  # trades
-    resent: int  # sendings of a trade after its first
+    resent: int  # times that a trade was sent again
     accepted: int  # trades
     captured: int  # trades
     recoveries: Sequence[Recovery]
     problems: Sequence[str]
 
     def facts(self) -> dict[str, Any]:
-        """Return it for JSON, each fault and each recovery with the names of its facts."""
+        """Return the report for JSON, with each fault and each recovery as a dictionary."""
         return {
             **structs.asdict(self),
             "schedule": [fault._asdict() for fault in self.schedule],
@@ -38,12 +38,12 @@ class SoakReport(Struct, frozen=True):
 
     @property
     def repeat(self) -> str:
-        """The command that does it again."""
+        """The command that repeats this soak."""
         return f"make soak MINUTES={self.minutes:g} SEED={self.seed}"
 
 
 def show_schedule(screen: Console, seed: int, planned: Sequence[PlannedFault]) -> None:
-    """Print what will be broken, before it is."""
+    """Print the planned faults."""
     rows = [
         (f"{fault.at_seconds:.1f}", fault.kind, f"{fault.lasts_seconds:.1f}", fault.victim)
         for fault in planned
@@ -53,7 +53,7 @@ def show_schedule(screen: Console, seed: int, planned: Sequence[PlannedFault]) -
 
 
 def show_report(screen: Console, report: SoakReport) -> None:
-    """Print what came of it."""
+    """Print the report."""
     counts = [(name, getattr(report, name)) for name in ("sent", "resent", "accepted", "captured")]
     screen.print(table("Trades", ("", "trades #"), counts))
     by_kind: dict[FaultKind, list[Recovery]] = defaultdict(list)
@@ -64,8 +64,8 @@ def show_report(screen: Console, report: SoakReport) -> None:
         (
             kind,
             len(of_kind),
-            *_middle_and_worst([recovery.next_capture for recovery in of_kind]),
-            *_middle_and_worst([recovery.caught_up for recovery in of_kind]),
+            *_median_and_worst([recovery.next_capture for recovery in of_kind]),
+            *_median_and_worst([recovery.caught_up for recovery in of_kind]),
         )
         for kind, of_kind in sorted(by_kind.items())
     ]
@@ -84,8 +84,8 @@ def show_report(screen: Console, report: SoakReport) -> None:
     screen.print(f"Again: {report.repeat}")
 
 
-def _middle_and_worst(seconds: Sequence[float | None]) -> tuple[str, str]:
-    known = [number for number in seconds if number is not None]
-    if not known:
+def _median_and_worst(seconds: Sequence[float | None]) -> tuple[str, str]:
+    times = [number for number in seconds if number is not None]
+    if not times:
         return "-", "-"
-    return f"{statistics.median(known):.2f}", f"{max(known):.2f}"
+    return f"{statistics.median(times):.2f}", f"{max(times):.2f}"
