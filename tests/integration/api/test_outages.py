@@ -12,7 +12,7 @@ import pytest
 from redis import Redis
 
 from tests.support.api.problems import check_unavailable
-from tests.support.api.requests import ANSWER_SECONDS, BATCH, CAPTURE, JSON, new_trade
+from tests.support.api.requests import BATCH, CAPTURE, JSON, RESPONSE_TIMEOUT_SECONDS, new_trade
 from tests.support.api.servers import ApiServer, environment_of
 from tradecapture.api.app import create_app
 from tradecapture.local.servers.ports import free_port
@@ -32,7 +32,7 @@ def redis_server(tmp_path: Path) -> Iterator[RedisServer]:
 
 def health_of(api: ApiServer) -> dict[str, Any]:
     """Check the status code of an API's health, and return the document."""
-    response = httpx.get(f"{api.url}/api/v1/health", timeout=ANSWER_SECONDS)
+    response = httpx.get(f"{api.url}/api/v1/health", timeout=RESPONSE_TIMEOUT_SECONDS)
     health: dict[str, Any] = response.json()
     assert response.status_code == (200 if health["status"] == "UP" else 503)
     assert response.headers["x-correlation-id"]
@@ -42,14 +42,16 @@ def health_of(api: ApiServer) -> dict[str, Any]:
 def probes_of(api: ApiServer) -> dict[str, int]:
     """Return the status code of each probe."""
     return {
-        probe: httpx.get(f"{api.url}/actuator/health/{probe}", timeout=ANSWER_SECONDS).status_code
+        probe: httpx.get(
+            f"{api.url}/actuator/health/{probe}", timeout=RESPONSE_TIMEOUT_SECONDS
+        ).status_code
         for probe in ("liveness", "readiness")
     }
 
 
 def submit(api: ApiServer, body: bytes, path: str = CAPTURE) -> httpx.Response:
     """Submit a trade or a batch."""
-    return httpx.post(api.url + path, content=body, headers=JSON, timeout=ANSWER_SECONDS)
+    return httpx.post(api.url + path, content=body, headers=JSON, timeout=RESPONSE_TIMEOUT_SECONDS)
 
 
 def test_redis_may_be_away_at_start_and_later(
@@ -67,10 +69,10 @@ def test_redis_may_be_away_at_start_and_later(
         health = health_of(api)
         assert health["components"]["redis"]["status"] == "DOWN"
         assert health["components"]["database"] == {"status": "UP"}
-        management = httpx.get(f"{api.url}/actuator/health", timeout=ANSWER_SECONDS)
+        management = httpx.get(f"{api.url}/actuator/health", timeout=RESPONSE_TIMEOUT_SECONDS)
         assert (management.status_code, management.json()) == (503, {"status": "DOWN"})
         assert probes_of(api) == {"liveness": 200, "readiness": 503}
-        check_unavailable(httpx.get(f"{api.url}/api/v1/backlog", timeout=ANSWER_SECONDS))
+        check_unavailable(httpx.get(f"{api.url}/api/v1/backlog", timeout=RESPONSE_TIMEOUT_SECONDS))
 
         redis_server.start()
         assert submit(api, body).status_code == 202
@@ -80,7 +82,9 @@ def test_redis_may_be_away_at_start_and_later(
         redis_server.kill()
         second, other = new_trade()
         check_unavailable(submit(api, other))
-        check_unavailable(httpx.get(f"{api.url}{CAPTURE}/{first}", timeout=ANSWER_SECONDS))
+        check_unavailable(
+            httpx.get(f"{api.url}{CAPTURE}/{first}", timeout=RESPONSE_TIMEOUT_SECONDS)
+        )
 
         redis_server.start()
         assert submit(api, other).status_code == 202
@@ -119,7 +123,7 @@ def test_database_may_be_away_at_start(
         answer = submit(api, body)
         assert answer.status_code == 202
         for path in (f"{CAPTURE}/{trade_id}", answer.json()["statusUrl"]):
-            check_unavailable(httpx.get(api.url + path, timeout=ANSWER_SECONDS))
+            check_unavailable(httpx.get(api.url + path, timeout=RESPONSE_TIMEOUT_SECONDS))
         waiting_response = httpx.post(
             api.url + CAPTURE, content=body, headers=JSON | {"Prefer": "wait=1"}, timeout=30
         )
@@ -180,7 +184,7 @@ def test_termination_answers_what_is_under_way(
     waiting_request: dict[str, Any] = {
         "content": body,
         "headers": JSON | {"Prefer": "wait=2"},
-        "timeout": ANSWER_SECONDS,
+        "timeout": RESPONSE_TIMEOUT_SECONDS,
     }
     with ApiServer(tmp_path, environment) as api, ThreadPoolExecutor(1) as thread:
         request = thread.submit(httpx.post, api.url + CAPTURE, **waiting_request)

@@ -11,7 +11,7 @@ import httpx
 import pytest
 from click.testing import CliRunner, Result
 
-from tests.support.api.api_in_process import ANSWER_SECONDS, PARTITIONS, serving
+from tests.support.api.api_in_process import PARTITIONS, RESPONSE_TIMEOUT_SECONDS, serving
 from tests.support.inbox.lanes import LANES, of_each_lane
 from tests.support.servers.redis.cluster_servers import ClusterServers
 from tests.support.servers.redis.slot_migration import moving
@@ -117,7 +117,9 @@ def services(
             capture.drain(lane, "task", budget_seconds=60)
         inbox.accept(of_each_lane("B"))
         http = running.enter_context(
-            httpx.Client(base_url=running.enter_context(serving(settings)), timeout=ANSWER_SECONDS)
+            httpx.Client(
+                base_url=running.enter_context(serving(settings)), timeout=RESPONSE_TIMEOUT_SECONDS
+            )
         )
         # One lane of the node that will be unreachable, and one of each other node.
         held = {cluster_servers.lanes_of(node, LANES)[0] for node in cluster_servers.masters}
@@ -274,7 +276,7 @@ def test_without_any_lane_nothing_is_listed(services: Services) -> None:
     )
     with serving(settings) as url:
         for path in (BACKLOG, PARTITIONS):
-            answer = httpx.get(f"{url}{path}", timeout=ANSWER_SECONDS)
+            answer = httpx.get(f"{url}{path}", timeout=RESPONSE_TIMEOUT_SECONDS)
             assert (answer.status_code, "retry-after" in answer.headers) == (503, True)
     result = services.run("partitions", "--json", redis_url=NOWHERE)
     assert (result.exit_code, result.stdout) == (3, "")

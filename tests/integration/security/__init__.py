@@ -1,1 +1,1 @@
-"""Security of the path: hostile messages and ids, passwords, TLS, rights, audited packages."""
+"""Security: hostile messages and ids, passwords, TLS, rights, and the audit of packages."""

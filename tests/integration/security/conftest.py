@@ -1,4 +1,4 @@
-"""A fleet of real workers on a real Redis and a ledger on SQLite: the database does not matter."""
+"""Fixtures of a fleet of real workers on a real Redis; its ledger is on SQLite, the fastest."""
 
 import shutil
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The audit: a vulnerability ends it with 1, a service out of reach is said plainly."""
+"""scripts/audit.py, which fails on a vulnerable package and reports an unreachable service."""
 
 import json
 import subprocess
@@ -16,7 +16,7 @@ from tradecapture.local.servers.ports import LOOPBACK
 pytest.importorskip("pip_audit", reason="`pip install 'tradecapture[check]'` brings it")
 
 NOWHERE = "http://127.0.0.1:1/v1/query"
-FLAW = {
+VULNERABILITY = {
     "id": "TEST-1",
     "summary": "Made up.",
     "affected": [
@@ -32,24 +32,24 @@ class Service:
     """A vulnerability service that answers as OSV does."""
 
     def __init__(self, answer: Callable[[str], tuple[int, Any]]) -> None:
-        """Prepare to answer; `answer` gets the name of a package."""
-        self.asked: list[str] = []
+        """Listen on a free port; `answer` maps a package's name to a status and a body."""
+        self.queried: list[str] = []
         service = self
 
         class Handler(BaseHTTPRequestHandler):
-            """Answers a query."""
+            """Answers queries."""
 
             def do_POST(self) -> None:
-                """Answer for one package."""
+                """Answer the query for one package."""
                 query = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                service.asked.append(query["package"]["name"])
+                service.queried.append(query["package"]["name"])
                 status, body = answer(query["package"]["name"])
                 self.send_response(status)
                 self.end_headers()
                 self.wfile.write(json.dumps(body).encode())
 
             def log_message(self, format: str, *words: object) -> None:
-                """Say nothing."""
+                """Log nothing."""
 
         self.server = ThreadingHTTPServer((LOOPBACK, 0), Handler)
         self.url = f"http://{LOOPBACK}:{self.server.server_port}/v1/query"
@@ -57,7 +57,7 @@ class Service:
 
 @pytest.fixture
 def serve() -> Iterator[Callable[[Callable[[str], tuple[int, Any]]], Service]]:
-    """Start services; none outlives its test."""
+    """Return a function that starts a service, which ends with the test."""
     started: list[Service] = []
 
     def start(answer: Callable[[str], tuple[int, Any]]) -> Service:
@@ -73,41 +73,41 @@ def serve() -> Iterator[Callable[[Callable[[str], tuple[int, Any]]], Service]]:
 
 
 def test_sound_packages_pass(serve: Callable[..., Service]) -> None:
-    """All that the fleet runs on are asked about, and none that only tests need."""
+    """The audit queries every package that the fleet needs, and none that only tests need."""
     service = serve(lambda _name: (200, {}))
-    code, told = _audit(service.url)
-    assert code == 0, told
-    assert f"{len(service.asked)} packages audited, 0 vulnerable" in told
-    assert {"celery", "kombu", "redis", "hiredis", "vine", "psycopg-binary"} <= set(service.asked)
-    assert not {"pytest", "hypothesis", "ruff", "tradecapture"} & set(service.asked)
+    code, output = _audit(service.url)
+    assert code == 0, output
+    assert f"{len(service.queried)} packages audited, 0 vulnerable" in output
+    assert {"celery", "kombu", "redis", "hiredis", "vine", "psycopg-binary"} <= set(service.queried)
+    assert not {"pytest", "hypothesis", "ruff", "tradecapture"} & set(service.queried)
 
 
 def test_a_known_vulnerability_fails(serve: Callable[..., Service]) -> None:
-    """It is named, with the version that mends it."""
-    service = serve(lambda name: (200, {"vulns": [FLAW]} if name == "kombu" else {}))
-    code, told = _audit(service.url)
-    assert code == 1, told
-    assert "kombu" in told
-    assert "TEST-1, fixed in 99.1" in told
+    """The audit fails, and names the vulnerability and the version that fixes it."""
+    service = serve(lambda name: (200, {"vulns": [VULNERABILITY]} if name == "kombu" else {}))
+    code, output = _audit(service.url)
+    assert code == 1, output
+    assert "kombu" in output
+    assert "TEST-1, fixed in 99.1" in output
 
 
 def test_a_service_out_of_reach_is_said_and_fails_nothing() -> None:
-    """A build machine without the internet can still check everything else."""
-    code, told = _audit(NOWHERE)
+    """Without the service the audit says so and succeeds, so that an offline build can go on."""
+    code, output = _audit(NOWHERE)
     assert code == 0
-    assert told.startswith("not audited: ")
-    assert "Connection refused" in told
+    assert output.startswith("not audited: ")
+    assert "Connection refused" in output
 
 
 def test_a_service_that_fails_is_said_and_fails_nothing(serve: Callable[..., Service]) -> None:
-    """An answer that is none is not taken for "no vulnerability"."""
-    code, told = _audit(serve(lambda _name: (500, {})).url)
+    """The audit reports an error of the service as "not audited", not as "0 vulnerable"."""
+    code, output = _audit(serve(lambda _name: (500, {})).url)
     assert code == 0
-    assert told.startswith("not audited: ")
+    assert output.startswith("not audited: ")
 
 
 def _audit(service: str) -> tuple[int, str]:
-    ended = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "scripts/audit.py", "--service", service],
         cwd=ROOT,
         capture_output=True,
@@ -115,4 +115,4 @@ def _audit(service: str) -> tuple[int, str]:
         timeout=100,
         check=False,
     )
-    return ended.returncode, ended.stdout + ended.stderr
+    return process.returncode, process.stdout + process.stderr

@@ -1,4 +1,4 @@
-"""The broker: JSON only, known tasks only, real lanes only; whatever comes, the worker lives on."""
+"""Hostile messages on the broker: the worker refuses them and goes on working."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -24,9 +24,9 @@ pytestmark = pytest.mark.workers
 QUEUE = queue_of(0)
 REFUSED_TASK = b"Received invalid task message: Refusing to deserialize"
 REFUSED_COMMAND = b"Can't decode message body: ContentDisallowed"
-HUGE = "9" * 3_000_000  # characters; some hundred times what any message of the fleet has
+HUGE = "9" * 3_000_000  # characters; about a hundred times a message of the fleet
 
-NO_LANES: list[object] = [
+INVALID_LANES: list[object] = [
     -1,
     16,
     99,
@@ -40,7 +40,7 @@ NO_LANES: list[object] = [
     "}:inbox:x",
     HUGE,
 ]
-NO_TRADES: list[object] = [
+INVALID_TRADES: list[object] = [
     123,
     None,
     [],
@@ -54,38 +54,38 @@ NO_TRADES: list[object] = [
 ]
 
 
-class Creates:
-    """An object whose pickle, when it is read, makes a file."""
+class CreatesFile:
+    """An object whose pickle creates a file when it is read."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
 
     def __reduce__(self) -> tuple[Callable[..., Any], tuple[str, str]]:
-        """Tell pickle what to call."""
+        """Return the call that unpickling makes."""
         return open, (str(self._file), "w")
 
 
 @pytest.fixture
 def worker(start_worker: StartWorker) -> LocalWorker:
-    """A worker that consumes."""
+    """A worker that consumes messages."""
     return start_worker("w").wait_ready()
 
 
 def test_a_pickled_message_is_refused_and_never_read(
     gateway: Gateway, worker: LocalWorker, tmp_path: Path
 ) -> None:
-    """Its content type is not accepted, for a task and for a control message alike."""
+    """A worker refuses a pickled task and a pickled control message, and unpickles neither."""
     trap = tmp_path / "pickle was run"
     with Connection(gateway.settings.broker) as connection:
         producer = Producer(connection)
         headers = {"task": CAPTURE_TASK, "id": str(uuid4()), "lang": "py"}
-        body: Any = ((Creates(trap),), {}, {})
+        body: Any = ((CreatesFile(trap),), {}, {})
         producer.publish(body, routing_key=QUEUE, serializer="pickle", headers=headers)
         control = sending_app(
             gateway.settings.broker, gateway.settings.connect_seconds
         ).control.mailbox
         producer.publish(
-            {"method": "ping", "arguments": {"trap": Creates(trap)}, "destination": None},
+            {"method": "ping", "arguments": {"trap": CreatesFile(trap)}, "destination": None},
             exchange=control.exchange,
             declare=[control.exchange],
             serializer="pickle",
@@ -93,7 +93,7 @@ def test_a_pickled_message_is_refused_and_never_read(
 
     wait_for("the task is refused", lambda: REFUSED_TASK in worker.log.read_bytes())
     wait_for("the command is refused", lambda: REFUSED_COMMAND in worker.log.read_bytes())
-    _assert_it_works(gateway, worker)
+    _assert_worker_captures(gateway, worker)
     assert not trap.exists()
 
 
@@ -101,7 +101,7 @@ def test_a_pickled_message_is_refused_and_never_read(
 def test_other_content_is_refused(
     content_type: str, gateway: Gateway, worker: LocalWorker, tmp_path: Path
 ) -> None:
-    """YAML can run code where it is read carelessly; none is read at all."""
+    """A worker refuses YAML, which could run code, and every other content type, unread."""
     trap = tmp_path / "made"
     body = f"!!python/object/apply:os.mkdir ['{trap}']".encode()
     headers = {"task": CAPTURE_TASK, "id": str(uuid4()), "lang": "py"}
@@ -115,39 +115,39 @@ def test_other_content_is_refused(
         )
 
     wait_for("it is refused", lambda: REFUSED_TASK in worker.log.read_bytes())
-    _assert_it_works(gateway, worker)
+    _assert_worker_captures(gateway, worker)
     assert not trap.exists()
 
 
 def test_odd_messages_are_refused_and_nothing_is_touched(
     gateway: Gateway, worker: LocalWorker, redis: "Redis"
 ) -> None:
-    """Unknown tasks, wrong arguments, lanes that there are none of, what is no trade."""
+    """A worker refuses unknown tasks, wrong arguments, invalid lanes and invalid trades."""
     app = sending_app(gateway.settings.broker, gateway.settings.connect_seconds)
     app.send_task("tradecapture.nothing", args=(1,), queue=SUBMIT_QUEUE)
-    for lane in NO_LANES:
+    for lane in INVALID_LANES:
         app.send_task(CAPTURE_TASK, args=(lane,), queue=QUEUE)
     app.send_task(CAPTURE_TASK, args=(), queue=QUEUE)
     app.send_task(CAPTURE_TASK, args=(0, 1), queue=QUEUE)
     app.send_task(CAPTURE_TASK, kwargs={"lane": 0, "budget": 1}, queue=QUEUE)
-    for trade in NO_TRADES:
+    for trade in INVALID_TRADES:
         app.send_task(SUBMIT_TASK, args=(trade,), queue=SUBMIT_QUEUE)
     app.send_task(SUBMIT_TASK, args=("{}",), kwargs={"callback_url": 5}, queue=SUBMIT_QUEUE)
     app.send_task(SUBMIT_TASK, args=("{}", "\ud800", "\n", "\0"), queue=SUBMIT_QUEUE)
 
     queues = (QUEUE, SUBMIT_QUEUE)
     wait_for("all are taken", lambda: not any(redis.llen(queue) for queue in queues))
-    _assert_it_works(gateway, worker)
+    _assert_worker_captures(gateway, worker)
     log = worker.log.read_text(errors="replace")
-    assert log.count("is no lane of this deployment") == len(NO_LANES)
+    assert log.count("is no lane of this deployment") == len(INVALID_LANES)
     assert "tradecapture.nothing" in log
-    known = tuple(lane_keys(lane).prefix for lane in range(gateway.settings.lanes))
+    prefixes = tuple(lane_keys(lane).prefix for lane in range(gateway.settings.lanes))
     ours = [key.decode() for key in redis.keys("tc:*")]  # type: ignore[union-attr]
-    assert [key for key in ours if not key.startswith(known) and key != LANES_KEY] == []
+    assert [key for key in ours if not key.startswith(prefixes) and key != LANES_KEY] == []
 
 
-def _assert_it_works(gateway: Gateway, worker: LocalWorker) -> None:
-    """Check that the worker is the one that was started, and captures the next trade."""
+def _assert_worker_captures(gateway: Gateway, worker: LocalWorker) -> None:
+    """Check that the worker has not ended, and captures the next trade."""
     gateway.accept([submission("NEXT")])
     wait_until_nothing_waits(gateway)
     assert gateway.ledger.outcomes(["NEXT"]) == {"NEXT": "CAPTURED"}

@@ -1,4 +1,4 @@
-"""Ids: refused by name, or accepted with exactly the keys that are theirs; through every way in."""
+"""Hostile ids: each way in refuses them by field name, or creates only the keys of their trade."""
 
 import csv
 import io
@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from redis import Redis
 
 from tests.support.api.hostile import (
+    HOSTILE_IDS,
     ID_FIELDS,
-    NASTY,
     expected_keys,
     hostile_ids,
-    is_sound,
+    is_valid_id,
     keys,
     with_id,
 )
@@ -31,7 +31,7 @@ from tradecapture.capture.messages import SUBMIT_QUEUE, SUBMIT_TASK
 from tradecapture.connections.brokers.app import sending_app
 from tradecapture.trades.receipt import RefusalCode
 
-ALWAYS = {b"tc:lanes"}  # of the deployment, not of a trade
+DEPLOYMENT_KEYS = {b"tc:lanes"}  # exist without any trade
 CSV_COLUMNS = "tradeId,accountId,bookId,securityId,source,tradeDate,counterpartyIds,quantity"
 
 fields = st.sampled_from(sorted(ID_FIELDS))
@@ -41,25 +41,25 @@ fields = st.sampled_from(sorted(ID_FIELDS))
 def test_the_client_refuses_an_id_or_keeps_to_its_keys(
     redis: "Redis", settings: Settings, field: str, text: str
 ) -> None:
-    """A mapping: the refusal names the field, and nothing of the trade is in Redis."""
+    """The client refuses an invalid id by its field name, and then stores nothing."""
     redis.flushall()
     with Client(settings) as client:
         answer = client.submit(with_id(field, text))
-    if is_sound(field, text):
+    if is_valid_id(field, text):
         assert isinstance(answer, Receipt)
         assert keys(redis) == expected_keys(with_id(field, text), settings.lanes)
     else:
         assert isinstance(answer, Refusal)
         assert answer.code is RefusalCode.INVALID
         assert [problem.path for problem in answer.problems] == [f"$.{field}"]
-        assert keys(redis) == ALWAYS
+        assert keys(redis) == DEPLOYMENT_KEYS
 
 
 @given(hostile_ids)
 def test_what_comes_beside_a_trade_is_refused_by_name_or_kept(
     redis: "Redis", settings: Settings, text: str
 ) -> None:
-    """Idempotency key, correlation id and callback address, however they are written."""
+    """The client names an invalid idempotency key, correlation id or callback URL."""
     redis.flushall()
     with Client(settings) as client:
         for name in ("idempotency_key", "correlation_id", "callback_url"):
@@ -77,23 +77,25 @@ def test_what_comes_beside_a_trade_is_refused_by_name_or_kept(
 def test_http_answers_400_or_keeps_to_its_keys(
     quiet: Deployment, field: str, text: str, ascii_only: bool
 ) -> None:
-    """JSON bytes, escaped or not; then the trade is asked for under its id. Never a 500."""
+    """The API answers a hostile id in JSON with 202 or 400, and its status with 200 or 404."""
     quiet.redis.flushall()
     document = with_id(field, text)
     body = json.dumps(document, ensure_ascii=ascii_only).encode(errors="surrogatepass")
     answer = quiet.submit(body)
-    if is_sound(field, text):
+    if is_valid_id(field, text):
         assert answer.status_code == 202
-        assert keys(quiet.redis) - ALWAYS == expected_keys(document, LANES) - ALWAYS
+        assert (
+            keys(quiet.redis) - DEPLOYMENT_KEYS == expected_keys(document, LANES) - DEPLOYMENT_KEYS
+        )
     else:
         assert answer.status_code == 400
-        # Half of a surrogate pair makes the whole no JSON, so there is no field to name.
+        # With half of a surrogate pair the body is not JSON, so the problem has no field.
         paths = {problem["path"] for problem in answer.json()["problems"]}
         assert paths == {f"$.{field}"} or (paths == {"$"} and not _is_unicode(text))
-        assert keys(quiet.redis) <= ALWAYS
-    asked = quiet.trade(quote(text.encode(errors="surrogatepass"), safe=""))
-    accepted = field == "tradeId" and is_sound(field, text)
-    assert asked.status_code == (200 if accepted else 404) or not text.strip("./")
+        assert keys(quiet.redis) <= DEPLOYMENT_KEYS
+    status = quiet.trade(quote(text.encode(errors="surrogatepass"), safe=""))
+    accepted = field == "tradeId" and is_valid_id(field, text)
+    assert status.status_code == (200 if accepted else 404) or not text.strip("./")
 
 
 @pytest.mark.parametrize("kind", ["ndjson", "csv"])
@@ -102,21 +104,22 @@ def test_http_answers_400_or_keeps_to_its_keys(
 def test_a_file_is_refused_by_row_and_field_or_keeps_to_its_keys(
     redis: "Redis", run: Run, settings: Settings, kind: str, field: str, text: str
 ) -> None:
-    """NDJSON and CSV, through `tradecapture submit`; cells are taken without the blanks around."""
+    """`tradecapture submit` names the row and field of an invalid id in NDJSON and CSV files."""
     redis.flushall()
     if kind == "csv":
+        # The command strips the blanks around a CSV cell.
         file, text = _csv_file(field, text), text.strip()
     else:
         file = json.dumps(with_id(field, text), ensure_ascii=False).encode(errors="surrogatepass")
     result = run("submit", "-", "--format", kind, standard_input=file)
-    if is_sound(field, text):
+    if is_valid_id(field, text):
         assert (result.exit_code, result.exception) == (0, None)
         assert keys(redis) == expected_keys(with_id(field, text), settings.lanes)
     else:
         assert result.exit_code == 1
-        # A row that cannot be read at all is named by its number alone.
+        # The message names a row that is not readable only by its number.
         assert field in result.stderr or "row" in result.stderr
-        assert keys(redis) == ALWAYS
+        assert keys(redis) == DEPLOYMENT_KEYS
 
 
 @given(hostile_ids)
@@ -124,42 +127,42 @@ def test_a_file_is_refused_by_row_and_field_or_keeps_to_its_keys(
 def test_operators_commands_find_nothing_under_a_hostile_name(
     redis: "Redis", run: Run, text: str
 ) -> None:
-    """`trade` and `partitions show` say that there is none, and touch nothing."""
+    """`trade` and `partitions show` find nothing under a hostile name, and change nothing."""
     redis.flushall()
     for command in (["trade"], ["partitions", "show"]):
         result = run(*command, "--", text)
-        # What cannot be a key at all is bad input.
+        # A text that cannot be a partition key is bad input, exit code 2.
         assert result.exit_code in ((1, 2) if "show" in command else (1,)), result.stderr
         assert "Traceback" not in result.stderr
-    assert keys(redis) == ALWAYS
+    assert keys(redis) == DEPLOYMENT_KEYS
 
 
 @pytest.mark.workers
 def test_tasks_with_hostile_ids_are_refused_or_captured(
     gateway: Gateway, start_worker: StartWorker, redis: "Redis"
 ) -> None:
-    """Submitted as Celery tasks, as text and as mappings; the worker lives through all of them."""
+    """A worker captures the valid trades among tasks with hostile ids, and goes on working."""
     worker = start_worker("w").wait_ready()
     app = sending_app(gateway.settings.broker, gateway.settings.connect_seconds)
-    sound: list[str] = []
-    documents = [with_id("tradeId", text) for text in NASTY]
+    valid: list[str] = []
+    documents = [with_id("tradeId", text) for text in HOSTILE_IDS]
     documents += [
         trade(tradeId=f"{field}-{number}", **{field: text})
         for field in ("accountId", "bookId", "securityId")
-        for number, text in enumerate(NASTY)
+        for number, text in enumerate(HOSTILE_IDS)
     ]
     for number, document in enumerate(documents):
         sent = document if number % 2 else json.dumps(document)
         app.send_task(SUBMIT_TASK, args=(sent,), queue=SUBMIT_QUEUE)
-        if all(is_sound(name, document[name]) for name in ID_FIELDS if name in document):
-            sound.append(document["tradeId"])
+        if all(is_valid_id(name, document[name]) for name in ID_FIELDS if name in document):
+            valid.append(document["tradeId"])
 
     wait_for("all are taken", lambda: redis.llen(SUBMIT_QUEUE) == 0)
     wait_for(
-        "the sound ones are captured", lambda: len(gateway.ledger.outcomes(sound)) == len(sound)
+        "the valid ones are captured", lambda: len(gateway.ledger.outcomes(valid)) == len(valid)
     )
     wait_until_nothing_waits(gateway)
-    assert set(gateway.ledger.outcomes(sound).values()) == {"CAPTURED"}
+    assert set(gateway.ledger.outcomes(valid).values()) == {"CAPTURED"}
 
     assert worker.process.poll() is None
 

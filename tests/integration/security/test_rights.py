@@ -1,4 +1,4 @@
-"""Rights: the Redis user of docs/security.md is enough for the whole path, and for little more."""
+"""The rights of the Redis user in docs/security.md: enough for the fleet, and no more."""
 
 import re
 import time
@@ -27,7 +27,7 @@ from tradecapture.local.servers.worker import LocalWorker
 
 PASSWORD = "fleets-own"
 CONNECT_SECONDS = 3.0
-ANSWER_SECONDS = 10.0  # of a worker, on a machine that is busy with other tests
+RESPONSE_TIMEOUT_SECONDS = 10.0  # on a machine that is busy with other tests
 COMMANDS = (["partitions"], ["trade", "BOOK1-1"], ["reconcile"], ["doctor"])
 
 FORBIDDEN = (
@@ -52,7 +52,7 @@ FORBIDDEN = (
 
 
 def documented_rights() -> list[str]:
-    """Return the rights that docs/security.md gives to the fleet's user, word by word."""
+    """Return the rights that docs/security.md gives to the fleet's user, one word each."""
     text = (ROOT / "docs" / "security.md").read_text()
     block = re.search(r"^ACL SETUSER tradecapture reset on >PASSWORD (.*?)^```", text, re.S | re.M)
     assert block is not None
@@ -61,7 +61,7 @@ def documented_rights() -> list[str]:
 
 @pytest.fixture
 def administrator(tmp_path: Path) -> Iterator["Redis"]:
-    """The administrator's connection to a Redis that knows the fleet's user, and no other."""
+    """An administrator's connection to a Redis whose only other user is the fleet's."""
     with (
         RedisServer(tmp_path / "redis") as server,
         connect_redis(server.url, CONNECT_SECONDS) as redis,
@@ -75,7 +75,7 @@ def administrator(tmp_path: Path) -> Iterator["Redis"]:
 
 @pytest.fixture
 def fleets_url(administrator: "Redis") -> str:
-    """The URL of the fleet's user."""
+    """The Redis URL with the login of the fleet's user."""
     port = administrator.connection_pool.connection_kwargs["port"]
     return f"redis://tradecapture:{PASSWORD}@127.0.0.1:{port}/0"
 
@@ -84,7 +84,7 @@ def fleets_url(administrator: "Redis") -> str:
 def test_the_documented_rights_are_enough_for_the_whole_path(
     administrator: "Redis", fleets_url: str, ledger_url: str, run: Run, tmp_path: Path
 ) -> None:
-    """Client, API, worker, sweep, holds, Flower, commands, remote control; nothing is refused."""
+    """Redis refuses nothing that the fleet, its API, Flower and its commands do."""
     environment = environment_of(redis_url=fleets_url, database_url=ledger_url)
     with ExitStack() as stack:
         worker = LocalWorker("w", tmp_path / "w.log", environment)
@@ -102,33 +102,38 @@ def test_the_documented_rights_are_enough_for_the_whole_path(
         headers = {"Content-Type": "application/x-ndjson"}
         base = f"{api.url}/api/v1"
         answer = httpx.post(
-            f"{base}/trades/capture/batch", content=batch, headers=headers, timeout=ANSWER_SECONDS
+            f"{base}/trades/capture/batch",
+            content=batch,
+            headers=headers,
+            timeout=RESPONSE_TIMEOUT_SECONDS,
         )
-        job = httpx.get(api.url + answer.json()["statusUrl"], timeout=ANSWER_SECONDS)
+        job = httpx.get(api.url + answer.json()["statusUrl"], timeout=RESPONSE_TIMEOUT_SECONDS)
         assert job.status_code == 200
-        assert httpx.get(f"{base}/health", timeout=ANSWER_SECONDS).json()["status"] == "UP"
+        assert (
+            httpx.get(f"{base}/health", timeout=RESPONSE_TIMEOUT_SECONDS).json()["status"] == "UP"
+        )
         wait_until_nothing_waits(gateway)
         gateway.inbox.reserve_bells()
 
         app = sending_app(fleets_url, CONNECT_SECONDS)
-        assert app.control.inspect(timeout=ANSWER_SECONDS, limit=1).stats()
+        assert app.control.inspect(timeout=RESPONSE_TIMEOUT_SECONDS, limit=1).stats()
         assert flower.queues() is not None
         for command in COMMANDS:
             result = run(*command, REDIS_URL=fleets_url, DATABASE_URL=ledger_url, LANES=None)
             assert result.exit_code == 0, result.output
         time.sleep(settings.sweep_seconds)  # one more sweep of the worker
-        worker.stop()  # it puts back what it has taken
-    refused = {entry["object"] for entry in administrator.acl_log()}
-    # `doctor` asks for it and does without: it would also tell the administrator's password.
-    assert {str(name).partition("|")[0] for name in refused} <= {"config"}
+        worker.stop()  # returns the messages that it has not finished
+    refusals = {entry["object"] for entry in administrator.acl_log()}
+    # `doctor` tries CONFIG and works without it: CONFIG would reveal the administrator's password.
+    assert {str(name).partition("|")[0] for name in refusals} <= {"config"}
 
 
 def test_the_documented_rights_are_not_more(administrator: "Redis", fleets_url: str) -> None:
-    """The user cannot end Redis, change it, empty it, or touch what is not the fleet's."""
+    """The user cannot stop, configure or empty Redis, or use keys that are not the fleet's."""
     administrator.set("somebody-elses", "0")
     with connect_redis(fleets_url, CONNECT_SECONDS) as redis:
         assert redis.ping()
-        assert redis.wait(0, 1) == 0  # what acknowledged replicas need; there are none here
+        assert redis.wait(0, 1) == 0  # the right to wait for replicas; this Redis has none
         for words in FORBIDDEN:
             with pytest.raises(NoPermissionError):
                 redis.execute_command(*words)

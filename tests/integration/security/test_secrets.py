@@ -1,4 +1,4 @@
-"""Secrets: no password in logs (DEBUG too), pages, messages, tracebacks, `ps` or `repr`."""
+"""No log (DEBUG too), page, message, traceback, `ps` or `repr` shows a password."""
 
 import os
 import subprocess
@@ -37,7 +37,7 @@ from tradecapture.settings import SettingsError
 NOWHERE = "127.0.0.1:1"  # nothing listens on port 1
 ROLE = "secrets_desk"
 CONNECT_SECONDS = 3.0
-ANSWER_SECONDS = 10.0  # for the one worker; nobody waits for others
+RESPONSE_TIMEOUT_SECONDS = 10.0  # the inspection ends with the reply of its worker
 READY_SECONDS = 60.0  # on a machine that is busy with other tests
 COMMANDS = (
     ["doctor"],
@@ -69,7 +69,7 @@ def redis_with_passwords(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
 
 @pytest.fixture
 def database_url(postgresql_server: PostgresqlServer) -> str:
-    """The URL of a ledger that is empty or not, on a PostgreSQL that asks for a password."""
+    """The URL of a ledger on a PostgreSQL that asks for a password; it may have rows already."""
     settings = Settings(database_url=postgresql_server.url, connect_seconds=CONNECT_SECONDS)
     with (
         open_engine(settings) as (engine, _dialect),
@@ -100,7 +100,7 @@ def environment(redis_with_passwords: Settings, database_url: str, run: Run) -> 
 def test_a_running_fleet_shows_no_password(
     environment: dict[str, str], run: Run, tmp_path: Path
 ) -> None:
-    """Worker, API and Flower at DEBUG, their pages, what Celery tells of them, the commands."""
+    """Worker, API and Flower at DEBUG show no password, nor do the commands and `celery`."""
     settings = Settings.from_environment(environment)
     worker_words = ["celery", "-A", "workers", "worker", "--concurrency", "1", "-l", "DEBUG"]
     port = free_port()
@@ -133,11 +133,11 @@ def test_a_running_fleet_shows_no_password(
             assert_no_secret(f"Flower's {path}", flower.page(path))
         _assert_commands_show_no_secret(run, environment, expected=(0, 1))
         inspect = sending_app(settings.broker, CONNECT_SECONDS).control.inspect(
-            [node], timeout=ANSWER_SECONDS
+            [node], timeout=RESPONSE_TIMEOUT_SECONDS
         )
-        for told in (inspect.conf(with_defaults=True), inspect.stats()):
-            assert "redis" in str(told)
-            assert_no_secret("celery inspect", str(told))
+        for reply in (inspect.conf(with_defaults=True), inspect.stats()):
+            assert "redis" in str(reply)
+            assert_no_secret("celery inspect", str(reply))
         report = _output("celery", "-A", "workers", "report", environment=environment)
         assert "redis" in report
         assert_no_secret("celery report", report)
@@ -148,7 +148,7 @@ def test_a_running_fleet_shows_no_password(
 
 @pytest.mark.workers
 def test_up_shows_no_password(environment: dict[str, str], tmp_path: Path) -> None:
-    """Its table, its programs' logs and command lines; its record is for this user only."""
+    """`tradecapture up` shows no password, and only its user can read its record."""
     data = tmp_path / "data"
     words = ["tradecapture", "up", "--data", str(data), "--workers", "1"]
     words += ["--api-port", str(free_port()), "--flower-port", str(free_port())]
@@ -164,7 +164,7 @@ def test_up_shows_no_password(environment: dict[str, str], tmp_path: Path) -> No
 
 @pytest.mark.workers
 def test_servers_out_of_reach_show_no_password(run: Run, tmp_path: Path) -> None:
-    """The same where nothing answers, which is when errors are written."""
+    """Errors about unreachable servers show no password."""
     environment = environment_of(
         redis_url=f"redis://:{encoded(REDIS)}@{NOWHERE}/0",
         broker_url=f"redis://bells:{encoded(BROKER)}@{NOWHERE}/0",
@@ -209,7 +209,7 @@ MISTAKES = {
 @pytest.mark.parametrize("mistake", sorted(MISTAKES))
 @pytest.mark.parametrize("name", ["redis_url", "broker_url", "database_url"])
 def test_a_mistake_in_a_url_shows_no_password(name: str, mistake: str, run: Run) -> None:
-    """Every command and a worker that starts say what is wrong; none quotes the URL."""
+    """A command that gets an invalid URL ends without a traceback and shows no password."""
     scheme = "postgresql" if name == "database_url" else "redis"
     url = MISTAKES[mistake].format(scheme=scheme)
     for command in (["doctor"], ["db", "upgrade"], ["submit", "-"]):
@@ -220,12 +220,12 @@ def test_a_mistake_in_a_url_shows_no_password(name: str, mistake: str, run: Run)
 
 
 def test_a_worker_with_a_mistake_in_a_url_names_it_and_shows_no_password() -> None:
-    """The worker ends at once and says which variable to correct."""
+    """A worker that gets an invalid URL ends, and names the variable without the password."""
     for name in ("redis_url", "broker_url"):
         environment = environment_of(**{name: "redis://:hunter2/x@nowhere:1/0"})
-        told = _output("celery", "-A", "workers", "worker", environment=environment)
-        assert f"TRADECAPTURE_{name.upper()}" in told
-        assert_no_secret(name, told)
+        output = _output("celery", "-A", "workers", "worker", environment=environment)
+        assert f"TRADECAPTURE_{name.upper()}" in output
+        assert_no_secret(name, output)
 
 
 @given(
@@ -234,16 +234,16 @@ def test_a_worker_with_a_mistake_in_a_url_names_it_and_shows_no_password() -> No
     st.text(min_size=1).filter(lambda text: "*" not in text).map(lambda text: f"hunter2{text}"),
 )
 def test_any_password_is_masked(scheme: str, user: str, password: str) -> None:
-    """Encoded or not, before the host or in a parameter: hunter2 is nowhere in what is shown."""
+    """A password in a URL is masked, encoded or not, before the host or in a parameter."""
     user = encoded(user)
-    for shown in (
+    for url in (
         f"{scheme}://{user}:{password}@host:1/0",
         f"{scheme}://{user}:{encoded(password)}@host:1/0?sslmode=require",
         f"{scheme}://:{encoded(password)}@host",
         f"{scheme}://{user}@host:1/0?sslmode=require&password={encoded(password)}",
         f"{scheme}://host/0?SSL_PASSWORD={encoded(password)}&ssl_ca_certs=ca.pem",
     ):
-        assert "hunter2" not in without_password(shown)
+        assert "hunter2" not in without_password(url)
     with pytest.raises(SettingsError) as refused:
         Settings.from_environment({"TRADECAPTURE_REDIS_URL": f"{user}:{password}"})
     assert "hunter2" not in "".join(traceback.format_exception(refused.value))
@@ -272,7 +272,7 @@ def _assert_command_lines_show_no_secret(process_id: int) -> None:
 
 
 def _output(*words: str, environment: dict[str, str]) -> str:
-    ended = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-m", *words],
         env=environment,
         cwd=ROOT,
@@ -281,4 +281,4 @@ def _output(*words: str, environment: dict[str, str]) -> str:
         timeout=READY_SECONDS,
         check=False,
     )
-    return ended.stdout + ended.stderr
+    return process.stdout + process.stderr

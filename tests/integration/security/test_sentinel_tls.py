@@ -1,4 +1,4 @@
-"""Sentinels over TLS, with a login of their own: all parts go through, and believe nobody else."""
+"""Sentinels over TLS with their own login: every part uses them, and refuses other servers."""
 
 import socket
 from collections.abc import Iterator
@@ -32,7 +32,7 @@ from tradecapture.local.servers.worker import LocalWorker
 from tradecapture.trades.receipt import Receipt
 
 CONNECT_SECONDS = 3.0
-ANSWER_SECONDS = 10.0  # for the one worker; nobody waits for others
+RESPONSE_TIMEOUT_SECONDS = 10.0  # the inspection ends with the reply of its worker
 LOGIN: dict[str, Any] = {
     "sentinel_master": ACCESS.master,
     "sentinel_username": ACCESS.username,
@@ -42,7 +42,7 @@ LOGIN: dict[str, Any] = {
 
 @pytest.fixture(scope="module")
 def sentinels(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TlsSentinels]:
-    """Sentinels and servers of this module; tests leave them as they are."""
+    """Sentinels and servers that the tests of this module share and do not change."""
     with TlsSentinels(tmp_path_factory.mktemp("sentinels") / "all") as running:
         yield running
 
@@ -53,7 +53,7 @@ def settings_of(sentinels: TlsSentinels, database_url: str = "sqlite://") -> Set
 
 
 def test_inboxes_and_bells_go_through(sentinels: TlsSentinels) -> None:
-    """From acceptance to settling, with a user of few rights at the sentinels; the bell is rung."""
+    """Trades are accepted, rung for and completed with a sentinel user of few rights."""
     settings = settings_of(sentinels)
     with closing(Gateway(settings)) as gateway, sentinels.servers[0].redis() as redis:
         answers = gateway.accept(submissions(3))
@@ -65,8 +65,8 @@ def test_inboxes_and_bells_go_through(sentinels: TlsSentinels) -> None:
         ]
         assert [row.waiting for row in gateway.inbox_reader.partitions()] == [0]
         assert_no_secret("repr", f"{settings!r} {settings.sentinels!r} {gateway.redis!r}")
-        told = gateway.bell._app.connection().info()["transport_options"]
-        assert_no_secret("the broker's options", repr(told))
+        broker_options = gateway.bell._app.connection().info()["transport_options"]
+        assert_no_secret("the broker's options", repr(broker_options))
 
 
 WRONG_LOGIN = replace(ACCESS, password="hunter2-wrong")
@@ -96,7 +96,7 @@ def test_what_is_not_right_is_refused(
     access: SentinelAccess,
     why: str | None,
 ) -> None:
-    """Inboxes and bells alike; the reason is told in few words, and no password."""
+    """A wrong certificate or login is refused, with a short reason and no password."""
     other = tmp_path / "other.pem"
     trustme.CA().cert_pem.write_to_path(str(other))
     url = sentinels.url(
@@ -118,14 +118,14 @@ def test_what_is_not_right_is_refused(
 
 
 def test_the_hosts_name_need_not_match_if_so_told(sentinels: TlsSentinels) -> None:
-    """The option holds for the sentinels, and for the servers that they name."""
+    """`ssl_check_hostname=false` applies to the sentinels and to the servers that they name."""
     url = sentinels.url("localhost", ssl_check_hostname="false")
     with connect_redis(url, CONNECT_SECONDS, ACCESS) as redis:
         assert redis.ping()
 
 
 def test_doctor_finds_all_in_order(sentinels: TlsSentinels) -> None:
-    """Every sentinel is asked over TLS and with the login; the master's replica is seen."""
+    """`doctor` asks every sentinel over TLS with the login, and finds the master's replica."""
     findings = {found.subject: found for found in check_redis(settings_of(sentinels))}
     assert findings["Redis sentinels"].level is Level.OK
     assert findings["Redis sentinels"].message == "3 named, 3 answer"
@@ -133,7 +133,7 @@ def test_doctor_finds_all_in_order(sentinels: TlsSentinels) -> None:
 
 
 def test_doctor_tells_a_refused_login_by_its_setting(sentinels: TlsSentinels, run: Run) -> None:
-    """Each sentinel with its reason, and no password."""
+    """`doctor` names the setting of a refused sentinel login, and shows no password."""
     result = run(
         "doctor",
         REDIS_URL=sentinels.url(),
@@ -141,15 +141,15 @@ def test_doctor_tells_a_refused_login_by_its_setting(sentinels: TlsSentinels, ru
         | {"SENTINEL_PASSWORD": WRONG_LOGIN.password},
     )
     assert result.exit_code == 1
-    told = " ".join(result.output.split())
-    assert "FAIL │ Redis sentinels │ 3 named, 0 answer" in told
-    assert "TRADECAPTURE_SENTINEL_PASSWORD is the `requirepass`" in told
+    output = " ".join(result.output.split())
+    assert "FAIL │ Redis sentinels │ 3 named, 0 answer" in output
+    assert "TRADECAPTURE_SENTINEL_PASSWORD is the `requirepass`" in output
     assert_no_secret("doctor", result.output)
 
 
 @pytest.mark.workers
 def test_a_fleet_goes_on_after_a_failover(ledger_url: str, tmp_path: Path) -> None:
-    """Worker, Flower, bells and client find the new master; nobody tells anybody a password."""
+    """After a failover the fleet finds the new master and captures on; no log has a password."""
     with ExitStack() as stack:
         sentinels = stack.enter_context(TlsSentinels(tmp_path / "sentinels"))
         settings = settings_of(sentinels, ledger_url)
@@ -165,11 +165,11 @@ def test_a_fleet_goes_on_after_a_failover(ledger_url: str, tmp_path: Path) -> No
         wait_until_nothing_waits(gateway)
         assert flower.queues()
         control = sending_app(settings.broker, settings.connect_seconds, settings.sentinels).control
-        inspect = control.inspect([f"w@{socket.gethostname()}"], timeout=ANSWER_SECONDS)
-        for asked in (inspect.stats, lambda: inspect.conf(with_defaults=True)):
-            told = str(asked())
-            assert ACCESS.master in told
-            assert_no_secret("celery inspect", told)
+        inspect = control.inspect([f"w@{socket.gethostname()}"], timeout=RESPONSE_TIMEOUT_SECONDS)
+        for inspection in (inspect.stats, lambda: inspect.conf(with_defaults=True)):
+            reply = str(inspection())
+            assert ACCESS.master in reply
+            assert_no_secret("celery inspect", reply)
         master, replica = sentinels.servers
         master.kill()
         wait_for("the replica takes over", replica.is_master)

@@ -1,4 +1,4 @@
-"""TLS and passwords: every part reaches its servers by URL alone, and believes no wrong server."""
+"""TLS and passwords: a URL is enough for every part, and each refuses a wrong server."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, suppress
@@ -30,7 +30,7 @@ from tradecapture.local.servers.redis_server import RedisServer
 from tradecapture.local.servers.worker import LocalWorker
 
 PASSWORD = "p@ss/w:rd?#%"
-ENCODED = "p%40ss%2Fw%3Ard%3F%23%25"  # as it stands in a URL
+ENCODED = "p%40ss%2Fw%3Ard%3F%23%25"  # as a URL encodes it
 CONNECT_SECONDS = 3.0
 ROLE = "tls_desk"
 
@@ -39,13 +39,13 @@ UrlOf = Callable[[str], str]
 
 @pytest.fixture(scope="module")
 def authority() -> trustme.CA:
-    """Who issues the certificates that are believed here."""
+    """The authority whose certificates the tests trust."""
     return trustme.CA()
 
 
 @pytest.fixture(scope="module")
 def trusted(authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A file with that authority's certificate."""
+    """A file with the certificate of the trusted authority."""
     return _certificate_file(authority, tmp_path_factory.mktemp("trusted"))
 
 
@@ -64,7 +64,7 @@ def redis_behind_tls(
 
 @pytest.fixture
 def redis_url(redis_behind_tls: TlsProxy) -> UrlOf:
-    """Returns its URL with some TLS options."""
+    """Return a function that returns the URL of that Redis with the given TLS options."""
 
     def url_of(options: str) -> str:
         return f"rediss://:{ENCODED}@localhost:{redis_behind_tls.port}/0{options}"
@@ -100,7 +100,7 @@ def postgresql_behind_tls(
 def test_a_whole_fleet_runs_on_redis_with_tls_and_a_password(
     redis_url: UrlOf, trusted: Path, ledger_url: str, tmp_path: Path
 ) -> None:
-    """Client, API, worker, bells, sweep, Flower and `doctor` take the one URL; nothing else."""
+    """Client, API, worker, bells and Flower run on Redis with TLS, given only its URL."""
     url = redis_url(f"?ssl_ca_certs={trusted}")
     environment = environment_of(redis_url=url, database_url=ledger_url)
     settings = Settings(redis_url=url, database_url=ledger_url)
@@ -141,7 +141,7 @@ def test_a_whole_fleet_runs_on_redis_with_tls_and_a_password(
 def test_a_server_that_cannot_prove_who_it_is_gets_no_password(
     redis_url: UrlOf, options: str, why: str, run: Run, tmp_path: Path
 ) -> None:
-    """The client, the bells and the command line refuse it; kombu alone would believe anybody."""
+    """Client, bells and commands refuse an unverified server; kombu by default would not."""
     other = _certificate_file(trustme.CA(), tmp_path)
     url = redis_url(options.format(other=other))
     with (
@@ -163,19 +163,19 @@ def test_a_server_that_cannot_prove_who_it_is_gets_no_password(
 def test_the_certificate_must_name_the_host_unless_told_otherwise(
     authority: trustme.CA, redis_behind_tls: TlsProxy, trusted: Path
 ) -> None:
-    """A certificate of another host is refused; two options say that it does not matter."""
+    """A certificate of another host is refused, unless one of two options allows it."""
     url = f"rediss://:{ENCODED}@{LOOPBACK}:{redis_behind_tls.port}/0?ssl_ca_certs={trusted}"
-    for options, good in (
+    for options, accepted in (
         ("", False),
         ("&ssl_check_hostname=false", True),
         ("&ssl_check_hostname=false&ssl_cert_reqs=none", True),
     ):
-        for look in (_ping, _ping_broker):
-            assert look(url + options) is good
+        for ping in (_ping, _ping_broker):
+            assert ping(url + options) is accepted
 
 
 def test_a_wrong_password_is_refused(redis_url: UrlOf, trusted: Path, run: Run) -> None:
-    """It is the password that lets in, and the message does not repeat it."""
+    """A wrong password is refused, and the message does not repeat it."""
     url = redis_url(f"?ssl_ca_certs={trusted}").replace(ENCODED, "wr0ng")
     with connect_redis(url, CONNECT_SECONDS) as redis, pytest.raises(AuthenticationError):
         redis.ping()
@@ -187,22 +187,22 @@ def test_a_wrong_password_is_refused(redis_url: UrlOf, trusted: Path, run: Run) 
 def test_the_ledger_is_on_postgresql_with_tls_and_a_password(
     postgresql_behind_tls: TlsProxy, trusted: Path, tmp_path: Path
 ) -> None:
-    """verify-full believes the right authority alone; SCRAM lets in the right password alone."""
+    """PostgreSQL refuses another authority (verify-full) and another password (SCRAM)."""
     port = postgresql_behind_tls.port
 
-    def revise(password: str, authority: Path) -> None:
+    def migrate(password: str, authority: Path) -> None:
         url = f"postgresql://{ROLE}:{password}@localhost:{port}/{ROLE}"
         options = f"sslmode=verify-full&sslrootcert={authority}"
         settings = Settings(database_url=f"{url}?{options}", connect_seconds=CONNECT_SECONDS)
         with open_engine(settings) as (engine, _dialect):
             upgrade(engine)
 
-    revise(ENCODED, trusted)
+    migrate(ENCODED, trusted)
     assert postgresql_behind_tls.connections > 0
     with pytest.raises(DatabaseError, match="certificate verify failed"):
-        revise(ENCODED, _certificate_file(trustme.CA(), tmp_path))
+        migrate(ENCODED, _certificate_file(trustme.CA(), tmp_path))
     with pytest.raises(DatabaseError, match="password authentication failed") as refused:
-        revise("wr0ng", trusted)
+        migrate("wr0ng", trusted)
     assert "wr0ng" not in str(refused.value)
 
 

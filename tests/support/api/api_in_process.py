@@ -17,7 +17,7 @@ from tradecapture.local.servers.server import wait_until
 from tradecapture.settings import Settings
 
 START_SECONDS = 20.0
-ANSWER_SECONDS = 20.0  # for one answer, on a machine that is busy with other tests
+RESPONSE_TIMEOUT_SECONDS = 20.0  # for one response, on a machine that is busy with other tests
 PARTITIONS = "/api/v1/partitions"
 ACTION_BODY = {"by": "ann", "why": "a test"}
 
@@ -52,7 +52,10 @@ class InProcessApi(NamedTuple):
 def run_in_process(redis: "Redis", settings: Settings) -> Iterator[InProcessApi]:
     """Run an API and a worker in this process."""
     worker = Worker(redis, settings)
-    with serving(settings) as url, httpx.Client(base_url=url, timeout=ANSWER_SECONDS) as http:
+    with (
+        serving(settings) as url,
+        httpx.Client(base_url=url, timeout=RESPONSE_TIMEOUT_SECONDS) as http,
+    ):
         yield InProcessApi(http, worker)
     worker.ledger.dispose()
 

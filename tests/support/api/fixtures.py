@@ -10,7 +10,7 @@ import pytest
 from redis import Redis
 
 from tests.support.api.api_in_process import InProcessApi, run_in_process
-from tests.support.api.requests import ANSWER_SECONDS, LANES, Deployment
+from tests.support.api.requests import LANES, RESPONSE_TIMEOUT_SECONDS, Deployment
 from tests.support.api.servers import ApiServer, WorkerServer, environment_of
 from tradecapture.inbox import InboxReader, connect_redis
 from tradecapture.local.servers.redis_server import RedisServer
@@ -39,8 +39,10 @@ def _deployment(folder: Path, ledger: Path, *, workers: bool) -> Iterator[Deploy
         if workers:
             running.enter_context(WorkerServer(folder, environment))
         api = running.enter_context(ApiServer(folder, environment))
-        http = running.enter_context(httpx.Client(base_url=api.url, timeout=ANSWER_SECONDS))
-        redis = running.enter_context(connect_redis(redis_server.url, ANSWER_SECONDS))
+        http = running.enter_context(
+            httpx.Client(base_url=api.url, timeout=RESPONSE_TIMEOUT_SECONDS)
+        )
+        redis = running.enter_context(connect_redis(redis_server.url, RESPONSE_TIMEOUT_SECONDS))
         yield Deployment(http, redis, InboxReader(redis, LANES))
 
 

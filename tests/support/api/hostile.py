@@ -8,7 +8,7 @@ from redis import Redis
 from tests.support.builders import trade
 from tradecapture.trades.partition import lane_of
 
-ID_FIELDS = {  # field on the wire -> UTF-16 units, at most; from the HTTP contract
+ID_FIELDS = {  # field on the wire -> max UTF-16 units; from the HTTP contract
     "tradeId": 100,
     "accountId": 50,
     "bookId": 50,
@@ -16,7 +16,7 @@ ID_FIELDS = {  # field on the wire -> UTF-16 units, at most; from the HTTP contr
     "idempotencyKey": 100,
 }
 
-NASTY = [
+HOSTILE_IDS = [
     *("", " ", " A", "A ", "\t", "\n", "A\nB", "A\r\nSET x 1\r\n", "\0", "A\0B", "\x1b[2J", "\x7f"),
     *("{0}", "{", "}", "}:due", "*", "?", "[a-z]", ":", "tc:{0}:due", "inbox:A", "a:b:c", "~", "_"),
     *("../../etc/passwd", "/", "\\", "'", '"', "';DROP TABLE trades;--", "%00", "%s", "$(id)"),
@@ -28,10 +28,10 @@ NASTY = [
 _CHARACTERS = st.sampled_from("\n\r\t\0 {}*:?[]~_/\\.%'\"\u202e\u200f\u00a0\U0001f4a5\ud800") | (
     st.characters()
 )
-hostile_ids = st.sampled_from(NASTY) | st.text(_CHARACTERS, max_size=110)
+hostile_ids = st.sampled_from(HOSTILE_IDS) | st.text(_CHARACTERS, max_size=110)
 
 
-def is_sound(field: str, text: str) -> bool:
+def is_valid_id(field: str, text: str) -> bool:
     """Return whether the HTTP contract allows a text as an id; independent of the product."""
     units = len(text.encode("utf-16-le", "surrogatepass")) // 2
     return 0 < units <= ID_FIELDS[field] and text.isprintable() and text == text.strip()

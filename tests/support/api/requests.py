@@ -15,7 +15,7 @@ BATCH = f"{CAPTURE}/batch"
 JSON = {"Content-Type": "application/json"}
 NDJSON = {"Content-Type": "application/x-ndjson"}
 LANES = 4  # fewer than the default: a small deployment starts faster
-ANSWER_SECONDS = 20.0  # for one response, on a machine that is busy with other tests
+RESPONSE_TIMEOUT_SECONDS = 20.0  # for one response, on a machine that is busy with other tests
 
 _numbers = count(1)
 

@@ -8,7 +8,7 @@ LEDGER = "hunter2@ledger?"
 PASSWORDS = (REDIS, BROKER, LEDGER)
 
 # Each password as it is and as a URL encodes it, and the part that remains if a URL is cut.
-SHOWN = {*PASSWORDS, *map(quote, PASSWORDS), "hunter2"}
+FORBIDDEN_TEXTS = {*PASSWORDS, *map(quote, PASSWORDS), "hunter2"}
 
 
 def encoded(password: str) -> str:
@@ -18,5 +18,7 @@ def encoded(password: str) -> str:
 
 def assert_no_secret(where: str, text: str) -> None:
     """Check that a text shows no password and no part of one."""
-    lines = [line for line in text.splitlines() if any(secret in line for secret in SHOWN)]
+    lines = [
+        line for line in text.splitlines() if any(secret in line for secret in FORBIDDEN_TEXTS)
+    ]
     assert lines == [], f"{where} shows a password: {lines[0][:300]}"

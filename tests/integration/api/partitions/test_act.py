@@ -10,8 +10,8 @@ from redis import Redis
 from sqlalchemy import create_engine, text
 
 from tests.support.api.api_in_process import (
-    ANSWER_SECONDS,
     PARTITIONS,
+    RESPONSE_TIMEOUT_SECONDS,
     InProcessApi,
     run_in_process,
     serving,
@@ -286,7 +286,7 @@ def test_servers_that_are_away_are_unavailable(
     server = RedisServer(tmp_path / "redis", free_port())
     ledger = tmp_path / "later" / "ledger.db"
     own = replace(settings, redis_url=server.url, database_url=f"sqlite:///{ledger}")
-    with serving(own) as url, httpx.Client(base_url=url, timeout=ANSWER_SECONDS) as http:
+    with serving(own) as url, httpx.Client(base_url=url, timeout=RESPONSE_TIMEOUT_SECONDS) as http:
 
         def answers() -> list[httpx.Response]:
             body = {"by": "ann", "why": "x"}

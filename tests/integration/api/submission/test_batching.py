@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.api.requests import ANSWER_SECONDS, CAPTURE, Deployment, new_trade
+from tests.support.api.requests import CAPTURE, RESPONSE_TIMEOUT_SECONDS, Deployment, new_trade
 from tests.support.builders import partition_of, submissions
 from tradecapture.api.service.batching import SubmissionBatcher, TooManyPendingError
 from tradecapture.trades.receipt import Answer, Receipt
@@ -64,7 +64,7 @@ def test_order_of_arrival_is_kept() -> None:
 
     def accept(trades: Sequence[Submission]) -> list[Answer]:
         calls.append([trade.trade_id for trade in trades])
-        assert may_return.wait(ANSWER_SECONDS)
+        assert may_return.wait(RESPONSE_TIMEOUT_SECONDS)
         return receipts(trades)
 
     async def scenario() -> list[Answer]:
@@ -92,7 +92,7 @@ def test_too_many_waiting_are_refused() -> None:
 
     def accept(trades: Sequence[Submission]) -> list[Answer]:
         called.set()
-        assert may_return.wait(ANSWER_SECONDS)
+        assert may_return.wait(RESPONSE_TIMEOUT_SECONDS)
         return receipts(trades)
 
     async def scenario() -> None:
@@ -141,7 +141,7 @@ def test_request_that_went_away_disturbs_no_other() -> None:
     accepted: list[str] = []
 
     def accept(trades: Sequence[Submission]) -> list[Answer]:
-        assert may_return.wait(ANSWER_SECONDS)
+        assert may_return.wait(RESPONSE_TIMEOUT_SECONDS)
         accepted.extend(trade.trade_id for trade in trades)
         return receipts(trades)
 
