@@ -1,1 +1,1 @@
-"""Faults under load: what a whole deployment survives, with real processes and real kills."""
+"""Tests of whole deployments of real processes that are killed, cut off or stopped under load."""

@@ -1,4 +1,4 @@
-"""Fixtures of the tests that break something: a deployment of a test's own, and scenarios on it."""
+"""Fixtures of the fault tests: each test gets its own deployment, history and scenario."""
 
 from tests.support.deployment.fixtures import (
     deployment,

@@ -1,4 +1,4 @@
-"""A short soak, as `make soak` runs it."""
+"""Runs a short soak as `make soak` does."""
 
 import json
 import os
@@ -11,14 +11,14 @@ import pytest
 
 from tests.support.faults.schedule import FaultKind, schedule
 
-SEED, MINUTES = 11, 0.55  # half a minute with six kinds of fault, at Redis, database and workers
+SEED, MINUTES = 11, 0.55  # half a minute, six kinds of fault that hit Redis, database and workers
 ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.timeout(300)
 def test_a_short_soak_keeps_every_promise(tmp_path: Path, figure: Callable[[str], None]) -> None:
-    """Steady HTTP traffic, faults of a fixed seed: all captured once, in order, exit code 0."""
-    ended = subprocess.run(
+    """A soak of a fixed seed captures every trade once and in order, and ends with exit code 0."""
+    process = subprocess.run(
         [
             *(sys.executable, "-m", "tests.support.faults.soak", "--json"),
             *("--minutes", str(MINUTES), "--seed", str(SEED)),
@@ -29,15 +29,15 @@ def test_a_short_soak_keeps_every_promise(tmp_path: Path, figure: Callable[[str]
         text=True,
         check=False,
     )
-    assert ended.returncode == 0, ended.stdout + ended.stderr
-    report = json.loads(ended.stdout)
+    assert process.returncode == 0, process.stdout + process.stderr
+    report = json.loads(process.stdout)
     planned = [fault.kind for fault in schedule(SEED, MINUTES * 60)]
     assert [fault["kind"] for fault in report["schedule"]] == planned
     assert [fault["kind"] for fault in report["recoveries"]] == planned
     assert {FaultKind.FREEZE_REDIS, FaultKind.KILL_DATABASE, FaultKind.KILL_CHILD} <= set(planned)
     assert report["sent"] == report["accepted"] == report["captured"] > 0
     assert report["problems"] == []
-    assert f"{len(planned)} faults of seed {SEED}" in ended.stderr, "said before they come"
+    assert f"{len(planned)} faults of seed {SEED}" in process.stderr, "said before they come"
     for fault in report["recoveries"]:
         figure(
             f"soak: {fault['kind']}: next capture after {fault['next_capture']:.2f} s, "

@@ -1,1 +1,1 @@
-"""Tests: faults, guards."""
+"""Tests that switch off one safety guard at a time, and show the harm that the guard prevents."""

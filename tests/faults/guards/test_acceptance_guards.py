@@ -1,6 +1,7 @@
-"""The safety devices of acceptance matter: without each, a submitter's trades come to harm.
+"""Each safety guard of acceptance is needed: without it a submitter's trades are harmed.
 
-Told twice, as in `test_devices.py`; these run in the submitter's process, which is this one.
+Each test runs its steps with the guard and without it, as in `test_worker_guards.py`. Acceptance
+runs in the submitter's process, which is the process of the test.
 """
 
 from collections.abc import Sequence
@@ -18,9 +19,10 @@ from tradecapture.inbox.scripts import Call
 def test_without_seen_a_resend_gets_another_receipt(
     sqlite_scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An acceptance whose answer is lost is sent again by the Redis client: still one place.
+    """A trade keeps its position when the Redis client repeats an acceptance whose answer is lost.
 
-    Without it the trade would stand in its inbox twice; the ledger would still capture it once.
+    Without the "seen" check the inbox gets the trade twice, and the repeated call returns another
+    position. The ledger captures the trade only once even then.
     """
     scene = sqlite_scene
     proxy = scene.deployment.proxy_redis()
@@ -29,42 +31,45 @@ def test_without_seen_a_resend_gets_another_receipt(
     scene.begin()
     worker.go()
 
-    def story(book: str) -> list[str]:
-        scene.send(book, 1)  # tells Redis the script
+    def steps(book: str) -> list[str]:
+        scene.send(book, 1)  # loads the script into Redis
         proxy.lose_answers(scripts._SHA1["accept"].encode())
         scene.send(book, 1)
         scene.until_nothing_waits()
         return scene.problems()
 
-    assert story("ARMED") == []
+    assert steps("ARMED") == []
     mutate(monkeypatch, "accept", "if seen then", "if false then")
-    found = story("DISARMED")
+    problems = steps("DISARMED")
     assert proxy.cuts == 2
-    wrong = "wrong receipt: DISARMED-2, its receipt names 3, it stands at 2"
-    assert wrong in found
+    expected = "wrong receipt: DISARMED-2, its receipt names 3, it stands at 2"
+    assert expected in problems
 
 
 def test_without_the_closing_of_partitions_a_trade_overtakes_a_refused_one(
     sqlite_scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A partition was full at one trade of a call, and has room again at the next."""
+    """If a call has a trade refused, its later trades of the same partition are refused too.
+
+    The partition is full at the second trade of the call and has room again at the third.
+    """
     scene = sqlite_scene
     worker = scene.cast("worker")
     scene.begin()
     worker.go()
-    # A call of many trades goes to Redis in parts; here each trade is one.
+    # A call of many trades goes to Redis in parts; here each part is one trade.
     monkeypatch.setattr(acceptance, "MAX_CALL_TRADES", 1)
     scene.gateway = scene.deployment.gateway(limit_partition=1)
     parts: list[Sequence[Call]] = []
 
-    def run_all(redis: "Redis", calls: Sequence[Call], asked: scripts.Safety) -> list[Any]:
+    def run_all(redis: "Redis", calls: Sequence[Call], safety: scripts.Safety) -> list[Any]:
         parts.append(calls)
         if len(parts) % 3 == 1:
             worker.rest()
         elif len(parts) % 3 == 0:
             worker.go()
             scene.until_nothing_waits()
-        return scripts.run_all(redis, calls, asked)
+        return scripts.run_all(redis, calls, safety)
 
     monkeypatch.setattr(acceptance, "run_all", run_all)
     assert scene.try_to_send("ARMED", 3) == [True, False, False]
@@ -72,5 +77,7 @@ def test_without_the_closing_of_partitions_a_trade_overtakes_a_refused_one(
     mutate(monkeypatch, "accept", "closed[ARGV[i]] = 'closed'", "closed[ARGV[i]] = nil")
     assert scene.try_to_send("DISARMED", 3) == [True, False, True]
     scene.until_nothing_waits()
-    late = "reordered: DISARMED-3, accepted, though DISARMED-2, before it in the same call, was not"
-    assert late in scene.problems()
+    expected = (
+        "reordered: DISARMED-3, accepted, though DISARMED-2, before it in the same call, was not"
+    )
+    assert expected in scene.problems()

@@ -1,8 +1,8 @@
-"""The inbox's safety devices matter: without each, the fault that it is there for does its harm.
+"""Each safety guard of the inbox is needed: without it the fault that it prevents does its harm.
 
-Told twice, as in `test_devices.py`. The partition lock and the lease renewal keep work from being
-done twice, and an operator from being overtaken: without them the ledger's devices must, and do,
-keep the account clean.
+Each test runs its steps with the guard and without it, as in `test_worker_guards.py`. The partition
+lock and the lease renewal only prevent duplicate work and protect an operator's claim. Without
+them the ledger's guards still keep all invariants.
 """
 
 import time
@@ -18,22 +18,27 @@ from tests.support.faults.stepped_worker import Actor
 from tradecapture.inbox import Completion, Hold
 from tradecapture.inbox.keys import lane_keys
 
-LEASE_LOST = b"lease lost before completion"  # in a worker's log: the token has refused its settle
+# A worker logs this when the token check refuses its completion.
+LEASE_LOST = b"lease lost before completion"
 LANE = lane_keys(0)
 LONG_LEASE_SECONDS = 60.0
 RENEWED_LEASE_SECONDS, LONG_TRANSACTION_SECONDS = 2.0, 3.0
-SWEEPS_SECONDS = 3.0  # the sweep looks every half second, and a bell counts for as long
+SWEEPS_SECONDS = 3.0  # several sweeps: they run every half second, and a bell expires as soon
 
 
 def test_without_settles_token_check_a_late_settle_loses_trades(sqlite_scene: Scene) -> None:
-    """It would remove as many trades as its worker has written, whichever stand there by now."""
+    """A completion whose lease has expired removes no trades.
+
+    Without the token check it removes as many trades as its worker has written. By then the inbox
+    holds newer trades, which would be lost.
+    """
     scene = sqlite_scene
     armed = scene.cast("armed", Failpoint.BEFORE_SETTLE)
     disarmed = scene.cast("disarmed", Failpoint.BEFORE_SETTLE, Device.TOKEN)
     other = scene.cast("other")
     scene.begin()
 
-    def story(late: Actor, book: str) -> None:
+    def steps(late: Actor, book: str) -> None:
         late.go()
         scene.send(book, 2)
         late.until_stalled()
@@ -45,16 +50,16 @@ def test_without_settles_token_check_a_late_settle_loses_trades(sqlite_scene: Sc
         scene.until_nothing_waits()
         late.rest()
 
-    found = scene.twice(armed, disarmed, story)
+    problems = scene.twice(armed, disarmed, steps)
     assert LEASE_LOST in armed.log
     for number in (3, 4):
-        assert any(line.startswith(f"lost: DISARMED-{number}, ") for line in found), found
+        assert any(line.startswith(f"lost: DISARMED-{number}, ") for line in problems), problems
 
 
 def test_without_the_sweep_a_lost_bell_is_never_rung_again(sqlite_scene: Scene) -> None:
-    """Whoever accepted a trade died before it rang: it waits until a worker sweeps."""
+    """A trade that was accepted without a bell waits until a worker sweeps."""
     scene = sqlite_scene
-    # In this order: no worker may have a bell left from before.
+    # The worker without the sweep runs first, so that no bell of an earlier run is left.
     disarmed, armed = scene.cast("disarmed", without=Device.SWEEP), scene.cast("armed")
     scene.begin()
     disarmed.go()
@@ -67,18 +72,19 @@ def test_without_the_sweep_a_lost_bell_is_never_rung_again(sqlite_scene: Scene) 
 
 
 def test_without_the_partition_lock_an_operator_is_overtaken(sqlite_scene: Scene) -> None:
-    """One operator has a held partition in hand, another resumes it: workers have to wait.
+    """A worker does not claim a partition that an operator has claimed.
 
-    Without it a worker takes it from the operator, whose command the fence would refuse.
+    One operator claims a held partition, and another lifts the hold. Without the lock a worker
+    takes over the claim, and the fence would refuse the first operator's command.
     """
     scene = sqlite_scene
     armed = scene.cast("armed")
     disarmed = scene.cast("disarmed", without=Device.LOCK)
     scene.begin()
     operator = scene.deployment.gateway(lease_seconds=LONG_LEASE_SECONDS).inbox
-    settled: list[bool] = []
+    completed: list[bool] = []
 
-    def story(worker: Actor, book: str) -> None:
+    def steps(worker: Actor, book: str) -> None:
         partition = partition_of(book)
         operator.hold(partition, Hold.by_operator("ops", "look"))
         scene.send(book, 1)
@@ -90,23 +96,27 @@ def test_without_the_partition_lock_an_operator_is_overtaken(sqlite_scene: Scene
             "the worker has it, or finds it locked",
             lambda: scene.captured(book) == 1 or scene.gateway.redis.hexists(LANE.tries, partition),
         )
-        settled.extend(operator.complete(0, claim.token, [Completion(partition, 0)]))
+        completed.extend(operator.complete(0, claim.token, [Completion(partition, 0)]))
         scene.until_nothing_waits()
         worker.rest()
 
-    assert scene.twice(armed, disarmed, story) == []
-    assert settled == [True, False]
+    assert scene.twice(armed, disarmed, steps) == []
+    assert completed == [True, False]
 
 
 def test_without_renewal_a_long_transaction_loses_its_lease(postgresql_scene: Scene) -> None:
-    """The database is slower than a lease is long: what was written is claimed once more."""
+    """A worker keeps its lease while a transaction takes longer than the lease.
+
+    Without renewal the lease expires, and the worker's completion is refused although its trades
+    are written.
+    """
     scene = postgresql_scene
     seconds = RENEWED_LEASE_SECONDS
     armed = scene.cast("armed", lease_seconds=seconds)
     disarmed = scene.cast("disarmed", without=Device.RENEWAL, lease_seconds=seconds)
     scene.begin()
 
-    def story(worker: Actor, book: str) -> None:
+    def steps(worker: Actor, book: str) -> None:
         worker.go()
         scene.send(book, 1)
         scene.until_nothing_waits()
@@ -119,6 +129,6 @@ def test_without_renewal_a_long_transaction_loses_its_lease(postgresql_scene: Sc
         scene.until_nothing_waits()
         worker.rest()
 
-    assert scene.twice(armed, disarmed, story) == []
+    assert scene.twice(armed, disarmed, steps) == []
     assert LEASE_LOST not in armed.log
     assert LEASE_LOST in disarmed.log

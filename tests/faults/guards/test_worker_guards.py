@@ -1,8 +1,8 @@
-"""The ledger's safety devices matter: without each, the fault that it is there for does its harm.
+"""Each safety guard of the ledger is needed: without it the fault that it prevents does its harm.
 
-Every story is told twice, step by step, with real workers: with all devices the account is clean;
-without one of them the account finds what that device prevents. `test_inbox_devices.py` and
-`test_acceptance_devices.py` do the same for the others. `disarmed_worker.py` switches them off.
+Each test runs the same steps twice with real workers. With all guards every invariant holds. With
+one guard switched off (see `unguarded_worker.py`), the check of the invariants finds the harm that
+this guard prevents. `test_inbox_guards.py` and `test_acceptance_guards.py` test the other guards.
 """
 
 from sqlalchemy import text
@@ -15,18 +15,21 @@ from tests.support.faults.scenario import Scene
 from tests.support.faults.stepped_worker import Actor
 from tradecapture.ledger.dialects import READ_ONLY
 
-STALE = b"stale=1"  # in a worker's log: the fence has refused a partition
+STALE = b"stale=1"  # a worker logs this when the fence refuses a partition
 WAITING_FOR_LOCKS = text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
 
 
 def test_without_the_fence_a_late_park_doubles_a_trade(scene: Scene) -> None:
-    """What only a stalled worker's host could not capture, another has: too late to park it."""
+    """A stalled worker cannot park a trade that another worker has captured.
+
+    The stalled worker wants to park the trade because its own host could not capture it.
+    """
     armed = scene.cast("armed", Failpoint.BEFORE_PARK)
     disarmed = scene.cast("disarmed", Failpoint.BEFORE_PARK, Device.FENCE)
     other = scene.cast("other")
     scene.begin()
 
-    def story(late: Actor, book: str) -> None:
+    def steps(late: Actor, book: str) -> None:
         late.go()
         scene.send(book, 1)
         late.until_stalled()
@@ -36,19 +39,22 @@ def test_without_the_fence_a_late_park_doubles_a_trade(scene: Scene) -> None:
         late.go().until_answered()
         late.rest()
 
-    found = scene.twice(armed, disarmed, story)
+    problems = scene.twice(armed, disarmed, steps)
     assert STALE in armed.log
-    assert any(line.startswith("doubled: DISARMED-1, ") for line in found), found
+    assert any(line.startswith("doubled: DISARMED-1, ") for line in problems), problems
 
 
 def test_without_the_fence_a_late_write_comes_after_a_newer_epoch(scene: Scene) -> None:
-    """Redis was emptied and newer trades are captured: older ones must not follow them."""
+    """A stalled worker cannot write trades of an epoch after those of a newer one.
+
+    It stalls with its claim, Redis is emptied, and another worker captures newer trades.
+    """
     armed = scene.cast("armed", Failpoint.BEFORE_TRANSACTION)
     disarmed = scene.cast("disarmed", Failpoint.BEFORE_TRANSACTION, Device.FENCE)
     other = scene.cast("other")
     scene.begin()
 
-    def story(late: Actor, book: str) -> None:
+    def steps(late: Actor, book: str) -> None:
         late.go()
         scene.send(book, 2, answers_lost=True)
         late.until_stalled()
@@ -60,15 +66,17 @@ def test_without_the_fence_a_late_write_comes_after_a_newer_epoch(scene: Scene) 
         late.go().until_answered()
         late.rest()
 
-    found = scene.twice(armed, disarmed, story)
+    problems = scene.twice(armed, disarmed, steps)
     assert STALE in armed.log
-    assert any(line.startswith("reordered: DISARMED-1, ") for line in found), found
+    assert any(line.startswith("reordered: DISARMED-1, ") for line in problems), problems
 
 
 def test_without_the_row_lock_a_late_write_takes_back_another(postgresql_scene: Scene) -> None:
-    """A worker has read a partition's row, another writes it, the first one writes what it read.
+    """A stalled worker cannot overwrite a partition's row that another worker has updated.
 
-    Neither fence nor dedupe sees it: the row was read before the other wrote, the trades after.
+    The stalled worker reads the row, the other worker updates it, and the stalled worker reads the
+    trades. Neither the fence nor the deduplication detects this: the row was read before the
+    update, and the trades after it.
     """
     scene = postgresql_scene
     armed = scene.cast("armed", Failpoint.BEFORE_READS)
@@ -76,7 +84,7 @@ def test_without_the_row_lock_a_late_write_takes_back_another(postgresql_scene: 
     other = scene.cast("other")
     scene.begin()
 
-    def story(late: Actor, book: str) -> None:
+    def steps(late: Actor, book: str) -> None:
         _stall_after_the_row_was_read(scene, late, other, book)
         other.go()
         wait_for(
@@ -88,12 +96,15 @@ def test_without_the_row_lock_a_late_write_takes_back_another(postgresql_scene: 
         late.rest()
         other.rest()
 
-    found = scene.twice(armed, disarmed, story)
-    assert f"lost: {partition_of('DISARMED')}, its row counts 1 of 3 trades" in found
+    problems = scene.twice(armed, disarmed, steps)
+    assert f"lost: {partition_of('DISARMED')}, its row counts 1 of 3 trades" in problems
 
 
 def test_sqlite_refuses_a_late_write_also_without_its_lock(sqlite_scene: Scene) -> None:
-    """BEGIN IMMEDIATE only spares it the attempt: SQLite lets nobody write over what it read."""
+    """SQLite refuses a write after another transaction has changed what the writer read.
+
+    BEGIN IMMEDIATE therefore only saves a futile attempt.
+    """
     scene = sqlite_scene
     late = scene.cast("late", Failpoint.BEFORE_READS, Device.ROW_LOCK)
     other = scene.cast("other")
@@ -107,39 +118,43 @@ def test_sqlite_refuses_a_late_write_also_without_its_lock(sqlite_scene: Scene) 
 
 
 def test_without_dedupe_a_redelivered_trade_is_parked_too(scene: Scene) -> None:
-    """Its worker stalled between commit and settle, and it is in the ledger already.
+    """A trade that is claimed again after its capture is neither captured again nor parked.
 
-    The primary key keeps it from being captured twice, but then it looks like a poisoned trade:
-    it is parked, and its partition halted.
+    Its first worker stalls between commit and completion. Without deduplication the primary key
+    still prevents a second capture, but the error makes the trade look poisoned. It is parked, and
+    its partition is halted.
     """
     stalling = scene.cast("stalling", Failpoint.BEFORE_SETTLE)
     armed = scene.cast("armed")
     disarmed = scene.cast("disarmed", without=Device.DEDUPE)
     scene.begin()
 
-    def story(next_one: Actor, book: str) -> None:
+    def steps(other: Actor, book: str) -> None:
         stalling.go()
         scene.send(book, 2)
         stalling.until_stalled()
-        next_one.go()
+        other.go()
         wait_for("the next one is done", lambda: scene.waiting(book) == 0)
         stalling.go().until_answered()
         stalling.rest()
         stalling.may_stall_again()
-        next_one.rest()
+        other.rest()
 
-    found = scene.twice(armed, disarmed, story)
-    assert any(line.startswith("doubled: DISARMED-1, ") for line in found), found
+    problems = scene.twice(armed, disarmed, steps)
+    assert any(line.startswith("doubled: DISARMED-1, ") for line in problems), problems
 
 
 def test_without_commit_first_a_dead_worker_loses_trades(scene: Scene) -> None:
-    """It dies within its transaction: what had left the inbox by then would be nowhere."""
+    """A worker that dies within its transaction loses no trades.
+
+    If trades left the inbox before the commit, they would be neither there nor in the ledger.
+    """
     armed = scene.cast("armed", Failpoint.BEFORE_COMMIT)
     disarmed = scene.cast("disarmed", Failpoint.BEFORE_COMMIT, Device.COMMIT_FIRST)
     other = scene.cast("other")
     scene.begin()
 
-    def story(dying: Actor, book: str) -> None:
+    def steps(dying: Actor, book: str) -> None:
         dying.go()
         scene.send(book, 2)
         dying.until_stalled()
@@ -148,13 +163,13 @@ def test_without_commit_first_a_dead_worker_loses_trades(scene: Scene) -> None:
         scene.until_nothing_waits()
         other.rest()
 
-    found = scene.twice(armed, disarmed, story)
+    problems = scene.twice(armed, disarmed, steps)
     for number in (1, 2):
-        assert any(line.startswith(f"lost: DISARMED-{number}, ") for line in found), found
+        assert any(line.startswith(f"lost: DISARMED-{number}, ") for line in problems), problems
 
 
 def _stall_after_the_row_was_read(scene: Scene, late: Actor, other: Actor, book: str) -> None:
-    """Have one trade captured, so that the row is there, and two more claimed."""
+    """Let `other` capture one trade, which creates the row, and let `late` claim two more."""
     other.go()
     scene.send(book, 1)
     scene.until_nothing_waits()

@@ -1,4 +1,4 @@
-"""APIs die, and bells are lost or doubled."""
+"""No trade is lost when APIs are killed and bells are lost or repeated."""
 
 import threading
 import time
@@ -17,17 +17,20 @@ from tradecapture.capture.messages import queue_of
 
 DYING_API = "tests.support.faults.programs.dying_api:create_app"
 KILLS = 6
-MAX_LIFE_SECONDS = 1.5  # of an API, before it is killed
-BELL_SECONDS = 1.0  # a lost bell is rung again after it
+MAX_LIFE_SECONDS = 1.5  # the longest time that an API runs before it is killed
+BELL_SECONDS = 1.0  # the sweep rings again after this time
 RINGS = 100
 STOLEN_BELLS = 50
-LOOK_SECONDS = 0.002  # between two looks of the thief of bells; workers are about as quick
+LOOK_SECONDS = 0.002  # between two polls of the thief of bells; workers are about as fast
 
 
 def test_an_api_killed_between_append_and_bell_leaves_its_trade_to_the_sweep(
     deployment: Deployment, history: History
 ) -> None:
-    """SIGKILL at that very place: the trade is there, unrung; a resend gets its receipt."""
+    """A trade whose API dies before it rings stays in its inbox, and a resend gets its receipt.
+
+    A worker's sweep finds the trade without a bell.
+    """
     dying = deployment.start_api("dying", app=DYING_API)
     other = deployment.start_api("other")
     with Traffic(history, of_apis(dying.url, other.url), submitters=1, trades=1) as traffic:
@@ -46,7 +49,7 @@ def test_an_api_killed_between_append_and_bell_leaves_its_trade_to_the_sweep(
 def test_apis_killed_under_load_lose_and_double_nothing(
     deployment: Deployment, history: History, figure: Callable[[str], None]
 ) -> None:
-    """SIGKILL at random moments: clients that send again, elsewhere, get each trade in once."""
+    """Clients that resend to another API get each trade captured once, although APIs are killed."""
     deployment.start_worker("w").wait_ready()
     apis = [deployment.start_api(f"api{number}") for number in range(2)]
     random, log, restarts = Random(7), history.log("killer"), []
@@ -76,12 +79,12 @@ def test_apis_killed_under_load_lose_and_double_nothing(
 def test_stolen_bells_are_rung_again(
     deployment: Deployment, history: History, figure: Callable[[str], None]
 ) -> None:
-    """Celery messages vanish before a worker gets them: the sweep rings, nothing waits for ever."""
+    """The sweep rings again for bells that vanish from their queues, so no trade waits forever."""
     gateway = deployment.gateway(bell_seconds=BELL_SECONDS)
     sender = of_gateway(gateway)
     with _thief(gateway) as stolen:
         with Traffic(history, sender, trades_a_call=10, trades_a_second=300) as traffic:
-            # Before it is ready no worker can be quicker than the thief.
+            # Until the worker is ready, it cannot take a bell before the thief does.
             deployment.start_worker("w", bell_seconds=BELL_SECONDS).wait_ready()
             wait_for("bells are stolen", lambda: len(stolen) >= STOLEN_BELLS)
         traffic.assert_clean()
@@ -97,7 +100,7 @@ def test_stolen_bells_are_rung_again(
 def test_bells_rung_a_hundred_times_capture_each_trade_once(
     deployment: Deployment, history: History
 ) -> None:
-    """A bell only says look: repeating it changes nothing."""
+    """Repeated bells change nothing, because a bell only tells a worker to check its lane."""
     for number in range(2):
         deployment.start_worker(f"w{number}", concurrency=2, batch_trades=10).wait_ready()
     gateway = deployment.gateway()

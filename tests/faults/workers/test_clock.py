@@ -1,9 +1,10 @@
-"""Clocks jump: which clock decides what, and why no jump matters.
+"""No clock that jumps can lose, repeat or misdate a capture.
 
-- Redis time: the lease, the fence, the time of acceptance and of capture, what is due.
-- The monotonic clock, which never jumps: the time budget, retries, the sweep, lease renewals.
-- A worker's wall clock: Celery's events and logs, and kombu's redelivery of unacknowledged
-  bells, of which one too many or too late does no harm.
+- Redis's clock decides leases, fencing tokens, what is due, and the times of acceptance and
+  capture.
+- The monotonic clock, which never jumps, decides time budgets, retries, sweeps and lease renewals.
+- A worker's wall clock decides Celery's events and logs, and when kombu redelivers unacknowledged
+  bells. A bell too many or too late does no harm.
 """
 
 import re
@@ -17,14 +18,14 @@ from tests.support.history.history import History
 from tradecapture.inbox.keys import lane_keys
 
 HOUR_US = 3_600_000_000
-LOAD_SECONDS = 5.0  # some fifty jumps
-SLACK = timedelta(seconds=1)  # between the clocks of Redis and of this process: rounding
+LOAD_SECONDS = 5.0  # about fifty jumps
+SLACK = timedelta(seconds=1)  # for rounding between the clocks of Redis and of this process
 
 
 def test_an_hours_jumps_of_a_workers_clock_do_not_matter(
     deployment: Deployment, history: History
 ) -> None:
-    """A worker's clock jumps by an hour ten times a second: all captured, at the right time."""
+    """A worker whose clock jumps by an hour ten times a second captures all, at the right time."""
     jumping = deployment.start_worker(
         "jumping",
         concurrency=2,
@@ -32,7 +33,7 @@ def test_an_hours_jumps_of_a_workers_clock_do_not_matter(
         lease_seconds=1,
     ).wait_ready()
     sender = of_gateway(deployment.gateway())
-    began = datetime.now(UTC)
+    started = datetime.now(UTC)
     with Traffic(history, sender, trades_a_call=10, trades_a_second=500) as traffic:
         time.sleep(LOAD_SECONDS)
     traffic.assert_clean()
@@ -41,17 +42,16 @@ def test_an_hours_jumps_of_a_workers_clock_do_not_matter(
     assert log.count(b"clock jumped") > LOAD_SECONDS * 10
     assert not re.search(rb"stale=[^0]|lease lost|Traceback", log)
     captured_at = [at for _trade_id, at in deployment.gateway().ledger.capture_times()]
-    assert began - SLACK < min(captured_at) <= max(captured_at) < datetime.now(UTC) + SLACK
+    assert started - SLACK < min(captured_at) <= max(captured_at) < datetime.now(UTC) + SLACK
 
 
 def test_a_clock_of_redis_that_was_set_back_does_not_lower_the_fence(
     deployment: Deployment, history: History
 ) -> None:
-    """Fences of an hour ahead, as a clock set back leaves them: each new one is one more.
+    """After Redis's clock was set back, each new fencing token is the last one plus one.
 
-    Redis's own clock cannot be set for one server; `tests/integration/inbox/claims/test_claim.py`
-    has the script's
-    side, and this is the whole fleet's.
+    The clock of a single Redis cannot be set, so the test writes tokens of an hour ahead.
+    `tests/integration/inbox/claims/test_claim.py` tests the script alone; this test runs a fleet.
     """
     lanes = range(deployment.settings.lanes)
     redis = deployment.gateway().redis
@@ -66,5 +66,5 @@ def test_a_clock_of_redis_that_was_set_back_does_not_lower_the_fence(
     traffic.assert_clean()
     assert_all_is_well(deployment, history)
     rows = deployment.gateway().ledger.partitions()
-    # Claims since, not microseconds.
+    # Tokens grew by the number of claims since then, not by microseconds.
     assert all(ahead < row.fence < ahead + len(traffic.accepted) for row in rows)

@@ -1,4 +1,4 @@
-"""Trades whose capture raises every time, amid load: found, parked, and nobody else is hurt."""
+"""Trades whose capture always raises are parked, and other partitions are not affected."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -23,12 +23,14 @@ from tradecapture.trades.lifecycle import Outcome
 from tradecapture.trades.partition import PartitionKey
 
 PARTITIONS = 60
-SPAN = timedelta(seconds=4)  # without poison, and again with it
-AHEAD = 10  # trades of a partition that come before the poison: two seconds to make it known
-BEHIND = 3  # trades that wait behind each of them, at least, before it is cured
-# Of a claim of several partitions: as a whole, the partition alone, the trade alone.
+SPAN = timedelta(seconds=4)  # of traffic without poisoned trades, and again with them
+# Trades of a partition before the poisoned one. They leave two seconds to name it to the workers.
+AHEAD = 10
+BEHIND = 3  # the minimum of trades that wait behind each poisoned trade before it is cured
+# A worker tries a claim of several partitions as a whole, then the partition alone, then the trade
+# alone.
 MAX_TASTES = 3
-# Beyond the longest wait without poison: a batch more, on a machine that does much else.
+# How much longer than without poison other trades may wait: a batch, on a busy machine.
 LONGER_SECONDS = 3.0
 
 
@@ -41,14 +43,14 @@ def test_a_poisoned_trade_halts_its_partition_and_no_other(
     action: Action,
     poisons: int,
 ) -> None:
-    """Found within its batch and parked; what comes behind it waits, in order, for an operator.
+    """A poisoned trade is parked, and the trades behind it wait in order for an operator.
 
-    No other partition is halted, or waits for longer than about a batch. Once the operator has
-    retried or skipped, the rest follows in its order.
+    Workers find it within its batch. No other partition is halted or waits longer than about a
+    batch. After the operator has retried or skipped the trade, the rest is captured in order.
     """
     file = tmp_path / "poison"
     poison(file, {})
-    ill = [
+    poisoned_workers = [
         deployment.start_worker(
             f"ill{number}",
             app="tests.support.faults.programs.poisoned_worker",
@@ -56,7 +58,7 @@ def test_a_poisoned_trade_halts_its_partition_and_no_other(
         )
         for number in range(2)
     ]
-    for worker in ill:
+    for worker in poisoned_workers:
         worker.wait_ready()
     gateway = deployment.gateway()
     sender = of_gateway(deployment.gateway())
@@ -75,8 +77,8 @@ def test_a_poisoned_trade_halts_its_partition_and_no_other(
         assert {row.partition_key: row.position for row in parked} == places
         assert {row.outcome for row in parked} == {Outcome.PARKED}
         _assert_order_is_kept(gateway, places)
-        _assert_found_within_its_batch(ill, parked)
-        for worker in ill:
+        _assert_found_within_its_batch(poisoned_workers, parked)
+        for worker in poisoned_workers:
             worker.stop()
         deployment.start_worker("well").wait_ready()
         cured_at = time.monotonic()
@@ -91,19 +93,22 @@ def test_a_poisoned_trade_halts_its_partition_and_no_other(
     traffic.assert_clean()
     ids = [row.trade_id for row in parked]
     assert_all_is_well(deployment, history, parked=ids if action is Action.SKIP else ())
-    quiet = _longest_wait(gateway, poisoned_at - SPAN, poisoned_at, places)
+    without_poison = _longest_wait(gateway, poisoned_at - SPAN, poisoned_at, places)
     with_poison = _longest_wait(gateway, poisoned_at, poisoned_at + SPAN, places)
     found_after = max((row.recorded_at - row.accepted_at).total_seconds() for row in parked)
     figure(
         f"{poisons} poisoned: parked {found_after:.2f} s after acceptance at most; others waited "
-        f"{with_poison:.2f} s at most, {quiet:.2f} s without poison; after {action} the partition "
-        f"went on in {went_on_after:.2f} s, {deployment.database}"
+        f"{with_poison:.2f} s at most, {without_poison:.2f} s without poison; after {action} the "
+        f"partition went on in {went_on_after:.2f} s, {deployment.database}"
     )
-    assert with_poison < quiet + LONGER_SECONDS
+    assert with_poison < without_poison + LONGER_SECONDS
 
 
 def _next_places(gateway: Gateway, poisons: int) -> dict[PartitionKey, int]:
-    """Return places of trades to come: some in one lane and so in one claim, some in others."""
+    """Return partition -> a position that is not yet taken, for as many partitions as `poisons`.
+
+    Half of the partitions share a lane if possible, and so may share a claim.
+    """
     rows = sorted(gateway.inbox_reader.partitions(), key=lambda row: row.lane)
     half = poisons // 2
     chosen = rows[:half] + rows[half - poisons :]
@@ -116,7 +121,7 @@ def _halted(gateway: Gateway) -> dict[PartitionKey, int]:
 
 
 def _assert_order_is_kept(gateway: Gateway, places: Mapping[PartitionKey, int]) -> None:
-    """What came before a poisoned trade is captured; what came behind it waits, oldest first."""
+    """Check that trades before a poisoned one are captured, and later ones wait, oldest first."""
     rows = {row.partition_key: row for row in gateway.ledger.partitions()}
     for partition, position in places.items():
         assert rows[partition].last_position == position - 1
@@ -141,9 +146,9 @@ def _moved_on(gateway: Gateway, places: Mapping[PartitionKey, int]) -> bool:
 def _longest_wait(
     gateway: Gateway, since: datetime, until: datetime, poisoned: Mapping[PartitionKey, int]
 ) -> float:
-    """Return the longest time from acceptance to capture in partitions without poison, seconds.
+    """Return the longest time from acceptance to capture in partitions without poison, in seconds.
 
-    Of the trades that were accepted in a span of time.
+    Only trades that were accepted from `since` to `until` count.
     """
     rows = [TradeRow._make(row) for row in all_rows(gateway.ledger.engine, trades)]
     waits = [

@@ -1,4 +1,4 @@
-"""Workers stand still for longer than their leases, and wake up in the middle of their work."""
+"""Workers that stop for longer than their leases and then resume their work change nothing."""
 
 import os
 import re
@@ -21,7 +21,7 @@ from tradecapture.local.servers.worker import LocalWorker
 from tradecapture.trades.partition import PartitionKey
 
 LEASE_SECONDS = 0.5
-# In a worker's log: partitions that the fence refused, and those whose token had gone.
+# A worker logs these when the fence refuses partitions, and when a claim's token has expired.
 STALE, LEASE_LOST = re.compile(rb"stale=[1-9]"), re.compile(rb"lease lost before completion")
 
 
@@ -33,25 +33,29 @@ def test_a_worker_that_wakes_after_its_lease_is_refused(
     figure: Callable[[str], None],
     place: Failpoint,
 ) -> None:
-    """SIGSTOP with claims in hand, another works on, SIGCONT: late write and settle change nothing.
+    """A worker that resumes after its lease changes nothing with its late write or completion.
 
-    The fence refuses the late transaction, the token the late settle; the log says which.
+    It is stopped with claims, and another worker captures their trades. The fence refuses the late
+    transaction, and the token check refuses the late completion. The log says which.
     """
-    said = STALE if place is Failpoint.BEFORE_TRANSACTION else LEASE_LOST
+    log_message = STALE if place is Failpoint.BEFORE_TRANSACTION else LEASE_LOST
     stalling = _start_workers(deployment, tmp_path, place)
     gateway = deployment.gateway()
     with Traffic(history, of_gateway(gateway), partitions=40, trades_a_second=200) as traffic:
         wait_for("it stops with claims in hand", lambda: _is_stopped(stalling))
         stopped_at = time.monotonic()
-        stuck = _fences_of_claims(gateway, stalling)
-        assert stuck
-        wait_for("another worker has its partitions", lambda: _moved_on(gateway, stuck))
+        claimed = _fences_of_claims(gateway, stalling)
+        assert claimed
+        wait_for("another worker has its partitions", lambda: _moved_on(gateway, claimed))
         moved_after = time.monotonic() - stopped_at
         more = len(traffic.accepted) + 100
         wait_for("more trades come", lambda: len(traffic.accepted) > more)
-        assert not said.search(stalling.log.read_bytes())
+        assert not log_message.search(stalling.log.read_bytes())
         os.killpg(stalling.process.pid, signal.SIGCONT)
-        wait_for("its late work is refused", lambda: bool(said.search(stalling.log.read_bytes())))
+        wait_for(
+            "its late work is refused",
+            lambda: bool(log_message.search(stalling.log.read_bytes())),
+        )
     traffic.assert_clean()
     assert_all_is_well(deployment, history)
     figure(
@@ -66,10 +70,11 @@ def test_a_worker_stopped_within_its_transaction_blocks_nobody_for_long(
     tmp_path: Path,
     figure: Callable[[str], None],
 ) -> None:
-    """It holds row locks: the database ends its idle transaction, and others write the trades.
+    """PostgreSQL ends the idle transaction of a stopped worker, and others capture its trades.
 
-    The same ends the transaction of a host that is gone without a word. After SIGCONT its commit
-    fails, and its token has gone. SQLite has one writer and no such rule.
+    The stopped worker holds row locks until then. The same timeout ends the transaction of a host
+    that has vanished. After SIGCONT the worker's commit fails, and its token has expired. SQLite
+    has one writer and no such timeout.
     """
     deployment = postgresql_deployment
     stalling = _start_workers(deployment, tmp_path, Failpoint.BEFORE_COMMIT)
@@ -77,9 +82,9 @@ def test_a_worker_stopped_within_its_transaction_blocks_nobody_for_long(
     with Traffic(history, of_gateway(gateway), partitions=40, trades_a_second=50) as traffic:
         wait_for("it stops within its transaction", lambda: _is_stopped(stalling))
         stopped_at = time.monotonic()
-        stuck = _fences_of_claims(gateway, stalling)
-        assert stuck
-        wait_for("another worker has its partitions", lambda: _moved_on(gateway, stuck))
+        claimed = _fences_of_claims(gateway, stalling)
+        assert claimed
+        wait_for("another worker has its partitions", lambda: _moved_on(gateway, claimed))
         moved_after = time.monotonic() - stopped_at
         os.killpg(stalling.process.pid, signal.SIGCONT)
         wait_for("it learns", lambda: b"idle-in-transaction" in stalling.log.read_bytes())
@@ -92,7 +97,7 @@ def test_a_worker_stopped_within_its_transaction_blocks_nobody_for_long(
 
 
 def _start_workers(deployment: Deployment, folder: Path, place: Failpoint) -> LocalWorker:
-    """Start two workers; return the one that will stop at a place."""
+    """Start two workers; return the one that will stop at the failpoint."""
     stalling = deployment.start_worker(
         "stalling",
         app="tests.support.faults.programs.stalling_worker",
@@ -114,7 +119,7 @@ def _is_stopped(worker: LocalWorker) -> bool:
 
 
 def _fences_of_claims(gateway: Gateway, worker: LocalWorker) -> dict[PartitionKey, int]:
-    """Return the partitions that a worker has claimed, and each claim's fence."""
+    """Return partition -> fencing token of each claim of a worker."""
     (child,) = _pool(worker)
     owners = {row.partition_key: row.owner or "" for row in gateway.inbox_reader.partitions()}
     return {
@@ -125,6 +130,6 @@ def _fences_of_claims(gateway: Gateway, worker: LocalWorker) -> dict[PartitionKe
 
 
 def _moved_on(gateway: Gateway, fences: dict[PartitionKey, int]) -> bool:
-    """Return whether newer claims have written each of the partitions."""
+    """Return whether a newer claim has written to each of the partitions."""
     rows = {row.partition_key: row.fence for row in gateway.ledger.partitions()}
     return all(rows.get(partition, 0) > fence for partition, fence in fences.items())

@@ -1,4 +1,4 @@
-"""Workers die in the middle of their work."""
+"""Workers that are killed at random moments lose, double and reorder no trade."""
 
 import time
 from collections.abc import Callable
@@ -20,14 +20,14 @@ from tradecapture.capture.gateway import Gateway
 from tradecapture.local.servers.worker import LocalWorker
 
 TRADES, KILLS = 50_000, 20
-SMALL_BATCH = 40  # trades, so that kills fall into the middle of transactions
-LEASE_SECONDS = 1.0  # so that twenty dead leases end within the run
-MAX_SOAK_PAUSE_SECONDS = 0.05  # before a kill: some transactions
-RUN_SECONDS = 100.0  # for all trades to be captured, on a machine that does much else
+SMALL_BATCH = 40  # trades, so that many kills hit a transaction
+LEASE_SECONDS = 1.0  # short, so that the leases of twenty dead workers expire within the run
+MAX_SOAK_PAUSE_SECONDS = 0.05  # before a kill: the time of a few transactions
+RUN_SECONDS = 100.0  # the maximum time to capture all trades on a busy machine
 
 
 class KillKind(StrEnum):
-    """What gets the SIGKILL."""
+    """The processes that get the SIGKILL."""
 
     CHILD = "child"  # a pool process; Celery replaces it
     MAIN = "main"  # the main process alone: its pool is orphaned
@@ -41,12 +41,12 @@ KINDS = (KillKind.CHILD, KillKind.MAIN, KillKind.CHILD, KillKind.MACHINE)  # in 
 def test_twenty_kills_lose_double_and_reorder_nothing(
     deployment: Deployment, history: History, figure: Callable[[str], None]
 ) -> None:
-    """SIGKILL of main and pool processes at random moments: all captured once, in order."""
+    """Twenty SIGKILLs of main and pool processes leave every trade captured once and in order."""
     deployment.settings = replace(
         deployment.settings,
         batch_trades=SMALL_BATCH,
         lease_seconds=LEASE_SECONDS,
-        bell_seconds=LEASE_SECONDS,  # a main process takes the bells that it has with it
+        bell_seconds=LEASE_SECONDS,  # bells that a killed main process held are lost
     )
     workers = [deployment.start_worker(f"w{number}", concurrency=2) for number in range(3)]
     for worker in workers:
@@ -61,10 +61,10 @@ def test_twenty_kills_lose_double_and_reorder_nothing(
             time.sleep(random.uniform(0, MAX_SOAK_PAUSE_SECONDS))
             worker = random.choice(_with_pools(workers))
             killed_at = time.monotonic()
-            dead, left = _kill(worker, kind, random)
+            dead, orphaned = _kill(worker, kind, random)
             log.fault(f"kill {kind}", worker.name)
             hits += bool(claims.add(dead, killed_at))
-            orphans += left
+            orphans += orphaned
             if kind is not KillKind.CHILD:
                 worker.launch()
         _wait_for_captured(gateway, TRADES, claims)
@@ -84,7 +84,11 @@ def test_twenty_kills_lose_double_and_reorder_nothing(
 def _kill(
     worker: LocalWorker, kind: KillKind, random: Random
 ) -> tuple[list[int], list[psutil.Process]]:
-    """Kill; return the pool processes that died, and those that have lost their main process."""
+    """Kill processes of a worker.
+
+    Returns:
+        The ids of the pool processes that died, and the pool processes that were orphaned.
+    """
     children = _pool(worker)
     match kind:
         case KillKind.CHILD:
@@ -101,7 +105,10 @@ def _kill(
 
 
 def _with_pools(workers: list[LocalWorker]) -> list[LocalWorker]:
-    """Return the workers that have started; orphans may go on while none has, so wait for one."""
+    """Wait until a worker has a pool; return the workers that have one.
+
+    Without the wait no worker may have a pool: orphans capture trades while all workers restart.
+    """
     started = list[LocalWorker]()
 
     def any_started() -> bool:
@@ -113,7 +120,7 @@ def _with_pools(workers: list[LocalWorker]) -> list[LocalWorker]:
 
 
 def _pool(worker: LocalWorker) -> list[psutil.Process]:
-    """Return a worker's pool processes; none while it starts."""
+    """Return a worker's pool processes; it has none while it starts."""
     return psutil.Process(worker.process.pid).children()
 
 
