@@ -62,7 +62,7 @@ def verdicts(named: Iterable[tuple[str, Sequence[Verdict]]]) -> list[Sequence[ob
         (
             name,
             verdict.what,
-            "none" if verdict.found is None else f"{verdict.found:,.6g}{_unit(verdict)}",
+            "none" if verdict.measured is None else f"{verdict.measured:,.6g}{_unit(verdict)}",
             f"{'≤' if verdict.less_is_better else '≥'} {verdict.target:,.6g}{_unit(verdict)}",
             "reached" if verdict.reached else "MISSED",
         )
@@ -104,7 +104,7 @@ def day_tables(day: DayReport) -> list[Table]:
 
 def day_markdown(day: DayReport) -> str:
     """Return a day for a document."""
-    waits = f"{day.asked_to_wait:,} answers asked to wait and send again"
+    waits = f"{day.retry_answers:,} answers asked to wait and send again"
     how = f"batches of {day.batch:,}, {day.connections} in flight, {waits}"
     return "\n\n".join(
         [

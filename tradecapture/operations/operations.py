@@ -52,7 +52,7 @@ class Operations:
                 a server is unreachable; the same request again does the rest.
         """
         state = self._overview.one(request.partition_key)
-        if not state.is_known:
+        if not state.exists:
             return ActionResult(
                 False,
                 f"no trade of partition {request.partition_key} was ever accepted. A key is "

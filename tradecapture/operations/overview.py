@@ -29,7 +29,7 @@ class PartitionState(NamedTuple):
     hold: Hold | None  # in Redis
 
     @property
-    def is_known(self) -> bool:
+    def exists(self) -> bool:
         """Whether any trade of the partition was ever accepted."""
         return self.row is not None or self.inbox is not None
 

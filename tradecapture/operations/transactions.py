@@ -225,7 +225,7 @@ class OperatorTransactions:
             if not existing.has(head):
                 self._park(write_set, head, reason, request, now)
             elif not _is_parked(connection, head):
-                return self._audited(connection, request, now, _already_written(head), head)
+                return self._audited(connection, request, now, _already_in_ledger(head), head)
         if entry.submission.sequence_number == row.upstream + 1:
             aggregate.advance_to(row.upstream + 1)
         self._write(connection, aggregate, write_set)
@@ -336,7 +336,7 @@ def _as_replay(entry: Entry) -> Entry:
     return entry._replace(submission=submission)
 
 
-def _already_written(head: Entry) -> ActionResult:
+def _already_in_ledger(head: Entry) -> ActionResult:
     trade_id = head.submission.trade_id
     message = f"trade {trade_id} is not skipped: the ledger has it already; it leaves the inbox"
     return ActionResult(True, message, trade_id, completed=1)

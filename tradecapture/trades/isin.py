@@ -6,7 +6,7 @@ from functools import lru_cache
 _PATTERN = re.compile(r"[A-Z]{2}[A-Z0-9]{9}[0-9]")
 
 
-def looks_like_isin(text: str) -> bool:
+def has_isin_form(text: str) -> bool:
     """Return whether a text has the form of an ISIN: 2 letters, 9 letters or digits, 1 digit."""
     return _PATTERN.fullmatch(text) is not None
 

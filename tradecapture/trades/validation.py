@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from tradecapture.trades.isin import has_valid_check_digit, looks_like_isin
+from tradecapture.trades.isin import has_isin_form, has_valid_check_digit
 from tradecapture.trades.problems import Problem, type_problems
 from tradecapture.trades.trade import PARTITION_ID_LENGTH, TRADE_ID_LENGTH, Trade, utf16_length
 
@@ -72,7 +72,7 @@ def _rule_problems(fields: dict[str, Any], today: date) -> Iterator[Problem]:
         if text := fields.get(name):
             yield from _id_problems(_PATHS[name], text, length)
     security_id = fields.get("security_id") or ""
-    if looks_like_isin(security_id) and not has_valid_check_digit(security_id):
+    if has_isin_form(security_id) and not has_valid_check_digit(security_id):
         yield Problem(
             "$.securityId", f"{security_id} looks like an ISIN but its check digit is wrong"
         )

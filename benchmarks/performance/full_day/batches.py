@@ -35,7 +35,7 @@ class SendResult(Struct):
     accepted: int = 0
     refused: int = 0  # permanently
     unsent: int = 0  # given up after too long without room or without an answer
-    asked_to_wait: int = 0  # answers that asked to send some or all trades again
+    retry_answers: int = 0  # answers that asked to send some or all trades again
     problem: str = ""  # the newest one
 
 
@@ -91,7 +91,7 @@ class BatchSender:
             reply = self._request(pending)
             self.result.accepted += reply.accepted
             self.result.refused += reply.refused
-            self.result.asked_to_wait += bool(reply.again)
+            self.result.retry_answers += bool(reply.again)
             self.result.problem = reply.problem or self.result.problem
             if reply.job_id is not None:
                 self._accepted(reply.job_id, reply.accepted)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from benchmarks.performance.full_day.batches import BatchSender, SendResult
 from benchmarks.performance.full_day.jobs import Jobs
@@ -35,7 +35,8 @@ class DayReport(Struct, frozen=True, rename="camel"):
     otherwise: int  # rejected or parked
     refused: int
     unsent: int
-    asked_to_wait: int  # answers that asked to send trades again
+    # Answers that asked to send trades again. Their name in JSON is older.
+    retry_answers: int = field(name="askedToWait")
     sending_seconds: float  # from the first batch to the last answer
     seconds: float  # to the last capture, at most half a second and one answer too late
     accepted_per_second: float
@@ -75,39 +76,19 @@ def run_day(
         about: what the service is, in the user's words.
         at: the time of the start, in UTC.
     """
-    jobs, stop, sent = Jobs(base_url), threading.Event(), threading.Event()
-    shares = [trades // connections + (n < trades % connections) for n in range(connections)]
-    lock, accepted = threading.Lock(), 0
-
-    def add_job(job_id: str, number: int) -> None:
-        nonlocal accepted
-        with lock:
-            jobs.add(job_id)
-            accepted += number
-            progress("accepted", accepted)
-
-    def send(number: int) -> tuple[SendResult, float]:
-        partitions = max(1, PARTITIONS // connections)
-        stream = generate(valid_sample(shares[number], seed + number, partitions, today))
-        sender = BatchSender(base_url, patience_seconds, add_job)
-        return sender.send_all(stream, batch, stop), time.monotonic()
-
+    jobs = Jobs(base_url)
     start = time.monotonic()
-    with ThreadPoolExecutor(connections + 1) as threads:
-        counting = threads.submit(
-            jobs.count, sent, patience_seconds, lambda done: progress("captured", done)
-        )
-        try:
-            sending = [threads.submit(send, number) for number in range(connections)]
-            ended = [future.result() for future in sending]
-        except BaseException:
-            stop.set()
-            raise
-        finally:
-            sent.set()
-        counting.result()
-    results = [result for result, _ in ended]
-    sending_seconds = max(at for _, at in ended) - start
+
+    def send(number: int, stop: threading.Event) -> SendResult:
+        share = trades // connections + (number < trades % connections)
+        partitions = max(1, PARTITIONS // connections)
+        stream = generate(valid_sample(share, seed + number, partitions, today))
+        sender = BatchSender(base_url, patience_seconds, accepted.add)
+        return sender.send_all(stream, batch, stop)
+
+    accepted = _AcceptedTrades(jobs, progress)
+    results, sent_at = _send_and_count(jobs, send, connections, patience_seconds, progress)
+    sending_seconds = sent_at - start
     seconds = max(jobs.last_ended_at - start, sending_seconds)
     captured_rate = jobs.captured / seconds
     verdicts = [
@@ -121,17 +102,61 @@ def run_day(
         trades=trades,
         batch=batch,
         connections=connections,
-        accepted=accepted,
+        accepted=accepted.trades,
         captured=jobs.captured,
         otherwise=jobs.otherwise,
         refused=sum(result.refused for result in results),
         unsent=sum(result.unsent for result in results),
-        asked_to_wait=sum(result.asked_to_wait for result in results),
+        retry_answers=sum(result.retry_answers for result in results),
         sending_seconds=round(sending_seconds, 1),
         seconds=round(seconds, 1),
-        accepted_per_second=round(accepted / sending_seconds, 1),
+        accepted_per_second=round(accepted.trades / sending_seconds, 1),
         captured_per_second=round(captured_rate, 1),
         problem="; ".join({result.problem for result in results if result.problem}),
         verdicts=verdicts,
         reached=all(verdict.reached for verdict in verdicts),
     )
+
+
+class _AcceptedTrades:
+    """Counts the accepted trades of all connections, and notes their jobs."""
+
+    def __init__(self, jobs: Jobs, progress: Progress) -> None:
+        self.trades = 0
+        self._jobs, self._progress, self._lock = jobs, progress, threading.Lock()
+
+    def add(self, job_id: str, number: int) -> None:
+        """Add the trades of one batch."""
+        with self._lock:
+            self._jobs.add(job_id)
+            self.trades += number
+            self._progress("accepted", self.trades)
+
+
+def _send_and_count(
+    jobs: Jobs,
+    send: Callable[[int, threading.Event], SendResult],
+    connections: int,
+    patience_seconds: float,
+    progress: Progress,
+) -> tuple[list[SendResult], float]:
+    """Send over all connections and count captures; return the results and the end of sending."""
+    stop, sent = threading.Event(), threading.Event()
+
+    def send_one(number: int) -> tuple[SendResult, float]:
+        return send(number, stop), time.monotonic()
+
+    with ThreadPoolExecutor(connections + 1) as threads:
+        counting = threads.submit(
+            jobs.count, sent, patience_seconds, lambda done: progress("captured", done)
+        )
+        try:
+            sending = [threads.submit(send_one, number) for number in range(connections)]
+            ended = [future.result() for future in sending]
+        except BaseException:
+            stop.set()
+            raise
+        finally:
+            sent.set()
+        counting.result()
+    return [result for result, _ in ended], max(at for _, at in ended)

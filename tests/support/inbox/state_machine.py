@@ -7,43 +7,27 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from redis import Redis
 
 from tests.support.builders import LEFT_OUT, partition_of, submission
+from tests.support.inbox.machine_settings import (
+    BACKOFF_LIMIT_SECONDS,
+    BACKOFF_SECONDS,
+    BATCH_TRADES,
+    BOOKS,
+    HOLDS,
+    LANES,
+    LEASE_SECONDS,
+    OWNERS,
+    SETTINGS,
+    STEPS_SECONDS,
+)
 from tests.support.inbox.model import ModelClaim, ModelPartition
 from tests.support.inbox.virtual_redis import advance, snapshot
 from tradecapture.inbox import Claim, Completion, Hold, HoldKind, Inbox, LaneBacklog
 from tradecapture.inbox.backlog import read_backlog
 from tradecapture.inbox.keys import lane_keys
-from tradecapture.settings import Settings
 from tradecapture.trades.lifecycle import ExpectedOutcome
 from tradecapture.trades.partition import PartitionKey, lane_of
 from tradecapture.trades.receipt import Receipt, Refusal, RefusalCode
 from tradecapture.trades.submission import Submission
-
-LANES = 2
-BOOKS = ("B1", "B2", "B3", "B4", "B5")
-OWNERS = ("ann", "bob", "cem")
-HOLDS = (Hold.by_operator("ann", "a reason"), Hold.halt("a reason"))
-
-# Real milliseconds pass while virtual seconds do: every length is a multiple of 5 s, so that
-# nothing ends within seconds of a moment at which the model is compared.
-LEASE_SECONDS = 100
-BACKOFF_SECONDS = 10
-BACKOFF_LIMIT_SECONDS = 40
-BELL_SECONDS = 50
-STEPS_SECONDS = (5, 10, 20, 50, 100)
-BATCH_TRADES = 5
-
-SETTINGS = Settings(
-    lanes=LANES,
-    batch_partitions=2,
-    batch_trades=BATCH_TRADES,
-    lease_seconds=LEASE_SECONDS,
-    bell_seconds=BELL_SECONDS,
-    backoff_seconds=BACKOFF_SECONDS,
-    backoff_limit_seconds=BACKOFF_LIMIT_SECONDS,
-    limit_partition=8,
-    limit_lane=16,
-    sequence_window=3,
-)
 
 LANE_OF = {partition_of(book): lane_of(partition_of(book), LANES) for book in BOOKS}
 

@@ -26,8 +26,10 @@ def wrong(*trades: tuple[SentTrade, TradeBody]) -> float | None:
     """Return how many trades are reported as out of order."""
     sent_trades, statuses = zip(*trades, strict=True)
     result = assess(Observation(SCENARIOS[0], sent_trades, {}, statuses))
-    (found,) = (verdict.found for verdict in result.verdicts if verdict.what == "out of order")
-    return found
+    (measured,) = (
+        verdict.measured for verdict in result.verdicts if verdict.what == "out of order"
+    )
+    return measured
 
 
 def test_the_ledger_must_number_trades_in_the_order_of_their_positions() -> None:

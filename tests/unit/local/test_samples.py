@@ -14,7 +14,7 @@ from tradecapture.local.samples.invalid import DEFECTS, Defect
 from tradecapture.local.samples.partitions import sample_partitions
 from tradecapture.local.samples.trades import RESEND_WINDOW_TRADES, SampleSpec, generate
 from tradecapture.trades.document import Document, decode, encode
-from tradecapture.trades.isin import has_valid_check_digit, looks_like_isin
+from tradecapture.trades.isin import has_isin_form, has_valid_check_digit
 from tradecapture.trades.partition import split_partition_key
 from tradecapture.trades.submission import Invalid, Submission, read_submission
 
@@ -101,7 +101,7 @@ def test_partitions_are_distinct_and_escaped() -> None:
     """Partitions differ, securities are valid ISINs of several countries, some keys are escaped."""
     partitions = sample_partitions(500, Random(1))
     assert len({(p.account_id, p.book_id, p.security_id) for p in partitions}) == 500
-    assert all(looks_like_isin(p.security_id) for p in partitions)
+    assert all(has_isin_form(p.security_id) for p in partitions)
     assert all(has_valid_check_digit(p.security_id) for p in partitions)
     assert len({p.security_id[:2] for p in partitions}) > 3
     keys = {read.partition_key for read in submissions(SPEC) if isinstance(read, Submission)}

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tradecapture.trades.isin import check_digit, has_valid_check_digit, looks_like_isin
+from tradecapture.trades.isin import check_digit, has_isin_form, has_valid_check_digit
 
 # Published by their issuers: Apple, Alphabet A, Microsoft, Vodafone, BMW, SAP, LVMH, TotalEnergies,
 # Nestle, Roche, Toyota, Sony, Volvo B, BHP, Treasury Corporation of Victoria (the ISO's example).
@@ -30,7 +30,7 @@ REAL = (
 @pytest.mark.parametrize("isin", REAL)
 def test_a_real_isin_has_the_right_check_digit(isin: str) -> None:
     """What the exchanges list is right."""
-    assert looks_like_isin(isin)
+    assert has_isin_form(isin)
     assert has_valid_check_digit(isin)
 
 
@@ -57,4 +57,4 @@ def test_one_mistyped_digit_is_found(body: str, place: int, data: st.DataObject)
 )
 def test_other_ids_do_not_look_like_an_isin(text: str) -> None:
     """Only the exact shape of an ISIN is checked; tickers and house ids pass untouched."""
-    assert not looks_like_isin(text)
+    assert not has_isin_form(text)

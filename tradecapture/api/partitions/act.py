@@ -38,7 +38,7 @@ async def act(request: Request[Any, Any, Any]) -> ASGIResponse:
 
 def _act(service: Service, request: ActionRequest, dry_run: bool) -> ActionResultBody:
     operator = service.operator
-    if not operator.overview.one(request.partition_key).is_known:
+    if not operator.overview.one(request.partition_key).exists:
         raise unknown(request.partition_key)
     result = operator.operations.perform(request, dry_run=dry_run)
     if not result.done:

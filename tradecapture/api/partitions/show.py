@@ -61,6 +61,6 @@ def _page(service: Service, after: str, limit: int, held: bool | None) -> Partit
 def _detail(service: Service, partition_key: PartitionKey, max_waiting: int) -> PartitionDetailBody:
     overview = service.operator.overview
     detail = overview.detail(partition_key, max_waiting)
-    if not detail.state.is_known:
+    if not detail.state.exists:
         raise unknown(partition_key)
     return detail_body(partition_key, detail, service.gateway.settings, overview.now_ms())

@@ -62,7 +62,7 @@ class TradeSearch(LedgerReader):
         Raises:
             PageKeyError: the page key belongs to another search.
         """
-        found: list[tuple[IndexScan, Row[Any]]] = []
+        hits: list[tuple[IndexScan, Row[Any]]] = []
         with self._read() as connection:
             for scan in scans_for(trade_filter):
                 if after is not None and scan.section < after.section:
@@ -70,15 +70,15 @@ class TradeSearch(LedgerReader):
                 key: Sequence[Any] = ()
                 if after is not None and scan.section == after.section:
                     key = scan.parse_key(after)
-                for step in self._steps(connection, scan, key, limit + 1 - len(found)):
-                    found += ((scan, row) for row in step.rows)
-                    if len(found) > limit:
-                        last_scan, last_row = found[limit - 1]
+                for step in self._steps(connection, scan, key, limit + 1 - len(hits)):
+                    hits += ((scan, row) for row in step.rows)
+                    if len(hits) > limit:
+                        last_scan, last_row = hits[limit - 1]
                         last = PageKey.of(last_scan.section, last_scan.key_of(last_row))
-                        return _page(found[:limit], last)
+                        return _page(hits[:limit], last)
                     if step.end is not None and not may_go_on():
-                        return _page(found, PageKey.of(scan.section, step.end))
-        return _page(found, None)
+                        return _page(hits, PageKey.of(scan.section, step.end))
+        return _page(hits, None)
 
     def _steps(
         self, connection: Connection, scan: IndexScan, after: Sequence[Any], max_matches: int
@@ -146,5 +146,5 @@ class TradeSearch(LedgerReader):
         return partition_keys
 
 
-def _page(found: Sequence[tuple[IndexScan, Row[Any]]], last: PageKey | None) -> TradePage:
-    return TradePage([trade_summary(row) for _scan, row in found], last)
+def _page(hits: Sequence[tuple[IndexScan, Row[Any]]], last: PageKey | None) -> TradePage:
+    return TradePage([trade_summary(row) for _scan, row in hits], last)

@@ -69,7 +69,7 @@ def show(partition_key: PartitionKey, max_waiting: int, as_json: bool, data: Pat
     with open_operator(settings) as operator:
         detail = operator.overview.detail(partition_key, max_waiting)
         now_ms = operator.overview.now_ms()
-    if not detail.state.is_known:
+    if not detail.state.exists:
         raise CommandError(
             f"no trade of partition {partition_key} was ever accepted; `tradecapture partitions` "
             "lists all partitions",
