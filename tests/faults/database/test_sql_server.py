@@ -16,7 +16,7 @@ from tests.support.deployment.traffic.traffic import Traffic, of_gateway
 from tests.support.deployment.workers import POSTPONED, RETRIED, count_in_logs
 from tests.support.history.history import History
 from tests.support.tds import TdsServer
-from tests.support.tds.faults import Dice, Fault, Moment, nothing
+from tests.support.tds.faults import Fault, Moment, RandomFaults, no_fault
 from tradecapture.ledger import upgrade
 from tradecapture.ledger.engine import open_engine
 
@@ -62,22 +62,22 @@ def test_errors_of_sql_server_under_load_cost_no_trade(
     workers = [deployment.start_worker(f"w{number}") for number in range(2)]
     for worker in workers:
         worker.wait_ready()
-    dice = Dice(7, SHARE, KINDS, STATEMENTS)
+    plan = RandomFaults(7, SHARE, KINDS, STATEMENTS)
     stand_in.journal.clear()
     sender = of_gateway(deployment.gateway())
     with Traffic(history, sender, partitions=40, trades_a_call=10, trades_a_second=200) as traffic:
-        stand_in.faults = dice
+        stand_in.faults = plan
         wait_for(
             "many errors, of every kind",
-            lambda: len(dice.thrown) >= FAULTS and set(dice.thrown) == set(KINDS),
+            lambda: len(plan.injected) >= FAULTS and set(plan.injected) == set(KINDS),
         )
-        stand_in.faults = nothing
+        stand_in.faults = no_fault
     traffic.assert_clean()
     assert not stand_in.journal.refusals
     assert_all_is_well(deployment, history)
     figure(
-        f"{len(dice.thrown)} errors of SQL Server in {len(traffic.accepted):,} trades of a fleet: "
-        f"{count_in_logs(workers, RETRIED)} transactions tried again, "
+        f"{len(plan.injected)} errors of SQL Server in {len(traffic.accepted):,} trades of a "
+        f"fleet: {count_in_logs(workers, RETRIED)} transactions tried again, "
         f"{count_in_logs(workers, POSTPONED)} claims postponed; "
         + success_rate(deployment.gateway(), history)
     )

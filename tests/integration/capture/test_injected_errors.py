@@ -23,7 +23,7 @@ from tests.support.capture.worker import Worker, ids
 from tests.support.ledger.retrying_inside import RetryingInside
 from tests.support.servers.databases import MSSQL_VARIABLE
 from tests.support.tds import TdsServer
-from tests.support.tds.faults import Fault, InTurn, Moment, nothing
+from tests.support.tds.faults import Fault, FaultSequence, Moment, no_fault
 from tests.support.tds.journal import Journal
 from tradecapture.ledger import Ledger
 from tradecapture.ledger.dialects.mssql.errors import error_numbers
@@ -74,7 +74,7 @@ def worker(
     worker.reader.ping()  # what SQLAlchemy asks at its first connect is no part of a capture
     stand_in.journal.clear()
     yield worker
-    stand_in.faults = nothing
+    stand_in.faults = no_fault
     worker.ledger.dispose()
 
 
@@ -101,11 +101,11 @@ def test_errors_of_the_server_at_every_moment_cost_no_trade(
     """Deadlock, lock time-out, snapshot conflict, and connections cut: all captured, in order."""
     seen = _numbers_seen(worker.ledger.engine)
     planned = list(server_faults())
-    faults, random = InTurn(*planned), Random(7)
+    faults, random = FaultSequence(*planned), Random(7)
     stand_in.faults = lambda moment, text: faults(moment, text) if random.random() < SHARE else None
     worker.drain_until(lambda: worker.waiting() == {})
-    stand_in.faults = nothing
-    assert faults.left == 0
+    stand_in.faults = no_fault
+    assert faults.remaining == 0
     assert seen.keys() >= {DEADLOCK, LOCK_TIMEOUT, SNAPSHOT_CONFLICT}
     assert_each_retry_is_a_new_transaction(stand_in.journal)
     assert_all_are_captured(worker)
@@ -137,9 +137,9 @@ def test_errors_of_the_driver_at_every_moment_cost_no_trade(
 @pytest.mark.parametrize("worker", [RetryingInside], indirect=True)
 def test_a_retry_within_the_doomed_transaction_is_seen(worker: Worker, stand_in: TdsServer) -> None:
     """The server has rolled it back: what follows is in no transaction, and there in part."""
-    stand_in.faults = InTurn(Fault(Moment.EXECUTE, DEADLOCK, matching="INTO trades"))
+    stand_in.faults = FaultSequence(Fault(Moment.EXECUTE, DEADLOCK, matching="INTO trades"))
     worker.drain(budget_seconds=0)
-    stand_in.faults = nothing
+    stand_in.faults = no_fault
     with pytest.raises(AssertionError):
         assert_each_retry_is_a_new_transaction(stand_in.journal)
     assert stand_in.journal.count("alone")

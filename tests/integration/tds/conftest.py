@@ -9,7 +9,7 @@ from sqlalchemy import Engine, create_engine, text
 
 from tests.support.ledger.sql_server_driver import DATABASE, connect, settings_of
 from tests.support.tds import TdsServer
-from tests.support.tds.faults import nothing
+from tests.support.tds.faults import no_fault
 from tradecapture.ledger import Ledger, upgrade
 from tradecapture.ledger.engine import open_engine
 from tradecapture.ledger.schema.tables import metadata
@@ -35,7 +35,7 @@ def tds_server(postgresql_server: PostgresqlServer) -> Iterator[TdsServer]:
 @pytest.fixture
 def server(tds_server: TdsServer) -> Iterator[TdsServer]:
     """The stand-in, without faults, with empty tables and an empty journal."""
-    tds_server.faults = nothing
+    tds_server.faults = no_fault
     with (
         open_engine(settings_of(tds_server)) as (engine, _dialect),
         engine.begin() as connection,
@@ -45,7 +45,7 @@ def server(tds_server: TdsServer) -> Iterator[TdsServer]:
     tds_server.journal.clear()
     tds_server.logins.clear()
     yield tds_server
-    tds_server.faults = nothing
+    tds_server.faults = no_fault
 
 
 @pytest.fixture

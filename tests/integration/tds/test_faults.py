@@ -20,7 +20,7 @@ from tests.support.ledger.ledger_snapshot import (
 )
 from tests.support.ledger.sql_server_driver import DATABASE, connect
 from tests.support.tds import TdsServer
-from tests.support.tds.faults import Dice, Fault, InTurn, Moment
+from tests.support.tds.faults import Fault, FaultSequence, Moment, RandomFaults
 from tradecapture.ledger import Ledger, LedgerUnavailableError
 from tradecapture.ledger.dialects.mssql.errors import DISCONNECT_NUMBERS, error_numbers
 from tradecapture.ledger.schema.tables import exceptions
@@ -48,7 +48,7 @@ CUTS = {
 
 @pytest.fixture
 def patient(server: TdsServer, settings: Settings) -> Iterator[Ledger]:
-    """A ledger that does not give up before the dice have let it through."""
+    """A ledger that does not give up before random faults let it through."""
     url = server.url_of(DATABASE)
     ledger = Ledger(replace(settings, database_url=url, pool_size=1, retry_attempts=30))
     yield ledger
@@ -59,7 +59,7 @@ def patient(server: TdsServer, settings: Settings) -> Iterator[Ledger]:
 def test_an_error_of_a_statement_has_its_number_first(server: TdsServer, number: int) -> None:
     """The shape of execute: number and bytes."""
     connection = connect(server)
-    server.faults = InTurn(Fault(Moment.EXECUTE, number))
+    server.faults = FaultSequence(Fault(Moment.EXECUTE, number))
     with connection.cursor() as cursor, pytest.raises(pymssql.OperationalError) as failed:
         cursor.execute("SELECT 1 AS one")
     assert failed.value.args[0] == number
@@ -70,7 +70,7 @@ def test_an_error_of_a_statement_has_its_number_first(server: TdsServer, number:
 @pytest.mark.parametrize("number", NUMBERS)
 def test_an_error_of_a_login_is_a_tuple_in_a_tuple(server: TdsServer, number: int) -> None:
     """The shape of connect."""
-    server.faults = InTurn(Fault(Moment.CONNECT, number))
+    server.faults = FaultSequence(Fault(Moment.CONNECT, number))
     with pytest.raises(pymssql.OperationalError) as failed:
         connect(server)
     ((_number, message),) = failed.value.args
@@ -82,7 +82,7 @@ def test_an_error_of_a_login_is_a_tuple_in_a_tuple(server: TdsServer, number: in
 def test_an_error_of_a_commit_is_a_text(server: TdsServer, number: int) -> None:
     """The shape of commit: the number is found in the text."""
     connection = connect(server)
-    server.faults = InTurn(Fault(Moment.COMMIT, number))
+    server.faults = FaultSequence(Fault(Moment.COMMIT, number))
     with pytest.raises(pymssql.OperationalError) as failed:
         connection.commit()
     assert failed.value.args[0].startswith(f"Cannot commit transaction: ({number}, ")
@@ -98,9 +98,9 @@ def test_an_error_that_passes_is_tried_again(
     server: TdsServer, ledger: Ledger, moment: Moment, number: int
 ) -> None:
     """Whatever the shape it comes in: in a new transaction, with one effect."""
-    server.faults = faults = InTurn(Fault(moment, number))
+    server.faults = faults = FaultSequence(Fault(moment, number))
     capture(ledger, *waiting_trades(3))
-    assert faults.left == 0
+    assert faults.remaining == 0
     assert shares(ledger) == 3000
     assert transactions_after_errors_are_new(server)
 
@@ -110,9 +110,9 @@ def test_a_connection_that_is_cut_has_one_effect(
     server: TdsServer, ledger: Ledger, where: str
 ) -> None:
     """Wherever it is cut, the commit's answer included: each trade once, in order."""
-    server.faults = faults = InTurn(CUTS[where])
+    server.faults = faults = FaultSequence(CUTS[where])
     capture(ledger, *waiting_trades(3))
-    assert faults.left == 0
+    assert faults.remaining == 0
     assert [(row.position, row.ledger_sequence) for row in trade_rows(ledger)] == [
         (1, 1),
         (2, 2),
@@ -126,7 +126,7 @@ def test_after_a_commit_that_failed_a_transaction_is_open_again(
     server: TdsServer, engine: Engine, *, done: bool
 ) -> None:
     """The driver leaves the connection without one, in which each statement commits by itself."""
-    server.faults = InTurn(Fault(Moment.COMMIT, 1205, done=done))
+    server.faults = FaultSequence(Fault(Moment.COMMIT, 1205, done=done))
     with engine.connect() as connection, pytest.raises(DBAPIError):
         connection.execute(text("SELECT 1 AS one"))
         connection.commit()
@@ -138,7 +138,7 @@ def test_after_a_commit_that_failed_a_transaction_is_open_again(
 
 def test_a_park_whose_answer_was_lost_has_one_effect(server: TdsServer, ledger: Ledger) -> None:
     """The partition is halted once, by one recorded trade."""
-    server.faults = InTurn(Fault(Moment.COMMIT, done=True))
+    server.faults = FaultSequence(Fault(Moment.COMMIT, done=True))
     at_fault = entry(submission())
     verdict = ledger.park(claim(at_fault), at_fault, "reason", TASK, lambda: NOW)
     assert (verdict.trades, verdict.hold) == (1, "reason")
@@ -151,7 +151,7 @@ def test_a_connection_that_is_lost_is_thrown_away(
     server: TdsServer, engine: Engine, figure: Callable[[str], None], *, done: bool, reset: bool
 ) -> None:
     """SQLAlchemy is told so: it would put the connection back and hand it out again."""
-    server.faults = InTurn(Fault(Moment.EXECUTE, done=done, reset=reset, matching="fox"))
+    server.faults = FaultSequence(Fault(Moment.EXECUTE, done=done, reset=reset, matching="fox"))
     with engine.connect() as connection:
         with pytest.raises(DBAPIError) as failed:
             connection.execute(text("SELECT 'fox' AS fox"))
@@ -190,11 +190,11 @@ def test_every_capture_succeeds_however_often_it_fails(
         *(Fault(Moment.EXECUTE, done=done, reset=done) for done in (False, True)),
         *(Fault(Moment.COMMIT, done=done) for done in (False, True)),
     ]
-    server.faults = dice = Dice(seed=7, share=0.5, faults=faults, statements=5)
+    server.faults = plan = RandomFaults(seed=7, share=0.5, faults=faults, statements=5)
     for number in range(1, CAPTURES + 1):
         capture(patient, *waiting_trades(1, first=number), fence=number)
-    figure(f"{CAPTURES} of {CAPTURES} captures succeeded through {len(dice.thrown)} faults")
-    assert len({(fault.moment, fault.number, fault.done) for fault in dice.thrown}) == len(faults)
+    figure(f"{CAPTURES} of {CAPTURES} captures succeeded through {len(plan.injected)} faults")
+    assert len({(fault.moment, fault.number, fault.done) for fault in plan.injected}) == len(faults)
     rows = [(row.position, row.ledger_sequence) for row in trade_rows(patient)]
     assert rows == [(number, number) for number in range(1, CAPTURES + 1)]
     assert shares(patient, PARTITION) == 1000 * CAPTURES
@@ -203,7 +203,7 @@ def test_every_capture_succeeds_however_often_it_fails(
 
 def test_what_is_not_over_gives_the_claim_back(server: TdsServer, ledger: Ledger) -> None:
     """After so many attempts, each in a transaction of its own; no trade is blamed."""
-    server.faults = InTurn(*(Fault(Moment.EXECUTE, 1205) for _ in range(5)))
+    server.faults = FaultSequence(*(Fault(Moment.EXECUTE, 1205) for _ in range(5)))
     with pytest.raises(LedgerUnavailableError, match="1205"):
         capture(ledger, *waiting_trades(3))
     assert server.journal.count("error 1205") == 5

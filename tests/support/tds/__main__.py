@@ -1,4 +1,4 @@
-"""Run a stand-in until Ctrl-C; `python -m tests.support.tds` prints its URL, for the tests."""
+"""Runs a stand-in until Ctrl-C: `python -m tests.support.tds` prints the variable for the tests."""
 
 import signal
 import sys
@@ -11,7 +11,7 @@ from tradecapture.local.servers.postgresql_server import PostgresqlServer
 
 
 def main() -> None:
-    """Start a PostgreSQL of its own and the stand-in before it; print the variable to set."""
+    """Start a PostgreSQL and the stand-in in front of it; print the variable to set."""
     with (
         tempfile.TemporaryDirectory(prefix="tradecapture-tds-") as folder,
         PostgresqlServer(Path(folder)) as postgresql,

@@ -1,49 +1,49 @@
-"""The backend: a session's connection to PostgreSQL, and what its transaction has come to."""
+"""The backend: a session's connection to PostgreSQL, and the state of its transaction."""
 
 from typing import Any
 
 import psycopg
 
 from tests.support.tds.databases import Databases
-from tests.support.tds.errors import ABORTS_ALWAYS, CutError, StatementError, told
+from tests.support.tds.errors import ABORTS_ALWAYS, CutError, StatementError, to_sql_error
 from tests.support.tds.protocol.options import Options
 from tests.support.tds.protocol.tokens import SqlError
 
 
 class Backend:
-    """One connection; its transactions are undone as far as SQL Server would undo them."""
+    """One connection, whose errors undo as much of a transaction as SQL Server would."""
 
     def __init__(self, databases: Databases, database: str) -> None:
         self.database, self.options = database, Options()
         self.depth = 0  # @@TRANCOUNT
         self._databases = databases
         self._connection = databases.connect(database)
-        self._begun = False  # in PostgreSQL: with the first statement, as nothing happens before
+        self._begun = False  # in PostgreSQL: at the first statement
 
     def close(self) -> None:
-        """Roll back what is open, and end."""
+        """Roll back an open transaction and close the connection."""
         self._connection.close()
 
     def set(self, option: str, value: str) -> None:
-        """Heed SET.
+        """Apply a SET.
 
         Raises:
-            StatementError: there is no such option.
+            StatementError: the option does not exist.
         """
         self.options.set(option, value)
         if option == "LOCK_TIMEOUT":
             self._set_lock_timeout()
 
     def use(self, database: str) -> None:
-        """Go on in another database.
+        """Switch to another database.
 
         Raises:
-            StatementError: there is none of this name, or a transaction is open.
+            StatementError: the database does not exist, or a transaction is open.
         """
         if database.lower() == self.database.lower():
             return
         if self._begun:
-            raise StatementError(SqlError(226, "USE in a transaction: not known here"))
+            raise StatementError(SqlError(226, "The stand-in does not know USE in a transaction"))
         try:
             connection = self._databases.connect(database)
         except psycopg.OperationalError as error:
@@ -65,10 +65,10 @@ class Backend:
         try:
             self._databases.run(text, self.database, self._connection.info.backend_pid)
         except psycopg.Error as error:
-            raise StatementError(told(error) or SqlError(50000, str(error))) from error
+            raise StatementError(to_sql_error(error) or SqlError(50000, str(error))) from error
 
     def commit(self) -> None:
-        """End one level of the transaction; on disk with the last."""
+        """End one level of the transaction; the last one commits."""
         if self.depth == 1 and self._begun:
             self.run("COMMIT")
             self._begun = False
@@ -88,7 +88,7 @@ class Backend:
 
         Raises:
             StatementError: PostgreSQL refused.
-            CutError: PostgreSQL has gone.
+            CutError: the connection to PostgreSQL is lost.
         """
         guarded = self.depth > 0 and not self.options.aborts_all and query != "COMMIT"
         try:
@@ -99,7 +99,7 @@ class Backend:
                 self._connection.execute("SAVEPOINT statement")
             return self._connection.execute(query.encode())
         except psycopg.Error as error:
-            problem = told(error)
+            problem = to_sql_error(error)
             if problem is None:
                 raise CutError from error
             if guarded and problem.number not in ABORTS_ALWAYS:

@@ -1,4 +1,4 @@
-"""Databases: those of the PostgreSQL behind, made and dropped as SQL Server's are."""
+"""Databases of the PostgreSQL behind the stand-in, created and dropped as on SQL Server."""
 
 import re
 from pathlib import Path
@@ -16,17 +16,17 @@ _SNAPSHOT = re.compile(
 )
 _SINGLE = re.compile(r"(SINGLE|MULTI)_USER(\s+WITH\s+ROLLBACK\s+IMMEDIATE)?", re.IGNORECASE)
 
-MODEL = "model"  # what each new database is a copy of, as in SQL Server
+MODEL = "model"  # each new database is a copy of it, as on SQL Server
 MASTER = "master"
 _CATALOG = Path(__file__).with_name("catalog.sql")
-_LOCK = 7433  # of advisory locks: several servers may stand before one PostgreSQL
+_LOCK = 7433  # an advisory lock: one PostgreSQL may serve several stand-ins
 
 
 class Databases:
-    """All databases of one PostgreSQL server, by the names that the clients give."""
+    """All databases of one PostgreSQL server, by the names that clients use."""
 
     def __init__(self, url: str) -> None:
-        """Find a PostgreSQL; the URL is one of SQLAlchemy, of its superuser."""
+        """Use the PostgreSQL of a SQLAlchemy URL, which names its superuser."""
         parsed = make_url(url)
         self._arguments: dict[str, Any] = {
             "host": parsed.query.get("host") or parsed.host,
@@ -37,7 +37,7 @@ class Databases:
         self._administrative = parsed.database or "postgres"
 
     def prepare(self) -> None:
-        """Make the model and the master, if this PostgreSQL has none yet."""
+        """Create the model and the master, if this PostgreSQL does not have them yet."""
         with self._administrator() as connection:
             connection.execute("SELECT pg_advisory_lock(%s)", [_LOCK])
             if connection.execute("SELECT 1 FROM pg_database WHERE datname = 'model'").fetchone():
@@ -51,11 +51,11 @@ class Databases:
         """Return a connection to a database.
 
         Raises:
-            psycopg.OperationalError: there is none of this name.
+            psycopg.OperationalError: the database does not exist.
         """
         name = database.lower()
         connection = psycopg.connect(dbname=name, **self._arguments)
-        # A deadlock is found as soon as SQL Server's monitor would find it when it is awake.
+        # SQL Server's deadlock monitor looks this often once it has found a deadlock.
         connection.execute("SET search_path = dbo, sys")
         connection.execute("SET deadlock_timeout = '100ms'")
         return connection
@@ -67,14 +67,14 @@ class Databases:
             psycopg.Error: PostgreSQL refused.
         """
         with self._administrator() as connection:
-            if found := _CREATE.fullmatch(text):
+            if match := _CREATE.fullmatch(text):
                 connection.execute("SELECT pg_advisory_lock(%s)", [_LOCK])
-                self._create(connection, found[1].lower())
-            elif found := _DROP.fullmatch(text):
-                self._drop(connection, found[2].lower(), if_exists=bool(found[1]))
-            elif found := _ALTER.fullmatch(text):
-                name = current if found[1].upper() == "CURRENT" else found[1]
-                self._alter(connection, name.lower(), found[2].strip(), own_process)
+                self._create(connection, match[1].lower())
+            elif match := _DROP.fullmatch(text):
+                self._drop(connection, match[2].lower(), if_exists=bool(match[1]))
+            elif match := _ALTER.fullmatch(text):
+                name = current if match[1].upper() == "CURRENT" else match[1]
+                self._alter(connection, name.lower(), match[2].strip(), own_process)
             else:
                 raise psycopg.errors.SyntaxError(f"the stand-in does not know: {text}")
 
@@ -97,9 +97,9 @@ class Databases:
     def _alter(
         connection: "psycopg.Connection[Any]", name: str, setting: str, own_process: int
     ) -> None:
-        if found := _SNAPSHOT.fullmatch(setting):
+        if match := _SNAPSHOT.fullmatch(setting):
             statement = sql.SQL("ALTER DATABASE {} SET tds.read_committed_snapshot = {}")
-            connection.execute(statement.format(sql.Identifier(name), found[1].lower()))
+            connection.execute(statement.format(sql.Identifier(name), match[1].lower()))
         elif _SINGLE.fullmatch(setting):
             connection.execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "

@@ -1,4 +1,4 @@
-"""Errors: those of PostgreSQL, told as SQL Server tells them."""
+"""Errors of PostgreSQL, as SQL Server would report them."""
 
 import psycopg
 
@@ -14,7 +14,7 @@ class RefusedError(Exception):
 
 
 class CutError(Exception):
-    """The connection ends now."""
+    """The stand-in must cut the connection now."""
 
     def __init__(self, answer: bytes = b"", *, reset: bool = False) -> None:
         super().__init__("the connection is cut")
@@ -29,15 +29,15 @@ class StatementError(Exception):
         self.error, self.compiling = error, compiling
 
 
-# SQLSTATE -> number, severity. Severity 13 and 14 are SQL Server's for deadlocks and for rights.
+# SQLSTATE -> number, severity. SQL Server has severity 13 for deadlocks and 14 for rights and keys.
 _NUMBERS: dict[str, tuple[int, int]] = {
     "40P01": (1205, 13),
     "55P03": (1222, 16),
     "40001": (3960, 16),
-    "23505": (2627, 14),  # a unique index that is no constraint: 2601, below
+    "23505": (2627, 14),  # 2601 for a unique index that is no constraint, see below
     "23502": (515, 16),
     "23503": (547, 16),
-    "23514": (2628, 16),  # our own checks are of lengths
+    "23514": (2628, 16),  # the stand-in's own checks are of lengths
     "22001": (2628, 16),
     "22003": (8115, 16),
     "22P02": (245, 16),
@@ -45,7 +45,7 @@ _NUMBERS: dict[str, tuple[int, int]] = {
     "22008": (241, 16),
     "22012": (8134, 16),
     "22021": (9402, 16),
-    "22P05": (9402, 16),  # NUL: PostgreSQL alone cannot store it
+    "22P05": (9402, 16),  # NUL, which only PostgreSQL cannot store
     "428C9": (544, 16),
     "42601": (102, 15),
     "42703": (207, 16),
@@ -82,25 +82,24 @@ _TEXTS = {
     18456: "Login failed for user 'sa'.",
 }
 _SEVERITIES = {1205: 13, 4060: 11, 18456: 14, 2601: 14, 2627: 14, 40613: 17, 9002: 17, 701: 17}
-# Compile errors are not touched by XACT_ABORT ([SET XACT_ABORT]); these abort always.
+# Compile errors ignore XACT_ABORT ([SET XACT_ABORT]); these errors always abort the transaction.
 ABORTS_ALWAYS = frozenset({1205, 3960})
-# PostgreSQL did not understand what was made of a statement: a fault of the statement, or of the
-# stand-in.
+# PostgreSQL did not understand a translated statement: the statement or the stand-in is wrong.
 NOT_UNDERSTOOD = frozenset({50000, 102, 402, 206})
 
 
 def injected(number: int) -> SqlError:
-    """Return an error that a test asked for, with the text of SQL Server where it matters."""
+    """Return an error that a test injects, with SQL Server's text if that matters."""
     return SqlError(number, _TEXTS.get(number, f"Injected error {number}."), severity(number))
 
 
 def severity(number: int) -> int:
-    """Return how bad SQL Server says that an error is."""
+    """Return SQL Server's severity of an error."""
     return _SEVERITIES.get(number, 16)
 
 
-def told(error: psycopg.Error) -> SqlError | None:
-    """Return an error of PostgreSQL as SQL Server's; None: its connection is gone."""
+def to_sql_error(error: psycopg.Error) -> SqlError | None:
+    """Return SQL Server's error for one of PostgreSQL; None: the connection is lost."""
     state = error.sqlstate or ""
     if not state or state.startswith(("08", "57P")):
         return None

@@ -1,4 +1,4 @@
-"""Faults: errors and cut connections, put where a test wants them."""
+"""Faults: errors and cut connections at chosen moments."""
 
 import random
 import threading
@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 
 class Moment(Enum):
-    """When a fault may come."""
+    """When a fault may happen."""
 
     CONNECT = "connect"
     BEGIN = "begin"
@@ -21,60 +21,60 @@ class Fault(NamedTuple):
 
     moment: Moment
     number: int | None = None  # SQL Server's error; None: the connection is cut
-    done: bool = False  # what was asked for is done all the same; only the answer is lost
+    done: bool = False  # the request is carried out, and only its answer is lost
     reset: bool = False  # the connection is reset, not closed
-    matching: str = ""  # words in the statement; empty: any
+    matching: str = ""  # text that the statement must contain; empty: any statement
 
 
-# Asked at each moment, with the statement; returns what goes wrong, or None.
+# Called at each moment with the statement; returns the fault to inject, or None.
 Plan = Callable[[Moment, str], Fault | None]
 
 
-def nothing(moment: Moment, text: str) -> Fault | None:
-    """Let everything go well."""
+def no_fault(moment: Moment, text: str) -> Fault | None:
+    """Inject no fault."""
     return None
 
 
-class InTurn:
-    """Each fault once, in the order given, as soon as its moment comes."""
+class FaultSequence:
+    """Injects each fault once, in order, as soon as its moment comes."""
 
     def __init__(self, *faults: Fault) -> None:
-        self._waiting = list(faults)
+        self._remaining = list(faults)
         self._lock = threading.Lock()
 
     def __call__(self, moment: Moment, text: str) -> Fault | None:
-        """Return the first of the waiting faults, if this is its moment."""
+        """Return the next fault, if this is its moment."""
         with self._lock:
-            if not self._waiting:
+            if not self._remaining:
                 return None
-            first = self._waiting[0]
+            first = self._remaining[0]
             if first.moment is not moment or first.matching.upper() not in text.upper():
                 return None
-            return self._waiting.pop(0)
+            return self._remaining.pop(0)
 
     @property
-    def left(self) -> int:
-        """How many have not come yet."""
-        return len(self._waiting)
+    def remaining(self) -> int:
+        """How many faults have not happened yet."""
+        return len(self._remaining)
 
 
-class Dice:
-    """Faults drawn by a seed, in a share of the transactions, at the moment that each names."""
+class RandomFaults:
+    """Injects random faults, drawn by a seed, into a share of the transactions."""
 
     def __init__(self, seed: int, share: float, faults: Sequence[Fault], statements: int) -> None:
-        """Throw for each transaction.
+        """Prepare to draw.
 
         Args:
-            seed: the same one draws the same faults in the same order.
-            share: of the transactions that get one, 0 to 1.
+            seed: the same seed draws the same faults in the same order.
+            share: of the transactions that get a fault, from 0 to 1.
             faults: to choose from.
-            statements: that a transaction has, about; one of them is hit.
+            statements: that a transaction has, approximately; the fault hits one of them.
         """
         self._random = random.Random(seed)
         self._share, self._faults, self._statements = share, faults, statements
         self._drawn: dict[int, tuple[Fault, int]] = {}  # thread of the session -> fault, countdown
         self._lock = threading.Lock()
-        self.thrown: list[Fault] = []
+        self.injected: list[Fault] = []
 
     def __call__(self, moment: Moment, text: str) -> Fault | None:
         """Return the fault of this session's transaction, if this is its moment."""
@@ -95,5 +95,5 @@ class Dice:
                 self._drawn[session] = (fault, countdown - 1)
                 return None
             del self._drawn[session]
-            self.thrown.append(fault)
+            self.injected.append(fault)
             return fault

@@ -1,4 +1,4 @@
-"""Results: the rows that PostgreSQL gave, as SQL Server would send them."""
+"""Results: the rows of PostgreSQL, as SQL Server would send them."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -24,10 +24,10 @@ def result(
     """Yield the tokens of a statement's result.
 
     Args:
-        cursor: that has run it.
+        cursor: that has run the statement.
         translated: the statement.
-        in_procedure: it was run by sp_executesql.
-        more: another statement of the batch follows.
+        in_procedure: whether sp_executesql ran it.
+        more: whether another statement of the batch follows.
     """
     if cursor.description is None:
         count = cursor.rowcount if translated.kind in ("insert", "update", "delete") else None

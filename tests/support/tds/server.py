@@ -1,4 +1,4 @@
-"""The server: listens for clients of SQL Server, one thread a connection."""
+"""The server: accepts clients of SQL Server, one thread for each connection."""
 
 import socket
 import socketserver
@@ -11,7 +11,7 @@ import psycopg
 
 from tests.support.tds.databases import MASTER, Databases
 from tests.support.tds.errors import CutError, injected
-from tests.support.tds.faults import Fault, Moment, Plan, nothing
+from tests.support.tds.faults import Fault, Moment, Plan, no_fault
 from tests.support.tds.journal import Journal
 from tests.support.tds.protocol import packets, tokens
 from tests.support.tds.protocol.login import Login, prelogin_answer, read_login
@@ -22,7 +22,7 @@ HOST = "127.0.0.1"
 
 
 class TdsServer:
-    """A stand-in for SQL Server before a PostgreSQL, as a context manager."""
+    """A stand-in for SQL Server in front of a PostgreSQL; a context manager."""
 
     def __init__(
         self, postgresql_url: str, port: int = 0, host: str = HOST, password: str = PASSWORD
@@ -30,17 +30,17 @@ class TdsServer:
         """Prepare.
 
         Args:
-            postgresql_url: SQLAlchemy URL of the PostgreSQL behind, of its superuser.
+            postgresql_url: SQLAlchemy URL of the PostgreSQL, with its superuser.
             port: to listen at; 0: any that is free.
-            host: to listen at; empty: at every address, as in a container.
-            password: of its one user.
+            host: to listen at; empty: every address, as in a container.
+            password: of the only user, `sa`.
         """
         self.journal = Journal()
         self.logins: list[Login] = []
-        self.faults: Plan = nothing
+        self.faults: Plan = no_fault
         self._databases = Databases(postgresql_url)
-        self._numbers = count(51)  # SQL Server's own sessions have the numbers up to 50
-        self._ends: set[socket.socket] = set()
+        self._session_numbers = count(51)  # SQL Server's own sessions have the numbers up to 50
+        self._clients: set[socket.socket] = set()
         self._password = password
         self._listener = _Listener((host, port), _Handler)
         self._listener.owner = self
@@ -56,7 +56,7 @@ class TdsServer:
         return f"mssql://{USER}:{self._password}@{HOST}:{port}/{database}"
 
     def __enter__(self) -> "TdsServer":
-        """Begin to listen."""
+        """Start to listen."""
         self._databases.prepare()
         threading.Thread(target=self._listener.serve_forever, daemon=True).start()
         return self
@@ -67,52 +67,52 @@ class TdsServer:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Listen no more, and end every connection."""
+        """Stop to listen, and close every connection."""
         self._listener.shutdown()
         self._listener.server_close()
-        for end in list(self._ends):
-            _cut(end, reset=False)
+        for client in list(self._clients):
+            _cut(client, reset=False)
 
-    def serve(self, end: socket.socket) -> None:
+    def serve(self, client: socket.socket) -> None:
         """Serve one client until it leaves or is cut."""
-        self._ends.add(end)
-        end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._clients.add(client)
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         session: Session | None = None
         try:
-            session = self._log_in(end)
-            while session and (message := packets.receive(end)):
-                end.sendall(packets.frame(_answer(session, message)))
+            session = self._log_in(client)
+            while session and (message := packets.receive(client)):
+                client.sendall(packets.frame(_answer(session, message)))
         except CutError as cut:
             if cut.answer:
-                end.sendall(packets.frame(cut.answer)[: -len(cut.answer) // 2])
-            _cut(end, reset=cut.reset)
+                client.sendall(packets.frame(cut.answer)[: -len(cut.answer) // 2])
+            _cut(client, reset=cut.reset)
         except OSError:
-            pass  # the client was quicker
+            pass  # the client has closed the connection first
         finally:
-            self._ends.discard(end)
+            self._clients.discard(client)
             if session:
                 session.close()
 
-    def _log_in(self, end: socket.socket) -> Session | None:
-        number = next(self._numbers)
-        while message := packets.receive(end):
+    def _log_in(self, client: socket.socket) -> Session | None:
+        number = next(self._session_numbers)
+        while message := packets.receive(client):
             if message.kind == packets.PRELOGIN:
-                end.sendall(packets.frame(prelogin_answer()))
+                client.sendall(packets.frame(prelogin_answer()))
                 continue
             login = read_login(message.body)
             self.logins.append(login)
             refused = self._refused(login)
             if refused:
-                end.sendall(packets.frame(refused))
+                client.sendall(packets.frame(refused))
                 return None
             database = login.database or MASTER
             try:
                 session = Session(number, self._databases, database, self.journal, self._fault_at)
             except psycopg.OperationalError:
-                end.sendall(packets.frame(_refusal(4060)))
+                client.sendall(packets.frame(_refusal(4060)))
                 return None
             self.journal.note(number, "connect")
-            end.sendall(packets.frame(tokens.logged_in(database, packets.PACKET_SIZE)))
+            client.sendall(packets.frame(tokens.logged_in(database, packets.PACKET_SIZE)))
             return session
         return None
 
@@ -158,12 +158,12 @@ def _refusal(number: int) -> bytes:
     return tokens.error(injected(number)) + tokens.done(failed=True)
 
 
-def _cut(end: socket.socket, *, reset: bool) -> None:
+def _cut(client: socket.socket, *, reset: bool) -> None:
     try:
         if reset:
-            end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         else:
-            end.shutdown(socket.SHUT_RDWR)
-        end.close()
+            client.shutdown(socket.SHUT_RDWR)
+        client.close()
     except OSError:
-        return  # the client was quicker
+        return  # the client has closed the connection first

@@ -1,4 +1,4 @@
-"""A session: one client's batches, taken apart into statements and answered."""
+"""A session: splits a client's batches into statements, runs them and answers."""
 
 import re
 from collections.abc import Callable
@@ -19,7 +19,7 @@ from tests.support.tds.journal import Journal
 from tests.support.tds.protocol import tokens
 from tests.support.tds.protocol.tokens import SqlError
 from tests.support.tds.results import result
-from tests.support.tds.translation.calls import is_call, translated
+from tests.support.tds.translation.calls import is_call, translate_statement
 from tests.support.tds.translation.literals import Statement, split, with_strings
 
 Handler = Callable[["Session", "re.Match[str]"], bytes]
@@ -29,7 +29,7 @@ _IF_BEGUN = _words(r"IF\s+@@TRANCOUNT\s*>\s*0\s+(.*)")
 
 
 class Session:
-    """What a connection does, one batch after another."""
+    """The session of one connection, which runs one batch after another."""
 
     def __init__(
         self,
@@ -44,22 +44,22 @@ class Session:
         self._journal, self._fault_at = journal, fault_at
 
     def close(self) -> None:
-        """Roll back what is open, and end."""
+        """Roll back an open transaction and close the connection."""
         self._backend.close()
 
     def run(self, batch: str) -> bytes:
         """Return the answer to a batch.
 
         Raises:
-            CutError: the connection is to be cut instead.
+            CutError: the connection must be cut instead.
         """
         try:
             statements = split(batch)
         except ValueError as error:
             return tokens.error(SqlError(105, str(error), 15)) + tokens.done(failed=True)
         answer = bytearray()
-        for place, statement in enumerate(statements):
-            more = place < len(statements) - 1
+        for index, statement in enumerate(statements):
+            more = index < len(statements) - 1
             try:
                 answer += self._statement(statement, more=more)
             except StatementError as failed:
@@ -79,17 +79,17 @@ class Session:
                 return tokens.done(more=more)
             text = condition[1]
         for pattern, handler in _HANDLERS:
-            if found := pattern.fullmatch(text):
-                return handler(self, found) + tokens.done(more=more)
+            if match := pattern.fullmatch(text):
+                return handler(self, match) + tokens.done(more=more)
         return self._query(statement, more=more)
 
-    def _begin(self, _found: "re.Match[str]") -> bytes:
+    def _begin(self, _match: "re.Match[str]") -> bytes:
         self._may_fail(Moment.BEGIN, "BEGIN TRAN")
         self._backend.depth += 1
         self._journal.note(self.number, "begin")
         return tokens.transaction_begun(self.number) if self._backend.depth == 1 else b""
 
-    def _commit(self, _found: "re.Match[str]") -> bytes:
+    def _commit(self, _match: "re.Match[str]") -> bytes:
         if not self._backend.depth:
             raise StatementError(injected(3902))
         fault = self._fault_at(Moment.COMMIT, "COMMIT TRAN")
@@ -101,41 +101,41 @@ class Session:
             self._fail(fault)
         return tokens.transaction_ended(self.number, committed=True)
 
-    def _roll_back(self, _found: "re.Match[str]") -> bytes:
+    def _roll_back(self, _match: "re.Match[str]") -> bytes:
         if not self._backend.depth:
             raise StatementError(injected(3903), compiling=True)
         self._backend.abort()
         self._journal.note(self.number, "rollback")
         return tokens.transaction_ended(self.number, committed=False)
 
-    def _use(self, found: "re.Match[str]") -> bytes:
-        self._may_fail(Moment.CONNECT, f"USE {found[1]}")
+    def _use(self, match: "re.Match[str]") -> bytes:
+        self._may_fail(Moment.CONNECT, f"USE {match[1]}")
         old = self._backend.database
-        self._backend.use(found[1])
+        self._backend.use(match[1])
         return tokens.database_changed(self._backend.database, old)
 
-    def _set(self, found: "re.Match[str]") -> bytes:
-        option = found[1].upper()
+    def _set(self, match: "re.Match[str]") -> bytes:
+        option = match[1].upper()
         self._may_fail(Moment.CONNECT, f"SET {option}")
-        self._backend.set(option, found[2].strip().upper())
+        self._backend.set(option, match[2].strip().upper())
         return b""
 
-    def _run_on_databases(self, found: "re.Match[str]") -> bytes:
-        self._backend.run_on_databases(found[0])
+    def _run_on_databases(self, match: "re.Match[str]") -> bytes:
+        self._backend.run_on_databases(match[0])
         return b""
 
-    def _take_application_lock(self, _found: "re.Match[str]") -> bytes:
-        # Migrations alone take one, without waiting; `applock_mode` says whether it was given.
+    def _take_application_lock(self, _match: "re.Match[str]") -> bytes:
+        # Only migrations take this lock, and never wait; `applock_mode` tells whether they have it.
         self._backend.run("SELECT pg_try_advisory_lock(1)")
         return b""
 
     def _query(self, statement: Statement, *, more: bool) -> bytes:
         whole = with_strings(statement)
         try:
-            query, parameters = translated(statement)
-            text = query.filled(parameters)
+            query, parameters = translate_statement(statement)
+            text = query.with_parameters(parameters)
         except RefusedError as refused:
-            self._journal.refused(refused.error.text, whole)
+            self._journal.note_refusal(refused.error.text, whole)
             raise StatementError(refused.error, compiling=True) from refused
         self._journal.note(self.number, "statement" if self._backend.depth else "alone")
         fault = self._fault_at(Moment.EXECUTE, whole)
@@ -147,7 +147,7 @@ class Session:
             cursor = self._backend.run(text)
         except StatementError as failed:
             if failed.error.number in NOT_UNDERSTOOD:
-                self._journal.refused(failed.error.text, text[:2000])
+                self._journal.note_refusal(failed.error.text, text[:2000])
             raise
         answer = b"".join(result(cursor, query, in_procedure=is_call(statement), more=more))
         if fault:

@@ -1,1 +1,1 @@
-"""Tests: support, tds, protocol."""
+"""TDS, the protocol of SQL Server: packets, the login, tokens, values, session options."""

@@ -1,4 +1,4 @@
-"""The login: what a client says of itself before its first statement."""
+"""The login: the messages before a client's first statement."""
 
 import struct
 from typing import NamedTuple
@@ -7,11 +7,11 @@ _PASSWORD_MASK = 0xA5  # [MS-TDS] 2.2.6.4: nibbles swapped, then exclusive-or wi
 _READ_ONLY_INTENT = 0x20  # in the type flags
 _TYPE_FLAGS_AT = 26  # bytes from the beginning of LOGIN7
 _NAMES_AT = 36  # offset and length of each variable field follow one another from here
-_USER, _PASSWORD, _DATABASE = 1, 2, 8  # which of them
+_USER, _PASSWORD, _DATABASE = 1, 2, 8  # indexes of these fields
 
 
 class Login(NamedTuple):
-    """Who connects, to which database, and whether only to read."""
+    """Who connects to which database, and whether only to read."""
 
     user: str
     password: str
@@ -32,7 +32,7 @@ def prelogin_answer() -> bytes:
 
 
 def read_login(body: bytes) -> Login:
-    """Return what a LOGIN7 message says."""
+    """Return the login of a LOGIN7 message."""
 
     def field(number: int) -> bytes:
         offset, length = struct.unpack_from("<HH", body, _NAMES_AT + 4 * number)

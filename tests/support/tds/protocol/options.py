@@ -1,12 +1,13 @@
-"""Options: what a session was told with SET."""
+"""Session options, which clients change with SET."""
 
 import re
 
 from tests.support.tds.errors import StatementError
 from tests.support.tds.protocol.tokens import SqlError
 
-# The options that clients set; the stand-in heeds only the first two, and knows no others.
-_KNOWN = frozenset(
+# The options that clients set, and the only ones that the stand-in accepts. It applies the first
+# two and TRANSACTION.
+_NAMES = frozenset(
     {
         "XACT_ABORT",
         "LOCK_TIMEOUT",
@@ -38,27 +39,27 @@ class Options:
 
     def __init__(self) -> None:
         self.aborts_all = False  # XACT_ABORT
-        self.lock_timeout_ms = 0  # as PostgreSQL has it: 0 is for ever
+        self.lock_timeout_ms = 0  # PostgreSQL's value: 0 waits forever
         self._level = "READ COMMITTED"
 
     @property
     def level(self) -> str:
-        """The isolation of new transactions, as PostgreSQL calls it."""
+        """PostgreSQL's name of the isolation level of new transactions."""
         return _LEVELS[self._level]
 
     def set(self, option: str, value: str) -> None:
-        """Heed SET.
+        """Apply a SET.
 
         Raises:
-            StatementError: there is no such option.
+            StatementError: the option does not exist.
         """
-        if option not in _KNOWN:
+        if option not in _NAMES:
             text = f"'{option}' is not a recognized SET option."
             raise StatementError(SqlError(195, text, 15), compiling=True)
         if option == "XACT_ABORT":
             self.aborts_all = value == "ON"
         elif option == "LOCK_TIMEOUT":
-            # -1 is SQL Server's for ever; its 0 is not to wait at all.
+            # SQL Server waits forever at -1, and not at all at 0.
             self.lock_timeout_ms = 0 if int(value) < 0 else max(1, int(value))
         elif option == "TRANSACTION":
             level = _ISOLATION.fullmatch(value)

@@ -1,4 +1,4 @@
-"""Packets: the frames of TDS. A message is one or more packets of one kind."""
+"""Packets, the frames of TDS: a message is one or more packets of one kind."""
 
 import socket
 import struct
@@ -9,27 +9,27 @@ RESPONSE = 0x04
 ATTENTION = 0x06
 PRELOGIN = 0x12
 
-PACKET_SIZE = 4096  # bytes, the header included; what clients ask for when they do not say
+PACKET_SIZE = 4096  # bytes, with the header; the default of clients
 _LAST = 0x01  # the status of a message's last packet
 _HEADER = struct.Struct(">BBHHBB")  # kind, status, length, process, number, window
 
 
 class Message(NamedTuple):
-    """What a client sent."""
+    """A message of a client."""
 
     kind: int
     body: bytes
 
 
-def receive(end: socket.socket) -> Message | None:
-    """Return the client's next message; None when it has gone."""
+def receive(client: socket.socket) -> Message | None:
+    """Return the client's next message; None: the client has closed the connection."""
     body = bytearray()
     while True:
-        header = _exactly(end, _HEADER.size)
+        header = _receive_exactly(client, _HEADER.size)
         if header is None:
             return None
         kind, status, length, *_ = _HEADER.unpack(header)
-        part = _exactly(end, length - _HEADER.size)
+        part = _receive_exactly(client, length - _HEADER.size)
         if part is None:
             return None
         body += part
@@ -38,7 +38,7 @@ def receive(end: socket.socket) -> Message | None:
 
 
 def frame(body: bytes) -> bytes:
-    """Return an answer in packets."""
+    """Return the packets of an answer."""
     room = PACKET_SIZE - _HEADER.size
     parts = [body[start : start + room] for start in range(0, len(body), room)] or [b""]
     last = len(parts) - 1
@@ -51,11 +51,11 @@ def frame(body: bytes) -> bytes:
     )
 
 
-def _exactly(end: socket.socket, size: int) -> bytes | None:
+def _receive_exactly(client: socket.socket, size: int) -> bytes | None:
     received = bytearray()
     while len(received) < size:
         try:
-            part = end.recv(size - len(received))
+            part = client.recv(size - len(received))
         except OSError:
             return None
         if not part:

@@ -1,4 +1,4 @@
-"""Tokens: what an answer is made of ([MS-TDS] 2.2.7), as TDS 7.4 writes them."""
+"""Tokens, the parts of an answer ([MS-TDS] 2.2.7), as TDS 7.4 encodes them."""
 
 import struct
 from collections.abc import Iterable
@@ -14,7 +14,7 @@ _SELECT = 0xC1  # the command of a result with rows
 
 
 class SqlError(NamedTuple):
-    """An error as SQL Server tells it."""
+    """An error as SQL Server reports it."""
 
     number: int
     text: str
@@ -33,12 +33,12 @@ def information(number: int, text: str) -> bytes:
 
 
 def done(count: int | None = None, *, more: bool = False, failed: bool = False) -> bytes:
-    """Return the end of a statement: how many rows, and whether another result follows."""
+    """Return the end of a statement, with its row count and whether another result follows."""
     return _ending(_DONE, count, more=more, failed=failed)
 
 
 def done_in_procedure(count: int | None = None) -> bytes:
-    """Return the end of a statement inside a procedure; the procedure's own follows."""
+    """Return the end of a statement inside a procedure; the end of the procedure follows."""
     return _ending(_DONE_IN_PROCEDURE, count, more=True)
 
 
@@ -48,7 +48,7 @@ def procedure_done(*, more: bool = False) -> bytes:
 
 
 def attention_done() -> bytes:
-    """Return the answer to an attention: whatever ran has ended."""
+    """Return the answer to an attention: nothing runs any more."""
     return struct.pack("<BHHQ", _DONE, _ATTENTION, 0, 0)
 
 
@@ -69,19 +69,19 @@ def row(of: Iterable[Column], values: Iterable[object]) -> bytes:
 
 
 def database_changed(new: str, old: str) -> bytes:
-    """Return the news that the session's database is another one."""
+    """Return the message that the session's database has changed."""
     return _changed(1, _short_text(new) + _short_text(old)) + information(
         5701, f"Changed database context to '{new}'."
     )
 
 
 def transaction_begun(number: int) -> bytes:
-    """Return the descriptor of a new transaction, which the client sends back from now on."""
+    """Return the descriptor of a new transaction, which the client sends with later requests."""
     return _changed(8, b"\x08" + struct.pack("<Q", number) + b"\x00")
 
 
 def transaction_ended(number: int, *, committed: bool) -> bytes:
-    """Return the news that a transaction is over."""
+    """Return the message that a transaction has ended."""
     return _changed(9 if committed else 10, b"\x00\x08" + struct.pack("<Q", number))
 
 

@@ -1,21 +1,21 @@
-"""Values: the types of SQL Server on the wire, made from those of PostgreSQL."""
+"""Values of PostgreSQL's types, encoded as SQL Server's types on the wire."""
 
 import struct
 from datetime import date, datetime, time
 from decimal import Context, Decimal
 from typing import Any, NamedTuple
 
-# SQL_Latin1_General_CP1_CI_AS, the usual one: language, flags, sort id.
+# SQL_Latin1_General_CP1_CI_AS, the default: language, flags, sort id.
 COLLATION = bytes((0x09, 0x04, 0xD0, 0x00, 0x34))
 
 MAX_TEXT = 4000  # characters of an NVARCHAR that is not MAX
 _EXACT = Context(prec=60)  # more digits than any NUMERIC has
 _EPOCH = date(1, 1, 1).toordinal()
-_SECONDS_SCALE = 6  # decimals of a DATETIME2 second, as the ledger's columns have
+_SECONDS_SCALE = 6  # decimals of the seconds of a DATETIME2, as in the ledger's columns
 
 
 class Column(NamedTuple):
-    """A result's column: its name and its type as PostgreSQL has it."""
+    """A column of a result: its name and its PostgreSQL type."""
 
     name: str
     kind: str  # the name of the PostgreSQL type
@@ -27,7 +27,7 @@ class Column(NamedTuple):
 _INTEGERS = {"int2": 2, "int4": 4, "int8": 8}
 
 
-def type_info(column: Column) -> bytes:  # noqa: PLR0911 - one type a line
+def type_info(column: Column) -> bytes:  # noqa: PLR0911 - one case per type
     """Return the description of a type."""
     match column.kind:
         case "bool":
@@ -48,8 +48,8 @@ def type_info(column: Column) -> bytes:  # noqa: PLR0911 - one type a line
             return struct.pack("<BH", 0xE7, _bytes_of(column)) + COLLATION
 
 
-def encode(column: Column, value: Any) -> bytes:  # noqa: PLR0911 - one type a line
-    """Return a value as its column's type."""
+def encode(column: Column, value: Any) -> bytes:  # noqa: PLR0911 - one case per type
+    """Return a value, encoded as its column's type."""
     match column.kind:
         case "bool":
             return b"\x00" if value is None else struct.pack("<B?", 1, value)
@@ -100,7 +100,7 @@ def _datetime2(value: datetime) -> bytes:
 
 
 def _long(value: bytes | None) -> bytes:
-    """Return a value of type MAX: its length, one chunk, the end."""
+    """Return a value of a MAX type: its length, one chunk, the end."""
     if value is None:
         return b"\xff" * 8
     chunk = struct.pack("<I", len(value)) + value if value else b""

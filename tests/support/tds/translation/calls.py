@@ -1,4 +1,4 @@
-"""Calls: a statement by itself, or in sp_executesql with parameters."""
+"""Translation of a statement by itself, or in a call of sp_executesql with parameters."""
 
 import re
 
@@ -12,7 +12,7 @@ _EXECUTE = re.compile(
     r"EXEC(?:UTE)?\s+(?:sys\.)?sp_executesql\s+@__0\s*(?:,\s*@__1((?:\s*,\s*@\w+\s*=\s*@__\d+)+))?",
     re.IGNORECASE,
 )
-# What alembic sends to drop a column's default, whose name it does not know.
+# Alembic's statement that drops the default of a column without knowing the default's name.
 _DROP_DEFAULT = re.compile(
     r"declare @const_name varchar\(256\)\s+select @const_name = QUOTENAME\(\[name\]\) "
     r"from sys\.default_constraints\s+where parent_object_id = object_id\(@__0\)\s+"
@@ -24,27 +24,27 @@ _DECLARED = re.compile(r"@(\w+)\s+\w+")
 
 
 def is_call(statement: Statement) -> bool:
-    """Return whether a statement is run by sp_executesql."""
+    """Return whether a statement is a call of sp_executesql."""
     return _EXECUTE.fullmatch(statement.text) is not None
 
 
-def translated(statement: Statement) -> tuple[Translated, dict[str, str | None]]:
+def translate_statement(statement: Statement) -> tuple[Translated, dict[str, str | None]]:
     """Return a statement for PostgreSQL, and the values of its parameters.
 
     Raises:
-        RefusedError: SQL Server would not run it.
+        RefusedError: SQL Server would refuse it.
     """
     if called := _EXECUTE.fullmatch(statement.text):
-        given = {
+        arguments = {
             name.lower(): statement.strings[int(index)]
             for name, index in _ARGUMENT.findall(called[1] or "")
         }
         declared = statement.strings[1] if len(statement.strings) > 1 else ""
         names = {name.lower() for name in _DECLARED.findall(declared)}
-        if names != given.keys():
+        if names != arguments.keys():
             text = f"The parameterized query expects {names}, which was not supplied."
             raise RefusedError(SqlError(8178, text))
-        return translate(statement.strings[0]), dict(given)
+        return translate(statement.strings[0]), dict(arguments)
     if _DROP_DEFAULT.fullmatch(statement.text):
         table, column, _alter = statement.strings
         alter = f'ALTER TABLE "{table}" ALTER COLUMN "{column}" DROP DEFAULT'

@@ -1,4 +1,4 @@
-"""Definitions: columns and keys as SQL Server makes them, for PostgreSQL."""
+"""Translation of definitions: columns and keys get what SQL Server gives them."""
 
 import sqlglot
 from sqlglot import exp
@@ -7,7 +7,7 @@ from tests.support.tds.protocol.kinds import DEFAULT_COLLATION, TEXT_KINDS, coll
 
 
 def define_columns(tree: exp.Create | exp.Alter) -> None:
-    """Give columns what SQL Server gives them: a collation, and lengths as it counts them."""
+    """Give columns a collation, and limit lengths as SQL Server counts them."""
     for key in list(tree.find_all(exp.PrimaryKey)):
         key.set("expressions", [_plain(column) for column in key.expressions])
         key.set("include", None)
@@ -29,15 +29,16 @@ def _text_column(column: exp.ColumnDef, kind: exp.DataType) -> None:
         name = constraint.kind.this.name
         constraint.kind.set("this", collation(name))
     if not named:
-        usual = exp.CollateColumnConstraint(this=collation(DEFAULT_COLLATION))
-        column.append("constraints", exp.ColumnConstraint(kind=usual))
+        default = exp.CollateColumnConstraint(this=collation(DEFAULT_COLLATION))
+        column.append("constraints", exp.ColumnConstraint(kind=default))
     size = kind.expressions[0].name if kind.expressions else "1"
     national = kind.this in (exp.DType.NVARCHAR, exp.DType.NCHAR)
     name = f'"{column.name}"'
     if national and size.upper() != "MAX":
         check = f"dbo.utf16_length({name}) <= {size}"
     elif not national:
-        check = f"octet_length({name}) = char_length({name})"  # others become question marks
+        # SQL Server turns other characters into question marks.
+        check = f"octet_length({name}) = char_length({name})"
     else:
         return
     condition = sqlglot.parse_one(check, read="postgres")

@@ -1,4 +1,4 @@
-"""JSON tables: OPENJSON, as PostgreSQL reads JSON."""
+"""Translation of OPENJSON to PostgreSQL's JSON functions."""
 
 import re
 
@@ -9,16 +9,16 @@ from tests.support.tds.errors import RefusedError
 from tests.support.tds.protocol.kinds import DEFAULT_COLLATION, TEXT_KINDS, kind_of
 from tests.support.tds.protocol.tokens import SqlError
 
-JSON_COLLATION = "Latin1_General_BIN2"  # of what OPENJSON without WITH returns
+JSON_COLLATION = "Latin1_General_BIN2"  # of the values of an OPENJSON without WITH
 
 
 def json_table(table: exp.Table) -> exp.Subquery:
-    """Return the query that gives the rows of an OPENJSON."""
+    """Return the query for the rows of an OPENJSON."""
     source = table.this
     value = source.this.sql("tsql")
     alias = table.alias or "openjson"
     if not source.expressions:
-        # A value is text of a collation of its own.
+        # The values have a collation of their own.
         inner = (
             "SELECT (e.ordinality - 1)::text AS key, "
             f'e.value COLLATE "{JSON_COLLATION.lower()}" AS value '
@@ -43,10 +43,10 @@ def json_table(table: exp.Table) -> exp.Subquery:
 
 def _json_column(column: exp.OpenJSONColumnDef) -> str:
     path = column.args["path"].name if column.args.get("path") else f"$.{column.name}"
-    if found := re.fullmatch(r"\$\[(\d+)\]", path):
-        step = found[1]
-    elif found := re.fullmatch(r"\$\.(\w+)", path):
-        step = f"'{found[1]}'"
+    if match := re.fullmatch(r"\$\[(\d+)\]", path):
+        step = match[1]
+    elif match := re.fullmatch(r"\$\.(\w+)", path):
+        step = f"'{match[1]}'"
     else:
         raise RefusedError(SqlError(13607, f"JSON path is not properly formatted: {path}"))
     kind = kind_of(column.args["kind"]).sql("postgres")

@@ -1,9 +1,9 @@
-"""Literals: taken out of a batch, so that its text is short and the same for every value."""
+"""Literals are taken out of a batch: its text becomes short and the same for all values."""
 
 import re
 from typing import NamedTuple
 
-# What may hold a quote or a semicolon without ending anything.
+# The parts of a batch that may contain quotes and semicolons, and the semicolon that ends one.
 _PARTS = re.compile(
     r"(?P<string>[Nn]?'(?:[^']++|'')*+')"
     r"|(?P<name>\[(?:[^\]]|\]\])*\]|\"(?:[^\"]|\"\")*\")"
@@ -11,19 +11,19 @@ _PARTS = re.compile(
     r"|(?P<end>;)",
     re.DOTALL,
 )
-# [Transact-SQL, "Backslash (Line Continuation)"]: inside a literal they are not there.
+# [Transact-SQL, "Backslash (Line Continuation)"]: SQL Server drops them from a literal.
 _CONTINUED_LINE = re.compile(r"\\\r?\n")
 
 
 class Statement(NamedTuple):
-    """One statement of a batch: its text with @__0, @__1 ... where literals stood."""
+    """One statement of a batch, with @__0, @__1 ... in place of its literals."""
 
     text: str
     strings: tuple[str, ...]
 
 
 def split(batch: str) -> list[Statement]:
-    """Return a batch's statements, cut at the semicolons that are outside of literals.
+    """Return a batch's statements, split at the semicolons outside literals.
 
     Raises:
         ValueError: a literal does not end.
@@ -60,7 +60,7 @@ def split(batch: str) -> list[Statement]:
 
 
 def with_strings(statement: Statement) -> str:
-    """Return a statement's text with its literals where they stood."""
+    """Return a statement's text with its literals."""
     return re.sub(
         r"@__(\d+)",
         lambda found: quoted(statement.strings[int(found[1])]),
@@ -69,5 +69,5 @@ def with_strings(statement: Statement) -> str:
 
 
 def quoted(value: str) -> str:
-    """Return a string as a literal; a backslash means nothing to either database."""
+    """Return a string as a literal; neither database treats a backslash specially."""
     return "'" + value.replace("'", "''") + "'"

@@ -1,6 +1,6 @@
-"""Refusals: what SQL Server 2016 does not know although PostgreSQL, SQLite or sqlglot do.
+"""Refusals of what PostgreSQL, SQLite or sqlglot know, but SQL Server 2016 does not.
 
-sqlglot reads leniently what is foreign to a dialect, so each foreign thing is looked for here.
+sqlglot accepts much that is foreign to a dialect, so this module looks for it.
 """
 
 import re
@@ -15,7 +15,7 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-# In the text, outside of literals and quoted names: words and signs of other databases.
+# Words and signs of other databases, in the text outside literals and quoted names.
 # MERGE is T-SQL, but loses races without HOLDLOCK; the ledger does not use it (design, 5).
 _FOREIGN = re.compile(
     r"\bMERGE\b|\bLIMIT\b|\bRETURNING\b|\bON\s+CONFLICT\b|\bFOR\s+(?:UPDATE|SHARE)\b|\|\||::"
@@ -29,7 +29,7 @@ _FOREIGN = re.compile(
 )
 _QUOTED_NAME = re.compile(r"\[[^\]]*\]|\"[^\"]*\"")
 
-# The functions of SQL Server 2016 that the ledger, SQLAlchemy and alembic ask for, and their kin.
+# Functions of SQL Server 2016 that the ledger, SQLAlchemy and alembic call, and similar ones.
 KNOWN_FUNCTIONS = _words(
     "ABS APPLOCK_MODE "
     "AVG CAST CEILING CHARINDEX COALESCE COL_NAME CONCAT CONVERT COUNT COUNT_BIG DATALENGTH "
@@ -41,9 +41,9 @@ KNOWN_FUNCTIONS = _words(
     "SUBSTRING SUM SYSUTCDATETIME TRY_CAST TYPE_NAME UPPER INDEX_COL HAS_DBACCESS"
 )
 _CALL = re.compile(r"(?<![\w.@\[\"])(?:(\w+)\s+)?(\w+)\s*\(", re.ASCII)
-# Before a name and its parenthesis, these say that the name is a table, an index or a label.
+# After these words, a name with a parenthesis is a table, an index or a label.
 _NOT_CALLED = _words("INTO TABLE ON AS REFERENCES KEY UPDATE FROM JOIN")
-# Words and types that a parenthesis follows.
+# Words and types that a parenthesis may follow.
 _WORDS = _words(
     "AND OR NOT IN EXISTS VALUES OVER WITH AS ON WHERE SELECT TOP BY KEY UNIQUE CHECK DEFAULT FROM "
     "JOIN IDENTITY UNION ALL ANY CASE WHEN THEN ELSE SET HAVING DISTINCT INCLUDE EXEC APPLY "
@@ -53,11 +53,11 @@ _WORDS = _words(
 
 
 def refusal(text: str, tree: exp.Expr) -> SqlError | None:
-    """Return SQL Server's error for a statement that it would not run, or None.
+    """Return SQL Server's error for a statement; None: SQL Server would run it.
 
     Args:
         text: the statement, without its literals.
-        tree: the same as sqlglot reads it.
+        tree: the statement as parsed by sqlglot.
     """
     bare = _QUOTED_NAME.sub("x", text)
     if foreign := _FOREIGN.search(bare):

@@ -1,4 +1,4 @@
-"""Translation: one statement of T-SQL to one of PostgreSQL, with sqlglot and what it cannot do."""
+"""Translation of a T-SQL statement to PostgreSQL, by sqlglot and with what sqlglot lacks."""
 
 import re
 from functools import lru_cache
@@ -16,11 +16,11 @@ from tests.support.tds.translation.json_tables import json_table
 from tests.support.tds.translation.literals import quoted
 from tests.support.tds.translation.refusals import refusal
 
-# HOLDLOCK is known with TABLOCKX only, of which it is the time.
+# HOLDLOCK is known only beside TABLOCKX, whose lock it keeps until the transaction ends.
 _HINTS = frozenset(
     {"UPDLOCK", "ROWLOCK", "NOLOCK", "READCOMMITTED", "READPAST", "XLOCK", "TABLOCKX", "HOLDLOCK"}
 )
-_MARK = "\x02"  # around the name of a parameter in translated text; in no statement
+_MARK = "\x02"  # around the name of a parameter in translated text; no statement contains it
 _MARKED = re.compile(f'"?{_MARK}(\\w+){_MARK}"?')
 _SERVER_VARIABLES = {
     "version": "dbo.server_version()",
@@ -40,18 +40,18 @@ class Translated(NamedTuple):
 
     kind: str  # select, insert, update, delete, create, alter, drop
     sql: str
-    labels: tuple[str, ...] = ()  # the columns' names as SQL Server would send them
-    locked: tuple[str, ...] = ()  # tables to lock whole before it
+    labels: tuple[str, ...] = ()  # the names of the columns as SQL Server would send them
+    locked: tuple[str, ...] = ()  # tables to lock before it
 
-    def filled(self, parameters: dict[str, str | None]) -> str:
+    def with_parameters(self, parameters: dict[str, str | None]) -> str:
         """Return the statement with its parameters as literals.
 
         Raises:
-            RefusedError: one was never declared.
+            RefusedError: a parameter was never declared.
         """
 
-        def literal(found: re.Match[str]) -> str:
-            name = found[1].lower()
+        def literal(match: re.Match[str]) -> str:
+            name = match[1].lower()
             if name not in parameters:
                 text = f'Must declare the scalar variable "@{name}".'
                 raise RefusedError(SqlError(137, text, 15))
@@ -63,10 +63,10 @@ class Translated(NamedTuple):
 
 @lru_cache(maxsize=2048)
 def translate(text: str) -> Translated:
-    """Return a statement for PostgreSQL; literals stand in it as parameters.
+    """Return a statement for PostgreSQL; its literals are parameters.
 
     Raises:
-        RefusedError: SQL Server would not run it, or this stand-in does not know how to.
+        RefusedError: SQL Server would refuse it, or the stand-in cannot translate it.
     """
     try:
         trees = sqlglot.parse(text, read="tsql", error_level=sqlglot.ErrorLevel.RAISE)
@@ -95,7 +95,7 @@ def _statement(tree: exp.Expr) -> exp.Expr:
     if isinstance(tree, exp.Create | exp.Alter):
         define_columns(tree)
     if isinstance(tree, exp.Drop):
-        tree.set("cluster", None)  # T-SQL says of which table an index is; PostgreSQL knows
+        tree.set("cluster", None)  # T-SQL names the table of an index, PostgreSQL does not
     if isinstance(tree, exp.Select):
         _lock(tree)
     for table in list(tree.find_all(exp.Table)):
@@ -103,18 +103,18 @@ def _statement(tree: exp.Expr) -> exp.Expr:
         if isinstance(table.this, exp.OpenJSON):
             table.replace(json_table(table))
     for column in [c for r in tree.find_all(exp.Returning) for c in r.find_all(exp.Column)]:
-        column.set("table", None)  # OUTPUT says inserted.x or deleted.x
+        column.set("table", None)  # OUTPUT names inserted.x or deleted.x
     for order in list(tree.find_all(exp.Order)):
         if isinstance(order.parent, exp.SetOperation):
             for column in order.find_all(exp.Column):
-                column.set("table", None)  # PostgreSQL knows only the result's names there
+                column.set("table", None)  # PostgreSQL allows only the names of the result there
     for parameter in list(tree.find_all(exp.Parameter)):
         _parameter(parameter)
     return tree.transform(_node)
 
 
 def _lower_names(tree: exp.Expr) -> None:
-    # SQL Server's names ignore case, as PostgreSQL's do that are not quoted.
+    # SQL Server's names ignore case, like unquoted names of PostgreSQL.
     for name in tree.find_all(exp.Identifier):
         name.set("this", name.name.lower())
         name.set("quoted", True)
@@ -162,7 +162,7 @@ def _hint_names(table: exp.Table) -> list[str]:
 
 
 def _lock(select: exp.Select) -> None:
-    """Say FOR UPDATE of the tables whose rows a hint locks."""
+    """Add FOR UPDATE for the tables whose rows a hint locks."""
     locked = [t for t in select.find_all(exp.Table) if {"UPDLOCK", "XLOCK"} & set(_hint_names(t))]
     if locked:
         skip = any("READPAST" in _hint_names(table) for table in locked)
