@@ -111,7 +111,7 @@ def test_places_that_the_old_master_gave_are_not_given_again(
 ) -> None:
     """Trades were captured that no replica knew. Without a new epoch others get their places."""
     if not with_epoch:
-        mutate(monkeypatch, "accept", "local promoted = before and", "local promoted = false and")
+        mutate(monkeypatch, "accept", "is_promoted = former_id and", "is_promoted = nil and")
     worker = scene.cast("worker")
     scene.begin()
     worker.go()
