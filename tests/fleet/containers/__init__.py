@@ -1,1 +1,1 @@
-"""The image, the compose files and nginx: real containers where there is an engine."""
+"""The image, the compose files and nginx, in real containers if a Docker engine is available."""

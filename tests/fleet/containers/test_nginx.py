@@ -1,4 +1,4 @@
-"""nginx.conf in nginx: it is understood, and only submissions are sent again when an API fails."""
+"""nginx.conf in a real nginx, which retries only submissions when an API fails."""
 
 import uuid
 from collections.abc import Iterator
@@ -15,11 +15,12 @@ from tradecapture.local.servers.ports import LOOPBACK, free_port
 pytestmark = pytest.mark.docker
 
 CONFIGURATION = f"{ROOT / 'nginx.conf'}:/etc/nginx/nginx.conf:ro"
-# As docker-compose.scale.yml starts it.
+# The options with which docker-compose.scale.yml starts nginx.
 RESTRICTED = ("--user", "101:101", "--read-only", "--tmpfs", "/tmp", "--cap-drop", "ALL")
-REQUESTS = 20  # enough that both APIs are asked, whichever is first
+REQUESTS = 20  # enough that nginx sends some to each of the two APIs
 
-# Reads a request, and then answers it, or hangs up: from outside nobody can know what it has done.
+# Reads a request, and then answers or hangs up. If it hangs up, a client cannot know whether it
+# has processed the request.
 _API = """
 import http.server, sys
 class Api(http.server.BaseHTTPRequestHandler):
@@ -44,19 +45,19 @@ http.server.ThreadingHTTPServer(("", 8080), Api).serve_forever()
 
 @pytest.fixture
 def half_failing_url(nginx_image: str) -> Iterator[str]:
-    """An nginx before one API that answers, and one that hangs up after it has read the request."""
+    """The URL of an nginx before an API that answers, and one that hangs up after each request."""
     name = f"tradecapture-test-{uuid.uuid4().hex[:8]}"
     port = free_port()
     docker("network", "create", name)
     try:
-        here = ("--network", name, "--detach", "--rm")
+        options = ("--network", name, "--detach", "--rm")
         for kind in ("answers", "fails"):
             docker(
-                *("run", *here, "--name", f"{name}-{kind}", "--network-alias", "api"),
+                *("run", *options, "--name", f"{name}-{kind}", "--network-alias", "api"),
                 *("--no-healthcheck", IMAGE, "python", "-c", _API, kind),
             )
         docker(
-            *("run", *here, "--name", f"{name}-nginx", *RESTRICTED, "--volume", CONFIGURATION),
+            *("run", *options, "--name", f"{name}-nginx", *RESTRICTED, "--volume", CONFIGURATION),
             *("--publish", f"{LOOPBACK}:{port}:8080", nginx_image, "nginx", "-g", "daemon off;"),
         )
         wait_for("nginx answers", lambda: _is_up(f"http://{LOOPBACK}:{port}"))
@@ -69,7 +70,7 @@ def half_failing_url(nginx_image: str) -> Iterator[str]:
 
 
 def test_nginx_understands_its_configuration(nginx_image: str) -> None:
-    """Also without root, without rights, on a read-only disk, and with no API to be found."""
+    """The configuration is valid without root, without rights, on a read-only disk."""
     docker(
         *("run", "--rm", "--network", "none", *RESTRICTED, "--volume", CONFIGURATION),
         *(nginx_image, "nginx", "-t"),
@@ -80,32 +81,32 @@ def test_nginx_understands_its_configuration(nginx_image: str) -> None:
 def test_a_submission_is_sent_again_to_an_api_that_answers(
     half_failing_url: str, path: str
 ) -> None:
-    """Its resend is recognised by the trade's id, so the client need not hear of it."""
+    """Nginx sends a failed submission to the other API, which recognises a resend by its id."""
     answers = _post_many(half_failing_url + path)
     assert [answer.status_code for answer in answers] == [202] * REQUESTS
 
 
 def test_another_post_is_never_sent_again(half_failing_url: str) -> None:
-    """What may have been done is not done twice: the client hears 503 and decides."""
-    # One failure of three makes an API be left out, so that most are answered.
+    """Nginx answers another failed POST with 503, because an API may have processed it."""
+    # After three failures nginx skips an API for a while, so most requests get an answer.
     codes = [answer.status_code for answer in _post_many(f"{half_failing_url}/callback")]
     assert set(codes) == {202, 503}
 
 
 def test_operators_deeds_do_not_pass(half_failing_url: str) -> None:
-    """The API has no log-in: who is to act on partitions from outside is the operators' choice."""
+    """Nginx answers 403 to an action on a partition, because the API has no authentication."""
     answer = httpx.post(f"{half_failing_url}/api/v1/partitions/A_B_C/pause", content=b"{}")
     assert answer.status_code == 403
 
 
 def test_every_request_has_ids(half_failing_url: str) -> None:
-    """A client's correlation id passes as it is; where there is none, nginx makes one."""
+    """Nginx keeps a client's correlation id, and makes one for a request without."""
     url = f"{half_failing_url}/api/v1/trades/capture"
-    given = httpx.post(url, content=b"{}", headers={"X-Correlation-ID": "mine-1"})
-    made = httpx.post(url, content=b"{}")
-    assert given.headers["X-Correlation-ID"] == "mine-1"
-    assert made.headers["X-Correlation-ID"] == made.headers["X-Request-ID"]
-    assert len(made.headers["X-Request-ID"]) == 32
+    with_id = httpx.post(url, content=b"{}", headers={"X-Correlation-ID": "mine-1"})
+    without_id = httpx.post(url, content=b"{}")
+    assert with_id.headers["X-Correlation-ID"] == "mine-1"
+    assert without_id.headers["X-Correlation-ID"] == without_id.headers["X-Request-ID"]
+    assert len(without_id.headers["X-Request-ID"]) == 32
 
 
 def _post_many(url: str) -> list[httpx.Response]:
@@ -115,7 +116,7 @@ def _post_many(url: str) -> list[httpx.Response]:
 
 def _is_up(url: str) -> bool:
     try:
-        # Not only nginx: the API that answers has been found too.
+        # nginx answers, and has found the API that answers.
         health = httpx.get(f"{url}/nginx/health").text == "up\n"
         return health and httpx.post(f"{url}/callback", content=b"{}").status_code == 202
     except httpx.TransportError:

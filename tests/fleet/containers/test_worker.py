@@ -1,4 +1,4 @@
-"""The image as a Celery worker, by pytest-celery: a broker, a database, and our worker."""
+"""The image as a Celery worker in the set-up of pytest-celery, with a broker and a database."""
 
 import json
 import signal
@@ -18,8 +18,8 @@ from pytest_docker_tools import image as local_image
 
 from tests.support.builders import trade_json
 from tests.support.deployment.completion import wait_for
-from tests.support.deployment.containers.docker import IMAGE, docker, inspected
-from tests.support.deployment.containers.images import POSTGRESQL, REDIS, needs
+from tests.support.deployment.containers.docker import IMAGE, docker, inspect_object
+from tests.support.deployment.containers.images import POSTGRESQL, REDIS, require_images
 from tradecapture.capture.messages import SUBMIT_QUEUE, SUBMIT_TASK
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(300)]
@@ -30,35 +30,35 @@ READY_SECONDS = 120
 
 @pytest.fixture(scope="session", autouse=True)
 def _images() -> None:
-    """Comes before pytest-celery asks the engine for anything."""
-    needs(POSTGRESQL, REDIS)
+    """Skip the tests before pytest-celery uses the Docker engine."""
+    require_images(POSTGRESQL, REDIS)
 
 
 class Broker(RedisContainer):
-    """Redis at an address that this host reaches."""
+    """A Redis container with a URL that this host can reach."""
 
     @property
     def host_url(self) -> str:
-        """Its own address: pytest-celery's is right only outside of containers."""
+        """The URL with the container's own address; pytest-celery's works only on the host."""
         (network,) = self.attrs["NetworkSettings"]["Networks"].values()
         return f"redis://{network['IPAddress']}:6379/{self.vhost}"
 
 
 class Worker(CeleryWorkerContainer):
-    """Our worker, with the image's own code: pytest-celery would bring an app of its own."""
+    """A worker that runs the image's own app; pytest-celery by default installs another app."""
 
     @classmethod
     def command(cls, *words: str, **_options: Any) -> list[str]:
         """Return the command of docker-compose.yml."""
-        names = ["--hostname", f"{cls.worker_name()}@%h"]
-        fewer = ["--without-gossip", "--without-mingle", "--concurrency=1", "--loglevel=INFO"]
-        return ["celery", "--app=workers", "worker", *names, *fewer, *words]
+        hostname = ["--hostname", f"{cls.worker_name()}@%h"]
+        options = ["--without-gossip", "--without-mingle", "--concurrency=1", "--loglevel=INFO"]
+        return ["celery", "--app=workers", "worker", *hostname, *options, *words]
 
 
 celery_base_worker_image = local_image(name=IMAGE)
 
 default_redis_broker = container(
-    image=REDIS,  # pulled only where it is missing
+    image=REDIS,  # pulled only if it is missing
     ports={"6379/tcp": None},
     network="{default_pytest_celery_network.name}",
     wrapper_class=Broker,
@@ -90,26 +90,26 @@ default_worker_container = container(
 
 @pytest.fixture
 def default_worker_container_cls() -> type[CeleryWorkerContainer]:
-    """The worker's container."""
+    """The class of the worker's container."""
     return Worker
 
 
 @pytest.fixture
 def celery_broker_cluster(celery_redis_broker: RedisTestBroker) -> CeleryBrokerCluster:
-    """One Redis; it holds the inboxes too."""
+    """One Redis, for the bells and the inboxes."""
     return CeleryBrokerCluster(celery_redis_broker)
 
 
 @pytest.fixture
 def celery_backend_cluster() -> None:
-    """No result backend: the ledger tells what became of a trade."""
+    """No result backend, because the ledger has the outcomes."""
 
 
 @pytest.fixture
 def default_worker_env(
     postgresql: Any, default_pytest_celery_network: Any, default_redis_broker: Broker
 ) -> dict[str, str]:
-    """The variables of the worker; its database is created, with its tables, by the image."""
+    """Create the database with the image, and return the worker's environment variables."""
     host = postgresql.attrs["Config"]["Hostname"]
     environment = {
         "TRADECAPTURE_REDIS_URL": default_redis_broker.url,
@@ -118,28 +118,28 @@ def default_worker_env(
     }
     variables = [f"--env={name}={value}" for name, value in environment.items()]
     network = f"--network={default_pytest_celery_network.name}"
-    told = docker(
+    output = docker(
         *("run", "--rm", network, *variables, IMAGE), *("tradecapture", "db", "upgrade", "--create")
     )
-    assert "The database was created." in told
+    assert "The database was created." in output
     return environment
 
 
 def test_a_trade_sent_by_celery_is_captured_and_the_worker_ends_in_peace(
     celery_setup: CeleryTestSetup,
 ) -> None:
-    """From a service that has only Celery, through the image's worker, into its ledger."""
+    """The image's worker captures a task of another service, and ends with 0 on SIGTERM."""
     sender: Celery = celery_setup.app
     worker = celery_setup.worker.container
     trade = trade_json(tradeId="BY-CELERY").decode()
     sender.send_task(SUBMIT_TASK, args=(trade,), queue=SUBMIT_QUEUE)
     wait_for("it is captured", lambda: _counts(worker.id)["captured"] == 1)
-    # The probe of docker-compose.yml and Kubernetes; it fails where the heartbeat is old.
-    fresh = ("find", "/tmp/heartbeat", "!", "-newermt", "-30 seconds", "-exec", "false", "{}", "+")
-    assert docker("exec", worker.id, *fresh) == ""
+    # The probe of docker-compose.yml and Kubernetes, which fails if the heartbeat is old.
+    probe = ("find", "/tmp/heartbeat", "!", "-newermt", "-30 seconds", "-exec", "false", "{}", "+")
+    assert docker("exec", worker.id, *probe) == ""
     worker.kill(signal.SIGTERM)
-    wait_for("it has ended", lambda: not inspected(worker.id)["State"]["Running"])
-    assert inspected(worker.id)["State"]["ExitCode"] == 0
+    wait_for("it has ended", lambda: not inspect_object(worker.id)["State"]["Running"])
+    assert inspect_object(worker.id)["State"]["ExitCode"] == 0
 
 
 def _counts(worker: str) -> dict[str, int]:

@@ -1,1 +1,1 @@
-"""Tests of rolling upgrades: two releases side by side."""
+"""Rolling upgrades, in which workers and APIs of two releases run side by side."""

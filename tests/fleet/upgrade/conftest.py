@@ -1,4 +1,4 @@
-"""The code of previous releases, databases with their schemas, and fleets of two releases."""
+"""Fixtures: previous releases, databases with their schemas, and fleets of two releases."""
 
 from collections.abc import Callable, Iterator
 from functools import cache
@@ -24,7 +24,7 @@ __all__ = ["deployment", "history"]
 
 @pytest.fixture(scope="session")
 def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Callable[[PreviousRelease], Path]:
-    """Unpack a previous release once a session; return the folder of its code."""
+    """Return a function that unpacks a release once a session, and returns its folder."""
 
     @cache
     def unpack(release: PreviousRelease) -> Path:
@@ -51,26 +51,26 @@ def first(unpacked: Callable[[PreviousRelease], Path]) -> UnpackedRelease:
 
 @pytest.fixture
 def engine(deployment: Deployment) -> Iterator[Engine]:
-    """The ledger's database, to migrate it."""
+    """An engine of the ledger's database, with which a test migrates the schema."""
     with open_engine(deployment.settings, pool_size=2) as (engine, _dialect):
         yield engine
 
 
 @pytest.fixture
 def previous_schema(engine: Engine, previous: UnpackedRelease) -> Engine:
-    """The database with the schema of the previous release."""
+    """An engine of a database that has the schema of the previous release."""
     return _with_schema_of(previous.release, engine)
 
 
 @pytest.fixture
 def first_schema(engine: Engine) -> Engine:
-    """The database with the schema of release 0.1.0."""
+    """An engine of a database that has the schema of release 0.1.0."""
     return _with_schema_of(FIRST_RELEASE, engine)
 
 
 @pytest.fixture
 def fleet(deployment: Deployment) -> Iterator[MixedFleet]:
-    """A fleet of two releases."""
+    """A fleet to which a test adds workers and APIs of two releases."""
     with MixedFleet(deployment) as fleet:
         yield fleet
 
@@ -79,5 +79,5 @@ def _with_schema_of(release: PreviousRelease, engine: Engine) -> Engine:
     migrate(engine, release.schema)
     if release is FIRST_RELEASE:
         with engine.begin() as connection:
-            connection.exec_driver_sql("DROP TABLE schema_expansion")  # which it never had
+            connection.exec_driver_sql("DROP TABLE schema_expansion")  # 0.1.0 has no such table
     return engine

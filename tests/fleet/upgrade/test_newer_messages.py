@@ -1,4 +1,4 @@
-"""Messages and entries of a newer release, in a fleet of both: none is dropped."""
+"""In a fleet of two releases, messages and entries of the newer one are never dropped."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -48,7 +48,7 @@ NEXT_WORKER = "tests.support.deployment.releases.next_worker"
 
 @pytest.fixture
 def gateway(deployment: Deployment) -> Gateway:
-    """A gateway of this release; what only newer workers can do is looked at again and again."""
+    """A gateway of this release, with a short backoff, so that workers retry newer entries soon."""
     deployment.settings = replace(deployment.settings, backoff_limit_seconds=0.5)
     return deployment.gateway()
 
@@ -61,27 +61,27 @@ def sender(gateway: Gateway) -> Celery:
 
 @pytest.fixture
 def next_format(gateway: Gateway) -> Iterator[None]:
-    """Let this process write entries of the next release, as its APIs do after the format rose."""
+    """Let this process write entries in the next format, as APIs of the next release do."""
     entry.READERS[NEXT_FORMAT], entry.WRITERS[NEXT_FORMAT] = read_next, write_next
     gateway.inbox.entry_format.record(NEXT_FORMAT)
     yield
     del entry.READERS[NEXT_FORMAT], entry.WRITERS[NEXT_FORMAT]
 
 
-def ended(gateway: Gateway, *trade_ids: str) -> Callable[[], bool]:
-    """Return whether trades are captured."""
+def are_captured(gateway: Gateway, *trade_ids: str) -> Callable[[], bool]:
+    """Return a function that says whether these trades have their outcome."""
     return lambda: len(gateway.ledger.outcomes(list(trade_ids))) == len(trade_ids)
 
 
-def is_in(log: Path, text: bytes) -> bool:
-    """Return whether a log says something."""
+def log_contains(log: Path, text: bytes) -> bool:
+    """Return whether a log contains a text."""
     return text in log.read_bytes()
 
 
 def test_what_only_a_newer_worker_knows_waits_for_one(
     fleet: MixedFleet, engine: Engine, gateway: Gateway, sender: Celery
 ) -> None:
-    """A message that this release does not fully know is kept until a newer worker gets it."""
+    """A message that this release does not fully support waits for a newer worker."""
     worker = fleet.worker("this").wait_ready()
     text = {
         name: encode(trade(tradeId=name)).decode() for name in ("SIGNED", "DESK", "NEXT", "NOW")
@@ -90,23 +90,23 @@ def test_what_only_a_newer_worker_knows_waits_for_one(
     sender.send_task(SUBMIT_TASK, args=(text["SIGNED"],), **signed)
     sender.send_task(SUBMIT_TASK, args=(text["DESK"],), kwargs={"desk": "EQ"})
     sender.send_task(NEXT_TASK, args=(text["NEXT"],), queue=Queue(SUBMIT_QUEUE))
-    for said in (b"message version 2", b"arguments ['desk']", NEXT_TASK.encode()):
-        wait_for(f"{said!r} is left", partial(is_in, worker.log, said))
+    for reason in (b"message version 2", b"arguments ['desk']", NEXT_TASK.encode()):
+        wait_for(f"{reason!r} is left", partial(log_contains, worker.log, reason))
     sender.send_task(SUBMIT_TASK, args=(text["NOW"],))
-    wait_for("others go on", ended(gateway, "NOW"))
+    wait_for("others go on", are_captured(gateway, "NOW"))
     assert not gateway.ledger.outcomes(["SIGNED", "DESK", "NEXT"])
     upgrade(engine, NEXT_PHASES)
     fleet.worker("next", app=NEXT_WORKER).wait_ready()
-    wait_for("a newer worker does it", ended(gateway, "SIGNED", "DESK", "NEXT"))
+    wait_for("a newer worker does it", are_captured(gateway, "SIGNED", "DESK", "NEXT"))
     assert len(all_rows(gateway.ledger.engine, trades)) == 4
 
 
 def test_a_bell_of_a_newer_release_is_answered(
     fleet: MixedFleet, gateway: Gateway, sender: Celery
 ) -> None:
-    """Whatever else it says: to look is harmless."""
+    """A worker drains the lane of a newer bell and ignores the bell's unknown arguments."""
     fleet.worker("this", TRADECAPTURE_SWEEP_SECONDS="60").wait_ready()
-    accepted = gateway.inbox.accept([submission("RUNG")])  # nobody rings
+    accepted = gateway.inbox.accept([submission("RUNG")])  # no bell is rung
     sender.send_task(
         CAPTURE_TASK,
         args=(accepted.lanes_to_ring[0], "more"),
@@ -114,16 +114,18 @@ def test_a_bell_of_a_newer_release_is_answered(
         queue=Queue(queue_of(accepted.lanes_to_ring[0])),
         headers={MESSAGE_VERSION_HEADER: 2},
     )
-    wait_for("it is captured", ended(gateway, "RUNG"))
+    wait_for("it is captured", are_captured(gateway, "RUNG"))
 
 
 def test_entries_of_a_newer_release_are_captured_by_its_workers(
     fleet: MixedFleet, engine: Engine, gateway: Gateway, next_format: None
 ) -> None:
-    """Beside a worker of this release, which halts nothing: all of them, in order."""
+    """Workers of the newer release capture all entries in order; older ones halt nothing."""
     worker = fleet.worker("this").wait_ready()
     gateway.accept([submission(f"T-{number}") for number in range(20)])
-    wait_for("it is left", partial(is_in, worker.log, b"left for workers of a newer release"))
+    wait_for(
+        "it is left", partial(log_contains, worker.log, b"left for workers of a newer release")
+    )
     assert not gateway.ledger.outcomes(["T-0"])
     upgrade(engine, NEXT_PHASES)
     fleet.worker("next", app=NEXT_WORKER).wait_ready()
@@ -137,7 +139,7 @@ def test_entries_of_a_newer_release_are_captured_by_its_workers(
 def test_the_format_is_raised_when_all_workers_read_it(
     deployment: Deployment, fleet: MixedFleet, engine: Engine, previous: UnpackedRelease
 ) -> None:
-    """Not while a worker of an older release answers; set back at any time; unknown ones never."""
+    """The format cannot be raised while an older worker runs; it can be lowered at any time."""
     upgrade(engine, NEXT_PHASES)
     fleet.worker("older", previous.code).wait_ready()
     next_worker = fleet.worker("next", app=NEXT_WORKER).wait_ready()

@@ -1,4 +1,4 @@
-"""Rolling upgrades under load: each previous release is replaced, and comes back, one by one."""
+"""A rolling upgrade from each previous release, and back, process by process under load."""
 
 import time
 from collections.abc import Callable
@@ -22,7 +22,7 @@ from tradecapture.version import VERSION
 pytestmark = [pytest.mark.timeout(300)]
 
 TRADES_A_SECOND = 100.0
-MORE = 50  # trades that are captured in each state of the fleet
+STEP_TRADES = 50  # trades that must be captured in each state of the fleet
 
 
 @pytest.mark.parametrize("deployment", ["postgresql"], indirect=True)
@@ -34,18 +34,18 @@ def test_each_process_is_replaced_and_rolled_back_under_load(
     history: History,
     figure: Callable[[str], None],
 ) -> None:
-    """Workers and APIs of both releases in every mixture: nothing lost, doubled or reordered."""
+    """In every mixture of two releases no trade is lost, captured twice or out of order."""
     old, new = previous.code, ROOT
-    olds = [fleet.worker(f"old{number}", old) for number in range(2)]
+    old_workers = [fleet.worker(f"old{number}", old) for number in range(2)]
     apis = [fleet.api(f"api{number}", old) for number in range(2)]
-    for worker in olds:
+    for worker in old_workers:
         worker.wait_ready()
     gateway, started, log = deployment.gateway(), time.monotonic(), history.log("operator")
 
-    def goes_on(done: str, *releases: str) -> None:
-        log.fault(done, ", ".join(releases))
-        enough = captured(gateway) + MORE
-        wait_for(f"more is captured after: {done}", lambda: captured(gateway) >= enough)
+    def assert_captures_on(step: str, *releases: str) -> None:
+        log.fault(step, ", ".join(releases))
+        goal = captured(gateway) + STEP_TRADES
+        wait_for(f"more is captured after: {step}", lambda: captured(gateway) >= goal)
         fleet.wait_for_releases(*releases)
 
     def change(api: ReleaseApi, code: Path) -> None:
@@ -54,24 +54,24 @@ def test_each_process_is_replaced_and_rolled_back_under_load(
 
     sender = of_apis(*(api.url for api in apis))
     with Traffic(history, sender, trades_a_second=TRADES_A_SECOND, partitions=40) as traffic:
-        goes_on("all is old", previous.version)
+        assert_captures_on("all is old", previous.version)
         upgrade(previous_schema)
-        goes_on("the schema is expanded", previous.version)
+        assert_captures_on("the schema is expanded", previous.version)
         change(apis[0], new)
-        goes_on("an API is new, all workers are old", previous.version)
+        assert_captures_on("an API is new, all workers are old", previous.version)
         replacement = fleet.worker("new", new).wait_ready()
-        goes_on("workers and APIs are mixed", previous.version, VERSION)
-        for worker in olds:
+        assert_captures_on("workers and APIs are mixed", previous.version, VERSION)
+        for worker in old_workers:
             worker.stop()
-        goes_on("all workers are new, an API is old", VERSION)
+        assert_captures_on("all workers are new, an API is old", VERSION)
         change(apis[1], new)
-        goes_on("all is new", VERSION)
+        assert_captures_on("all is new", VERSION)
         for api in apis:
             change(api, old)
-        goes_on("all APIs are old again, all workers are new", VERSION)
+        assert_captures_on("all APIs are old again, all workers are new", VERSION)
         returned = fleet.worker("returned", old).wait_ready()
         replacement.stop()
-        goes_on("all is old again, but the schema", previous.version)
+        assert_captures_on("all is old again, but the schema", previous.version)
     traffic.assert_clean()
     assert_all_is_well(deployment, history)
     assert returned.process.poll() is None

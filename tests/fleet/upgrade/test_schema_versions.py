@@ -1,4 +1,4 @@
-"""Schema versions: which schemas a release accepts, and what it says of the others."""
+"""Which schema versions a release accepts, and the messages about the other ones."""
 
 from collections.abc import Callable
 from functools import partial
@@ -33,7 +33,7 @@ from tradecapture.ledger.schema.upgrades import (
 from tradecapture.version import VERSION
 
 NEWEST = newest_revision()
-CONTRACTED = SchemaVersion("0005", "0004")  # by the next release
+CONTRACTED = SchemaVersion("0005", "0004")  # after the contraction of the next release
 REFUSAL = "contracted to revision 0005 by a newer release"
 
 RunDb = Callable[..., Result]
@@ -43,7 +43,7 @@ sqlite_only = pytest.mark.parametrize("deployment", ["sqlite"], indirect=True)
 
 @pytest.fixture
 def run_db(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> RunDb:
-    """Run `tradecapture db` of the next release."""
+    """Return a function that runs `tradecapture db` of the next release."""
     database = import_module("tradecapture.cli.commands.db")  # the package's name is its group
     for name in ("pending_contractions", "contract_schema", "check_schema"):
         monkeypatch.setattr(database, name, partial(getattr(database, name), phases=NEXT_PHASES))
@@ -72,16 +72,16 @@ def run_db(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> RunDb:
 def test_a_release_accepts_more_than_it_needs_and_nothing_less(
     found: SchemaVersion, problem: str
 ) -> None:
-    """Where something is missing it says what to do, and that trades are safe."""
-    said = schema_problem(found)
-    assert (problem in said) if problem else not said
+    """A schema may have more than needed; the message about a lack says what to do."""
+    problem_text = schema_problem(found)
+    assert (problem in problem_text) if problem else not problem_text
     if problem:
-        assert "accepted trades wait" in said
-        assert ("db upgrade" in said) == ("needs" in problem)
+        assert "accepted trades wait" in problem_text
+        assert ("db upgrade" in problem_text) == ("needs" in problem)
 
 
 def test_only_the_floor_is_what_the_first_release_compares_with(first_schema: Engine) -> None:
-    """An upgrade leaves `alembic_version` where 0.1.0 wants it, and can be taken back."""
+    """An upgrade keeps the `alembic_version` that 0.1.0 requires, and can be downgraded."""
     assert revision_of(first_schema) == SCHEMA_0_1_0
     upgrade(first_schema)
     assert revision_of(first_schema) == SchemaVersion(BASE, NEWEST)
@@ -97,7 +97,7 @@ def test_only_the_floor_is_what_the_first_release_compares_with(first_schema: En
 def test_a_new_worker_is_refused_by_an_first_schema(
     deployment: Deployment, first: UnpackedRelease, first_schema: Engine, fleet: MixedFleet
 ) -> None:
-    """It ends and says what to do; the old one captures on, and after the upgrade both do."""
+    """On the schema of 0.1.0 a new worker ends; after the upgrade both releases capture."""
     gateway = deployment.gateway()
     fleet.worker("old", first.code).wait_ready()
     refused = fleet.worker("new", ROOT)
@@ -117,7 +117,7 @@ def test_a_schema_is_expanded_for_two_releases_and_contracted_for_one(
     fleet: MixedFleet,
     run_db: RunDb,
 ) -> None:
-    """Side by side until the contraction, which waits for the last older worker; then refused."""
+    """Both releases run on the expanded schema; only the newer one on the contracted schema."""
     upgrade(engine, NEXT_PHASES)
     older = fleet.worker("this", ROOT)
     newer = fleet.worker("next", ROOT, "tests.support.deployment.releases.next_worker")
@@ -127,8 +127,8 @@ def test_a_schema_is_expanded_for_two_releases_and_contracted_for_one(
     fleet.wait_for_releases(VERSION, NEXT_RELEASE)
     gateway.accept(submissions(20, "B1") + submissions(20, "B2"))
     wait_until_nothing_waits(gateway)
-    for both in (PHASES, NEXT_PHASES):
-        check_schema(engine, both)
+    for phases in (PHASES, NEXT_PHASES):
+        check_schema(engine, phases)
 
     refused = run_db("contract", "--yes")
     assert refused.exit_code == 1
@@ -152,7 +152,7 @@ def test_a_schema_is_expanded_for_two_releases_and_contracted_for_one(
 
 
 def test_an_expansion_is_needed_before_a_contraction(engine: Engine) -> None:
-    """Nothing is taken away from a schema that this release cannot work with yet."""
+    """A contraction is refused while the schema lacks an expansion of the same release."""
     assert [step.revision for step in pending_contractions(engine, NEXT_PHASES)] == ["0005"]
     with pytest.raises(SchemaError, match="at revision 0003, this release needs 0004"):
         contract(engine, NEXT_PHASES)
@@ -160,7 +160,7 @@ def test_an_expansion_is_needed_before_a_contraction(engine: Engine) -> None:
 
 
 def test_a_release_that_is_rolled_back_to_leaves_what_was_added(engine: Engine) -> None:
-    """Its own migration job finds nothing to do; after a contraction it says that it is too old."""
+    """An older release's upgrade keeps newer expansions, and fails after a contraction."""
     upgrade(engine, NEXT_PHASES)
     upgrade(engine)
     assert revision_of(engine) == SchemaVersion(BASE, "0004")
@@ -171,7 +171,7 @@ def test_a_release_that_is_rolled_back_to_leaves_what_was_added(engine: Engine) 
 
 
 def test_an_administrator_is_shown_what_is_missing_only(capsys: pytest.CaptureFixture[str]) -> None:
-    """`--since` leaves out what the database has; contractions are printed apart."""
+    """`--since` leaves out what the database has; contractions are printed separately."""
     upgrade_sql("postgresql", "0002", NEXT_PHASES)
     text = capsys.readouterr().out
     assert "CREATE TABLE trades" not in text

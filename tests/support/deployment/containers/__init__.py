@@ -1,1 +1,1 @@
-"""Deployments in Docker containers, and the images that stand in for released ones."""
+"""Deployments in Docker containers, and stand-ins for images that may not be available."""

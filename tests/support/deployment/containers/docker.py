@@ -1,4 +1,4 @@
-"""Docker's own command line, and what a test asks it."""
+"""Run Docker commands, and find out whether docker tests can run here."""
 
 import json
 import shutil
@@ -9,8 +9,7 @@ from typing import Any
 from tests.support import ROOT
 
 IMAGE = "tradecapture:local"
-# An engine on a machine that others use too; nothing here waits for as long when all is well.
-MAX_SECONDS = 300
+MAX_SECONDS = 300  # for one command, on a machine that is busy with other tests
 
 
 class DockerError(AssertionError):
@@ -21,30 +20,30 @@ def run(*command: str, seconds: float = MAX_SECONDS, **options: Any) -> str:
     """Run a command and return its output.
 
     Raises:
-        DockerError: it failed.
+        DockerError: the command failed.
     """
-    ended: subprocess.CompletedProcess[str] = subprocess.run(
+    process: subprocess.CompletedProcess[str] = subprocess.run(
         command, capture_output=True, text=True, timeout=seconds, cwd=ROOT, check=False, **options
     )
-    if ended.returncode:
-        raise DockerError(f"{' '.join(command)}: {ended.stdout[-2000:]}{ended.stderr[-4000:]}")
-    return ended.stdout
+    if process.returncode:
+        raise DockerError(f"{' '.join(command)}: {process.stdout[-2000:]}{process.stderr[-4000:]}")
+    return process.stdout
 
 
 def docker(*words: str) -> str:
-    """Run a command of Docker; return its output."""
+    """Run a Docker command and return its output."""
     return run("docker", *words).strip()
 
 
-def inspected(name: str) -> dict[str, Any]:
-    """Return what the engine knows of a container or an image."""
-    found: dict[str, Any] = json.loads(docker("inspect", name))[0]
-    return found
+def inspect_object(name: str) -> dict[str, Any]:
+    """Return the engine's description of a container or an image."""
+    description: dict[str, Any] = json.loads(docker("inspect", name))[0]
+    return description
 
 
 @cache
-def why_not(*images: str) -> str:
-    """Return why tests with these images cannot run here; empty: they can."""
+def skip_reason(*images: str) -> str:
+    """Return why tests with these images cannot run here, or an empty text if they can."""
     if shutil.which("docker") is None:
         return "docker tests skipped: no docker on PATH"
     try:

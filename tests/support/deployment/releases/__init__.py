@@ -1,1 +1,1 @@
-"""Fleets of two releases: earlier ones from the history, and a synthetic next one."""
+"""Fleets of two releases: previous ones from the Git history, and a synthetic next one."""

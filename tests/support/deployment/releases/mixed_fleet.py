@@ -1,4 +1,4 @@
-"""A mixed fleet: workers and APIs of two releases on one Redis and one ledger."""
+"""Run workers and APIs of two releases on one Redis and one ledger."""
 
 from contextlib import ExitStack
 from dataclasses import asdict
@@ -15,7 +15,7 @@ from tradecapture.local.servers.worker import FLEET_APP
 
 
 class MixedFleet:
-    """Processes of this release and of others, in one deployment. Ends what it has started."""
+    """Workers and APIs of several releases in one deployment, as a context manager."""
 
     def __init__(self, deployment: Deployment) -> None:
         """Prepare to start processes in a deployment whose servers run."""
@@ -25,33 +25,33 @@ class MixedFleet:
     def worker(
         self, name: str, code: Path = ROOT, app: str = FLEET_APP, **environment: str
     ) -> ReleaseWorker:
-        """Start a worker with a release's code, without waiting for it."""
+        """Start a worker with the code of a release, without waiting for it."""
         log = self.deployment.folder / f"{name}.log"
         worker = ReleaseWorker(name, log, {**self._environment(), **environment}, code, app)
         self._running.callback(worker.kill)
         return worker.launch()
 
     def api(self, name: str, code: Path = ROOT, app: str = API) -> ReleaseApi:
-        """Start an API with a release's code, and wait until it answers."""
+        """Start an API with the code of a release, and wait until it answers."""
         api = ReleaseApi(self.deployment.folder / name, self._environment(), code, app)
         self._running.callback(api.kill)
         api.start()
         return api
 
     def wait_for_releases(self, *releases: str) -> None:
-        """Wait until the workers that answer are of these releases, and of no other."""
+        """Wait until workers of exactly these releases answer."""
 
-        def are_there() -> bool:
+        def do_answer() -> bool:
             return workers_by_release(ask_workers(self.deployment.settings)).keys() == set(releases)
 
-        wait_for(f"workers of {releases} answer", are_there)
+        wait_for(f"workers of {releases} answer", do_answer)
 
     def __enter__(self) -> Self:
-        """Start nothing yet."""
+        """Return the fleet, which has no processes yet."""
         return self
 
     def __exit__(self, *_error: object) -> None:
-        """End what runs."""
+        """Kill the processes that still run."""
         self._running.close()
 
     def _environment(self) -> dict[str, str]:

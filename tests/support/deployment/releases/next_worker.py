@@ -12,5 +12,5 @@ install()
 
 @shared_task(name=NEXT_TASK)
 def submit_next(trade: str) -> str:
-    """Submit a trade as only this release can."""
+    """Submit a trade, in a task that only this release has."""
     return type(process.client().submit(trade.encode())).__name__

@@ -1,4 +1,4 @@
-"""Previous releases: their code as it was released, from the repository's own history."""
+"""Unpack and run previous releases, whose code is in the repository's Git history."""
 
 import subprocess
 import tarfile
@@ -19,14 +19,14 @@ PARTS = ("tradecapture", "workers", "celeryconfig.py")
 
 
 class PreviousRelease(NamedTuple):
-    """A release before this one."""
+    """A release that may run beside this one."""
 
     version: str
-    commit: str  # what was released
-    schema: SchemaVersion  # what its `db upgrade` makes of an empty database
+    commit: str  # the released commit
+    schema: SchemaVersion  # after its `db upgrade` of an empty database
 
     def unpack(self, folder: Path) -> None:
-        """Write its code into a folder; skip the test where the clone has no history."""
+        """Write the release's code into a folder; skip the test if the clone lacks its commit."""
         archive = subprocess.run(
             ["git", "-C", ROOT, "archive", self.commit, *PARTS], capture_output=True, check=False
         )
@@ -39,14 +39,13 @@ class PreviousRelease(NamedTuple):
             files.extractall(folder, filter="data")
 
 
-# Every release that may run beside this one. A new release adds its predecessor here, and nowhere
-# else.
+# Every release that may run beside this one. Each new release adds its predecessor only here.
 FIRST_RELEASE = PreviousRelease("0.1.0", "ec643b9", SCHEMA_0_1_0)
 PREVIOUS_RELEASES = (FIRST_RELEASE, PreviousRelease("0.2.0", "609f0de", SCHEMA_0_2_0))
 
 
 class UnpackedRelease(NamedTuple):
-    """A previous release whose code is in a folder."""
+    """A previous release and the folder of its code."""
 
     release: PreviousRelease
     code: Path
@@ -58,7 +57,7 @@ class UnpackedRelease(NamedTuple):
 
 
 class ReleaseWorker(LocalWorker):
-    """A worker that runs the code of a folder."""
+    """A worker that runs the code in a folder."""
 
     def __init__(
         self, name: str, log: Path, environment: Mapping[str, str], code: Path, app: str
@@ -67,25 +66,25 @@ class ReleaseWorker(LocalWorker):
         self._code = code
 
     def launch(self) -> Self:
-        """Start without waiting; see `wait_ready`."""
+        """Start the worker without waiting; see `wait_ready`."""
         self._started_at = self.log.stat().st_size if self.log.exists() else 0
-        # `python -m` looks into the current folder first.
+        # `python -m` imports from the current folder first.
         self._run(self._command, env=self._environment, cwd=self._code)
         return self
 
 
 class ReleaseApi(ApiServer):
-    """An API that runs the code of a folder."""
+    """An API that runs the code in a folder."""
 
     def __init__(
         self, folder: Path, environment: Mapping[str, str], code: Path, app: str = API
     ) -> None:
-        """Prepare to serve."""
+        """Prepare to serve the code in a folder."""
         super().__init__(folder, {**environment, "PYTHONPATH": str(code)}, app)
         self.root = code
 
     def run_code_of(self, code: Path) -> None:
-        """Start again on the same port with another release's code."""
+        """Start again on the same port with the code of another release."""
         self.root = code
         self._environment = {**self._environment, "PYTHONPATH": str(code)}
         self.start()

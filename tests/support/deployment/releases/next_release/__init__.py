@@ -1,6 +1,6 @@
-"""A synthetic next release: this one's code with a schema, an entry format and tasks of its own.
+"""A synthetic next release: this code with a newer schema, entry format and task signature.
 
-`install` turns the process that calls it into one of that release.
+`install` turns the process that calls it into a process of that release.
 """
 
 import zlib
@@ -26,17 +26,17 @@ NEXT_PHASES = MigrationPhases(
 
 
 def read_next(text: bytes) -> Any:
-    """Read the body of an entry of the next format: the first one, compressed."""
+    """Read the body of an entry in the next format, which is format 1, compressed."""
     return entry.READERS[1](zlib.decompress(text))
 
 
 def write_next(body: object) -> bytes:
-    """Write one."""
+    """Write the body of an entry in the next format."""
     return zlib.compress(entry.WRITERS[1](body))
 
 
 def install() -> None:
-    """Turn this process into one of the next release."""
+    """Turn this process into a process of the next release."""
     entry.READERS[NEXT_FORMAT] = read_next
     entry.WRITERS[NEXT_FORMAT] = write_next
     unsupported_part = tasks._unsupported_part
@@ -45,8 +45,8 @@ def install() -> None:
         sweep: {"VERSION": NEXT_RELEASE},
         tasks: {
             "MESSAGE_VERSION": NEXT_SIGNATURE,
-            "_unsupported_part": lambda task, given: unsupported_part(
-                task, {name: value for name, value in given.items() if name != "desk"}
+            "_unsupported_part": lambda task, arguments: unsupported_part(
+                task, {name: value for name, value in arguments.items() if name != "desk"}
             ),
         },
     }

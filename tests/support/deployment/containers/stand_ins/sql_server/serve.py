@@ -1,4 +1,4 @@
-"""Serves SQL Server's stand-in in a container, with the variables of the real image."""
+"""Serve SQL Server's stand-in in a container, with the variables of the real image."""
 
 import os
 import signal
@@ -10,7 +10,7 @@ from tradecapture.local.servers.postgresql_server import PostgresqlServer
 
 PORT = 1433
 DATA = Path("/var/opt/mssql")
-VARIABLES = ("ACCEPT_EULA", "MSSQL_SA_PASSWORD")  # without which the real one does not start
+VARIABLES = ("ACCEPT_EULA", "MSSQL_SA_PASSWORD")  # the real image does not start without them
 
 
 def main() -> None:
@@ -18,13 +18,13 @@ def main() -> None:
     missing = [name for name in VARIABLES if not os.environ.get(name)]
     if missing:
         raise SystemExit(f"set {' and '.join(missing)}")
-    ended = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: ended.set())
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
     with (
         PostgresqlServer(DATA) as postgresql,
         TdsServer(postgresql.url, PORT, host="", password=os.environ["MSSQL_SA_PASSWORD"]),
     ):
-        ended.wait()
+        stop.wait()
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The outbox goes, which release 0.4.0 writes no more."""
+"""The outbox goes, because release 0.4.0 no longer writes to it."""
 
 from alembic import op
 
@@ -14,5 +14,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Nothing brings its rows back."""
+    """Refuse, because the rows of the table are lost."""
     raise NotImplementedError

@@ -1,1 +1,1 @@
-"""Migrations of the next release."""
+"""Contractions of the next release's schema."""

@@ -1,4 +1,4 @@
-"""The desk that a trade was captured for; releases before 0.4.0 leave it empty."""
+"""A column for a trade's desk; releases before 0.4.0 leave it empty."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -15,5 +15,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drop it."""
+    """Drop the column."""
     op.drop_column("trades", "desk")

@@ -1,1 +1,1 @@
-"""Migrations of the next release."""
+"""Expansions of the next release's schema."""
