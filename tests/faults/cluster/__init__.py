@@ -1,1 +1,1 @@
-"""Tests: faults, cluster."""
+"""Tests of a Redis Cluster whose nodes die, or whose slots move, under load."""

@@ -1,4 +1,4 @@
-"""Deployments whose inboxes are on a cluster of a test's own."""
+"""Fixtures of deployments that keep their inboxes on a Redis Cluster."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,13 +10,13 @@ from tests.support.deployment.cluster_deployment import ClusterDeployment
 
 @pytest.fixture
 def deployment(tmp_path: Path) -> Iterator[ClusterDeployment]:
-    """Three nodes."""
+    """A deployment on a cluster of three nodes."""
     with ClusterDeployment(tmp_path / "deployment") as deployment:
         yield deployment
 
 
 @pytest.fixture
 def replicated_deployment(tmp_path: Path) -> Iterator[ClusterDeployment]:
-    """Three nodes, each of which has a replica."""
+    """A deployment on a cluster of three nodes with one replica each."""
     with ClusterDeployment(tmp_path / "deployment", replicas=3) as deployment:
         yield deployment

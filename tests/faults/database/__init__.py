@@ -1,1 +1,1 @@
-"""Tests: faults, database."""
+"""Tests of databases that die, are out of reach, deadlock, or report errors under load."""

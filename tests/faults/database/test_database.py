@@ -1,4 +1,4 @@
-"""The database dies, is cut off in the middle of its work, is away for long, or is locked."""
+"""No trade is lost when the database is killed, cut off, away for long, or locked."""
 
 import subprocess
 import sys
@@ -30,18 +30,20 @@ KILL = PlannedFault(0.0, FaultKind.KILL_DATABASE, lasts_seconds=1.0, victim=0)
 CUT_ALL = PlannedFault(0.0, FaultKind.CUT_CONNECTIONS, lasts_seconds=0.0, victim=0)
 KILLS, CUTS, LOST_COMMITS = 3, 30, 30
 CALM_SECONDS = 2.0
-PAUSE_SECONDS = 0.1  # between two cuts: some transactions
-SMALL_BATCH = 20  # trades, so that faults fall into the middle of transactions
-# The statements of a capture, and where a cut leaves it: nothing done, rows locked, trades written.
+PAUSE_SECONDS = 0.1  # between two cuts: the time of a few transactions
+SMALL_BATCH = 20  # trades, so that many faults hit a transaction
+# The connection is cut before one of these statements of a capture. Until then the transaction has
+# done nothing, has locked rows, or has written trades.
 STATEMENTS = (b"FOR UPDATE", b"COPY trades", b"UPDATE partitions")
-# Postponements in a row in 30 s: from 0.1 s on, doubled up to 10 s, halved at most by the jitter.
+# The most postponements in a row within 30 s: the delay starts at 0.1 s and doubles up to 10 s, and
+# jitter may halve it.
 MAX_TRIES = 15
 
 
 def test_postgresql_killed_and_restarted_under_load(
     postgresql_deployment: Deployment, history: History, figure: Callable[[str], None]
 ) -> None:
-    """SIGKILL, three times in one run: all captured once, in order."""
+    """Three kills of PostgreSQL leave every trade captured once and in order."""
     deployment = postgresql_deployment
     _proxy, workers, saboteur = _start(deployment, history)
     with _traffic(deployment, history) as traffic:
@@ -61,7 +63,11 @@ def test_postgresql_killed_and_restarted_under_load(
 def test_connections_cut_within_transactions_have_one_effect(
     postgresql_deployment: Deployment, history: History, figure: Callable[[str], None]
 ) -> None:
-    """Before each statement of a capture in turn, and all at once at random, under load."""
+    """Every trade is captured once although connections are cut within transactions.
+
+    The proxy cuts one connection before each statement of a capture in turn, and then PostgreSQL
+    ends all connections at once.
+    """
     deployment = postgresql_deployment
     proxy, workers, saboteur = _start(deployment, history)
     with _traffic(deployment, history) as traffic:
@@ -83,7 +89,7 @@ def test_connections_cut_within_transactions_have_one_effect(
 def test_commits_whose_answers_are_lost_have_one_effect(
     postgresql_deployment: Deployment, history: History, figure: Callable[[str], None]
 ) -> None:
-    """They have committed: the next attempt finds their trades, and captures none again."""
+    """If a commit's answer is lost, the next attempt finds its trades and captures none again."""
     deployment = postgresql_deployment
     proxy, workers, _saboteur = _start(deployment, history)
     with _traffic(deployment, history) as traffic:
@@ -93,7 +99,7 @@ def test_commits_whose_answers_are_lost_have_one_effect(
             time.sleep(PAUSE_SECONDS)
     traffic.assert_clean()
     assert_all_is_well(deployment, history)
-    # What was written by a commit that its worker took for failed, nobody counted as captured.
+    # A worker does not count trades whose commit it takes for failed.
     uncounted = len(traffic.accepted) - counted_captures(workers)
     assert uncounted >= LOST_COMMITS
     figure(
@@ -110,7 +116,10 @@ def test_while_the_database_is_away_trades_are_accepted_and_wait(
     mode: Mode,
     seconds: float,
 ) -> None:
-    """202 goes on, partitions back off, and nothing is parked; then all go in, in order."""
+    """While the database is away, APIs answer 202, partitions back off, and nothing is parked.
+
+    Afterwards all trades are captured in order.
+    """
     deployment = postgresql_deployment
     proxy, workers, _saboteur = _start(deployment, history)
     gateway, log = deployment.gateway(), history.log("saboteur")
@@ -142,7 +151,7 @@ def test_while_the_database_is_away_trades_are_accepted_and_wait(
 def test_while_sqlites_file_is_locked_trades_wait(
     sqlite_deployment: Deployment, history: History, figure: Callable[[str], None]
 ) -> None:
-    """Another program holds the write lock for 10 s: trades are accepted, wait, then go in."""
+    """While another program holds SQLite's write lock, trades are accepted and captured later."""
     deployment, seconds = sqlite_deployment, 10.0
     workers = _start_workers(deployment)
     log = history.log("saboteur")
@@ -167,7 +176,7 @@ def test_while_sqlites_file_is_locked_trades_wait(
 
 
 def _start(deployment: Deployment, history: History) -> tuple[Proxy, list[LocalWorker], Saboteur]:
-    """Start two workers behind a proxy, and what breaks things."""
+    """Start two workers behind a proxy, and make a fault injector for them."""
     proxy = deployment.proxy_postgresql()
     workers = _start_workers(deployment)
     return proxy, workers, Saboteur(deployment, workers, [], proxy, history.log("saboteur"))
@@ -188,21 +197,21 @@ def _traffic(deployment: Deployment, history: History) -> Traffic:
 
 
 def _most_tries(gateway: Gateway) -> int:
-    """Return how often a partition was postponed in a row, at most."""
+    """Return the maximum number of postponements in a row of any partition."""
     lanes = range(gateway.settings.lanes)
     tries = [gateway.redis.hvals(lane_keys(lane).tries) for lane in lanes]
     return max((int(number) for lane in tries for number in lane), default=0)
 
 
 def _assert_never_refused(history: History) -> None:
-    """Every answer was a receipt: no client had to send anything again."""
+    """Check that every answer was a receipt, so no client had to resend a trade."""
     answers = [event for event in history.events() if isinstance(event, Answered)]
     assert not [answer for answer in answers if answer.said is not Said.ACCEPTED]
 
 
 @contextmanager
 def _locked(file: Path) -> Iterator[None]:
-    """Let another process hold the write lock of SQLite's file."""
+    """Let another process hold the write lock of an SQLite file."""
     command = [sys.executable, "-m", "tests.support.faults.programs.locking_writer", str(file)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
         assert other.stdin is not None

@@ -1,4 +1,4 @@
-"""Captures that deadlock in the database, for real and often: every trade goes in all the same."""
+"""Every trade is captured although captures often deadlock in the database."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -25,13 +25,13 @@ from tradecapture.local.servers.worker import LocalWorker
 pytestmark = [pytest.mark.timeout(240)]
 
 DEADLOCKS = 12
-PATIENCE_SECONDS = 150.0  # for so many; transactions of a busy machine meet less often
-LANES = 2  # few, so that a claim has many partitions: the more rows, the more deadlocks
+PATIENCE_SECONDS = 150.0  # for all of them; on a busy machine fewer transactions overlap
+LANES = 2  # few, so that a claim has many partitions; more rows make more deadlocks
 
 
 @pytest.fixture
 def engine(postgresql_deployment: Deployment) -> Iterator[Engine]:
-    """Connections of somebody else to the same database."""
+    """Connections of the test itself to the deployment's database."""
     engine = create_engine(postgresql_deployment.settings.database_url)
     yield engine
     engine.dispose()
@@ -43,7 +43,10 @@ def test_deadlocks_with_a_hostile_transaction_cost_no_trade(
     history: History,
     figure: Callable[[str], None],
 ) -> None:
-    """It locks the rows the other way round, and PostgreSQL makes the captures give up."""
+    """Captures that deadlock with another program's transaction lose no trade.
+
+    That transaction locks the rows in the opposite order, and PostgreSQL rolls the captures back.
+    """
     deployment = postgresql_deployment
     url = deployment.settings.database_url
     workers = _start_workers(deployment, "workers")
@@ -59,7 +62,11 @@ def test_deadlocks_between_overlapping_claims_cost_no_trade(
     history: History,
     figure: Callable[[str], None],
 ) -> None:
-    """Workers that lock in any order, with claims whose leases are taken away all the time."""
+    """Captures that deadlock with each other lose no trade.
+
+    The workers lock rows in random order. The test keeps deleting their leases, so that claims
+    overlap.
+    """
     deployment = postgresql_deployment
     workers = _start_workers(deployment, "tests.support.faults.programs.shuffling_worker")
     gateway = deployment.gateway()
@@ -86,7 +93,10 @@ def _traffic(deployment: Deployment, history: History) -> Traffic:
 def _assert_all_went_in(
     deployment: Deployment, history: History, traffic: Traffic, workers: list[LocalWorker]
 ) -> None:
-    """Every trade is captured, and every victim was tried again whole, not taken for poisoned."""
+    """Check that every trade is captured, and that deadlocked captures were retried as a whole.
+
+    Workers must not have taken a deadlock for a poisoned trade.
+    """
     traffic.assert_clean()
     assert_all_is_well(deployment, history)
     assert count_in_logs(workers, RETRIED) + count_in_logs(workers, POSTPONED) >= DEADLOCKS
@@ -95,7 +105,7 @@ def _assert_all_went_in(
 def _figure(
     engine: Engine, deployment: Deployment, history: History, workers: list[LocalWorker]
 ) -> str:
-    time.sleep(1)  # the server's counts are a second late
+    time.sleep(1)  # the server updates its counts with a delay of up to a second
     return (
         f"{deadlocks(engine)} in {len(history.accepted()):,} trades, "
         f"{count_in_logs(workers, RETRIED)} transactions tried again, "

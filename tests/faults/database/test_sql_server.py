@@ -1,6 +1,7 @@
-"""SQL Server's errors while a fleet captures: real workers and the real driver, before a stand-in.
+"""No trade is lost when SQL Server reports errors while a fleet captures.
 
-The stand-in speaks TDS and runs the T-SQL on a PostgreSQL; see `tests/tds`.
+Workers and driver are real. A stand-in for SQL Server speaks TDS and runs the T-SQL on a
+PostgreSQL; see `tests/support/tds`.
 """
 
 from collections.abc import Callable, Iterator
@@ -23,10 +24,10 @@ from tradecapture.ledger.engine import open_engine
 pytestmark = [pytest.mark.timeout(240)]
 
 FAULTS = 60
-SHARE = 0.3  # of the transactions
+SHARE = 0.3  # of the transactions that get an error
 STATEMENTS = 4  # of a capture
 NUMBERS = (1205, 1222, 3960)  # deadlock victim, lock time-out, snapshot conflict
-# `done`: the server has done it, and only its answer is lost.
+# `done`: the server has committed, and only its answer is lost.
 KINDS = [
     *(Fault(moment, number) for number in NUMBERS for moment in (Moment.EXECUTE, Moment.COMMIT)),
     *(Fault(Moment.EXECUTE, reset=reset) for reset in (False, True)),
@@ -36,7 +37,7 @@ KINDS = [
 
 @pytest.fixture
 def stand_in(postgresql_deployment: Deployment) -> Iterator[TdsServer]:
-    """A stand-in before the deployment's PostgreSQL, which is the deployment's ledger now."""
+    """A SQL Server stand-in on the deployment's PostgreSQL; the deployment's ledger from now on."""
     deployment = postgresql_deployment
     with TdsServer(deployment.settings.database_url) as server:
         master = make_url(server.url).set(drivername="mssql+pymssql")
@@ -57,7 +58,7 @@ def test_errors_of_sql_server_under_load_cost_no_trade(
     history: History,
     figure: Callable[[str], None],
 ) -> None:
-    """Deadlock victims, time-outs, conflicts, lost connections and commits: all captured, once."""
+    """Every trade is captured once despite deadlocks, time-outs, conflicts and lost connections."""
     deployment = postgresql_deployment
     workers = [deployment.start_worker(f"w{number}") for number in range(2)]
     for worker in workers:

@@ -1,1 +1,1 @@
-"""Tests: faults, redis."""
+"""Tests of Redis servers that die, are out of reach, full, emptied, or replaced under load."""

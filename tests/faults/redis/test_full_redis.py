@@ -1,4 +1,4 @@
-"""Redis is full, or is emptied, under load."""
+"""A full Redis refuses trades and loses none; an emptied Redis takes new trades at once."""
 
 import time
 from collections.abc import Callable
@@ -29,7 +29,7 @@ from tradecapture.inbox.keys import LANES_KEY
 from tradecapture.trades.lifecycle import Outcome
 from tradecapture.trades.receipt import Receipt
 
-# Reads what waits and who has it in hand, and empties Redis, at one moment.
+# Reads atomically which trades wait and which partitions are claimed, and empties Redis.
 EMPTY = """
 local held = {}
 for _, key in ipairs(redis.call('KEYS', 'tc:*inbox:*')) do
@@ -44,7 +44,7 @@ return held
 def test_a_full_redis_refuses_and_is_emptied_by_capture(
     deployment: Deployment, history: History, figure: Callable[[str], None]
 ) -> None:
-    """Not a byte is left: 503 with Retry-After, nothing half-kept, and what waits is captured."""
+    """A Redis without free memory refuses trades with 503, and workers still capture what waits."""
     workers, gateway = start_two_workers(deployment), deployment.gateway()
     with mixed_load(deployment, history) as traffics:
         with stopped(workers):
@@ -72,7 +72,10 @@ def test_a_full_redis_refuses_and_is_emptied_by_capture(
 def test_an_emptied_redis_takes_new_trades_at_once(
     deployment: Deployment, history: History, figure: Callable[[str], None]
 ) -> None:
-    """FLUSHALL: the same workers and APIs go on; lost is what waited, and reconcile says so."""
+    """After FLUSHALL the same workers and APIs go on, and reconcile reports the trades lost.
+
+    Only trades that waited in Redis are lost, and submitters can send them again.
+    """
     workers, gateway = start_two_workers(deployment), deployment.gateway()
     with mixed_load(deployment, history) as traffics:
         wait_for_more(gateway)
@@ -84,17 +87,17 @@ def test_an_emptied_redis_takes_new_trades_at_once(
         went_on_after = time.monotonic() - emptied_at
     assert_clean(traffics)
     wait_until_nothing_waits(gateway)
-    # A worker that had some in hand writes them when it wakes, unless newer ones stand there.
-    ended = gateway.ledger.outcomes([entry.submission.trade_id for entry, _in_hand in waited])
-    lost = [entry for entry, _in_hand in waited if entry.submission.trade_id not in ended]
-    assert [entry for entry, in_hand in waited if not in_hand] != []
-    assert all(entry in lost for entry, in_hand in waited if not in_hand)
+    # A worker that had claimed trades writes them when it resumes, unless newer ones are captured.
+    outcomes = gateway.ledger.outcomes([entry.submission.trade_id for entry, _claimed in waited])
+    lost = [entry for entry, _claimed in waited if entry.submission.trade_id not in outcomes]
+    assert [entry for entry, claimed in waited if not claimed] != []
+    assert all(entry in lost for entry, claimed in waited if not claimed)
     ids = {entry.submission.trade_id for entry in lost} & set(history.accepted())
     assert_all_is_well(deployment, history, lost=ids)
-    said = _reconcile(deployment)
-    assert "Redis was emptied or replaced" in said
-    assert "must be sent again" in said
-    assert "Clean: every accepted trade is accounted for." in said
+    output = _reconcile(deployment)
+    assert "Redis was emptied or replaced" in output
+    assert "must be sent again" in output
+    assert "Clean: every accepted trade is accounted for." in output
     answers = gateway.accept([entry.submission for entry in lost])
     assert all(isinstance(answer, Receipt) and not answer.duplicate for answer in answers)
     wait_until_nothing_waits(gateway)
@@ -111,12 +114,12 @@ def _is_refused_both_ways(history: History) -> bool:
 
 
 def _empty(gateway: Gateway) -> list[tuple[Entry, bool]]:
-    """Empty Redis; return each trade that waited, and whether a worker had it in hand."""
-    found: Any = gateway.redis.eval(EMPTY, 0)
+    """Empty Redis; return each trade that waited, and whether a worker had claimed it."""
+    inboxes: Any = gateway.redis.eval(EMPTY, 0)
     assert gateway.redis.get(LANES_KEY) is None
     return [
-        (decode_entry(key.decode().split("inbox:", 1)[1], raw), bool(in_hand))
-        for key, in_hand, entries in found
+        (decode_entry(key.decode().split("inbox:", 1)[1], raw), bool(claimed))
+        for key, claimed, entries in inboxes
         for raw in entries
     ]
 

@@ -1,4 +1,4 @@
-"""The proxy before Redis: each of its modes, as a client sees it."""
+"""Tests each mode of the proxy of the fault tests, as a Redis client sees it."""
 
 import threading
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ PATIENCE_SECONDS = 10.0
 
 @pytest.fixture
 def proxied(redis: "Redis", redis_server: RedisServer) -> Iterator[tuple[Proxy, "Redis"]]:
-    """A proxy before Redis, and a client that goes through it and tries once."""
+    """A proxy before Redis, and a client that goes through it and does not retry."""
     port = free_port()
     server = (LOOPBACK, int(redis_server.url.rsplit(":", 1)[1].removesuffix("/0")))
     with (
@@ -32,7 +32,7 @@ def proxied(redis: "Redis", redis_server: RedisServer) -> Iterator[tuple[Proxy, 
 
 
 def test_it_refuses_and_lets_in_again(proxied: tuple[Proxy, "Redis"]) -> None:
-    """Connections end and new ones are refused, until it passes on."""
+    """The proxy ends connections and refuses new ones until it passes on again."""
     proxy, client = proxied
     proxy.refuse()
     for _ in range(2):
@@ -45,7 +45,7 @@ def test_it_refuses_and_lets_in_again(proxied: tuple[Proxy, "Redis"]) -> None:
 def test_what_a_black_hole_swallowed_arrives_late(
     proxied: tuple[Proxy, "Redis"], redis: "Redis"
 ) -> None:
-    """It connects and answers nothing; when it mends, the server gets what was sent meanwhile."""
+    """A black hole accepts connections without answering; the server gets the requests later."""
     proxy, client = proxied
     proxy.black_hole()
     with pytest.raises(TimeoutError):
@@ -59,21 +59,21 @@ def test_what_a_black_hole_swallowed_arrives_late(
 
 
 def test_it_cuts_a_connection_in_use(proxied: tuple[Proxy, "Redis"]) -> None:
-    """Whoever waits for an answer gets an error, and may connect again at once."""
+    """A client that waits for an answer gets an error, and can connect again at once."""
     proxy, client = proxied
-    seen: list[Exception] = []
+    errors: list[Exception] = []
 
     def wait() -> None:
         try:
             client.execute_command("BLPOP", "nothing", 0)
         except (ConnectionError, TimeoutError) as error:
-            seen.append(error)
+            errors.append(error)
 
     waiting = threading.Thread(target=wait)
     waiting.start()
     assert proxy.cut() == 1
     waiting.join(PATIENCE_SECONDS)
-    assert len(seen) == 1
+    assert len(errors) == 1
     assert client.get("a") == b"1"
 
 
@@ -81,7 +81,7 @@ def test_it_cuts_a_connection_in_use(proxied: tuple[Proxy, "Redis"]) -> None:
 def test_it_cuts_before_or_after_the_server_acts(
     proxied: tuple[Proxy, "Redis"], redis: "Redis", *, answer_lost: bool, value: bytes
 ) -> None:
-    """The client sees the same error, whether its command was carried out or not; once."""
+    """The client gets the same error, once, whether the server has run its command or not."""
     proxy, client = proxied
     (proxy.lose_answers if answer_lost else proxy.cut_before)(b"SET")
     with pytest.raises(ConnectionError):

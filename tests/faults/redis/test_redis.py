@@ -1,4 +1,4 @@
-"""Redis dies, or is out of reach, under load."""
+"""No accepted trade is lost when Redis is killed or out of reach under load."""
 
 import re
 import time
@@ -22,16 +22,16 @@ from tradecapture.local.servers.worker import LocalWorker
 from workers.consumer import RECONNECT_INTERVAL_SECONDS
 
 KILLS = 5
-MAX_LIFE_SECONDS = 2.0  # of Redis, before it is killed
+MAX_LIFE_SECONDS = 2.0  # the longest time that Redis runs before it is killed
 MAX_DEATH_SECONDS = 1.0
-UNREACHABLE_SECONDS = 10.0  # refused, and again as a black hole
-SOON_SECONDS = 1.0  # for one answer, so that clients learn of a black hole within it
+UNREACHABLE_SECONDS = 10.0  # the proxy refuses for this time, then is a black hole as long
+SOON_SECONDS = 1.0  # timeout of one answer, so that clients notice a black hole within it
 
 
 def test_a_redis_that_is_killed_keeps_every_trade(
     deployment: Deployment, history: History, figure: Callable[[str], None]
 ) -> None:
-    """SIGKILL, restart from its append-only file, again and again: what was answered is there."""
+    """Redis keeps every accepted trade through repeated kills and restarts from its AOF."""
     start_two_workers(deployment)
     random, log = Random(7), history.log("killer")
     with mixed_load(deployment, history) as traffics:
@@ -52,9 +52,10 @@ def test_a_redis_that_is_killed_keeps_every_trade(
 def test_a_redis_out_of_reach_refuses_and_loses_nothing(
     deployment: Deployment, history: History, figure: Callable[[str], None]
 ) -> None:
-    """Twenty seconds of refused and then of silent connections: 503, a refusal; then all goes in.
+    """While Redis is out of reach, trades are refused; afterwards each is captured once.
 
-    What the network swallowed arrives late, after it was sent again: once all the same.
+    Connections are refused for ten seconds and silent for ten more. Requests that the proxy holds
+    back reach Redis late, after clients have sent them again.
     """
     proxy, gateway = deployment.proxy_redis(), deployment.gateway(connect_seconds=SOON_SECONDS)
     workers = start_two_workers(deployment, connect_seconds=SOON_SECONDS)
@@ -80,7 +81,7 @@ def test_a_redis_out_of_reach_refuses_and_loses_nothing(
 
 
 def _assert_looked_often(workers: Sequence[LocalWorker]) -> None:
-    """The main processes live, and never waited for long before they looked for Redis again."""
+    """Check that the main processes live and tried to reconnect to Redis often enough."""
     for worker in workers:
         assert worker.process.poll() is None
         waits = re.findall(r"Trying again in ([\d.]+) second", worker.log.read_text())
@@ -89,10 +90,11 @@ def _assert_looked_often(workers: Sequence[LocalWorker]) -> None:
 
 
 def _recovered(deployment: Deployment, history: History) -> str:
-    """Say how soon the fleet captured again each time."""
-    ahead = time.time() - time.monotonic()  # one machine: its two clocks can be compared
+    """Return a sentence on the slowest recovery of the fleet."""
+    # All processes run on one machine, so the difference of its two clocks is the same for all.
+    offset = time.time() - time.monotonic()
     ledger = deployment.gateway().ledger
-    captures = {trade_id: at.timestamp() - ahead for trade_id, at in ledger.capture_times()}
+    captures = {trade_id: at.timestamp() - offset for trade_id, at in ledger.capture_times()}
     found = recoveries(history.events(), captures)
     first = [recovery.next_capture for recovery in found if recovery.next_capture is not None]
     whole = [recovery.caught_up for recovery in found if recovery.caught_up is not None]

@@ -1,4 +1,4 @@
-"""Redis behind Sentinel: the master dies or is cut off, and a replica takes its place."""
+"""A fleet behind Sentinel goes on when its Redis master dies or is cut off."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -27,12 +27,12 @@ from tests.support.inbox.mutation import mutate
 from tradecapture.doctor.finding import Level
 from tradecapture.doctor.redis_server import check_redis
 
-SOON_SECONDS = 1.0  # for one answer, so that clients learn of a silent server within it
+SOON_SECONDS = 1.0  # timeout of one answer, so that clients notice a silent server within it
 
 
 @pytest.fixture(params=[SQLITE])
 def deployment(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SentinelDeployment]:
-    """A deployment behind sentinels, on SQLite where the database has no part in it."""
+    """A deployment behind sentinels; on SQLite, unless the test chooses a database."""
     with SentinelDeployment(tmp_path / "deployment", request.param) as deployment:
         deployment.settings = replace(deployment.settings, connect_seconds=SOON_SECONDS)
         yield deployment
@@ -40,7 +40,7 @@ def deployment(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Senti
 
 @pytest.fixture
 def scene(deployment: SentinelDeployment, history: History) -> Scene:
-    """A scene behind sentinels."""
+    """A scenario behind sentinels."""
     return Scene(deployment, history)
 
 
@@ -48,34 +48,37 @@ def scene(deployment: SentinelDeployment, history: History) -> Scene:
 def test_a_master_that_is_killed_loses_nothing_that_was_answered_202(
     deployment: SentinelDeployment, history: History, figure: Callable[[str], None]
 ) -> None:
-    """Under load, with one acknowledged replica; the fleet goes on by itself."""
+    """No trade answered 202 after a replica's acknowledgement is lost when the master is killed.
+
+    The fleet goes on without an operator.
+    """
     deployment.settings = replace(deployment.settings, safe_replicas=1)
     workers = start_two_workers(deployment)
     log = history.log("killer")
     with mixed_load(deployment, history) as traffics:
         wait_for_more(deployment.gateway())
-        killed = time.monotonic()
+        killed_at = time.monotonic()
         deployment.redis_server.kill()
         log.fault(FaultKind.KILL_REDIS, "redis")
-        log.fault(MENDED, "redis")  # nobody mends it: what follows counts from the kill
+        log.fault(MENDED, "redis")  # it stays dead; the recovery times count from this event
         deployment.wait_for_failover()
-        replaced = time.monotonic() - killed
+        failover_seconds = time.monotonic() - killed_at
         wait_for_more(deployment.gateway())
     assert_clean(traffics)
     assert_all_is_well(deployment, history)
     assert refusals(history, over_http=True), "no request fell into the kill"
     assert all(worker.process.poll() is None for worker in workers)
-    ahead = time.time() - time.monotonic()
+    offset = time.time() - time.monotonic()
     captures = {
-        trade_id: at.timestamp() - ahead
+        trade_id: at.timestamp() - offset
         for trade_id, at in deployment.gateway().ledger.capture_times()
     }
-    (found,) = recoveries(history.events(), captures)
-    assert found.next_capture is not None
-    assert found.caught_up is not None
+    (recovery,) = recoveries(history.events(), captures)
+    assert recovery.next_capture is not None
+    assert recovery.caught_up is not None
     figure(
-        f"Sentinel, master killed: another after {replaced:.1f} s, next capture after "
-        f"{found.next_capture:.1f} s, all accepted before after {found.caught_up:.1f} s"
+        f"Sentinel, master killed: another after {failover_seconds:.1f} s, next capture after "
+        f"{recovery.next_capture:.1f} s, all accepted before after {recovery.caught_up:.1f} s"
     )
 
 
@@ -83,7 +86,11 @@ def test_a_master_that_is_killed_loses_nothing_that_was_answered_202(
 def test_a_202_survives_the_master_only_where_a_replica_has_acknowledged_it(
     scene: Scene, deployment: SentinelDeployment, safe_replicas: int
 ) -> None:
-    """Replication is broken when the trade comes, and the master dies. The account names it."""
+    """If replication is broken, a master that dies loses trades that no replica acknowledged.
+
+    With one safe replica such a trade is refused. Without one it is accepted and lost, and the
+    check of the invariants finds it.
+    """
     scene.gateway = deployment.gateway(safe_replicas=safe_replicas)
     worker = scene.cast("worker")
     scene.begin()
@@ -109,7 +116,11 @@ def test_places_that_the_old_master_gave_are_not_given_again(
     monkeypatch: pytest.MonkeyPatch,
     with_epoch: bool,
 ) -> None:
-    """Trades were captured that no replica knew. Without a new epoch others get their places."""
+    """After a failover, new trades do not get positions that the old master has given.
+
+    The ledger has captured trades that no replica knows. Without a new epoch their positions are
+    given to other trades.
+    """
     if not with_epoch:
         mutate(monkeypatch, "accept", "is_promoted = former_id and", "is_promoted = nil and")
     worker = scene.cast("worker")
@@ -125,23 +136,26 @@ def test_places_that_the_old_master_gave_are_not_given_again(
     scene.send("BOOK", 1)
     wait_for("the next one is captured", lambda: scene.captured("BOOK") == 4)
     scene.until_nothing_waits()
-    found = scene.problems()
+    problems = scene.problems()
     if with_epoch:
-        assert found == []
+        assert problems == []
     else:
-        assert any(problem.startswith("reused: BOOK-4") for problem in found), found
-        assert "1 inversions" in found
+        assert any(problem.startswith("reused: BOOK-4") for problem in problems), problems
+        assert "1 inversions" in problems
 
 
 def test_an_old_master_that_comes_back_accepts_nothing(
     scene: Scene, deployment: SentinelDeployment, figure: Callable[[str], None]
 ) -> None:
-    """It was cut off and still takes itself for the master, but no replica acknowledges."""
+    """A master that was cut off accepts no trade when it returns, as no replica acknowledges it.
+
+    Until it learns of the failover, it still considers itself the master.
+    """
     old = deployment.redis_server
     cut_off = deployment.gateway(redis_url=old.url, broker_url=old.url, safe_replicas=1)
-    examined = check_redis(replace(deployment.settings, safe_replicas=1))
-    # It finds the master, three sentinels and two replicas, and what this master is not told.
-    assert [finding.subject for finding in examined if finding.level is not Level.OK] == [
+    findings = check_redis(replace(deployment.settings, safe_replicas=1))
+    # The check finds the master, three sentinels and two replicas, and one setting that is missing.
+    assert [finding.subject for finding in findings if finding.level is not Level.OK] == [
         "Redis min-replicas-to-write"
     ]
     worker = scene.cast("worker")
@@ -151,14 +165,14 @@ def test_an_old_master_that_comes_back_accepts_nothing(
     scene.send("NEW", 3)
     scene.gateway, current = cut_off, scene.gateway
     thaw(old)
-    woke, refused = time.monotonic(), 0
+    thawed_at, refused = time.monotonic(), 0
     while deployment.role(old) == "master":
         assert scene.try_to_send("OLD", 1) == [False]
         refused += 1
     wait_for("it follows the new master", lambda: deployment.role(old) == "slave")
     figure(
         f"Sentinel, old master back: {refused} trades refused until it was a replica, "
-        f"{time.monotonic() - woke:.1f} s"
+        f"{time.monotonic() - thawed_at:.1f} s"
     )
     assert refused, "it was never asked"
     scene.gateway = current
