@@ -1,1 +1,1 @@
-"""Capture, from inbox to ledger, in one process."""
+"""Capture from the inbox to the ledger, by workers in the test's own process."""

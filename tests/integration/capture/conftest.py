@@ -1,4 +1,4 @@
-"""Fixtures of the capture's tests."""
+"""Fixtures of the capture tests: workers, and an operator."""
 
 from tests.support.capture.fixtures import failing_worker, make_worker, operator, worker
 

@@ -1,4 +1,4 @@
-"""Draining a lane: everything that waits is captured, in order, batch by batch."""
+"""Draining a lane, which captures all waiting trades in order, batch by batch."""
 
 from datetime import timedelta
 
@@ -12,7 +12,7 @@ from tradecapture.trades.submission import Submission, read_submission
 
 
 def test_everything_is_captured_in_order(worker: Worker) -> None:
-    """Several partitions, interleaved; the summary counts them, and nothing waits any more."""
+    """A drain captures interleaved partitions in order, counts the trades, and empties the lane."""
     for index in range(1, 6):
         worker.accept(*submissions(1, "B1", index), *submissions(1, "B2", index))
     summary = worker.drain()
@@ -23,12 +23,12 @@ def test_everything_is_captured_in_order(worker: Worker) -> None:
 
 
 def test_nothing_to_do_is_done_at_once(worker: Worker) -> None:
-    """A bell too many costs one look."""
+    """A drain of an empty lane claims nothing."""
     assert worker.drain() == (0, {}, 0, 0, 0, False)
 
 
 def test_times_are_those_of_redis(worker: Worker) -> None:
-    """Accepted and captured by one clock, so latencies are right whatever the hosts' clocks."""
+    """Both times of a trade are from the clock of Redis, so differing host clocks do no harm."""
     worker.accept(*submissions(1))
     worker.drain()
     (row,) = trade_rows(worker.ledger)
@@ -37,7 +37,7 @@ def test_times_are_those_of_redis(worker: Worker) -> None:
 
 
 def test_a_large_backlog_is_captured_batch_by_batch(make_worker: MakeWorker) -> None:
-    """Small limits: many claims, no trade twice, order kept."""
+    """With small limits a backlog takes many claims; each trade is captured once, in order."""
     worker = make_worker(batch_trades=7, batch_partitions=2)
     for book in ("B1", "B2", "B3"):
         worker.accept(*submissions(20, book))
@@ -50,7 +50,7 @@ def test_a_large_backlog_is_captured_batch_by_batch(make_worker: MakeWorker) -> 
 
 
 def test_a_spent_budget_leaves_work_for_the_next(make_worker: MakeWorker) -> None:
-    """One batch at least is done; the rest is there, in order, for whoever comes next."""
+    """A drain without budget captures one batch and says that work is left for the next drain."""
     worker = make_worker(batch_trades=2)
     worker.accept(*submissions(5, "B1"))
     summary = worker.drain(budget_seconds=0)
@@ -61,16 +61,18 @@ def test_a_spent_budget_leaves_work_for_the_next(make_worker: MakeWorker) -> Non
 
 
 def test_realistic_trades_with_resends_come_to_their_outcomes(make_worker: MakeWorker) -> None:
-    """Two workers in turn; every accepted position ends, one effect each."""
+    """Two workers in turn capture sample trades once each, in order, despite resends."""
     workers = [make_worker(owner, batch_trades=40) for owner in ("ann", "bob")]
-    read = [read_submission(body, TODAY) for body in generate(SampleSpec(400, 3, 20, today=TODAY))]
-    valid = [found for found in read if isinstance(found, Submission)]
+    results = [
+        read_submission(body, TODAY) for body in generate(SampleSpec(400, 3, 20, today=TODAY))
+    ]
+    valid = [result for result in results if isinstance(result, Submission)]
     for first in range(0, len(valid), 50):
         workers[0].inbox.accept(valid[first : first + 50])
         workers[first // 50 % 2].drain(budget_seconds=0)
     workers[0].drain()
     expected: dict[str, list[str]] = {}
-    for sent in {found.trade_id: found for found in valid}.values():
+    for sent in {trade.trade_id: trade for trade in valid}.values():
         expected.setdefault(sent.partition_key, []).append(sent.trade_id)
     assert workers[0].captured() == dict(sorted(expected.items()))
     workers[0].assert_all_is_accounted_for()

@@ -1,4 +1,4 @@
-"""Trades at fault: each is found, and stops nothing but its own partition."""
+"""A trade that cannot be captured stops only its own partition."""
 
 from msgspec import structs
 
@@ -12,7 +12,7 @@ UNREADABLE = b"0 3 1 1 an entry that no release reads"
 
 
 def test_a_poisoned_trade_is_found_and_parked(worker: Worker) -> None:
-    """What stands before it is captured, other partitions too; what is behind it waits."""
+    """Trades before a poisoned one and other partitions are captured; later trades wait."""
     worker.accept(*submissions(3, "B2"), *submissions(2, "B1"), broken("poison", "B1"))
     worker.accept(*submissions(2, "B1", 3), *submissions(3, "B3"))
     summary = worker.drain()
@@ -28,7 +28,7 @@ def test_a_poisoned_trade_is_found_and_parked(worker: Worker) -> None:
 
 
 def test_a_halted_partition_accepts_on_and_captures_nothing(worker: Worker) -> None:
-    """Later trades wait in order, even if something releases the partition in Redis only."""
+    """Later trades of a halted partition wait, even if its hold is removed only in Redis."""
     worker.accept(broken("poison", "B1"), *submissions(1, "B1"))
     worker.drain()
     worker.accept(*submissions(3, "B1"), *submissions(1, "B2"))
@@ -41,7 +41,7 @@ def test_a_halted_partition_accepts_on_and_captures_nothing(worker: Worker) -> N
 
 
 def test_two_poisoned_trades_park_one_after_the_other(worker: Worker) -> None:
-    """Each partition of a claim is looked at by itself."""
+    """Two poisoned trades of one claim halt only their own two partitions."""
     worker.accept(broken("p-1", "B1"), broken("p-2", "B2"), *submissions(1, "B3"))
     summary = worker.drain()
     assert summary.outcomes == {Outcome.PARKED: 2, Outcome.CAPTURED: 1}
@@ -49,9 +49,9 @@ def test_two_poisoned_trades_park_one_after_the_other(worker: Worker) -> None:
 
 
 def test_a_trade_that_cannot_even_be_parked_stays_where_it_is(worker: Worker) -> None:
-    """Nothing of it is lost, its partition is held with both reasons, and the others go on."""
-    homeless = structs.replace(submission("homeless"), partition_key="no partition")
-    worker.accept(homeless, *submissions(2, "B1"))
+    """A trade that cannot be parked stays in its inbox, and its partition is held."""
+    unparkable = structs.replace(submission("homeless"), partition_key="no partition")
+    worker.accept(unparkable, *submissions(2, "B1"))
     summary = worker.drain()
     assert (summary.outcomes, summary.halted) == ({Outcome.CAPTURED: 2}, 1)
     assert worker.waiting() == {"no partition": 1}
@@ -60,7 +60,7 @@ def test_a_trade_that_cannot_even_be_parked_stays_where_it_is(worker: Worker) ->
 
 
 def test_an_unreadable_entry_holds_its_partition_and_loses_nothing(worker: Worker) -> None:
-    """Trades before it are captured; it and those behind it stay for a worker that can read it."""
+    """Trades before an unreadable entry are captured; the entry and later trades wait."""
     worker.accept(*submissions(2, "B1"))
     worker.inbox.redis.rpush(KEYS.inbox(ONE), UNREADABLE)
     worker.accept(*submissions(1, "B1", 9), *submissions(2, "B2"))
@@ -73,7 +73,7 @@ def test_an_unreadable_entry_holds_its_partition_and_loses_nothing(worker: Worke
 
 
 def test_an_unreadable_head_holds_its_partition(worker: Worker) -> None:
-    """Nothing of the partition can be captured, and nothing leaves it."""
+    """A partition with an unreadable head is held, and all its entries stay."""
     worker.inbox.redis.rpush(KEYS.inbox(ONE), UNREADABLE)
     worker.accept(*submissions(1, "B1"))
     assert worker.drain() == (1, {}, 0, 0, 1, False)

@@ -1,4 +1,4 @@
-"""Help: a worker that leaves work behind in its lane rings for another at once."""
+"""A worker that leaves work in its lane rings for another worker at once."""
 
 from tests.support.builders import submissions
 from tests.support.capture.fixtures import MakeWorker
@@ -10,7 +10,7 @@ BOOKS = ("B1", "B2", "B3")
 def test_a_claim_that_leaves_something_rings_before_it_is_written(
     make_worker: MakeWorker,
 ) -> None:
-    """Whoever hears it claims the rest while the first still writes, and order is kept."""
+    """A second worker claims the rest while the first one still writes, and order is kept."""
     ann, bob = (make_worker(owner, batch_trades=4) for owner in ("ann", "bob"))
     for book in BOOKS:
         ann.accept(*submissions(4, book))
@@ -32,7 +32,7 @@ def test_a_claim_that_leaves_something_rings_before_it_is_written(
 
 
 def test_a_claim_that_takes_all_rings_nobody(worker: Worker) -> None:
-    """A helper would find nothing, and a message costs more than a look."""
+    """A claim that takes all waiting trades rings no bell."""
     for book in BOOKS:
         worker.accept(*submissions(4, book))
     worker.inbox.clear_bell(0)
@@ -42,7 +42,7 @@ def test_a_claim_that_takes_all_rings_nobody(worker: Worker) -> None:
 
 
 def test_a_bell_that_waits_is_not_rung_again(make_worker: MakeWorker) -> None:
-    """One bell a lane is waiting, at most, however many batches leave something behind."""
+    """A worker rings no second bell for a lane, however many batches leave work."""
     worker = make_worker(batch_trades=4)
     for book in BOOKS:
         worker.accept(*submissions(4, book))

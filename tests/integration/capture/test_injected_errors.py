@@ -1,7 +1,7 @@
-"""Errors of SQL Server, injected under load: every trade goes in, each retry in a new transaction.
+"""Injected errors of SQL Server lose no trade, and each retry is a new transaction.
 
-The driver is the real one. What the server says comes from its stand-in, over the wire; what only
-a network can do to the driver is raised where it would raise it, in its own shape.
+The driver is the real one. Errors of the server come from its stand-in, over the wire. Errors that
+only a network can cause are raised in the driver's dialect, in the form that pymssql raises.
 """
 
 import os
@@ -38,20 +38,21 @@ pytestmark = [
     ),
 ]
 
-BOOKS, TRADES = [f"B{number}" for number in range(10)], 60  # trades a book
-BATCH = 10  # trades a transaction, one book each after the first
-SHARE = 0.5  # of the moments that fit; so that not every attempt of a capture fails
-DRIVER_SHARE = 0.1  # of the driver's calls, of which a capture needs some eight
+BOOKS, TRADES_PER_BOOK = [f"B{number}" for number in range(10)], 60
+TRADES = len(BOOKS) * TRADES_PER_BOOK
+BATCH_TRADES = 10  # per transaction; after the first transaction, each is of one book
+FAULT_SHARE = 0.5  # of the matching moments, so that some attempts of each capture succeed
+DRIVER_SHARE = 0.1  # of the driver's calls; a capture makes about eight
 
 DEADLOCK, LOCK_TIMEOUT, SNAPSHOT_CONFLICT = 1205, 1222, 3960
 DISCONNECTS = (20002, 20003, 20004, 20006, 20047)
-# The statements of a capture.
-WORDS = ("FROM partitions", "FROM trades", "INTO trades", "UPDATE p")
+# A text of each statement of a capture.
+STATEMENT_TEXTS = ("FROM partitions", "FROM trades", "INTO trades", "UPDATE p")
 
 
 @pytest.fixture(scope="module")
 def stand_in(postgresql_server: PostgresqlServer) -> Iterator[TdsServer]:
-    """A stand-in of this module's own, before the same databases as the other tests' one."""
+    """A stand-in for this module, on the same databases as the shared stand-in."""
     with TdsServer(postgresql_server.url) as server:
         yield server
 
@@ -63,15 +64,17 @@ def worker(
     stand_in: TdsServer,
     ledger_settings: Settings,
 ) -> Iterator[Worker]:
-    """A worker on the stand-in, with all the trades waiting; with another ledger if asked for."""
+    """A worker on the stand-in for which all trades wait; a test can replace its ledger class."""
     database = make_url(ledger_settings.database_url).database
     assert database is not None
-    settings = replace(ledger_settings, database_url=stand_in.url_of(database), batch_trades=BATCH)
+    settings = replace(
+        ledger_settings, database_url=stand_in.url_of(database), batch_trades=BATCH_TRADES
+    )
     worker = Worker(redis, settings, ledger=request.param(settings))
-    for first in range(0, TRADES, BATCH):
+    for first in range(0, TRADES_PER_BOOK, BATCH_TRADES):
         for book in BOOKS:
-            worker.accept(*submissions(BATCH, book, first + 1))
-    worker.reader.ping()  # what SQLAlchemy asks at its first connect is no part of a capture
+            worker.accept(*submissions(BATCH_TRADES, book, first + 1))
+    worker.reader.ping()  # a capture does not include SQLAlchemy's first queries
     stand_in.journal.clear()
     yield worker
     stand_in.faults = no_fault
@@ -79,14 +82,14 @@ def worker(
 
 
 def server_faults() -> Iterator[Fault]:
-    """Yield each error at each moment; a connection is only made anew after a cut."""
+    """Yield each error at each moment; CONNECT comes after cuts, which force a reconnect."""
     for number in (DEADLOCK, LOCK_TIMEOUT, SNAPSHOT_CONFLICT):
-        yield from (Fault(Moment.EXECUTE, number, matching=words) for words in WORDS)
+        yield from (Fault(Moment.EXECUTE, number, matching=words) for words in STATEMENT_TEXTS)
         yield Fault(Moment.BEGIN, number)
         yield Fault(Moment.COMMIT, number)
         yield Fault(Moment.COMMIT, number, done=True)
     for reset in (False, True):
-        for words in WORDS:
+        for words in STATEMENT_TEXTS:
             yield Fault(Moment.EXECUTE, reset=reset, matching=words)
             yield Fault(Moment.EXECUTE, reset=reset, matching=words, done=True)
         yield Fault(Moment.BEGIN, reset=reset)
@@ -98,11 +101,13 @@ def server_faults() -> Iterator[Fault]:
 def test_errors_of_the_server_at_every_moment_cost_no_trade(
     worker: Worker, stand_in: TdsServer, figure: Callable[[str], None]
 ) -> None:
-    """Deadlock, lock time-out, snapshot conflict, and connections cut: all captured, in order."""
+    """Deadlocks, lock time-outs, snapshot conflicts and cut connections lose no trade."""
     seen = _numbers_seen(worker.ledger.engine)
     planned = list(server_faults())
     faults, random = FaultSequence(*planned), Random(7)
-    stand_in.faults = lambda moment, text: faults(moment, text) if random.random() < SHARE else None
+    stand_in.faults = lambda moment, text: (
+        faults(moment, text) if random.random() < FAULT_SHARE else None
+    )
     worker.drain_until(lambda: worker.waiting() == {})
     stand_in.faults = no_fault
     assert faults.remaining == 0
@@ -110,7 +115,7 @@ def test_errors_of_the_server_at_every_moment_cost_no_trade(
     assert_each_retry_is_a_new_transaction(stand_in.journal)
     assert_all_are_captured(worker)
     figure(
-        f"{len(planned)} errors of SQL Server injected in {len(BOOKS) * TRADES:,} trades, seen as "
+        f"{len(planned)} errors of SQL Server injected in {TRADES:,} trades, seen as "
         f"{', '.join(map(str, sorted(seen)))}: all are captured"
     )
 
@@ -119,24 +124,23 @@ def test_errors_of_the_server_at_every_moment_cost_no_trade(
 def test_errors_of_the_driver_at_every_moment_cost_no_trade(
     worker: Worker, stand_in: TdsServer, figure: Callable[[str], None], number: int
 ) -> None:
-    """In pymssql's own shape at connect, at begin, at a statement, and around a commit."""
-    with _failing(worker.ledger.engine, number) as raised:
+    """Errors of pymssql at connect, begin, a statement or around a commit lose no trade."""
+    with _failing(worker.ledger.engine, number) as error_counts:
         worker.drain_until(lambda: worker.waiting() == {})
     moments = {"do_begin", "do_execute", "before do_commit", "after do_commit"}
     if number in DISCONNECTS:
-        moments.add("connect")  # after the others nothing need connect anew
-    assert raised.keys() >= moments
+        moments.add("connect")  # after other errors the connection is kept
+    assert error_counts.keys() >= moments
     assert_each_retry_is_a_new_transaction(stand_in.journal)
     assert_all_are_captured(worker)
     figure(
-        f"pymssql's {number}, {raised.total()} times in {len(BOOKS) * TRADES:,} trades: "
-        "all are captured"
+        f"pymssql's {number}, {error_counts.total()} times in {TRADES:,} trades: all are captured"
     )
 
 
 @pytest.mark.parametrize("worker", [RetryingInside], indirect=True)
 def test_a_retry_within_the_doomed_transaction_is_seen(worker: Worker, stand_in: TdsServer) -> None:
-    """The server has rolled it back: what follows is in no transaction, and there in part."""
+    """The check fails for a retry inside a transaction that the server has rolled back."""
     stand_in.faults = FaultSequence(Fault(Moment.EXECUTE, DEADLOCK, matching="INTO trades"))
     worker.drain(budget_seconds=0)
     stand_in.faults = no_fault
@@ -146,27 +150,27 @@ def test_a_retry_within_the_doomed_transaction_is_seen(worker: Worker, stand_in:
 
 
 def assert_each_retry_is_a_new_transaction(journal: Journal) -> None:
-    """After an error its session does nothing before it begins anew, and nothing without."""
+    """Check that each statement and commit is in a transaction that began after any error."""
     assert not journal.refusals
     assert journal.count("alone") == 0
     last: dict[int, str] = {}
     for entry in list(journal.entries):
         if entry.what in {"statement", "commit"}:
-            # A session that began before the journal was emptied has its begin there.
+            # The begin of such a session may have been in the journal before it was emptied.
             before = last.get(entry.session, "begin")
             assert before in {"begin", "statement"}, f"{entry} after {before}"
         last[entry.session] = entry.what
 
 
 def assert_all_are_captured(worker: Worker) -> None:
-    """Nothing is parked, nothing doubled, and every book's trades stand in order."""
+    """Check that nothing is held and each book's trades are captured once, in order."""
     assert worker.held() == {}
-    assert worker.captured() == {partition_of(book): ids(book, TRADES) for book in BOOKS}
+    assert worker.captured() == {partition_of(book): ids(book, TRADES_PER_BOOK) for book in BOOKS}
     worker.assert_all_is_accounted_for()
 
 
 def _numbers_seen(engine: Engine) -> Counter[int]:
-    """Count the numbers of the errors that the driver raises."""
+    """Return a counter of the error numbers that the driver raises from now on."""
     seen: Counter[int] = Counter()
 
     @event.listens_for(engine, "handle_error")
@@ -178,10 +182,10 @@ def _numbers_seen(engine: Engine) -> Counter[int]:
 
 @contextmanager
 def _failing(engine: Engine, number: int) -> Iterator[Counter[str]]:
-    """Let the driver fail at random with an error; yield how often it did, by the moment."""
-    random, raised = Random(number), Counter[str]()
+    """Let the driver fail at random with an error; yield the number of failures by moment."""
+    random, error_counts = Random(number), Counter[str]()
     text = f"({number}, b'text')"
-    shapes: dict[str, tuple[Any, ...]] = {
+    error_arguments: dict[str, tuple[Any, ...]] = {
         "connect": ((number, b"text"),),
         "do_begin": (f"Cannot begin transaction: {text}",),
         "do_execute": (number, b"text"),
@@ -189,17 +193,17 @@ def _failing(engine: Engine, number: int) -> Iterator[Counter[str]]:
     }
 
     def failing(name: str) -> Callable[..., Any]:
-        whole = getattr(engine.dialect, name)
+        original = getattr(engine.dialect, name)
 
         def maybe_fail(when: str) -> None:
             if random.random() < DRIVER_SHARE:
-                raised[when] += 1
-                raise pymssql.OperationalError(*shapes[name])
+                error_counts[when] += 1
+                raise pymssql.OperationalError(*error_arguments[name])
 
         def run(*arguments: Any, **options: Any) -> Any:
             commits = name == "do_commit"
             maybe_fail(f"before {name}" if commits else name)
-            result = whole(*arguments, **options)
+            result = original(*arguments, **options)
             if commits:
                 maybe_fail(f"after {name}")
             return result
@@ -207,6 +211,6 @@ def _failing(engine: Engine, number: int) -> Iterator[Counter[str]]:
         return run
 
     with pytest.MonkeyPatch.context() as patch:
-        for name in shapes:
+        for name in error_arguments:
             patch.setattr(engine.dialect, name, failing(name))
-        yield raised
+        yield error_counts

@@ -1,4 +1,4 @@
-"""Newer releases beside this one: what only they can read or write waits for them, in order."""
+"""Entries and schemas of newer releases, whose trades wait for newer workers, in order."""
 
 from collections.abc import Iterator
 
@@ -22,23 +22,23 @@ from tradecapture.trades.submission import Submission
 
 
 class NextRelease:
-    """Makes this process read and write as the next release does, while it is asked to."""
+    """Lets this process read and write entries as the next release, during a with block."""
 
     def __enter__(self) -> None:
-        """Begin."""
+        """Add the reader and the writer of the next format."""
         entry.READERS[NEXT_FORMAT], entry.WRITERS[NEXT_FORMAT] = read_next, write_next
 
     def __exit__(self, *_error: object) -> None:
-        """Be this release again."""
+        """Remove the reader and the writer of the next format."""
         del entry.READERS[NEXT_FORMAT], entry.WRITERS[NEXT_FORMAT]
 
 
 next_release = NextRelease()
 
 
-def written(worker: Worker, place: int) -> int:
-    """Return the format of an entry in its inbox."""
-    raw = worker.inbox.redis.lindex(KEYS.inbox(ONE), place)
+def format_of_entry(worker: Worker, index: int) -> int:
+    """Return the format of the entry at an index of the inbox."""
+    raw = worker.inbox.redis.lindex(KEYS.inbox(ONE), index)
     assert isinstance(raw, bytes)
     return int(raw.split(b" ")[0])
 
@@ -49,13 +49,13 @@ def accept_newer(worker: Worker, *trades: Submission) -> None:
         worker.inbox.entry_format.record(NEXT_FORMAT)
         worker.inbox.entry_format._read_at = float("-inf")
         worker.accept(*trades)
-    assert written(worker, -1) == NEXT_FORMAT
+    assert format_of_entry(worker, -1) == NEXT_FORMAT
 
 
 def test_newer_entries_wait_for_a_newer_worker_and_halt_nothing(
     make_worker: MakeWorker, logged: pytest.LogCaptureFixture
 ) -> None:
-    """What stands before them is captured; they and what is behind them, later and in order."""
+    """Trades before a newer entry are captured; the entry and later trades wait, in order."""
     worker = make_worker(backoff_seconds=0.001, backoff_limit_seconds=0.002)
     worker.accept(*submissions(2, "B1"))
     accept_newer(worker, *submissions(2, "B1", 3))
@@ -66,8 +66,8 @@ def test_newer_entries_wait_for_a_newer_worker_and_halt_nothing(
     assert worker.captured() == {ONE: ids("B1", 2), TWO: ids("B2", 2)}
     assert (worker.held(), worker.waiting()) == ({}, {ONE: 3})
     assert worker.inbox_reader.keys_with_newer_head(10) == [ONE]  # as `doctor` shows
-    said = {line for line in logged.messages if "left for workers of a newer release" in line}
-    assert said == {f"event='left for workers of a newer release' lane=0 partitions={[ONE]}"}
+    log_lines = {line for line in logged.messages if "left for workers of a newer release" in line}
+    assert log_lines == {f"event='left for workers of a newer release' lane=0 partitions={[ONE]}"}
     with next_release:
         worker.drain_until(lambda: not worker.waiting())
     assert worker.captured() == {ONE: ids("B1", 5), TWO: ids("B2", 2)}
@@ -77,7 +77,7 @@ def test_newer_entries_wait_for_a_newer_worker_and_halt_nothing(
 def test_a_partition_that_waits_for_a_newer_worker_keeps_nobody_busy(
     make_worker: MakeWorker,
 ) -> None:
-    """It is looked at ever more rarely, up to the longest backoff."""
+    """A partition with a newer head is postponed, with a backoff that grows to its maximum."""
     worker = make_worker(backoff_seconds=10, backoff_limit_seconds=1000)
     accept_newer(worker, *submissions(1, "B1"))
     assert worker.drain().postponed == 1
@@ -89,18 +89,18 @@ def test_a_partition_that_waits_for_a_newer_worker_keeps_nobody_busy(
 def test_an_operator_of_an_older_release_cannot_skip_a_newer_trade(
     worker: Worker, operator: Operator
 ) -> None:
-    """It is told which release can; the trade stays where it is."""
+    """An operator cannot skip a newer trade; the message names a newer release as necessary."""
     accept_newer(worker, *submissions(1, "B1"))
     operator.perform(Action.PAUSE)
-    deed = operator.perform(Action.SKIP)
-    assert not deed.done
-    assert "newer release" in deed.message
+    result = operator.perform(Action.SKIP)
+    assert not result.done
+    assert "newer release" in result.message
     assert worker.waiting() == {ONE: 1}
     assert partition_row(worker.ledger, ONE).paused_reason is not None
 
 
 def test_the_recorded_format_is_what_is_written(worker: Worker) -> None:
-    """The oldest until an operator raises it; never one that this release does not know."""
+    """A release writes the recorded format if it knows that format, and otherwise format 1."""
     format_of = worker.inbox.entry_format
     assert (format_of.current(), format_of.recorded()) == (1, 1)
     with pytest.raises(EntryFormatError, match="formats 1 to 1, and 2 is none of them"):
@@ -110,14 +110,14 @@ def test_the_recorded_format_is_what_is_written(worker: Worker) -> None:
         format_of.record(NEXT_FORMAT)
         format_of._read_at = float("-inf")
         assert format_of.current() == NEXT_FORMAT
-    # This release again, after the format was raised: it writes what it knows, which all read.
+    # This release does not know the recorded format, so it writes format 1, which all can read.
     worker.accept(*submissions(1, "B1"))
-    assert written(worker, 0) == 1
+    assert format_of_entry(worker, 0) == 1
     assert worker.drain().outcomes == {Outcome.CAPTURED: 1}
 
 
 def test_fields_that_a_newer_release_adds_at_the_end_are_read_past(worker: Worker) -> None:
-    """They are no new format: an entry of the first one may have more than this release knows."""
+    """A worker ignores extra fields at the end of an entry; they need no new format."""
     sent = submission("B1-1", "B1")
     body = msgspec.msgpack.encode(
         [*msgspec.msgpack.decode(entry.encode_body(sent)), "a field of a newer release", 7]
@@ -127,7 +127,7 @@ def test_fields_that_a_newer_release_adds_at_the_end_are_read_past(worker: Worke
 
 @pytest.fixture
 def contracted(worker: Worker) -> Iterator[Worker]:
-    """A worker whose schema a newer release has contracted since it began."""
+    """A worker whose schema a newer release contracts after the worker's start."""
     set_floor = "UPDATE alembic_version SET version_num = '{}'"
     with worker.ledger.engine.begin() as connection:
         connection.exec_driver_sql(set_floor.format("0005"))
@@ -137,8 +137,8 @@ def contracted(worker: Worker) -> Iterator[Worker]:
 
 
 def test_a_schema_that_is_contracted_under_a_worker_parks_nothing(contracted: Worker) -> None:
-    """What it cannot capture any more is no trade's fault: it waits for a newer worker."""
+    """On a contracted schema a worker parks nothing; its trades wait for a newer worker."""
     contracted.accept(broken("poison", "B1"), *submissions(2, "B1"))
     assert contracted.drain(budget_seconds=0.0).postponed == 1
-    found = (parked(contracted), contracted.held(), contracted.waiting())
-    assert found == ([], {}, {ONE: 3})
+    state = (parked(contracted), contracted.held(), contracted.waiting())
+    assert state == ([], {}, {ONE: 3})

@@ -1,4 +1,4 @@
-"""Outages: while the database or Redis is away trades wait, and then come in order."""
+"""While the database or Redis is away trades wait, and afterwards they are captured in order."""
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -26,7 +26,7 @@ from tradecapture.trades.lifecycle import Outcome
 def outage(
     request: pytest.FixtureRequest, ledger_settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> AbstractContextManager[None]:
-    """While it is entered, the database cannot be written to."""
+    """A context during which nobody can write to the database."""
     monkeypatch.setattr(base, "LOCK_TIMEOUT_SHARE", 0.01)  # no lock is released during an outage
     if ledger_settings.database_url.startswith("postgresql"):
         return _stopped(request.getfixturevalue("postgresql_server"))
@@ -46,7 +46,7 @@ def _stopped(server: PostgresqlServer) -> Iterator[None]:
 def _locked(settings: Settings) -> Iterator[None]:
     other = Ledger(settings)
     with other.engine.begin() as connection:
-        if other.dialect.name == "mssql":  # on SQLite a transaction is a lock by itself
+        if other.dialect.name == "mssql":  # on SQLite the transaction itself locks the file
             connection.execute(text("SELECT 1 FROM partitions WITH (TABLOCKX, HOLDLOCK)"))
         yield
     other.dispose()
@@ -55,7 +55,7 @@ def _locked(settings: Settings) -> Iterator[None]:
 def test_while_the_database_is_away_trades_wait_and_then_come_in_order(
     make_worker: MakeWorker, outage: AbstractContextManager[None]
 ) -> None:
-    """Nothing is parked; after the outage everything is captured, without anyone's help."""
+    """An outage parks nothing; after it the worker captures everything without an operator."""
     worker = make_worker(
         connect_seconds=0.05, retry_attempts=2, backoff_seconds=0.2, backoff_limit_seconds=0.4
     )
@@ -76,13 +76,13 @@ def test_while_the_database_is_away_trades_wait_and_then_come_in_order(
 def test_an_outage_between_two_trades_of_a_split_batch_loses_nothing(
     make_worker: MakeWorker, outage: AbstractContextManager[None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What was written is settled, the rest is due again, the poisoned trade is still found."""
+    """After an outage within a split batch the rest is captured up to the poisoned trade."""
     worker = make_worker(connect_seconds=0.05, retry_attempts=2)
     worker.accept(*submissions(2, "B1"), broken("poison", "B1"), *submissions(1, "B1", 3))
     capture, calls = worker.ledger.capture, count(1)
 
     def goes_away(claim: Claim, task_id: str, clock: Clock) -> list[PartitionResult]:
-        # The batch, the first trade by itself, and now the second.
+        # Call 1 is the whole batch, call 2 its first trade alone, call 3 its second trade.
         with outage if next(calls) == 3 else nullcontext():
             return capture(claim, task_id, clock)
 
@@ -97,16 +97,16 @@ def test_an_outage_between_two_trades_of_a_split_batch_loses_nothing(
 def test_an_unreachable_redis_raises_and_the_lease_ends(
     make_worker: MakeWorker, ledger_settings: Settings, redis: "Redis"
 ) -> None:
-    """Redis goes away between write and settle: the next owner finds the trades written."""
-    paused = StallingLedger(with_short_leases(ledger_settings))
-    first = Worker(redis, with_short_leases(ledger_settings), "first", paused)
+    """If Redis fails after the write, the drain raises, and the next owner completes the claim."""
+    stalling_ledger = StallingLedger(with_short_leases(ledger_settings))
+    first = Worker(redis, with_short_leases(ledger_settings), "first", stalling_ledger)
     first.accept(*submissions(3, "B1"))
 
-    def refuse_the_settle() -> None:
+    def refuse_completion() -> None:
         redis.rename(KEYS.due, "away")
         redis.set(KEYS.due, "not a sorted set")
 
-    paused.after.append(refuse_the_settle)
+    stalling_ledger.after.append(refuse_completion)
     with pytest.raises(RedisError):
         first.drain()
     redis.rename("away", KEYS.due)
@@ -115,4 +115,4 @@ def test_an_unreachable_redis_raises_and_the_lease_ends(
     second.drain_until(lambda: second.waiting() == {})
     assert second.captured() == {ONE: ids("B1", 3)}
     second.assert_all_is_accounted_for()
-    paused.dispose()
+    stalling_ledger.dispose()

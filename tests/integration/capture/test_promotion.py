@@ -1,4 +1,4 @@
-"""A replica that knew less than the ledger takes the master's place; capture goes on rightly."""
+"""Capture after the promotion of a replica that has less than the ledger."""
 
 import pytest
 
@@ -12,11 +12,11 @@ from tests.support.ledger.ledger_snapshot import exception_rows
 from tradecapture.ledger.schema.tables import partitions
 
 LEASE_SECONDS = 0.05
-BEHIND_US = 500_000  # how far the new master's clock is behind the old one's
+CLOCK_LAG_US = 500_000  # of the new master, relative to the old one
 
 
 def replica_without_trades(worker: Worker) -> None:
-    """Leave in Redis what a replica has that followed until the lane's epoch began."""
+    """Promote a replica that has the lane's epoch, and none of its trades."""
     epoch = worker.inbox.redis.get(KEYS.epoch)
     worker.inbox.redis.flushall()
     worker.inbox.redis.set(KEYS.epoch, epoch or "")
@@ -24,14 +24,14 @@ def replica_without_trades(worker: Worker) -> None:
 
 
 def halt(worker: Worker) -> None:
-    """Let the ledger halt the partition at its second place."""
+    """Let the ledger halt the partition at its position 2."""
     worker.accept(*submissions(1, "B1"), broken("poison", "B1"))
     worker.drain()
     assert ONE in worker.held()
 
 
 def test_a_halted_partition_keeps_trades_that_only_the_new_master_has(worker: Worker) -> None:
-    """They have places of their own: none of them counts as one that the ledger has."""
+    """Trades that only the new master has get new positions, and none is taken for captured."""
     halt(worker)
     replica_without_trades(worker)
     worker.accept(*submissions(3, "B1", first=2))
@@ -45,7 +45,7 @@ def test_a_halted_partition_keeps_trades_that_only_the_new_master_has(worker: Wo
 def test_without_a_new_epoch_they_would_be_taken_for_written(
     worker: Worker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Two accepted trades would leave the inbox and be nowhere: what the epoch is for."""
+    """Without a new epoch two accepted trades leave the inbox and are lost."""
     mutate(monkeypatch, "accept", "is_promoted = former_id and", "is_promoted = nil and")
     halt(worker)
     replica_without_trades(worker)
@@ -59,7 +59,7 @@ def test_without_a_new_epoch_they_would_be_taken_for_written(
 def test_trades_that_only_the_old_master_had_are_duplicates_when_they_come_again(
     worker: Worker,
 ) -> None:
-    """They were captured before it died; their submitters got no answer."""
+    """A resend of trades that the lost master had is a duplicate, because they were captured."""
     worker.accept(*submissions(3, "B1"))
     worker.drain()
     replica_without_trades(worker)
@@ -71,14 +71,14 @@ def test_trades_that_only_the_old_master_had_are_duplicates_when_they_come_again
 
 
 def test_a_clock_that_is_behind_delays_and_loses_nothing(make_worker: MakeWorker) -> None:
-    """The ledger's fence is from the old master's clock: claims are refused until it is passed."""
+    """The fence refuses claims until the new master's clock has passed the ledger's fence."""
     worker = make_worker(lease_seconds=LEASE_SECONDS)
     worker.accept(*submissions(1, "B1"))
     worker.drain()
     replica_without_trades(worker)
     with worker.ledger.engine.begin() as connection:
-        ahead = partitions.update().values(fence=partitions.c.fence + BEHIND_US)
-        connection.execute(ahead)
+        raise_fence = partitions.update().values(fence=partitions.c.fence + CLOCK_LAG_US)
+        connection.execute(raise_fence)
     worker.accept(*submissions(1, "B1", first=2))
     assert worker.drain().stale == 1
     worker.drain_until(lambda: not worker.waiting())

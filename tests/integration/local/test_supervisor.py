@@ -1,4 +1,4 @@
-"""The supervisor: starts in order, restarts what dies, and leaves no process behind."""
+"""The supervisor starts programs in order, restarts dead ones, and leaves no process behind."""
 
 import os
 import signal
@@ -25,7 +25,7 @@ from tradecapture.local.supervisor.supervisor import (
 )
 
 SLEEP = ("sleep", "600")
-TIMEOUT_SECONDS = 20.0  # for what takes a fraction of a second on an idle machine
+TIMEOUT_SECONDS = 20.0  # each wait takes a fraction of a second on an idle machine
 
 
 def program(name: str, *command: str, log: Path | None = None, **options: object) -> Program:
@@ -41,7 +41,7 @@ def shell(
 
 
 def is_gone(process_id: int) -> bool:
-    """Return whether a process has ended; a zombie that waits for its parent has."""
+    """Return whether a process has ended; a zombie counts as ended."""
     try:
         return ") Z " in Path(f"/proc/{process_id}/stat").read_text()
     except FileNotFoundError:
@@ -49,7 +49,7 @@ def is_gone(process_id: int) -> bool:
 
 
 class Running:
-    """A supervisor that runs in a thread for a with block, with its events and its error."""
+    """A supervisor that runs in a thread during a with block; records its events and error."""
 
     def __init__(self, *programs: Program, monotonic: Callable[[], float] = time.monotonic) -> None:
         self.events: list[Event] = []
@@ -79,7 +79,7 @@ class Running:
         assert not self._thread.is_alive()
 
     def of_kind(self, kind: EventKind) -> list[Event]:
-        """Return the events of one kind so far."""
+        """Return the recorded events of one kind."""
         return [event for event in self.events if event.kind == kind]
 
     def wait_for(self, kind: EventKind, number: int = 1) -> Event:
@@ -94,7 +94,7 @@ class Running:
 
 
 def test_starts_in_order_and_stops_in_reverse() -> None:
-    """The last program to start is the first to stop, and none is left."""
+    """Programs start in order and stop in reverse order, and none is left."""
     with Running(program("a"), program("b"), program("c")) as running:
         running.wait_for(EventKind.STARTED, 3)
     names = [(event.kind.value, event.program) for event in running.events]
@@ -111,7 +111,7 @@ def test_starts_in_order_and_stops_in_reverse() -> None:
 
 
 def test_dead_program_is_started_again_after_the_delay() -> None:
-    """A program that is killed is reported with its signal and runs again half a second later."""
+    """A killed program is reported with its signal, and restarts after the first delay."""
     with Running(program("a"), program("b")) as running:
         first = running.wait_for(EventKind.STARTED, 2)
         os.kill(first.process_id, signal.SIGKILL)
@@ -128,7 +128,7 @@ def test_dead_program_is_started_again_after_the_delay() -> None:
 
 
 def test_next_program_waits_until_the_one_before_is_ready(tmp_path: Path) -> None:
-    """A program starts only when the one before it is ready."""
+    """A program starts only after the previous one is ready."""
     ready = tmp_path / "ready"
     with Running(program("a", is_ready=ready.exists), program("b")) as running:
         running.wait_for(EventKind.STARTED)
@@ -138,7 +138,7 @@ def test_next_program_waits_until_the_one_before_is_ready(tmp_path: Path) -> Non
 
 
 def test_program_that_keeps_dying_ends_it_all(tmp_path: Path) -> None:
-    """After five early deaths everything is stopped; the error names the program and its log."""
+    """After five early deaths the supervisor stops; the error names the program and its log."""
     log = tmp_path / "bad.log"
     bad = shell("bad", "echo 'no such table: trades'; exit 3", log)
     with Running(program("good"), bad, monotonic=lambda: 10 * time.monotonic()) as running:
@@ -154,7 +154,7 @@ def test_program_that_keeps_dying_ends_it_all(tmp_path: Path) -> None:
 
 
 def test_command_that_does_not_exist_ends_it_all() -> None:
-    """A program that cannot be started is named, and those before it are stopped."""
+    """If a program cannot start, the error names it, and the earlier programs are stopped."""
     with Running(program("good"), program("typo", "/no/such/command")) as running:
         running.wait_for_end()
     assert str(running.error).startswith("typo cannot be started")
@@ -162,7 +162,7 @@ def test_command_that_does_not_exist_ends_it_all() -> None:
 
 
 def test_program_that_ignores_sigterm_is_killed_with_its_group(tmp_path: Path) -> None:
-    """A program that ignores SIGTERM is killed after its timeout, with the processes it started."""
+    """A program that ignores SIGTERM is killed after its timeout, together with its children."""
     file = tmp_path / "child"
     stubborn = shell(
         "stubborn",
@@ -177,7 +177,7 @@ def test_program_that_ignores_sigterm_is_killed_with_its_group(tmp_path: Path) -
 
 
 def test_only_the_main_process_is_asked_to_stop(tmp_path: Path) -> None:
-    """SIGTERM reaches only the main process, which may let its own children finish."""
+    """SIGTERM goes only to the main process, which can let its children finish."""
     child = "trap 'echo told >> child' TERM; echo up > up; while :; do sleep 0.05; done"
     main = f"cd {tmp_path}; (sh -c \"{child}\") & trap 'sleep 0.3; exit 0' TERM; wait"
     with Running(shell("main", main)) as running:
@@ -219,7 +219,7 @@ print("clean end", flush=True)
 
 @pytest.mark.parametrize("ending", ["SIGTERM", "SIGINT", "SIGHUP", "raise"])
 def test_no_child_outlives_the_supervisor(ending: str) -> None:
-    """A supervising process that ends by a signal or an exception leaves no child."""
+    """A supervising process that ends by a signal or an exception leaves no child running."""
     with subprocess.Popen(
         [sys.executable, "-c", SUPERVISOR, ending, os.environ["PATH"]],
         stdout=subprocess.PIPE,
@@ -252,5 +252,5 @@ def test_signal_handlers_are_restored() -> None:
     [(0, "exit code 0"), (1, "exit code 1"), (-9, "SIGKILL"), (-99, "exit code -99")],
 )
 def test_exit_is_put_into_words(code: int, words: str) -> None:
-    """A signal is named, any other end is an exit code."""
+    """An end by a known signal has the signal's name, any other end its exit code."""
     assert describe_exit(code) == words
