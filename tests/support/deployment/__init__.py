@@ -1,1 +1,1 @@
-"""Whole deployments of real processes: started, loaded with traffic, checked."""
+"""Starts whole deployments of real processes, sends them traffic, and checks their invariants."""

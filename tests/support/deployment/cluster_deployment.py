@@ -16,10 +16,15 @@ from tradecapture.trades.receipt import Answer, Receipt
 
 
 class ClusterDeployment(Deployment):
-    """On PostgreSQL. The deployment's own Redis carries the bells."""
+    """A deployment on PostgreSQL and a Redis Cluster; a separate plain Redis carries the bells."""
 
     def __init__(self, folder: Path, replicas: int = 0) -> None:
-        """Prepare a deployment; see `ClusterServers`."""
+        """Prepare a deployment.
+
+        Args:
+            folder: of all data and logs.
+            replicas: how many of the cluster's masters have a replica each.
+        """
         super().__init__(folder, POSTGRESQL)
         self.cluster = ClusterServers(folder / "cluster", replicas=replicas)
 
@@ -33,7 +38,7 @@ class ClusterDeployment(Deployment):
         return self
 
     def books_of(self, node: NodeServer) -> list[str]:
-        """Return a book for each lane of a node, whose partition is in it."""
+        """Return one book for each lane of a node; the book's partition is in that lane."""
         books: dict[int, str] = {}
         for number in range(1000):
             lane = lane_of(partition_of(f"N{number}"), self.settings.lanes)
@@ -42,10 +47,10 @@ class ClusterDeployment(Deployment):
 
 
 class Books:
-    """Sends trades of chosen books, which a test may count on to be on a node; notes answers."""
+    """Sends trades of chosen books, and records each answer in the history."""
 
     def __init__(self, gateway: Gateway, history: History) -> None:
-        """Send through a gateway."""
+        """Prepare to send through a gateway."""
         self._gateway, self._log = gateway, history.log("books")
         self._sent: dict[str, int] = {}
 
@@ -59,21 +64,21 @@ class Books:
             for book in books
             for trade in submissions(each, book, self._sent.get(book, 0) + 1)
         ]
-        for sent in batch:
-            self._log.invoked(sent.trade_id, sent.partition_key, sent.digest)
+        for trade in batch:
+            self._log.invoked(trade.trade_id, trade.partition_key, trade.digest)
         answers = self._gateway.accept(batch)
-        for sent, answer in zip(batch, answers, strict=True):
+        for trade, answer in zip(batch, answers, strict=True):
             if isinstance(answer, Receipt):
-                self._log.answered(sent.trade_id, Said.ACCEPTED, answer.position)
+                self._log.answered(trade.trade_id, Said.ACCEPTED, answer.position)
             else:
-                self._log.answered(sent.trade_id, Said.UNKNOWN, detail=answer.message)
+                self._log.answered(trade.trade_id, Said.UNKNOWN, detail=answer.message)
         for index, book in enumerate(books):
             if all(isinstance(answer, Receipt) for answer in answers[index * each :][:each]):
                 self._sent[book] = self._sent.get(book, 0) + each
         return answers
 
     def captured(self, books: Sequence[str]) -> int:
-        """Return how many trades of some books the ledger says it has captured."""
+        """Return how many trades of some books the ledger has captured."""
         keys = {partition_of(book) for book in books}
         rows: Any = self._gateway.ledger.partitions()
         return sum(row.last_sequence for row in rows if row.partition_key in keys)

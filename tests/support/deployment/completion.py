@@ -1,4 +1,4 @@
-"""What must hold of any deployment once everything is captured."""
+"""Waits until a deployment has captured everything, and checks the ledger's basic invariants."""
 
 import time
 from collections.abc import Callable
@@ -30,9 +30,9 @@ def wait_until_nothing_waits(gateway: Gateway, seconds: float = DEADLINE_SECONDS
 
 
 def assert_each_captured_once_in_order(gateway: Gateway, trade_ids: list[str]) -> None:
-    """Check the desk's first three promises, from what the ledger and Redis say."""
-    ended = gateway.ledger.outcomes(trade_ids)
-    lost = [trade_id for trade_id in trade_ids if ended.get(trade_id) != "CAPTURED"]
+    """Check in the ledger and Redis that each accepted trade was captured once, in order."""
+    outcomes = gateway.ledger.outcomes(trade_ids)
+    lost = [trade_id for trade_id in trade_ids if outcomes.get(trade_id) != "CAPTURED"]
     assert not lost, f"{len(lost)} accepted trades are not captured, such as {lost[:3]}"
     assert unevenness(gateway) == []
     counts = gateway.ledger.outcome_counts()
@@ -40,11 +40,15 @@ def assert_each_captured_once_in_order(gateway: Gateway, trade_ids: list[str]) -
 
 
 def unevenness(gateway: Gateway) -> list[str]:
-    """Return what is wrong with the accounts, the order and the sequences; nothing is right."""
+    """Return what is wrong with the reconciliation, the order and the ledger sequences.
+
+    Returns:
+        One string for each problem; empty if all is right.
+    """
     accounts = reconcile(gateway.inbox_reader.partitions(), gateway.ledger.outcome_counts())
-    wrong = [f"does not reconcile: {account}" for account in accounts if account.difference]
+    problems = [f"does not reconcile: {account}" for account in accounts if account.difference]
     if inversions := gateway.ledger.count_inversions():
-        wrong.append(f"{inversions} inversions")
+        problems.append(f"{inversions} inversions")
     if gaps := gateway.ledger.count_broken_sequences():
-        wrong.append(f"{gaps} partitions whose ledger sequence has gaps")
-    return wrong
+        problems.append(f"{gaps} partitions whose ledger sequence has gaps")
+    return problems

@@ -1,4 +1,4 @@
-"""A deployment of one's own: Redis, a ledger, workers, APIs; each killed and restarted at will."""
+"""Runs a private deployment: Redis, a ledger, workers and APIs that a test can kill and restart."""
 
 import tempfile
 from collections.abc import Mapping
@@ -26,7 +26,7 @@ POSTGRESQL_SOCKET = ".s.PGSQL.5432"  # in the folder that a URL names as host
 
 
 class Deployment:
-    """A whole deployment in a folder. As a context manager it ends all that it has started."""
+    """A whole deployment in a folder. As a context manager it ends everything that it started."""
 
     def __init__(self, folder: Path, database: str) -> None:
         """Prepare a deployment.
@@ -40,7 +40,7 @@ class Deployment:
         self.postgresql_server = (
             PostgresqlServer(folder / "postgresql") if database == POSTGRESQL else None
         )
-        # Of everything that is started, or connects, from now on; replace it to change one.
+        # Used by every process and connection that starts from now on. Replace it to change one.
         self.settings = Settings()
         self._running = ExitStack()
 
@@ -52,7 +52,7 @@ class Deployment:
         environment: Mapping[str, str] | None = None,
         **settings: object,
     ) -> LocalWorker:
-        """Start a worker without waiting for it; see its `wait_ready`.
+        """Start a worker without waiting until it is ready; see `LocalWorker.wait_ready`.
 
         Args:
             name: of its node and its log.
@@ -72,11 +72,11 @@ class Deployment:
         return worker.launch()
 
     def start_api(self, name: str, app: str = API, **settings: object) -> ApiServer:
-        """Start an API on a port of its own, which it keeps, and wait until it answers.
+        """Start an API and wait until it answers. It keeps its port when it restarts.
 
         Args:
             name: of its folder.
-            app: ASGI factory; a test's own may break something on purpose.
+            app: ASGI factory; a test's own factory may break something on purpose.
             settings: other than the deployment's, by name.
         """
         api = ApiServer(self.folder / name, self._environment(settings), app)
@@ -85,13 +85,13 @@ class Deployment:
         return api
 
     def gateway(self, **settings: Any) -> Gateway:
-        """Return a gateway of this process, with some other settings."""
+        """Return a gateway in this process, with the deployment's settings except those given."""
         gateway = Gateway(replace(self.settings, **settings))
         self._running.callback(gateway.close)
         return gateway
 
     def proxy_redis(self) -> Proxy:
-        """Put a proxy before Redis; what is started, or connects, from now on goes through it."""
+        """Put a proxy before Redis; whatever connects from now on goes through it."""
         address = (LOOPBACK, free_port())
         proxy = self._running.enter_context(Proxy(address, _address_of(self.redis_server.url)))
         url = f"redis://{LOOPBACK}:{address[1]}/0"
@@ -99,11 +99,11 @@ class Deployment:
         return proxy
 
     def proxy_postgresql(self) -> Proxy:
-        """Put a proxy before PostgreSQL; what connects from now on goes through it."""
+        """Put a proxy before PostgreSQL; whatever connects from now on goes through it."""
         url = make_url(self.settings.database_url)
         server_folder = url.query["host"]
         assert isinstance(server_folder, str)
-        # Not in the deployment's folder: a socket's path has 107 bytes at most.
+        # Not in the deployment's folder, because a socket's path has at most 107 bytes.
         folder = self._running.enter_context(
             tempfile.TemporaryDirectory(prefix="proxy-", dir=SOCKETS)
         )
@@ -141,12 +141,12 @@ class Deployment:
         return self
 
     def __exit__(self, *_error: object) -> None:
-        """End everything that was started, the newest first; its data is of no more use."""
+        """End everything that was started, the newest first."""
         self._running.close()
 
     def _environment(self, settings: Mapping[str, object]) -> dict[str, str]:
-        chosen = {**asdict(self.settings), **settings}
-        return environment_of(**{name: str(value) for name, value in chosen.items()})
+        merged = {**asdict(self.settings), **settings}
+        return environment_of(**{name: str(value) for name, value in merged.items()})
 
 
 def _address_of(redis_url: str) -> tuple[str, int]:

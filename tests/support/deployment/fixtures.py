@@ -1,4 +1,4 @@
-"""Deployments of a test's own, on each database, and the history of what they answer."""
+"""Fixtures that give each test its own deployment and history."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The account after faults: the four promises, from the history, the ledger and the inboxes."""
+"""Checks the system's invariants from the history, the ledger and the inboxes."""
 
 from collections.abc import Collection
 from datetime import date
@@ -23,7 +23,7 @@ from tradecapture.trades.lifecycle import Outcome
 from tradecapture.trades.partition import PartitionKey
 from tradecapture.trades.trade import TradeLot
 
-SHOWN = 5  # problems in a message; the first ones tell
+SHOWN = 5  # problems in a message; the first ones are enough to start with
 
 
 class _Economics(msgspec.Struct, rename="camel"):
@@ -42,14 +42,17 @@ def assert_all_is_well(
     lost: Collection[str] = (),
     seconds: float = DEADLINE_SECONDS,
 ) -> None:
-    """Wait until nothing waits; then check that every promise was kept.
+    """Wait until no trade waits; then check that every invariant holds.
 
     Args:
         deployment: with its servers running, and at least one worker.
         history: of all its traffic.
         parked: ids of the trades that must be parked instead of captured.
-        lost: ids of the trades that must be found to be lost, because Redis was emptied.
+        lost: ids of the trades that the check must find lost, because Redis was emptied.
         seconds: how long trades may wait.
+
+    Raises:
+        AssertionError: trades wait for too long, or an invariant is broken.
     """
     gateway = deployment.gateway()
     wait_until_nothing_waits(gateway, seconds)
@@ -63,31 +66,41 @@ def problems(
     parked: Collection[str] = (),
     lost: Collection[str] = (),
 ) -> list[str]:
-    """Return what is wrong once nothing waits; nothing means that every promise was kept.
+    """Return the broken invariants of a deployment in which no trade waits.
 
-    Every accepted trade is captured once, nothing is lost, doubled, reordered, invented or changed,
-    the accounts are even, inversions and gaps 0, and every partition's sums right.
+    The invariants: each accepted trade is captured once. No trade is lost, doubled, reordered,
+    invented or changed. The reconciliation has no difference. No partition has inversions or gaps.
+    Each partition's positions are the sums of its trades.
+
+    Args:
+        gateway: of the deployment.
+        history: of all its traffic.
+        parked: ids of the trades that must be parked instead of captured.
+        lost: ids of the trades that the check must find lost, because Redis was emptied.
+
+    Returns:
+        One string for each problem; empty if all invariants hold.
     """
     accepted = history.accepted()
     if not accepted:
         return ["no trade was accepted: nothing was tested"]
     findings = check(history.events(), read_evidence(gateway))
-    ended = gateway.ledger.outcomes(accepted)
+    outcomes = gateway.ledger.outcomes(accepted)
     expected = dict.fromkeys(accepted, Outcome.CAPTURED) | dict.fromkeys(parked, Outcome.PARKED)
-    missed = {finding.subject for finding in findings if finding.kind is Kind.LOST}
+    found_lost = {finding.subject for finding in findings if finding.kind is Kind.LOST}
     for trade_id in lost:
         del expected[trade_id]
     return [
-        *(f"{trade_id} should be found to be lost" for trade_id in set(lost) - missed),
+        *(f"{trade_id} should be found to be lost" for trade_id in set(lost) - found_lost),
         *(
             f"{finding.kind}: {finding.subject}, {finding.detail}"
             for finding in findings
             if finding.kind is not Kind.LOST or finding.subject not in lost
         ),
         *(
-            f"{trade_id} should be {outcome}, is {ended.get(trade_id)}"
+            f"{trade_id} should be {outcome}, is {outcomes.get(trade_id)}"
             for trade_id, outcome in expected.items()
-            if ended.get(trade_id) != outcome
+            if outcomes.get(trade_id) != outcome
         ),
         *unevenness(gateway),
         *_wrong_positions(gateway),
@@ -95,15 +108,19 @@ def problems(
 
 
 def success_rate(gateway: Gateway, history: History) -> str:
-    """Return in words which share of the accepted trades is captured."""
+    """Return a phrase with the share of the accepted trades that is captured."""
     accepted = history.accepted()
-    ended = gateway.ledger.outcomes(accepted)
-    captured = sum(ended.get(trade_id) == Outcome.CAPTURED for trade_id in accepted)
+    outcomes = gateway.ledger.outcomes(accepted)
+    captured = sum(outcomes.get(trade_id) == Outcome.CAPTURED for trade_id in accepted)
     return f"success rate {captured / len(accepted):.1%}"
 
 
 def _wrong_positions(gateway: Gateway) -> list[str]:
-    """Work out every partition's sums anew from its captured documents, in ledger order."""
+    """Compute each partition's positions anew from its captured documents, in ledger order.
+
+    Returns:
+        One string for each partition whose row has other positions.
+    """
     rows = [TradeRow._make(row) for row in all_rows(gateway.ledger.engine, trades)]
     tallies: dict[PartitionKey, Tally] = {}
     for row in sorted(rows, key=lambda row: (row.partition_key, row.ledger_sequence)):

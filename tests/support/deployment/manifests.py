@@ -1,4 +1,4 @@
-"""The manifests as they are applied: what kustomize makes of each folder that is applied."""
+"""Reads the Kubernetes manifests as kustomize renders them for each folder that is applied."""
 
 from collections.abc import Iterator
 from functools import cache
@@ -10,7 +10,7 @@ import yaml
 from tests.support import ROOT
 
 FOLDER = ROOT / "deploy" / "kubernetes"
-# What is applied, by the name of what it renders to.
+# The folders that are applied, by the name of their rendered file.
 FOLDERS = {
     "production": FOLDER / "overlays" / "production",
     "no-keda": FOLDER / "overlays" / "no-keda",
@@ -22,13 +22,13 @@ Manifest = dict[str, Any]
 
 
 def rendered_file(name: str) -> Path:
-    """Return the file that keeps what kustomize makes of a folder."""
+    """Return the file with the rendered manifests of a folder."""
     return FOLDER / "rendered" / f"{name}.yaml"
 
 
 @cache
 def manifests(name: str) -> tuple[Manifest, ...]:
-    """Return the manifests of a folder."""
+    """Return the rendered manifests of a folder."""
     return tuple(yaml.safe_load_all(rendered_file(name).read_text(encoding="utf-8")))
 
 
@@ -38,20 +38,25 @@ def of_kind(name: str, *kinds: str) -> dict[str, Manifest]:
 
 
 def pods(name: str) -> dict[str, Manifest]:
-    """Return the pod templates, by the name of what makes them."""
-    made = of_kind(name, "Deployment", "Job")
-    return {who: manifest["spec"]["template"] for who, manifest in made.items()}
+    """Return the pod templates, by the name of their Deployment or Job."""
+    controllers = of_kind(name, "Deployment", "Job")
+    return {owner: manifest["spec"]["template"] for owner, manifest in controllers.items()}
 
 
 def containers(name: str) -> Iterator[tuple[str, Manifest]]:
-    """Yield each container with the name of what makes its pod."""
-    for who, template in pods(name).items():
+    """Yield each container with the name of its pod's Deployment or Job."""
+    for owner, template in pods(name).items():
         for container in template["spec"]["containers"]:
-            yield who, container
+            yield owner, container
 
 
 def settings_of(name: str, who: str) -> dict[str, str]:
-    """Return the environment of a container as its pod gets it."""
+    """Return the environment variables of the only container of a pod.
+
+    Args:
+        name: of the folder.
+        who: name of the pod's Deployment or Job.
+    """
     sources = {
         **{f"configMapRef:{k}": v["data"] for k, v in of_kind(name, "ConfigMap").items()},
         **{f"secretRef:{k}": v["data"] for k, v in of_kind(name, "Secret").items()},
@@ -67,15 +72,15 @@ def settings_of(name: str, who: str) -> dict[str, str]:
 
 
 def matching(name: str, selector: Manifest) -> set[str]:
-    """Return whose pods a label selector selects."""
-    return {who for who, template in pods(name).items() if _matches(template, selector)}
+    """Return the Deployments and Jobs whose pods a label selector selects, by name."""
+    return {owner for owner, template in pods(name).items() if _matches(template, selector)}
 
 
 def _matches(template: Manifest, selector: Manifest) -> bool:
     labels = template["metadata"]["labels"]
-    wanted = selector.get("matchLabels", {}).items()
-    among = selector.get("matchExpressions", [])
-    assert all(expression["operator"] == "In" for expression in among)
-    return all(labels.get(key) == value for key, value in wanted) and all(
-        labels.get(expression["key"]) in expression["values"] for expression in among
+    match_labels = selector.get("matchLabels", {}).items()
+    expressions = selector.get("matchExpressions", [])
+    assert all(expression["operator"] == "In" for expression in expressions)
+    return all(labels.get(key) == value for key, value in match_labels) and all(
+        labels.get(expression["key"]) in expression["values"] for expression in expressions
     )

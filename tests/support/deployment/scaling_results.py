@@ -1,4 +1,4 @@
-"""Example results of a scaling run: exactly what the model predicts."""
+"""Example results of a scaling run that agree exactly with the model's prediction."""
 
 from benchmarks.scaling.cell import FLEET, MIXES, SINGLE, USUAL, CellResult, cells
 from benchmarks.scaling.costs import Costs, Footprint, LinearCost

@@ -1,4 +1,4 @@
-"""A deployment behind Redis Sentinel: a master, two replicas and three sentinels of its own."""
+"""Runs a private deployment whose Redis has a master, two replicas and three sentinels."""
 
 import os
 import signal
@@ -19,14 +19,14 @@ from tradecapture.local.servers.ports import LOOPBACK, free_port
 from tradecapture.local.servers.redis_server import RedisServer, find_redis_server
 from tradecapture.local.servers.server import LocalServer
 
-MASTER = "desk"  # not the default name, so that the setting is seen to matter
+MASTER = "desk"  # not the default name, so that a test fails if the setting is ignored
 REPLICAS, SENTINELS, QUORUM = 2, 3, 2
-DOWN_AFTER_MS = 1000  # a master that is silent for so long counts as dead
+DOWN_AFTER_MS = 1000  # sentinels take a master for dead after this silence
 ANSWER_SECONDS = 3.0
 
 
 class SentinelServer(LocalServer):
-    """A sentinel; it watches the master whose address it is given."""
+    """One sentinel, which watches a master."""
 
     name = "redis-sentinel"
 
@@ -42,10 +42,10 @@ class SentinelServer(LocalServer):
 
         Args:
             folder: of its configuration and log.
-            master_port: where it reaches the master.
-            host: where it listens itself.
-            password: that it and the other sentinels ask for; empty: none.
-            more: lines of its configuration.
+            master_port: at which it reaches the master.
+            host: the address on which it listens.
+            password: that clients must give to it and to the other sentinels; empty: none.
+            more: further lines of its configuration.
         """
         folder.mkdir(parents=True)
         self.port = free_port()
@@ -74,7 +74,7 @@ sentinel parallel-syncs {MASTER} {REPLICAS}
             raise self._failure()
 
     def ask(self, *words: str) -> Any:
-        """Ask it something."""
+        """Run a SENTINEL command on it; return the reply."""
         with connect_redis(self._url, ANSWER_SECONDS) as redis:
             return redis.execute_command("SENTINEL", *words)
 
@@ -86,7 +86,7 @@ sentinel parallel-syncs {MASTER} {REPLICAS}
 
 
 class SentinelDeployment(Deployment):
-    """Clients, workers and APIs reach Redis through the sentinels, the broker too."""
+    """A deployment whose clients, workers, APIs and broker connections find Redis by Sentinel."""
 
     def __init__(self, folder: Path, database: str) -> None:
         super().__init__(folder, database)
@@ -95,11 +95,11 @@ class SentinelDeployment(Deployment):
 
     @property
     def servers(self) -> list[RedisServer]:
-        """All Redis servers; the first one was the master at the beginning."""
+        """All Redis servers; the first one is the master at the start."""
         return [self.redis_server, *self.replicas]
 
     def __enter__(self) -> Self:
-        """Start everything, and wait until the sentinels would fail over."""
+        """Start everything, and wait until the sentinels are able to fail over."""
         super().__enter__()
         try:
             self._start_replicas_and_sentinels()
@@ -127,20 +127,20 @@ class SentinelDeployment(Deployment):
 
     @contextmanager
     def directly(self, server: RedisServer) -> "Iterator[Redis]":
-        """Connect to one server, whoever the master is."""
+        """Connect to one server, whether it is the master or a replica."""
         with connect_redis(server.url, ANSWER_SECONDS) as redis:
             yield redis
 
     def cut_replication(self) -> None:
-        """Let the replicas follow nobody; the sentinels mend it, but not within some seconds."""
+        """Point the replicas to a port without a server; sentinels repair it after some seconds."""
         for replica in self.replicas:
             with self.directly(replica) as redis:
                 redis.replicaof(LOOPBACK, str(free_port()))
 
     def master(self) -> RedisServer | None:
-        """Return the server that most sentinels call the master, if it knows that it is."""
-        asked = [sentinel.ask("GET-MASTER-ADDR-BY-NAME", MASTER) for sentinel in self.sentinels]
-        ports = [int(port) for _host, port in asked]
+        """Return the server that a quorum of sentinels names as master, if it has that role."""
+        replies = [sentinel.ask("GET-MASTER-ADDR-BY-NAME", MASTER) for sentinel in self.sentinels]
+        ports = [int(port) for _host, port in replies]
         for server in self.servers:
             if ports.count(port_of(server)) >= QUORUM and self.role(server) == "master":
                 return server
@@ -154,7 +154,7 @@ class SentinelDeployment(Deployment):
         return master
 
     def role(self, server: RedisServer) -> str:
-        """Return what a server takes itself for; empty: it does not answer."""
+        """Return the role that a server reports for itself; empty if it does not answer."""
         try:
             with Redis.from_url(server.url, socket_timeout=0.5, retry=None) as redis:
                 return str(redis.info("replication")["role"])
@@ -166,11 +166,11 @@ class SentinelDeployment(Deployment):
             return redis.info("replication").get("master_link_status") == "up"
 
     def _is_watched(self) -> bool:
-        wanted = {b"num-other-sentinels": SENTINELS - 1, b"num-slaves": REPLICAS}
+        expected = {b"num-other-sentinels": SENTINELS - 1, b"num-slaves": REPLICAS}
         return all(
             int(sentinel.ask("MASTER", MASTER)[name]) == number
             for sentinel in self.sentinels
-            for name, number in wanted.items()
+            for name, number in expected.items()
         )
 
 
@@ -180,10 +180,10 @@ def port_of(server: RedisServer) -> int:
 
 
 def freeze(server: RedisServer) -> None:
-    """Let a server stand still, with its connections open, as a host does that is cut off."""
+    """Stop a server with its connections open, which looks like a host that is cut off."""
     os.kill(server.process.pid, signal.SIGSTOP)
 
 
 def thaw(server: RedisServer) -> None:
-    """Let it go on."""
+    """Resume a frozen server."""
     os.kill(server.process.pid, signal.SIGCONT)

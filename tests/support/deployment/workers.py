@@ -1,4 +1,4 @@
-"""Workers of a test, a gateway to the same deployment, and what the workers' logs say."""
+"""Fixtures that start workers and connect a gateway to them, and counts from workers' logs."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator
@@ -15,8 +15,8 @@ from tradecapture.local.servers.worker import LocalWorker
 StartWorker = Callable[..., LocalWorker]
 REDIS, RABBITMQ = "redis", "rabbitmq"  # brokers
 
-# Runs a test on each database with Redis as the broker, and once on RabbitMQ: the broker is the
-# same to each database.
+# Runs a test on each database with Redis as the broker, and once on RabbitMQ. Once is enough,
+# because the broker does not depend on the database.
 on_each_broker = pytest.mark.parametrize(
     ("ledger_url", "broker"),
     [
@@ -34,7 +34,7 @@ _CAPTURED = re.compile(rb"lane captured' .*?\bcaptured=(\d+)")
 
 @pytest.fixture
 def broker(request: pytest.FixtureRequest) -> str:
-    """The URL of the broker: empty where Redis carries the bells, RabbitMQ's where a test asks."""
+    """The URL of RabbitMQ if the test is parametrized with it; otherwise empty: Redis is used."""
     if getattr(request, "param", REDIS) == REDIS:
         return ""
     return str(request.getfixturevalue("rabbitmq").url)
@@ -44,13 +44,13 @@ def broker(request: pytest.FixtureRequest) -> str:
 def fleet_settings(
     redis: "Redis", redis_server: RedisServer, ledger_url: str, broker: str
 ) -> Settings:
-    """Settings of a deployment as they come, on this Redis, each database and broker in turn."""
+    """Default settings of a deployment on this Redis, with each database and broker in turn."""
     return Settings(redis_url=redis_server.url, broker_url=broker, database_url=ledger_url)
 
 
 @pytest.fixture
 def gateway(fleet_settings: Settings) -> Iterator[Gateway]:
-    """A gateway to that deployment."""
+    """A gateway to the deployment of `fleet_settings`."""
     gateway = Gateway(fleet_settings)
     yield gateway
     gateway.close()
@@ -58,7 +58,7 @@ def gateway(fleet_settings: Settings) -> Iterator[Gateway]:
 
 @pytest.fixture
 def start_worker(fleet_settings: Settings, tmp_path: Path) -> Iterator[StartWorker]:
-    """Start workers; none outlives its test."""
+    """A function that starts workers; they are killed at the end of the test."""
     started: list[LocalWorker] = []
 
     def start(name: str, concurrency: int = 1, **changes: object) -> LocalWorker:
@@ -82,12 +82,15 @@ def start_worker(fleet_settings: Settings, tmp_path: Path) -> Iterator[StartWork
 
 
 def count_in_logs(workers: Iterable[LocalWorker], words: bytes) -> int:
-    """Return how often workers' logs say something."""
+    """Return how often some words occur in workers' logs."""
     return sum(worker.log.read_bytes().count(words) for worker in workers)
 
 
 def counted_captures(workers: Iterable[LocalWorker]) -> int:
-    """Return how many trades workers that were not killed counted as captured by themselves."""
+    """Return how many trades workers counted in their logs as captured by themselves.
+
+    The sum is only right for workers that were not killed.
+    """
     return sum(
         int(trades) for worker in workers for trades in _CAPTURED.findall(worker.log.read_bytes())
     )

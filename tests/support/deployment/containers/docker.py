@@ -13,7 +13,7 @@ MAX_SECONDS = 300  # for one command, on a machine that is busy with other tests
 
 
 class DockerError(AssertionError):
-    """A command of Docker failed; the message is what it printed."""
+    """A command of Docker failed. The message is what the command printed."""
 
 
 def run(*command: str, seconds: float = MAX_SECONDS, **options: Any) -> str:

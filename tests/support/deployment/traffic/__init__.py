@@ -1,1 +1,1 @@
-"""Traffic: trades that are sent to a deployment, with a note of each answer."""
+"""Sends trades to a deployment and records each answer."""

@@ -1,4 +1,4 @@
-"""Load for a fleet: valid trades, spread evenly over partitions."""
+"""Generates valid trades, spread evenly over partitions."""
 
 from datetime import UTC, datetime
 
@@ -9,7 +9,7 @@ SEED = 7
 
 
 def submissions(trades: int, partitions: int) -> list[Submission]:
-    """Return so many valid trades, each once."""
+    """Return `trades` different valid trades."""
     valid = valid_submissions(trades, partitions, SEED, datetime.now(UTC).date())
     assert len(valid) == trades
     return valid

@@ -1,4 +1,4 @@
-"""A mixed load: two workers, and trades that come over HTTP and from this process."""
+"""Loads two workers with trades that come over HTTP and from this process at once."""
 
 import os
 import signal
@@ -14,8 +14,8 @@ from tests.support.history.history import History
 from tradecapture.capture.gateway import Gateway
 from tradecapture.local.servers.worker import LocalWorker
 
-BACKLOG = 500  # trades that wait when something is done to them
-MORE = 300  # trades that are captured before or after it
+BACKLOG = 500  # trades that wait when a test injects its fault
+MORE = 300  # trades that are captured before the fault, or after it
 
 
 def start_two_workers(deployment: Deployment, **settings: Any) -> list[LocalWorker]:
@@ -28,7 +28,7 @@ def start_two_workers(deployment: Deployment, **settings: Any) -> list[LocalWork
 def mixed_load(
     deployment: Deployment, history: History, **settings: Any
 ) -> Iterator[tuple[Traffic, Traffic]]:
-    """Send trades over HTTP and, others, from this process."""
+    """Send some trades over HTTP and others from this process."""
     api = deployment.start_api("api", **settings)
     gateway = deployment.gateway(**settings)
     with (
@@ -42,7 +42,7 @@ def mixed_load(
 
 @contextmanager
 def stopped(workers: Sequence[LocalWorker]) -> Iterator[None]:
-    """Let workers stand still, so that trades wait."""
+    """Stop workers with SIGSTOP, so that trades wait."""
     for worker in workers:
         os.killpg(worker.process.pid, signal.SIGSTOP)
     yield
@@ -51,7 +51,7 @@ def stopped(workers: Sequence[LocalWorker]) -> Iterator[None]:
 
 
 def assert_clean(traffics: Sequence[Traffic]) -> None:
-    """Check that every trade was accepted, after whatever resends."""
+    """Check that every trade was accepted in the end."""
     for traffic in traffics:
         traffic.assert_clean()
 
@@ -62,22 +62,22 @@ def captured(gateway: Gateway) -> int:
 
 
 def wait_for_more(gateway: Gateway) -> None:
-    """Wait until some more trades are captured."""
-    enough = captured(gateway) + MORE
-    wait_for("more trades are captured", lambda: captured(gateway) >= enough)
+    """Wait until `MORE` more trades are captured."""
+    target = captured(gateway) + MORE
+    wait_for("more trades are captured", lambda: captured(gateway) >= target)
 
 
 def wait_for_backlog(gateway: Gateway) -> None:
-    """Wait until many trades wait."""
+    """Wait until `BACKLOG` trades are in the inboxes."""
 
-    def waits() -> bool:
+    def is_reached() -> bool:
         return sum(row.waiting for row in gateway.inbox_reader.partitions()) >= BACKLOG
 
-    wait_for("trades wait", waits)
+    wait_for("trades wait", is_reached)
 
 
 def refusals(history: History, *, over_http: bool) -> list[Answered]:
-    """Return the answers that said to send again: 503, or a client's refusal."""
+    """Return the answers that ask to send again: 503 over HTTP, or a refusal in process."""
     return [
         event
         for event in history.events()

@@ -1,4 +1,4 @@
-"""Senders: how traffic reaches a deployment, in this process or over HTTP; each answer a value."""
+"""Sends trades through a gateway or over HTTP, and turns each answer into a `Reply`."""
 
 from collections.abc import Sequence
 from http import HTTPStatus
@@ -13,16 +13,16 @@ from tradecapture.trades.receipt import Receipt, RefusalCode
 from tradecapture.trades.submission import Submission
 
 CAPTURE = "/api/v1/trades/capture"
-ANSWER_SECONDS = 10.0  # for one answer; after it the request is sent again
-RETRY_SECONDS = 0.1  # before a resend, where the answer names no other time
-# The contract tells clients to send again after these; anything else would be an error.
+ANSWER_SECONDS = 10.0  # timeout of one answer, after which the request is sent again
+RETRY_SECONDS = 0.1  # before a resend, if the answer names no other time
+# The HTTP contract tells clients to send again after these statuses, and after no other.
 RETRIED = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
-# Refusals that no resend changes.
+# Refusals that stay the same however often the trade is sent.
 FINAL = (RefusalCode.INVALID, RefusalCode.CONFLICT)
 
 
 class Trade(NamedTuple):
-    """A trade as it is sent, and as it is read."""
+    """A trade as bytes and as the submission they contain."""
 
     body: bytes
     submission: Submission
@@ -34,29 +34,29 @@ class Reply(NamedTuple):
     said: Said
     position: int | None = None
     detail: str = ""
-    retry_seconds: float = RETRY_SECONDS  # before it is sent again, where that is unknown
-    is_error: bool = False  # an answer that the contract does not know
+    retry_seconds: float = RETRY_SECONDS  # before the trade is sent again, if `said` is unknown
+    is_error: bool = False  # whether the contract does not allow this answer
 
 
 class Sender(Protocol):
-    """Sends trades, one answer each. One a thread."""
+    """Sends trades and returns one reply for each. Each thread has its own sender."""
 
     def send(self, trades: Sequence[Trade]) -> list[Reply]:
         """Send trades of different partitions together."""
 
     def close(self) -> None:
-        """Close what it has opened."""
+        """Close the connections that it has opened."""
 
 
 class GatewaySender:
     """Sends through a gateway in this process."""
 
     def __init__(self, gateway: Gateway) -> None:
-        """Use a gateway, which other senders may use too."""
+        """Use a gateway, which may be shared with other senders."""
         self._gateway = gateway
 
     def send(self, trades: Sequence[Trade]) -> list[Reply]:
-        """Send trades together."""
+        """Send trades in one call."""
         try:
             answers = self._gateway.accept([trade.submission for trade in trades])
         except RedisError as error:
@@ -69,32 +69,32 @@ class GatewaySender:
         ]
 
     def close(self) -> None:
-        """Leave the gateway open: its maker closes it."""
+        """Leave the gateway open; its creator closes it."""
 
 
 class HttpSender:
-    """Sends to one or several APIs; to the next one where one does not answer."""
+    """Sends over HTTP to one of several APIs, and to the next one when that does not answer."""
 
     def __init__(self, urls: Sequence[str], first: int = 0) -> None:
         """Prepare to send.
 
         Args:
             urls: of the APIs.
-            first: index of the one to begin with.
+            first: index of the API to begin with.
         """
         self._urls, self._current = urls, first
         self._http = httpx.Client(timeout=ANSWER_SECONDS)
 
     def send(self, trades: Sequence[Trade]) -> list[Reply]:
-        """Send a trade by itself, or several as a batch."""
+        """Send one trade by itself, or several as a batch."""
         single = len(trades) == 1
-        kind = "application/json" if single else "application/x-ndjson"
+        media_type = "application/json" if single else "application/x-ndjson"
         url = self._urls[self._current % len(self._urls)]
         try:
             response = self._http.post(
                 url + (CAPTURE if single else f"{CAPTURE}/batch"),
                 content=b"\n".join(trade.body for trade in trades),
-                headers={"Content-Type": kind},
+                headers={"Content-Type": media_type},
             )
         except httpx.TransportError as error:
             self._current += 1
@@ -106,7 +106,7 @@ class HttpSender:
                 Said.UNKNOWN,
                 detail=response.text,
                 retry_seconds=float(after or RETRY_SECONDS),
-                is_error=after is None,  # the contract promises it
+                is_error=after is None,  # the contract promises the header
             )
             return [reply] * len(trades)
         results = _results(response, single=single)
@@ -135,5 +135,5 @@ def _reply(result: dict[str, Any]) -> Reply:
 
 
 def _refused(code: str, detail: str) -> Reply:
-    # Where only the moment was wrong the client sends again; Redis may even have kept the trade.
+    # After any other refusal the client sends again; Redis may have stored the trade nevertheless.
     return Reply(Said.REFUSED if code in FINAL else Said.UNKNOWN, detail=detail)

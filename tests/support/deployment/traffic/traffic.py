@@ -1,4 +1,4 @@
-"""Traffic: submitters that send generated trades, resend as clients should, and note it all."""
+"""Submitters that send generated trades, resend as the contract says, and record each answer."""
 
 import threading
 import time
@@ -14,16 +14,17 @@ from tradecapture.capture.gateway import Gateway
 from tradecapture.local.samples.trades import SampleSpec, generate
 from tradecapture.trades.submission import Submission, read_submission
 
-ENDLESS = 10_000_000  # trades of a generator; no test sends as many
-MAX_PAUSE_SECONDS = 1.0  # between two resends, whatever an answer asks for
-PATIENCE_SECONDS = 60.0  # for the answers that are still missing at the end
+ENDLESS = 10_000_000  # trades of a generator, more than any test sends
+MAX_PAUSE_SECONDS = 1.0  # between two resends, even if an answer asks for a longer pause
+PATIENCE_SECONDS = 60.0  # the maximum wait for missing answers at the end
 
 
 class Traffic:
     """Sends trades from several threads until it is stopped. As a context manager it stops itself.
 
-    Each submitter has partitions of its own, and sends the next trade of one after the answer to
-    the last. A trade without a final answer is sent again, as the contract tells clients to.
+    No two submitters share a partition. A submitter sends the next trade of a partition after the
+    last one was answered. It sends a trade again until it gets a final answer, as the contract
+    tells clients to do.
     """
 
     def __init__(
@@ -41,14 +42,14 @@ class Traffic:
         """Prepare to send.
 
         Args:
-            history: where everything is noted.
+            history: where each trade and each answer is recorded.
             make_sender: makes a submitter's sender from its number; see `of_gateway`, `of_apis`.
-            submitters: threads.
-            partitions: in total.
-            trades: in total; None: until stopped.
-            trades_a_second: in total; None: as fast as they are answered.
-            trades_a_call: of different partitions, sent together.
-            seed: of the trades, and part of their ids: one deployment gets a seed once.
+            submitters: number of threads.
+            partitions: of all submitters together.
+            trades: of all submitters together; None: until stopped.
+            trades_a_second: of all submitters together; None: as fast as they are answered.
+            trades_a_call: trades of different partitions that are sent together.
+            seed: of the trades and their ids; use each seed only once in a deployment.
         """
         self._history, self._make_sender = history, make_sender
         self._partitions = max(1, partitions // submitters)
@@ -62,32 +63,32 @@ class Traffic:
             for number in range(submitters)
         ]
         self.accepted: list[str] = []  # ids, each once
-        self.refused: list[str] = []  # what was answered to trades that were refused; must be none
-        self.errors: list[str] = []  # answers that the contract does not know; must be none
+        self.refused: list[str] = []  # answers that refused a trade for good; must be empty
+        self.errors: list[str] = []  # answers that the contract does not allow; must be empty
         self.unanswered: list[str] = []  # ids of trades without a final answer at the end
 
     def start(self) -> Self:
-        """Begin to send."""
+        """Start to send."""
         for thread in self._threads:
             thread.start()
         return self
 
     def wait(self, seconds: float) -> None:
-        """Wait until all trades are answered, where their number was given."""
+        """Wait until all trades are answered; use it only if their number is limited."""
         deadline = time.monotonic() + seconds
         for thread in self._threads:
             thread.join(max(0.0, deadline - time.monotonic()))
             assert not thread.is_alive(), f"trades are still being sent after {seconds} s"
 
     def stop(self, patience_seconds: float = PATIENCE_SECONDS) -> None:
-        """Begin no new trade, and wait for the answers to those in hand."""
+        """Send no new trade, and wait for the missing answers."""
         self._give_up_at = time.monotonic() + patience_seconds
         self._stopping.set()
         for thread in self._threads:
             thread.join()
 
     def problems(self) -> list[str]:
-        """Return what no client should see: refusals of valid trades, answers of no contract."""
+        """Return refusals, answers outside the contract, and missing answers, one string each."""
         return [
             *(f"refused, though valid: {refused}" for refused in self.refused),
             *(f"answered outside the contract: {error}" for error in self.errors),
@@ -95,12 +96,12 @@ class Traffic:
         ]
 
     def assert_clean(self) -> None:
-        """Check that every trade was accepted, after whatever resends."""
+        """Check that every trade was accepted in the end."""
         found = self.problems()
         assert not found, f"{len(found)} problems, such as {found[0]}"
 
     def __enter__(self) -> Self:
-        """Begin to send."""
+        """Start to send."""
         return self.start()
 
     def __exit__(
@@ -109,7 +110,7 @@ class Traffic:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Stop."""
+        """Stop; after an error do not wait for missing answers."""
         self.stop(PATIENCE_SECONDS if error is None else 0)
 
     def _submit(self, number: int) -> None:
@@ -127,7 +128,7 @@ class Traffic:
         due = time.monotonic()
         try:
             for call in _calls(mix, self._trades_a_call, self._trades):
-                # What was missed in an outage is not made up for: the rate is a limit.
+                # The rate is a limit: trades that were not sent in an outage are not made up for.
                 due = max(due + self._call_seconds, time.monotonic())
                 if self._stopping.wait(max(0.0, due - time.monotonic())):
                     break
@@ -137,12 +138,12 @@ class Traffic:
             log.close()
 
     def _send(self, sender: Sender, log: HistoryLog, trades: Sequence[Trade]) -> None:
-        """Send trades until each has a final answer, or patience ends."""
+        """Send trades until each has a final answer, or the time to give up has come."""
         while trades:
             for _, submission in trades:
                 log.invoked(submission.trade_id, submission.partition_key, submission.digest)
             replies = sender.send(trades)
-            again, pause = [], 0.0
+            resends, pause = [], 0.0
             for trade, reply in zip(trades, replies, strict=True):
                 trade_id = trade.submission.trade_id
                 log.answered(trade_id, reply.said, reply.position, reply.detail)
@@ -153,9 +154,9 @@ class Traffic:
                 elif reply.said is Said.REFUSED:
                     self.refused.append(f"{trade_id}: {reply.detail}")
                 else:
-                    again.append(trade)
+                    resends.append(trade)
                     pause = max(pause, min(reply.retry_seconds, MAX_PAUSE_SECONDS))
-            trades = again
+            trades = resends
             if trades and time.monotonic() + pause > self._give_up_at:
                 self.unanswered += [trade.submission.trade_id for trade in trades]
                 return
@@ -164,17 +165,17 @@ class Traffic:
 
 
 def of_gateway(gateway: Gateway) -> Callable[[int], Sender]:
-    """Let all submitters send through a gateway in this process."""
+    """Return a function that makes senders to a gateway in this process."""
     return lambda _number: GatewaySender(gateway)
 
 
 def of_apis(*urls: str) -> Callable[[int], Sender]:
-    """Let the submitters send over HTTP, each to another API first."""
+    """Return a function that makes senders over HTTP; each submitter starts with another API."""
     return lambda number: HttpSender(urls, first=number)
 
 
 def _calls(mix: SampleSpec, trades_a_call: int, limit: int | None) -> Iterator[list[Trade]]:
-    """Yield the trades of one call after the other, no partition twice in a call."""
+    """Yield the trades of each call; a call has no partition twice."""
     call: dict[str, Trade] = {}
     for number, body in enumerate(generate(mix)):
         if number == limit:

@@ -15,7 +15,7 @@ from workers import process, sweep, tasks
 
 NEXT_RELEASE = "0.4.0"
 NEXT_FORMAT = 2
-NEXT_SIGNATURE = 2  # with the argument `desk`
+NEXT_SIGNATURE = 2  # version of the task messages, which have the new argument `desk`
 NEXT_TASK = "tradecapture.next"
 
 _HERE = Path(__file__).parent
