@@ -1,1 +1,1 @@
-"""The history: what was invoked, answered and broken, and the checker that reads it."""
+"""Records what clients sent, what was answered and which faults were injected, and checks it."""

@@ -1,4 +1,4 @@
-"""Corruptions: every way in which one thing can be wrong with an execution that was right."""
+"""Corrupts a correct execution in every single way that the checker must find."""
 
 from collections.abc import Iterator
 from itertools import combinations
@@ -13,7 +13,7 @@ from tradecapture.trades.lifecycle import Outcome
 
 
 class Corruption(NamedTuple):
-    """A history or evidence in which one thing is wrong, and what must be found."""
+    """A history and evidence with one error, and the finding that the checker must report."""
 
     kind: Kind
     subject: str
@@ -22,7 +22,7 @@ class Corruption(NamedTuple):
 
 
 def corruptions(events: list[Event], evidence: Evidence) -> Iterator[Corruption]:
-    """Yield each single corruption of a right execution."""
+    """Yield each single corruption of a correct execution."""
     accepted = {
         event.trade_id
         for event in events
@@ -79,7 +79,7 @@ def _of_captured(
 
 
 def _swapped(events: list[Event], evidence: Evidence) -> Iterator[Corruption]:
-    """Exchange the sequences of trades sent one after the other, or the positions of any two."""
+    """Swap the sequences of two trades sent one after the other, or the positions of any two."""
     sent: dict[str, float] = {}
     answered: dict[str, float] = {}
     for event in events:
@@ -118,21 +118,21 @@ def _reused(events: list[Event], evidence: Evidence) -> Iterator[Corruption]:
 
 
 def _invented(events: list[Event], evidence: Evidence) -> Iterator[Corruption]:
-    """Capture what was never sent, or what was only refused."""
+    """Capture a trade that was never sent, or one that was only refused."""
     documents = {"T0": ("P0", "never sent")}
-    maybe: set[str] = set()
-    under_way: dict[tuple[str, str], Invoked] = {}
+    maybe_accepted: set[str] = set()
+    unanswered: dict[tuple[str, str], Invoked] = {}
     for event in events:
         if isinstance(event, Invoked):
-            under_way[event.process, event.trade_id] = event
+            unanswered[event.process, event.trade_id] = event
             documents[event.trade_id] = (event.partition, event.digest)
         elif isinstance(event, Answered):
-            del under_way[event.process, event.trade_id]
+            del unanswered[event.process, event.trade_id]
             if event.said is not Said.REFUSED:
-                maybe.add(event.trade_id)
-    maybe |= {event.trade_id for event in under_way.values()}
+                maybe_accepted.add(event.trade_id)
+    maybe_accepted |= {event.trade_id for event in unanswered.values()}
     for trade_id, (partition, digest) in documents.items():
-        if trade_id in maybe:
+        if trade_id in maybe_accepted:
             continue
         number = evidence.counted.get(partition, 0) + 1
         row = CapturedTrade(trade_id, partition, number, 1, 10_000, digest)

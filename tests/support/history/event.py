@@ -1,4 +1,4 @@
-"""The events of a history: a trade was sent, it was answered, something was broken."""
+"""The events of a history: a trade was sent, it was answered, a fault was injected or ended."""
 
 from enum import StrEnum
 
@@ -9,14 +9,14 @@ class Said(StrEnum):
     """How an invocation was answered."""
 
     ACCEPTED = "accepted"
-    REFUSED = "refused"  # nothing of the trade was kept, says the answer
-    UNKNOWN = "unknown"  # the connection broke, or "try again": it may have been kept or not
+    REFUSED = "refused"  # the answer says that the trade was not stored
+    UNKNOWN = "unknown"  # a broken connection, or "try again": the trade may be stored or not
 
 
 class Invoked(Struct, frozen=True, tag="invoked"):
     """A trade was sent."""
 
-    at: float  # seconds of the machine's monotonic clock, which all its processes share
+    at: float  # seconds of the monotonic clock, which all processes of the machine share
     process: str
     trade_id: str
     partition: str
@@ -24,18 +24,18 @@ class Invoked(Struct, frozen=True, tag="invoked"):
 
 
 class Answered(Struct, frozen=True, tag="answered"):
-    """The last invocation of a trade by a process was answered."""
+    """A process got the answer to its last sending of a trade."""
 
     at: float
     process: str
     trade_id: str
     said: Said
-    position: int | None = None  # that the receipt named; None: it named none
+    position: int | None = None  # in the receipt; None if it has no position
     detail: str = ""
 
 
 class Fault(Struct, frozen=True, tag="fault"):
-    """Something was broken, or mended, on purpose."""
+    """A test injected a fault, or ended one."""
 
     at: float
     process: str

@@ -1,4 +1,4 @@
-"""The evidence: what a deployment holds after a history."""
+"""The trades that a deployment holds at the end of a history, as input of the checker."""
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
@@ -7,14 +7,14 @@ from tradecapture.trades.lifecycle import Outcome
 
 
 class CapturedTrade(NamedTuple):
-    """A trade as the ledger has it."""
+    """A captured trade in the ledger."""
 
     trade_id: str
     partition: str
     sequence: int  # within the partition, from 1
     epoch: int
     position: int
-    digest: str  # worked out from the document that the ledger holds
+    digest: str  # computed from the document in the ledger
 
 
 class RecordedTrade(NamedTuple):
@@ -29,10 +29,10 @@ class RecordedTrade(NamedTuple):
 
 
 class Evidence(NamedTuple):
-    """The ledger and the inboxes."""
+    """The content of the ledger and the inboxes."""
 
     captured: Sequence[CapturedTrade]
     recorded: Sequence[RecordedTrade]
     waiting: Mapping[str, int]  # trade id -> position
-    counted: Mapping[str, int]  # partition -> trades that its row counts
-    replayed: Collection[str] = ()  # ids of recorded trades that an operator had accepted again
+    counted: Mapping[str, int]  # partition -> number of trades in its row
+    replayed: Collection[str] = ()  # ids of recorded trades that an operator has replayed

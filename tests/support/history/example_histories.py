@@ -1,4 +1,4 @@
-"""Hand-made histories: the events and the evidence of a few trades of partition P."""
+"""Builds hand-made histories: events and evidence of a few trades of partition P."""
 
 from typing import Any
 
@@ -10,24 +10,30 @@ A, B = "T-A", "T-B"
 
 
 def sent(at: float, trade_id: str, process: str = "one", digest: str = "") -> Invoked:
-    """Return the sending of a trade to partition P."""
+    """Return the event of a trade sent to partition P."""
     return Invoked(at, process, trade_id, "P", digest or f"digest of {trade_id}")
 
 
 def said(
     at: float, trade_id: str, said: Said, position: int | None = None, process: str = "one"
 ) -> Answered:
-    """Return the answer to a trade."""
+    """Return the event of an answer to a trade."""
     return Answered(at, process, trade_id, said, position)
 
 
 def accepted(at: float, trade_id: str, position: int, process: str = "one") -> Answered:
-    """Return the receipt of a trade."""
+    """Return the event of a receipt for a trade."""
     return said(at, trade_id, Said.ACCEPTED, position, process)
 
 
 def row(trade_id: str, number: int, position: int | None = None) -> CapturedTrade:
-    """Return a captured trade of partition P; its position is its number if not given."""
+    """Return a captured trade of partition P.
+
+    Args:
+        trade_id: of the trade.
+        number: its ledger sequence.
+        position: in the inbox; None: the same as the ledger sequence.
+    """
     return CapturedTrade(trade_id, "P", number, 1, position or number, f"digest of {trade_id}")
 
 
@@ -39,7 +45,7 @@ def parked(trade_id: str, position: int) -> RecordedTrade:
 def evidence(
     *captured: CapturedTrade, recorded: tuple[RecordedTrade, ...] = (), **rest: Any
 ) -> Evidence:
-    """Return evidence whose partition counts what was captured."""
+    """Return evidence in which the row of partition P counts the captured trades."""
     counted = {"P": len(captured)} if captured else {}
     return Evidence(captured, recorded, {}, counted)._replace(**rest)
 

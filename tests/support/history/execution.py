@@ -1,4 +1,4 @@
-"""An execution: a deployment in miniature that does everything right, driven by any steps."""
+"""Simulates a deployment without errors, which arbitrary steps drive."""
 
 from collections import defaultdict
 from dataclasses import dataclass
@@ -10,13 +10,13 @@ from tradecapture.trades.lifecycle import Outcome
 
 EPOCH = 1
 PROCESSES, PARTITIONS = 3, 2
-# What a step can be; a number beyond them begins again.
+# The kinds of step. A step is a number, taken modulo their count.
 ACTIONS = ("send", "resend", "arrive", "answer", "break", "refuse", "capture", "park")
 
 
 @dataclass(frozen=True, slots=True)
 class Trade:
-    """A trade on its way."""
+    """A trade that a process sends."""
 
     trade_id: str
     partition: str
@@ -24,7 +24,7 @@ class Trade:
 
     @property
     def digest(self) -> str:
-        """Stands for its document."""
+        """The digest of its document, made from its id."""
         return f"digest of {self.trade_id}"
 
 
@@ -35,20 +35,26 @@ class Execution:
         self.events: list[Event] = []
         self._numbers, self._seconds = count(1), count(1)
         self._trades: list[Trade] = []
-        self._under_way: dict[int, Trade] = {}  # process -> what it waits for
-        self._on_the_way: list[Trade] = []  # sent, and not there yet; some arrive late
+        self._unanswered: dict[int, Trade] = {}  # process -> trade whose answer it waits for
+        self._in_transit: list[Trade] = []  # sent and not yet arrived; some arrive late
         self._positions: dict[str, int] = {}  # trade id -> position
-        self._accepted: dict[str, int] = defaultdict(int)  # partition -> positions given
+        self._accepted: dict[str, int] = defaultdict(int)  # partition -> last position
         self._inboxes: dict[str, list[Trade]] = defaultdict(list)
         self._captured: list[CapturedTrade] = []
         self._recorded: list[RecordedTrade] = []
         self._counted: dict[str, int] = defaultdict(int)
 
     def step(self, action: int, process: int, choice: int) -> None:
-        """Do one thing, if it can be done now."""
+        """Do one step if it is possible now.
+
+        Args:
+            action: index into `ACTIONS`, modulo their count.
+            process: that acts, modulo `PROCESSES`.
+            choice: chooses the trade or the partition of the step.
+        """
         name = ACTIONS[action % len(ACTIONS)]
         process %= PROCESSES
-        waits_for = self._under_way.get(process)
+        waits_for = self._unanswered.get(process)
         if name == "send" and waits_for is None:
             number = next(self._numbers)
             trade = Trade(f"T{number}", f"P{choice % PARTITIONS}", valid=choice % 7 != 0)
@@ -56,8 +62,8 @@ class Execution:
             self._send(process, trade)
         elif name == "resend" and waits_for is None and self._trades:
             self._send(process, self._trades[choice % len(self._trades)])
-        elif name == "arrive" and self._on_the_way:
-            self._arrive(self._on_the_way.pop(choice % len(self._on_the_way)))
+        elif name == "arrive" and self._in_transit:
+            self._arrive(self._in_transit.pop(choice % len(self._in_transit)))
         elif name == "answer" and waits_for and waits_for.trade_id in self._positions:
             self._answer(process, Said.ACCEPTED, self._positions[waits_for.trade_id])
         elif name == "refuse" and waits_for and not waits_for.valid:
@@ -81,9 +87,9 @@ class Execution:
     def _send(self, process: int, trade: Trade) -> None:
         at, name = float(next(self._seconds)), f"process {process}"
         self.events.append(Invoked(at, name, trade.trade_id, trade.partition, trade.digest))
-        self._under_way[process] = trade
+        self._unanswered[process] = trade
         if trade.valid:
-            self._on_the_way.append(trade)
+            self._in_transit.append(trade)
 
     def _arrive(self, trade: Trade) -> None:
         if trade.trade_id not in self._positions:
@@ -92,7 +98,7 @@ class Execution:
             self._inboxes[trade.partition].append(trade)
 
     def _answer(self, process: int, said: Said, position: int | None = None) -> None:
-        trade = self._under_way.pop(process)
+        trade = self._unanswered.pop(process)
         at, name = float(next(self._seconds)), f"process {process}"
         self.events.append(Answered(at, name, trade.trade_id, said, position))
 

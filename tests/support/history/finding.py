@@ -1,24 +1,24 @@
-"""A finding: one thing that is wrong with a history and what came of it."""
+"""The problems that the checker of a history reports."""
 
 from enum import StrEnum
 from typing import NamedTuple
 
 
 class Kind(StrEnum):
-    """What can be wrong."""
+    """The kinds of problem."""
 
-    LOST = "lost"  # accepted, and nowhere
-    DOUBLED = "doubled"  # two effects of one trade
-    REORDERED = "reordered"  # stands after one that was sent, or accepted, later
-    REUSED = "reused"  # a position or a ledger sequence was given to two trades
-    INVENTED = "invented"  # there, although it was never sent, or each time refused
-    WRONG_RECEIPT = "wrong receipt"  # a receipt names another position than the ledger
-    CHANGED = "changed"  # another document or partition than was sent
+    LOST = "lost"  # a trade was accepted and is neither in an inbox nor in the ledger
+    DOUBLED = "doubled"  # a trade is captured or recorded twice
+    REORDERED = "reordered"  # a trade comes after one that was sent, or accepted, later
+    REUSED = "reused"  # two trades have the same position or ledger sequence
+    INVENTED = "invented"  # a trade is held that was never sent, or was refused each time
+    WRONG_RECEIPT = "wrong receipt"  # the receipt and the ledger have different positions
+    CHANGED = "changed"  # a trade is held with another document or partition than was sent
 
 
 class Finding(NamedTuple):
-    """One thing that is wrong."""
+    """One problem."""
 
     kind: Kind
-    subject: str  # a trade id; a partition where its row counts wrongly
+    subject: str  # a trade id, or a partition if the count in its row is wrong
     detail: str

@@ -1,4 +1,4 @@
-"""The history: who invoked what and when, how it was answered, what was broken; NDJSON files."""
+"""Writes and reads NDJSON files of the trades sent, the answers and the faults of a test."""
 
 import time
 from collections.abc import Callable
@@ -14,24 +14,24 @@ _decoder = msgspec.json.Decoder(Event)
 
 
 class HistoryLog:
-    """What one process or thread writes: append-only, each event in the file once it is noted."""
+    """Appends the events of one process or thread to a file, without a buffer."""
 
     def __init__(self, file: Path, process: str, clock: Callable[[], float]) -> None:
         self._file = file.open("ab", buffering=0)
         self._process, self._clock = process, clock
 
     def invoked(self, trade_id: str, partition: str, digest: str) -> None:
-        """Note that a trade is about to be sent."""
+        """Record that a trade is about to be sent."""
         self._write(Invoked(self._clock(), self._process, trade_id, partition, digest))
 
     def answered(
         self, trade_id: str, said: Said, position: int | None = None, detail: str = ""
     ) -> None:
-        """Note the answer, just after it came."""
+        """Record an answer, just after it came."""
         self._write(Answered(self._clock(), self._process, trade_id, said, position, detail))
 
     def fault(self, name: str, target: str) -> None:
-        """Note a fault, just after it was made."""
+        """Record a fault or its end, just after it was injected or ended."""
         self._write(Fault(self._clock(), self._process, name, target))
 
     def close(self) -> None:
@@ -43,21 +43,21 @@ class HistoryLog:
 
 
 class History:
-    """A folder of logs, one a process or thread."""
+    """A folder with one log for each process or thread."""
 
     def __init__(self, folder: Path, clock: Callable[[], float] = time.monotonic) -> None:
-        """Use a folder, which is made if need be."""
+        """Use a folder, and create it if it does not exist."""
         folder.mkdir(parents=True, exist_ok=True)
         self._folder, self._clock = folder, clock
         self._numbers = count(1)
 
     def log(self, process: str) -> HistoryLog:
-        """Open a log of its own for a process or thread of this name."""
+        """Open a new log for a process or thread of this name."""
         name = f"{process}-{next(self._numbers)}"
         return HistoryLog(self._folder / f"{name}.ndjson", name, self._clock)
 
     def events(self) -> list[Event]:
-        """Return what all logs hold, oldest first."""
+        """Return the events of all logs, oldest first."""
         events = [
             _decoder.decode(line)
             for file in sorted(self._folder.glob("*.ndjson"))

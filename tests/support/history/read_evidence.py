@@ -1,4 +1,4 @@
-"""Reading the evidence: the whole ledger and all inboxes, for the checker."""
+"""Reads the whole ledger and all inboxes of a deployment for the checker."""
 
 from tests.support.history.evidence import CapturedTrade, Evidence, RecordedTrade
 from tests.support.ledger.ledger_snapshot import all_rows
@@ -11,7 +11,7 @@ from tradecapture.trades.lifecycle import Outcome
 
 
 def read_evidence(gateway: Gateway) -> Evidence:
-    """Read what a deployment holds; digests are worked out anew from the documents."""
+    """Read all trades of a deployment, and compute their digests anew from the documents."""
     engine, inboxes = gateway.ledger.engine, gateway.inbox_reader
     waiting = {
         entry.submission.trade_id: entry.position

@@ -1,4 +1,4 @@
-"""What a history tells of each trade that was sent: where, when, and how it was answered."""
+"""Summarises a history by trade: when each trade was sent, and how it was answered."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -10,11 +10,11 @@ from tests.support.history.event import Answered, Event, Invoked, Said
 
 @dataclass(slots=True)
 class Sent:
-    """What the history tells of one trade; of each document that was sent under its id."""
+    """All sendings of one trade id, which may have had different documents, and their answers."""
 
     partition: str
-    invoked_at: float  # first
-    accepted_at: float = inf  # first
+    invoked_at: float  # when it was first sent
+    accepted_at: float = inf  # when it first got a receipt
     positions: set[int] = field(default_factory=set)
     open: Counter[str] = field(default_factory=Counter)  # digest -> invocations without a refusal
 
@@ -25,23 +25,27 @@ class Sent:
 
     @property
     def is_refused(self) -> bool:
-        """Whether each answer said that nothing of it was kept."""
+        """Whether it was refused each time that it was sent."""
         return not any(self.open.values())
 
 
 def read_sent(events: Iterable[Event]) -> dict[str, Sent]:
-    """Return what events, given oldest first, tell of each trade: id -> what was sent."""
+    """Return trade id -> summary of its events.
+
+    Args:
+        events: oldest first.
+    """
     sent: dict[str, Sent] = {}
-    last: dict[tuple[str, str], str] = {}  # process, trade id -> digest
+    last_digests: dict[tuple[str, str], str] = {}  # process, trade id -> digest of the last sending
     for event in events:
         if isinstance(event, Invoked):
             trade = sent.setdefault(event.trade_id, Sent(event.partition, event.at))
             trade.open[event.digest] += 1
-            last[event.process, event.trade_id] = event.digest
+            last_digests[event.process, event.trade_id] = event.digest
         elif isinstance(event, Answered):
             trade = sent[event.trade_id]
             if event.said is Said.REFUSED:
-                trade.open[last[event.process, event.trade_id]] -= 1
+                trade.open[last_digests[event.process, event.trade_id]] -= 1
             elif event.said is Said.ACCEPTED:
                 trade.accepted_at = min(trade.accepted_at, event.at)
                 if event.position is not None:

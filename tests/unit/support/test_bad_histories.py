@@ -1,4 +1,4 @@
-"""The checker on hand-made bad histories: it finds each kind of harm."""
+"""The checker finds each kind of problem in hand-made bad histories."""
 
 import pytest
 
@@ -19,11 +19,11 @@ from tests.support.history.example_histories import (
 )
 from tradecapture.trades.lifecycle import Outcome
 
-MANY = 40_000  # trades; comparing each with each would take many minutes
+MANY = 40_000  # trades; comparing every pair would take many minutes
 
 
 def kinds(findings: list[Finding]) -> list[tuple[Kind, str]]:
-    """Return what was found, without the details."""
+    """Return kind and subject of each finding."""
     return [(finding.kind, finding.subject) for finding in findings]
 
 
@@ -239,12 +239,12 @@ def kinds(findings: list[Finding]) -> list[tuple[Kind, str]]:
 def test_a_bad_history_is_found(
     what: str, events: list[Event], held: Evidence, found: tuple[Kind, str]
 ) -> None:
-    """Each kind of harm is found, alone, and by the name of the trade or the partition."""
+    """The checker reports exactly one finding, with the right kind and trade or partition."""
     assert kinds(check(events, held)) == [found], what
 
 
 def test_tens_of_thousands_of_trades_of_one_partition_are_compared_quickly() -> None:
-    """Order is checked in one pass: the one trade in 40,000 that is late is found in seconds."""
+    """The checker finds one late trade among 40,000 in seconds, as it checks order in one pass."""
     ids = [f"T{number:05d}" for number in range(MANY)]
     events: list[Event] = []
     for number, trade_id in enumerate(ids):

@@ -1,4 +1,4 @@
-"""The checker on random executions: a right one is never accused, a wrong one always."""
+"""The checker reports nothing for a correct random execution, and every single corruption of it."""
 
 from collections import Counter
 from random import Random
@@ -12,7 +12,7 @@ from tests.support.history.execution import ACTIONS, Execution
 
 STEPS = 250  # long enough for resends, late arrivals and refusals among dozens of trades
 
-# By a seed, and not step by step: hypothesis prefers short stories, in which little can go wrong.
+# A seed instead of a list of steps: hypothesis prefers short lists, in which little can go wrong.
 seeds = st.integers(0, 2**32)
 
 
@@ -26,25 +26,29 @@ def executed(seed: int) -> Execution:
 
 @given(seeds)
 def test_a_right_execution_is_never_accused(seed: int) -> None:
-    """Whatever was lost on the way, late, resent or refused: nothing is found."""
+    """The checker finds nothing in an execution whose trades are lost, late, resent or refused.
+
+    Such trades are lost only on their way to the inbox, before they are accepted.
+    """
     execution = executed(seed)
     assert check(execution.events, execution.evidence()) == []
 
 
 @given(seeds)
 def test_any_single_corruption_is_found(seed: int) -> None:
-    """One wrong row, count, answer or place is found by its kind, with the trade's name."""
+    """The checker finds any single wrong row, count, answer or position, with kind and subject."""
     execution = executed(seed)
-    for wrong in corruptions(execution.events, execution.evidence()):
-        found = [(finding.kind, finding.subject) for finding in check(wrong.events, wrong.evidence)]
-        assert (wrong.kind, wrong.subject) in found
+    for corruption in corruptions(execution.events, execution.evidence()):
+        findings = check(corruption.events, corruption.evidence)
+        found = [(finding.kind, finding.subject) for finding in findings]
+        assert (corruption.kind, corruption.subject) in found
 
 
 def test_the_executions_have_something_to_corrupt() -> None:
-    """A few of them allow every kind of corruption, each in several ways."""
+    """Ten random executions allow every kind of corruption at least ten times."""
     kinds: Counter[Kind] = Counter()
     for seed in range(10):
         execution = executed(seed)
-        kinds.update(wrong.kind for wrong in corruptions(execution.events, execution.evidence()))
+        kinds.update(each.kind for each in corruptions(execution.events, execution.evidence()))
     assert set(kinds) == set(Kind)
     assert min(kinds.values()) >= 10, kinds

@@ -1,4 +1,4 @@
-"""The checker on hand-made good histories, some of which look bad: it finds nothing."""
+"""The checker finds nothing in hand-made good histories, even if some look bad."""
 
 import pytest
 
@@ -68,7 +68,7 @@ from tradecapture.trades.lifecycle import Outcome
             evidence(row(A, 1), row(B, 2)),
         ),
         (
-            # The first sending may have arrived any time after it.
+            # The trade may have arrived at any time after it was first sent.
             "answer lost, another overtook, resent",
             [sent(1, A), said(2, A, Said.UNKNOWN), sent(3, B), accepted(4, B, 1), sent(5, A)],
             evidence(row(B, 1), row(A, 2)),
@@ -107,5 +107,5 @@ from tradecapture.trades.lifecycle import Outcome
     ],
 )
 def test_a_good_history_is_not_accused(what: str, events: list[Event], held: Evidence) -> None:
-    """What the promises allow is no finding."""
+    """The checker reports nothing that the invariants allow."""
     assert check(events, held) == [], what

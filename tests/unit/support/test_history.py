@@ -1,4 +1,4 @@
-"""The history's files."""
+"""A history keeps the events of all processes in files and reads them back in order."""
 
 from itertools import count
 from pathlib import Path
@@ -8,7 +8,7 @@ from tests.support.history.history import History
 
 
 def test_the_logs_of_all_processes_are_merged_by_time(tmp_path: Path) -> None:
-    """Each writes a file of its own; what they noted comes back whole, oldest first."""
+    """Each process writes its own file, and `events` returns all events, oldest first."""
     seconds = count(1)
     history = History(tmp_path, clock=lambda: float(next(seconds)))
     one, other = history.log("one"), history.log("other")
@@ -28,7 +28,7 @@ def test_the_logs_of_all_processes_are_merged_by_time(tmp_path: Path) -> None:
 
 
 def test_what_was_accepted_is_listed_once(tmp_path: Path) -> None:
-    """A trade that was resent after its receipt counts once."""
+    """A trade that got two receipts is listed once."""
     history = History(tmp_path)
     log = history.log("one")
     for trade_id, said in [

@@ -1,4 +1,4 @@
-"""Recoveries, worked out from a history."""
+"""The recovery times of a deployment are computed from its history."""
 
 from tests.support.faults.fault_injector import MENDED
 from tests.support.faults.recovery import Recovery, recoveries
@@ -12,7 +12,7 @@ def accepted(at: float, trade_id: str) -> Answered:
 
 
 def test_the_next_capture_and_the_last_of_those_that_waited_are_found() -> None:
-    """A dead worker's trade comes late, while others go on; a trade accepted later is not asked."""
+    """Catching up counts a dead worker's late trade, but no trade accepted after the fault."""
     kill = FaultKind.KILL_WORKER
     events: list[Event] = [
         accepted(1, "A"),
@@ -26,7 +26,7 @@ def test_the_next_capture_and_the_last_of_those_that_waited_are_found() -> None:
 
 
 def test_an_outage_counts_from_its_end() -> None:
-    """What could not be captured before is not held against the recovery."""
+    """Recovery from an outage is measured from its end, as nothing can be captured before."""
     kill = FaultKind.KILL_DATABASE
     events: list[Event] = [
         accepted(1, "A"),
@@ -39,14 +39,14 @@ def test_an_outage_counts_from_its_end() -> None:
 
 
 def test_a_fault_with_nothing_to_capture_has_no_times() -> None:
-    """Neither before nor after it came a trade."""
+    """Both times are None for a fault without a trade before or after it."""
     cut = FaultKind.CUT_CONNECTIONS
     events: list[Event] = [Fault(1, "saboteur", cut, "3 connections")]
     assert recoveries(events, {}) == [Recovery(cut, "3 connections", 1, None, None)]
 
 
 def test_all_captured_before_the_fault_is_caught_up_at_once() -> None:
-    """The time is never negative."""
+    """The time to catch up is 0, not negative, if all trades were captured before the fault."""
     cut = FaultKind.CUT_CONNECTIONS
     events: list[Event] = [accepted(1, "A"), Fault(2, "saboteur", cut, "3 connections")]
     assert recoveries(events, {"A": 1.5}) == [Recovery(cut, "3 connections", 2, None, 0.0)]

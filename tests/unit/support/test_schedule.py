@@ -1,4 +1,4 @@
-"""The schedule of a soak."""
+"""The faults of a soak depend on its seed alone, and do not overlap."""
 
 from itertools import pairwise
 
@@ -12,20 +12,20 @@ seeds = st.integers(0, 2**32)
 
 @given(seeds, st.floats(0, 600))
 def test_the_same_seed_gives_the_same_faults(seed: int, seconds: float) -> None:
-    """Seed and length are all that it depends on."""
+    """The same seed and length give the same schedule."""
     assert schedule(seed, seconds) == schedule(seed, seconds)
 
 
 @given(seeds)
 def test_a_longer_soak_begins_as_a_shorter_one(seed: int) -> None:
-    """What a short soak found comes at the same time in a long one."""
+    """A longer soak of the same seed has the faults of a shorter one at the same times."""
     short = schedule(seed, 60)
     assert schedule(seed, 300)[: len(short)] == short
 
 
 @given(seeds, st.floats(0, 600))
 def test_faults_follow_each_other_within_the_time(seed: int, seconds: float) -> None:
-    """None begins before the last has ended, and none lasts beyond the traffic."""
+    """Each fault starts after the last one has ended, and all end before the traffic does."""
     planned = schedule(seed, seconds)
     for one, other in pairwise(planned):
         assert one.at_seconds + one.lasts_seconds < other.at_seconds
@@ -44,7 +44,7 @@ def test_seeds_differ() -> None:
 
 
 def test_a_seed_of_an_old_report_repeats_it() -> None:
-    """Whoever changes what a seed means changes this too, and says so in the changelog."""
+    """A seed keeps its faults between releases; a change must be named in the changelog."""
     assert [fault.kind for fault in schedule(11, 33)] == [
         FaultKind.FREEZE_REDIS,
         FaultKind.KILL_DATABASE,
