@@ -59,7 +59,7 @@ def run_db(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> RunDb:
 
 
 @pytest.mark.parametrize(
-    ("found", "problem"),
+    ("version", "problem"),
     [
         (SchemaVersion(BASE, NEWEST), ""),
         (SchemaVersion(BASE, "0004"), ""),  # more than it needs
@@ -70,10 +70,10 @@ def run_db(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> RunDb:
     ],
 )
 def test_a_release_accepts_more_than_it_needs_and_nothing_less(
-    found: SchemaVersion, problem: str
+    version: SchemaVersion, problem: str
 ) -> None:
     """A schema may have more than needed; the message about a lack says what to do."""
-    problem_text = schema_problem(found)
+    problem_text = schema_problem(version)
     assert (problem in problem_text) if problem else not problem_text
     if problem:
         assert "accepted trades wait" in problem_text
@@ -86,8 +86,8 @@ def test_only_the_floor_is_what_the_first_release_compares_with(first_schema: En
     upgrade(first_schema)
     assert revision_of(first_schema) == SchemaVersion(BASE, NEWEST)
     with first_schema.connect() as connection:
-        found = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalars()
-        assert list(found) == [BASE]
+        floors = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalars()
+        assert list(floors) == [BASE]
     migrate(first_schema, SCHEMA_0_1_0)
     with pytest.raises(SchemaError, match="Run `tradecapture db upgrade`"):
         check_schema(first_schema)

@@ -126,7 +126,7 @@ def test_the_hosts_name_need_not_match_if_so_told(sentinels: TlsSentinels) -> No
 
 def test_doctor_finds_all_in_order(sentinels: TlsSentinels) -> None:
     """`doctor` asks every sentinel over TLS with the login, and finds the master's replica."""
-    findings = {found.subject: found for found in check_redis(settings_of(sentinels))}
+    findings = {finding.subject: finding for finding in check_redis(settings_of(sentinels))}
     assert findings["Redis sentinels"].level is Level.OK
     assert findings["Redis sentinels"].message == "3 named, 3 answer"
     assert findings["Redis replicas"].message.startswith("1 online")

@@ -135,9 +135,9 @@ def test_a_retry_that_fails_says_why_and_keeps_the_halt(in_process_api: InProces
     in_process_api.worker.drain()
     problem = problem_of(in_process_api.post_action(ONE, "retry"), 409, "NOT_POSSIBLE")
     assert "still cannot be captured: DecodeError" in problem["detail"]
-    found = in_process_api.partition(ONE)
-    assert (found["held"]["kind"], found["waiting"]) == ("HALTED", 2)
-    assert found["haltedBy"]["tradeId"] == "poison"
+    partition = in_process_api.partition(ONE)
+    assert (partition["held"]["kind"], partition["waiting"]) == ("HALTED", 2)
+    assert partition["haltedBy"]["tradeId"] == "poison"
     assert audited(in_process_api) == [("ann", "retry", ONE)]
 
 
@@ -223,8 +223,8 @@ def test_a_claimed_partition_is_waited_for_and_left_alone(
         in_process_api.perform(ONE, "pause")
         detail = problem_of(in_process_api.post_action(ONE, "skip"), 409, "NOT_POSSIBLE")["detail"]
         assert f"a worker has had a claim on {ONE}" in detail
-        found = in_process_api.partition(ONE)
-        assert (found["owner"], found["waiting"]) == (claim.token, 2)
+        partition = in_process_api.partition(ONE)
+        assert (partition["owner"], partition["waiting"]) == (claim.token, 2)
         slow_worker.ledger.dispose()
 
 
@@ -249,7 +249,7 @@ def test_everything_that_is_wrong_is_told_at_once(in_process_api: InProcessApi) 
             in_process_api.post_action(ONE, "pause", body, **query), 400, "VALIDATION_ERROR"
         )
         assert sorted(paths(problem)) == expected, body
-        assert all(found["message"] for found in problem["problems"])
+        assert all(part["message"] for part in problem["problems"])
     assert states(in_process_api) == before
 
 

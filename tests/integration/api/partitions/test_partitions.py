@@ -98,9 +98,9 @@ def test_pages_show_every_partition_once_and_in_order(
     worker.drain()
     worker.inbox.redis.flushall()
     worker.accept(*(submission(f"U-{book}", book) for book in BOOKS[1::2] + BOOKS[::4]))
-    found = list(pages(in_process_api, limit=limit))
-    assert list(chain(*found)) == [partition_of(book) for book in BOOKS]
-    assert all(len(page) == limit for page in found[:-1])
+    partition_pages = list(pages(in_process_api, limit=limit))
+    assert list(chain(*partition_pages)) == [partition_of(book) for book in BOOKS]
+    assert all(len(page) == limit for page in partition_pages[:-1])
 
 
 def test_partitions_of_all_lanes_are_on_one_page(quiet: Deployment) -> None:
@@ -141,19 +141,23 @@ def test_a_halted_partition_in_detail(in_process_api: InProcessApi) -> None:
     worker.drain()
     assert in_process_api.post_action(ONE, "retry").status_code == 409
     in_process_api.perform(ONE, "pause", by="bob", why="until Monday")
-    found = in_process_api.partition(ONE)
-    assert (found["waiting"], found["lastSequence"]) == (30, 2)
-    assert found["held"] == {"kind": "PAUSED", "who": "bob", "why": "until Monday"}
-    halting = found["haltedBy"]
-    assert (halting["tradeId"], halting["position"]) == ("poison", 3)
-    assert halting["reason"].startswith("DecodeError: ")
-    assert instant(halting["acceptedAt"]) <= instant(halting["parkedAt"]) <= datetime.now(UTC)
-    waiting = found["waitingTrades"]
+    partition = in_process_api.partition(ONE)
+    assert (partition["waiting"], partition["lastSequence"]) == (30, 2)
+    assert partition["held"] == {"kind": "PAUSED", "who": "bob", "why": "until Monday"}
+    parked_trade = partition["haltedBy"]
+    assert (parked_trade["tradeId"], parked_trade["position"]) == ("poison", 3)
+    assert parked_trade["reason"].startswith("DecodeError: ")
+    assert (
+        instant(parked_trade["acceptedAt"])
+        <= instant(parked_trade["parkedAt"])
+        <= datetime.now(UTC)
+    )
+    waiting = partition["waitingTrades"]
     assert [trade["position"] for trade in waiting] == list(range(4, 24))
     assert [trade["tradeId"] for trade in waiting] == [f"B1-{number}" for number in range(3, 23)]
     assert all(trade["acceptedAt"] for trade in waiting)
-    assert found["gap"] is None
-    pause, retry = found["audit"]
+    assert partition["gap"] is None
+    pause, retry = partition["audit"]
     assert (pause["action"], pause["by"], pause["why"]) == ("pause", "bob", "until Monday")
     assert (retry["action"], retry["tradeId"], retry["position"]) == ("retry", "poison", 3)
     assert "still cannot be captured" in retry["result"]
@@ -166,10 +170,10 @@ def test_as_many_waiting_trades_are_shown_as_asked_for(
 ) -> None:
     """The detail shows as many waiting trades as requested, from the head on."""
     in_process_api.worker.accept(*numbered(1), *submissions(149, "B1"))
-    found = in_process_api.partition(ONE, waiting=trades)["waitingTrades"]
-    assert [trade["position"] for trade in found] == list(range(1, trades + 1))
-    assert [trade["sequenceNumber"] for trade in found[:1]] == [1][:trades]
-    assert all("sequenceNumber" not in trade for trade in found[1:])
+    waiting_trades = in_process_api.partition(ONE, waiting=trades)["waitingTrades"]
+    assert [trade["position"] for trade in waiting_trades] == list(range(1, trades + 1))
+    assert [trade["sequenceNumber"] for trade in waiting_trades[:1]] == [1][:trades]
+    assert all("sequenceNumber" not in trade for trade in waiting_trades[1:])
 
 
 def test_an_unreadable_trade_is_shown_at_its_position(in_process_api: InProcessApi) -> None:

@@ -94,7 +94,7 @@ def test_every_problem_is_told_at_once(quiet: Deployment) -> None:
         "Idempotency-Key",
         "X-Callback-Url",
     ]
-    assert all(found["message"] for found in problem["problems"])
+    assert all(part["message"] for part in problem["problems"])
 
 
 @pytest.mark.parametrize(

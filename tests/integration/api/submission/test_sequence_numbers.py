@@ -70,9 +70,14 @@ def test_the_ledger_decides_as_was_answered(in_process_api: InProcessApi) -> Non
     passed = submit(in_process_api, 2, "again")
     assert {trade(in_process_api, f"N{number}")["status"] for number in answers} == {"ACCEPTED"}
     in_process_api.worker.drain()
-    found = [trade(in_process_api, trade_id) for trade_id in ("N1", "N2", "N5", "again")]
-    assert [each["status"] for each in found] == ["CAPTURED", "CAPTURED", "BUFFERED", "REJECTED"]
-    assert "sequence number 2" in found[3]["reason"]
+    documents = [trade(in_process_api, trade_id) for trade_id in ("N1", "N2", "N5", "again")]
+    assert [document["status"] for document in documents] == [
+        "CAPTURED",
+        "CAPTURED",
+        "BUFFERED",
+        "REJECTED",
+    ]
+    assert "sequence number 2" in documents[3]["reason"]
     jobs = [in_process_api.http.get(answer["statusUrl"]).json() for answer in (answers[5], passed)]
     assert [(job["status"], job["progress"]) for job in jobs] == [("PENDING", 0), ("FAILED", 100)]
     assert "lower numbers" in jobs[0]["message"]
@@ -87,9 +92,9 @@ def test_missing_numbers_are_captured_first_and_their_followers_after(
         submit(in_process_api, number)
         in_process_api.worker.drain()
     assert in_process_api.worker.captured() == {ONE: [f"N{number}" for number in range(1, 7)]}
-    found = [trade(in_process_api, f"N{number}") for number in range(1, 7)]
-    assert [each["ledgerSequence"] for each in found] == [1, 2, 3, 4, 5, 6]
-    assert {each["status"] for each in found} == {"CAPTURED"}
+    documents = [trade(in_process_api, f"N{number}") for number in range(1, 7)]
+    assert [document["ledgerSequence"] for document in documents] == [1, 2, 3, 4, 5, 6]
+    assert {document["status"] for document in documents} == {"CAPTURED"}
     in_process_api.worker.assert_all_is_accounted_for()
 
 

@@ -30,7 +30,7 @@ def pages(in_process_api: InProcessApi, **query: Any) -> Iterator[dict[str, Any]
     raise AssertionError("the pages do not end")
 
 
-def found(in_process_api: InProcessApi, **query: Any) -> list[str]:
+def trade_ids(in_process_api: InProcessApi, **query: Any) -> list[str]:
     """Return the ids of all matching trades."""
     return [trade["tradeId"] for page in pages(in_process_api, **query) for trade in page["trades"]]
 
@@ -56,33 +56,33 @@ def traded(in_process_api: InProcessApi) -> InProcessApi:
 def test_each_filter_finds_what_fits(traded: InProcessApi) -> None:
     """Each filter, and several together, return exactly the matching trades."""
     captured = ["A-1", "A-2", "A-3", "A-4", "C-1", "C-2"]
-    assert found(traded) == ["far", "next", "poison", *captured]
-    assert found(traded, outcome="CAPTURED") == captured
-    assert found(traded, outcome="PARKED,BUFFERED") == ["next", "poison"]
-    assert found(traded, partitionKey=partition_of("B2")) == ["A-4"]
-    assert found(traded, accountId="ACC_2") == ["C-1", "C-2"]
-    assert found(traded, bookId="B2", securityId=ISIN) == ["A-4", "C-2"]
-    assert found(traded, securityId="US5949181045") == []
-    assert found(traded, tradeDate=DAY) == ["far", "next", "A-1", "A-2", "A-3", "C-1", "C-2"]
-    assert found(traded, tradeDateFrom=NEXT_DAY) == ["A-4"]
+    assert trade_ids(traded) == ["far", "next", "poison", *captured]
+    assert trade_ids(traded, outcome="CAPTURED") == captured
+    assert trade_ids(traded, outcome="PARKED,BUFFERED") == ["next", "poison"]
+    assert trade_ids(traded, partitionKey=partition_of("B2")) == ["A-4"]
+    assert trade_ids(traded, accountId="ACC_2") == ["C-1", "C-2"]
+    assert trade_ids(traded, bookId="B2", securityId=ISIN) == ["A-4", "C-2"]
+    assert trade_ids(traded, securityId="US5949181045") == []
+    assert trade_ids(traded, tradeDate=DAY) == ["far", "next", "A-1", "A-2", "A-3", "C-1", "C-2"]
+    assert trade_ids(traded, tradeDateFrom=NEXT_DAY) == ["A-4"]
     assert (
-        found(traded, accountId="ACC1", tradeDateTo=DAY, outcome="CAPTURED", bookId="")
+        trade_ids(traded, accountId="ACC1", tradeDateTo=DAY, outcome="CAPTURED", bookId="")
         == captured[:3]
     )
-    assert found(traded, partitionKey=partition_of("B2"), bookId="B1") == []
+    assert trade_ids(traded, partitionKey=partition_of("B2"), bookId="B1") == []
 
 
 @pytest.mark.parametrize("limit", [1, 2, 1000])
 def test_pages_together_are_the_whole(traded: InProcessApi, limit: int) -> None:
     """Pages of any size give each trade once, although trades arrive in between."""
-    whole = found(traded)
+    all_ids = trade_ids(traded)
     paged_ids = []
     for number, page in enumerate(pages(traded, limit=limit)):
         assert len(page["trades"]) <= limit
         paged_ids += [trade["tradeId"] for trade in page["trades"]]
         traded.worker.accept(submission(f"between-{number}", accountId=f"A{90 - number}"))
         traded.worker.drain()
-    assert [trade_id for trade_id in paged_ids if trade_id in whole] == whole
+    assert [trade_id for trade_id in paged_ids if trade_id in all_ids] == all_ids
 
 
 def test_a_trade_is_shown_as_its_status_is(traded: InProcessApi) -> None:

@@ -86,9 +86,9 @@ def test_every_trade_id_can_be_asked_for(quiet: Deployment, trade_id: str) -> No
     response = quiet.submit(trade_json(tradeId=trade_id))
     assert response.status_code == 202
     assert response.json()["partitionKey"] == PARTITION
-    found = quiet.trade(quote(trade_id, safe=""))
-    assert found.status_code == 200, found.text
-    assert found.json()["tradeId"] == trade_id
+    status_response = quiet.trade(quote(trade_id, safe=""))
+    assert status_response.status_code == 200, status_response.text
+    assert status_response.json()["tradeId"] == trade_id
     assert quiet.http.get(response.json()["statusUrl"]).json()["jobId"] == response.json()["jobId"]
 
 
