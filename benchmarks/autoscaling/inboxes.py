@@ -1,4 +1,4 @@
-"""Simulated inboxes: trades wait in partitions and lanes of which many are alike. No I/O.
+"""Simulated inboxes: trades wait in partitions and lanes, many of them alike. No I/O.
 
 Trades are a fluid here: a rate, not single ones. One process at a time captures a partition. A
 claim takes the waiting trades up to its limits, so claims grow with the backlog.

@@ -19,7 +19,7 @@ from benchmarks.autoscaling.simulation import (
 PARTITIONS = 10_000
 LARGE = 500.0  # times the seed's day: the first factor at which the fleet has to grow
 HOT = 6_000.0  # trades a second of one partition: more than one process captures
-FEW = 400  # partitions, each of which is deep in a burst
+FEW = 400  # partitions; each is deep in a burst
 
 # The burst of Asia, 7 to 9 h UTC, with some time before and after it.
 BURST = range(int(6.75 * HOUR_SECONDS), 10 * HOUR_SECONDS)

@@ -1,4 +1,4 @@
-"""Findings on the workers: which ones reply, with how many processes, of which release."""
+"""Findings on the workers: which ones reply, how many processes they have, their release."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -105,7 +105,7 @@ class _Batch:
         self._redis, self._settings, self._backlog = redis, settings, backlog
         self._submissions, self._answers = submissions, answers
         self._format = entry_format
-        # The partitions of which a trade was refused, with the refusal of the first one.
+        # Each partition that had a trade refused, with the refusal of its first one.
         self._closed: dict[PartitionKey, Refusal] = {}
         self.lanes_to_ring: set[int] = set()
         self.accepted = 0  # new trades

@@ -139,7 +139,7 @@ def _is_exact(value: Any) -> bool:
 
 
 def is_within_limits(value: Decimal) -> bool:
-    """Return whether a value has at most 28 digits, of which 8 decimals, without rounding."""
+    """Return whether a value fits into 28 digits with 8 decimals, without rounding."""
     if not value.is_finite() or not -_EXACT.prec < value.adjusted() < MAX_DIGITS - MAX_DECIMALS:
         return False
     exponent = value.as_tuple().exponent

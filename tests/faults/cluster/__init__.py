@@ -1,1 +1,1 @@
-"""Tests of a Redis Cluster whose nodes die, or whose slots move, under load."""
+"""A Redis Cluster under a running fleet: nodes are killed, a replica takes over, slots move."""

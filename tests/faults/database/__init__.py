@@ -1,1 +1,1 @@
-"""Tests of databases that die, are out of reach, deadlock, or report errors under load."""
+"""Databases that are killed, locked, unreachable, or that report deadlocks under load."""

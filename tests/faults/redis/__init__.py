@@ -1,1 +1,1 @@
-"""Tests of Redis servers that die, are out of reach, full, emptied, or replaced under load."""
+"""Redis servers that are killed, full or unreachable, and a failover by sentinels."""

@@ -1,1 +1,1 @@
-"""Tests: integration, tds."""
+"""SQL Server's stand-in, spoken to by the real driver."""

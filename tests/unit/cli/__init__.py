@@ -1,1 +1,1 @@
-"""Tests: unit, cli."""
+"""The pure parts of the command line: files of trades, findings."""

@@ -1,1 +1,1 @@
-"""Tests: unit, house."""
+"""Rules of the house: imports, layout, names, stored names, hooks, documents."""

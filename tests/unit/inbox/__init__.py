@@ -1,1 +1,1 @@
-"""Tests: unit, inbox."""
+"""The parts of the inbox that need no Redis."""

@@ -1,1 +1,1 @@
-"""Tests: unit, ledger."""
+"""The parts of the ledger that need no database: statements and error numbers."""

@@ -1,1 +1,1 @@
-"""Tests: unit, local."""
+"""Samples, ports, the restart policy and the report of the demo."""

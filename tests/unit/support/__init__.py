@@ -1,1 +1,1 @@
-"""Tests of the helpers on which the fault tests depend: checker, history, schedule, recovery."""
+"""The tools of the tests themselves: the history checker, the schedule of a soak."""

@@ -1,1 +1,1 @@
-"""Tests: unit, trades."""
+"""A trade: its rules, its keys, its digest, its sums."""

@@ -1,4 +1,4 @@
-"""Parts of which the OpenAPI documentation of an operation is made."""
+"""Building blocks for the OpenAPI documentation of an operation."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -84,7 +84,7 @@ def zipf(
 
     Args:
         partitions: the most traded first.
-        skew: the exponent; 0 gives all the same weight.
+        skew: the exponent; 0 gives every partition the same weight.
         random: the source of randomness.
     """
     weights = list(accumulate((rank + 1) ** -skew for rank in range(len(partitions))))

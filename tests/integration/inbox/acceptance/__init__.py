@@ -1,1 +1,1 @@
-"""Tests: integration, inbox, acceptance."""
+"""Acceptance: what `accept` appends, refuses, predicts and repeats."""

@@ -1,1 +1,1 @@
-"""Tests: integration, inbox, claims."""
+"""Claims and what ends them: complete, postpone, renew, hold; and the bell."""

@@ -1,1 +1,1 @@
-"""Tests: integration, inbox, reading."""
+"""Reads of the inboxes: partitions, backlog, load, entries."""

@@ -1,1 +1,1 @@
-"""Tests: integration, ledger, capture."""
+"""The capture transaction: rows, duplicates, fences, parked trades, sequence numbers."""

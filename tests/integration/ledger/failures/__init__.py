@@ -1,1 +1,1 @@
-"""Tests: integration, ledger, failures."""
+"""Failures of the database: deadlocks, lost connections, servers that do not answer."""

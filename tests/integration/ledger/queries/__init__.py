@@ -1,1 +1,1 @@
-"""Tests: integration, ledger, queries."""
+"""The queries: search, replica, what operators read."""

@@ -1,1 +1,1 @@
-"""Tests: integration, ledger, schema."""
+"""The schema: its creation, its migrations and their lock."""
