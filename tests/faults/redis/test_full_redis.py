@@ -96,7 +96,7 @@ def test_an_emptied_redis_takes_new_trades_at_once(
     assert_all_is_well(deployment, history, lost=ids)
     output = _reconcile(deployment)
     assert "Redis was emptied or replaced" in output
-    assert "must be sent again" in output
+    assert "must send every trade again" in output
     assert "Clean: every accepted trade is accounted for." in output
     answers = gateway.accept([entry.submission for entry in lost])
     assert all(isinstance(answer, Receipt) and not answer.duplicate for answer in answers)

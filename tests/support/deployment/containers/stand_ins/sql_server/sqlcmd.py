@@ -1,11 +1,10 @@
+#!/opt/tradecapture/bin/python
 """The part of sqlcmd that a health check uses: -S, -U, -Q, and SQLCMDPASSWORD."""
 
 import argparse
 import os
 
 import pymssql
-
-#!/opt/tradecapture/bin/python
 
 
 def main() -> None:
