@@ -45,11 +45,11 @@ def test_postgresql_killed_and_restarted_under_load(
 ) -> None:
     """Three kills of PostgreSQL leave every trade captured once and in order."""
     deployment = postgresql_deployment
-    _proxy, workers, saboteur = _start(deployment, history)
+    _proxy, workers, injector = _start(deployment, history)
     with _traffic(deployment, history) as traffic:
         for _ in range(KILLS):
             time.sleep(CALM_SECONDS)
-            saboteur.commit(KILL)
+            injector.commit(KILL)
         time.sleep(CALM_SECONDS)
     traffic.assert_clean()
     assert_all_is_well(deployment, history)
@@ -69,13 +69,13 @@ def test_connections_cut_within_transactions_have_one_effect(
     ends all connections at once.
     """
     deployment = postgresql_deployment
-    proxy, workers, saboteur = _start(deployment, history)
+    proxy, workers, injector = _start(deployment, history)
     with _traffic(deployment, history) as traffic:
         for number in range(CUTS):
             proxy.cut_before(STATEMENTS[number % len(STATEMENTS)])
             wait_for("a transaction is cut", lambda cuts=number: proxy.cuts > cuts)  # type: ignore[misc]
             time.sleep(PAUSE_SECONDS)
-            saboteur.commit(CUT_ALL)
+            injector.commit(CUT_ALL)
     traffic.assert_clean()
     assert_all_is_well(deployment, history)
     retried = count_in_logs(workers, RETRIED)
@@ -91,7 +91,7 @@ def test_commits_whose_answers_are_lost_have_one_effect(
 ) -> None:
     """If a commit's answer is lost, the next attempt finds its trades and captures none again."""
     deployment = postgresql_deployment
-    proxy, workers, _saboteur = _start(deployment, history)
+    proxy, workers, _injector = _start(deployment, history)
     with _traffic(deployment, history) as traffic:
         for number in range(LOST_COMMITS):
             proxy.lose_answers(COMMIT)
@@ -121,7 +121,7 @@ def test_while_the_database_is_away_trades_are_accepted_and_wait(
     Afterwards all trades are captured in order.
     """
     deployment = postgresql_deployment
-    proxy, workers, _saboteur = _start(deployment, history)
+    proxy, workers, _injector = _start(deployment, history)
     gateway, log = deployment.gateway(), history.log("saboteur")
     sender = of_apis(deployment.start_api("api").url)
     with Traffic(history, sender, partitions=40, trades_a_second=60) as traffic:

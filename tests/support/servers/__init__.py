@@ -1,1 +1,1 @@
-"""Servers that tests start beside those of `tradecapture.local.servers`, and databases."""
+"""Databases, and servers that tests start in addition to those of `tradecapture.local.servers`."""

@@ -1,4 +1,4 @@
-"""Flower of a test: `celery -A workers flower`, as the fleet runs it."""
+"""Runs Flower with `celery -A workers flower`, as the fleet does."""
 
 import sys
 from collections.abc import Mapping
@@ -11,11 +11,11 @@ from tests.support import ROOT
 from tradecapture.local.servers.ports import LOOPBACK, free_port
 from tradecapture.local.servers.server import LocalServer
 
-ANSWER_SECONDS = 10.0  # on a machine that is busy with other tests
+ANSWER_SECONDS = 10.0  # timeout of one request on a machine that is busy with other tests
 
 
 class Flower(LocalServer):
-    """One Flower, on a free port."""
+    """A Flower server on a free port."""
 
     name = "flower"
 
@@ -26,14 +26,14 @@ class Flower(LocalServer):
 
     @property
     def url(self) -> str:
-        """Where it answers."""
+        """Its base URL."""
         return f"http://{LOOPBACK}:{self._port}"
 
     def start(self) -> None:
         """Start it and wait until it answers.
 
         Raises:
-            LocalServerError: it did not.
+            LocalServerError: Flower did not answer in time.
         """
         options = [f"--address={LOOPBACK}", f"--port={self._port}", "--logging=debug"]
         self._run(
@@ -45,13 +45,13 @@ class Flower(LocalServer):
             raise self._failure()
 
     def page(self, path: str) -> str:
-        """Return one of its pages."""
+        """Return the HTML of one of its pages."""
         return httpx.get(self.url + path, timeout=ANSWER_SECONDS).text
 
     def queues(self) -> Any:
-        """Return the queues as its API shows them, which it asks the broker for."""
-        answer = httpx.get(f"{self.url}/api/queues/length", timeout=ANSWER_SECONDS)
-        return answer.json()["active_queues"]
+        """Return the queues and their lengths, which its API gets from the broker."""
+        response = httpx.get(f"{self.url}/api/queues/length", timeout=ANSWER_SECONDS)
+        return response.json()["active_queues"]
 
     def _is_ready(self) -> bool:
         try:

@@ -1,4 +1,4 @@
-"""A RabbitMQ server of one's own: an installed one, with its data, ports and names in a folder."""
+"""Runs the installed RabbitMQ as a private server with its own data, ports and node names."""
 
 import os
 import re
@@ -18,32 +18,33 @@ from tradecapture.local.servers.server import (
     wait_until,
 )
 
-# Debian's own place. The program of this name on PATH is a wrapper, for the system's server only.
+# Where Debian installs it. The program of this name on PATH is a wrapper that only controls the
+# system's server.
 HOME = Path("/usr/lib/rabbitmq")
 PROGRAM = HOME / "bin" / "rabbitmq-server"
 OLDEST_VERSION = (3, 10)
-USER = "guest"  # RabbitMQ's own, with this password; it is let in from this machine only
-ANSWER_SECONDS = 2.0
-SCHEDULERS = "+S 2:2"  # of Erlang; one a core would be many for a test
+USER = "guest"  # RabbitMQ's default user and password, which may log in from this machine only
+ANSWER_SECONDS = 2.0  # timeout of a connection
+SCHEDULERS = "+S 2:2"  # Erlang's default is one for each core, which is too many for a test
 
 
 def why_not() -> str | None:
-    """Return why there is no RabbitMQ to run; None: there is."""
+    """Return why RabbitMQ cannot run here; None if it can."""
     if not PROGRAM.exists() or shutil.which("epmd") is None:
         return "no RabbitMQ server: apt-get install rabbitmq-server"
-    found = re.search(r"rabbitmq_server-(\d+)\.(\d+)", " ".join(map(str, HOME.glob("lib/*"))))
-    if found is None or (int(found[1]), int(found[2])) < OLDEST_VERSION:
+    version = re.search(r"rabbitmq_server-(\d+)\.(\d+)", " ".join(map(str, HOME.glob("lib/*"))))
+    if version is None or (int(version[1]), int(version[2])) < OLDEST_VERSION:
         return f"the RabbitMQ server is older than {OLDEST_VERSION}"
     return None
 
 
 class RabbitmqServer(LocalServer):
-    """A RabbitMQ of one's own, as a context manager. Its data outlives it in the folder."""
+    """A private RabbitMQ server, as a context manager. Its data stays in the folder."""
 
     name = "RabbitMQ"
 
     def __init__(self, folder: Path) -> None:
-        """Prepare a server; it takes free ports, and keeps them through restarts."""
+        """Prepare a server on free ports, which it keeps when it restarts."""
         super().__init__(folder / "rabbitmq.log")
         self._folder = folder.absolute()
         self._port, self._distribution_port, self._names_port = (free_port() for _ in range(3))
@@ -55,14 +56,14 @@ class RabbitmqServer(LocalServer):
         return f"amqp://{USER}:{USER}@{LOOPBACK}:{self._port}//"
 
     def start(self) -> None:
-        """Start the server and wait until it lets in.
+        """Start the server and wait until clients can connect.
 
         Raises:
-            LocalServerError: it did not start; its log is shown.
+            LocalServerError: the server did not start; the message has the end of its log.
         """
         self._folder.mkdir(parents=True, exist_ok=True)
         if self._names is None:
-            # Erlang's list of node names. RabbitMQ would start one that outlives it.
+            # Erlang's name server. RabbitMQ would start one that keeps running after the test.
             self._names = subprocess.Popen(
                 ["epmd", "-port", str(self._names_port), "-address", LOOPBACK],
                 stdin=subprocess.DEVNULL,
@@ -75,9 +76,9 @@ class RabbitmqServer(LocalServer):
             raise self._failure()
 
     def stop(self) -> None:
-        """Let the server write what it has and end, and the list of names with it."""
+        """Let the server write its data and end; then end the name server."""
         if self._process is not None and self._process.poll() is None:
-            # To Erlang itself: the script would start a second one that asks the first to end.
+            # Signals Erlang itself: the script would start a second Erlang to stop the first one.
             self._signal(signal.SIGTERM)
             with suppress(subprocess.TimeoutExpired):
                 self._process.wait(STOP_TIMEOUT_SECONDS)
@@ -98,15 +99,15 @@ class RabbitmqServer(LocalServer):
             raise LocalServerError(f"a process of RabbitMQ in {self._folder} did not end")
 
     def freeze(self) -> None:
-        """Stop it in the middle of whatever it does; connections to it stay open."""
+        """Stop the server with SIGSTOP; its connections stay open."""
         self._signal(signal.SIGSTOP)
 
     def thaw(self) -> None:
-        """Let it go on."""
+        """Resume a frozen server."""
         self._signal(signal.SIGCONT)
 
     def empty(self, *queues: str) -> None:
-        """Throw away what is in queues, where there are such."""
+        """Delete all messages of queues; ignore queues that do not exist."""
         with self._connect() as connection:
             for queue in queues:
                 with suppress(amqp.exceptions.NotFound):
@@ -118,16 +119,16 @@ class RabbitmqServer(LocalServer):
             connection.channel().queue_delete(queue)
 
     def waiting(self, queue: str) -> int:
-        """Return how many messages of a queue no worker has taken; none if there is no queue."""
+        """Return how many messages of a queue no worker has taken; 0 if there is no queue."""
         try:
             with self._connect() as connection:
-                found: int = connection.channel().queue_declare(queue, passive=True).message_count
+                count: int = connection.channel().queue_declare(queue, passive=True).message_count
         except amqp.exceptions.NotFound:
             return 0
-        return found
+        return count
 
     def control(self, *words: str) -> str:
-        """Run `rabbitmqctl`; return what it prints."""
+        """Run `rabbitmqctl`; return its output."""
         return subprocess.run(
             [str(PROGRAM.with_name("rabbitmqctl")), "--quiet", *words],
             env=self._environment(),
@@ -149,15 +150,15 @@ class RabbitmqServer(LocalServer):
             return False
 
     def _erlang(self) -> list[int]:
-        """Return the processes of Erlang, which are in the session of the script."""
+        """Return the ids of Erlang's processes, which are in the session of the script."""
         assert self._process is not None
-        listed = subprocess.run(
+        listing = subprocess.run(
             ["ps", "-o", "pid=,stat=,comm=", "--sid", str(self._process.pid)],
             capture_output=True,
             text=True,
             check=False,
         ).stdout
-        rows = (row.split(maxsplit=2) for row in listed.splitlines())
+        rows = (row.split(maxsplit=2) for row in listing.splitlines())
         return [int(pid) for pid, state, name in rows if "beam" in name and state[0] != "Z"]
 
     def _signal(self, number: signal.Signals) -> None:
@@ -166,7 +167,7 @@ class RabbitmqServer(LocalServer):
 
     def _environment(self) -> dict[str, str]:
         own = {
-            # Where Erlang keeps its secret.
+            # Erlang keeps its cookie here.
             "HOME": str(self._folder),
             "ERL_EPMD_PORT": str(self._names_port),
             "RABBITMQ_NODENAME": f"tradecapture{self._port}@localhost",
@@ -177,7 +178,7 @@ class RabbitmqServer(LocalServer):
             "RABBITMQ_LOG_BASE": str(self._folder / "log"),
             "RABBITMQ_PID_FILE": str(self._folder / "pid"),
             "RABBITMQ_ENABLED_PLUGINS_FILE": str(self._folder / "plugins"),
-            # None of the system's own.
+            # Files that do not exist, so that the system's configuration is not used.
             "RABBITMQ_CONF_ENV_FILE": str(self._folder / "environment"),
             "RABBITMQ_CONFIG_FILE": str(self._folder / "configuration"),
             "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": SCHEDULERS,

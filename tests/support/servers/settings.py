@@ -1,12 +1,16 @@
-"""Settings of a deployment on the servers of a pytest process."""
+"""Makes settings for tests that use the servers of their pytest process."""
 
 from tradecapture.settings import Settings
 
-CONNECT_SECONDS = 3.0  # for a connection to a local server, on a machine that is busy
+CONNECT_SECONDS = 3.0  # timeout of a connection to a local server on a busy machine
 
 
 def settings_on(redis_url: str) -> Settings:
-    """Return settings on a Redis: one lane, leases that outlast a test, backoffs of no length."""
+    """Return settings with one lane, leases longer than a test, and almost no backoff.
+
+    Args:
+        redis_url: of the Redis to use; the database is SQLite in memory.
+    """
     return Settings(
         redis_url=redis_url,
         database_url="sqlite://",

@@ -57,7 +57,7 @@ def soak(folder: Path, seconds: float, seed: int, progress: Callable[[float], No
         for worker in workers:
             worker.wait_ready()
         log = history.log("saboteur")
-        saboteur = Saboteur(deployment, workers, apis, database_proxy, log)
+        injector = Saboteur(deployment, workers, apis, database_proxy, log)
         with Traffic(
             history,
             of_apis(*(api.url for api in apis)),
@@ -68,7 +68,7 @@ def soak(folder: Path, seconds: float, seed: int, progress: Callable[[float], No
             started = time.monotonic()
             for fault in planned:
                 _pass_time(started, fault.at_seconds, progress)
-                saboteur.commit(fault)
+                injector.commit(fault)
             _pass_time(started, seconds, progress)
         gateway = deployment.gateway()
         wrong = [*_wait(gateway), *traffic.problems(), *problems(gateway, history)]

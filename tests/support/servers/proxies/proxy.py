@@ -1,4 +1,4 @@
-"""A proxy before a server: passes on, refuses, swallows, or cuts connections at a chosen moment."""
+"""A proxy that passes on, refuses, holds back or cuts connections to a server."""
 
 import socket
 import threading
@@ -8,29 +8,29 @@ from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
 
-CHUNK = 65536  # bytes; far more than any message of these tests
+CHUNK = 65536  # bytes of one read; far more than any message of these tests
 
-# A Unix socket's path, or host and port of TCP.
+# The path of a Unix socket, or host and port of a TCP socket.
 Address = Path | tuple[str, int]
 
 
 class Mode(StrEnum):
-    """What the proxy does with every connection."""
+    """How the proxy treats every connection."""
 
     PASS = "pass"
-    REFUSE = "refuse"  # as of a host that is up and a server that is not
-    BLACK_HOLE = "black hole"  # connects, takes and answers nothing, as of a network that is cut
+    REFUSE = "refuse"  # like a host on which no server listens
+    BLACK_HOLE = "black hole"  # accepts connections and data, and answers nothing: a cut network
 
 
 class _Moment(NamedTuple):
-    """When to cut: at a message of a client that holds some words."""
+    """When to cut a connection: at the first message of a client that contains some words."""
 
     words: bytes
-    answer_lost: bool  # True: the server gets the message, and its answer is lost
+    answer_lost: bool  # True: the server gets the message, but the client not the answer
 
 
 class Proxy:
-    """Stands before a server. What was swallowed arrives late, as in a network that mends."""
+    """A proxy before a server. Data that a black hole holds back arrives after `pass_on`."""
 
     def __init__(self, listen: Address, server: Address) -> None:
         """Prepare to listen at one address for a server at another."""
@@ -44,23 +44,23 @@ class Proxy:
         self.cuts = 0  # connections that were cut
 
     def pass_on(self) -> None:
-        """Pass everything on, also what was swallowed."""
+        """Pass everything on, also what was held back."""
         self._flowing.set()
         if self._listener is None:
             self._open()
 
     def refuse(self) -> None:
-        """Refuse connections, and cut those that there are."""
+        """Refuse new connections, and cut the open ones."""
         self._close_listener()
-        self.cut()  # first, so that what was swallowed does not slip through
+        self.cut()  # before data flows again, so that data that was held back is lost
         self._flowing.set()
 
     def black_hole(self) -> None:
-        """Let connect, and pass on nothing more in either direction."""
+        """Accept connections, and hold back all data in both directions."""
         self._flowing.clear()
 
     def become(self, mode: Mode) -> None:
-        """Do what a mode says."""
+        """Switch to a mode."""
         {
             Mode.PASS: self.pass_on,
             Mode.REFUSE: self.refuse,
@@ -68,7 +68,7 @@ class Proxy:
         }[mode]()
 
     def cut(self) -> int:
-        """Cut all connections now; return how many."""
+        """Cut all open connections; return how many there were."""
         with self._lock:
             pairs, self._pairs = self._pairs, set()
         for pair in pairs:
@@ -78,15 +78,18 @@ class Proxy:
         return len(pairs)
 
     def cut_before(self, words: bytes, times: int = 1) -> None:
-        """Cut the next connections that send some words, which the server does not get."""
+        """Cut the next `times` connections that send some words, before the server gets them."""
         self._moments += [_Moment(words, answer_lost=False)] * times
 
     def lose_answers(self, words: bytes, times: int = 1) -> None:
-        """Cut the next connections that send some words, which the server gets and carries out."""
+        """Cut the next `times` connections that send some words, after the server gets them.
+
+        The server executes the message; the client gets no answer.
+        """
         self._moments += [_Moment(words, answer_lost=True)] * times
 
     def __enter__(self) -> Self:
-        """Begin to listen."""
+        """Start to listen."""
         self._open()
         return self
 
@@ -96,7 +99,7 @@ class Proxy:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Listen no more, and end the connections."""
+        """Stop listening, and cut all connections."""
         self.refuse()
 
     def _open(self) -> None:
@@ -105,7 +108,7 @@ class Proxy:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(_named(self._listen))
         if isinstance(self._listen, Path):
-            self._listen.chmod(0o666)  # the server's own user is not ours
+            self._listen.chmod(0o666)  # the server runs as another user
         listener.listen()
         self._listener = listener
         threading.Thread(target=self._serve, args=(listener,), daemon=True).start()
@@ -139,7 +142,7 @@ class Proxy:
             threading.Thread(target=self._answer, args=pair, daemon=True).start()
 
     def _forward(self, client: socket.socket, server: socket.socket) -> None:
-        """Pass on what the client says, up to the moment at which to cut."""
+        """Pass on what the client sends, until a message at which to cut."""
         while data := _receive(client):
             self._flowing.wait()
             moment = self._moment_of(data)
@@ -148,12 +151,12 @@ class Proxy:
                     break
                 continue
             self.cuts += 1
-            # Nobody hears the answer: the client's end is shut before the server gets anything.
+            # The client's end is closed first, so that no answer can reach the client.
             _shut(client)
             if moment.answer_lost:
                 _send(server, data)
                 with suppress(OSError):
-                    server.shutdown(socket.SHUT_WR)  # it carries it out, then sees the end
+                    server.shutdown(socket.SHUT_WR)  # the server executes it, then sees the end
             else:
                 _shut(server)
             self._forget(client, server)
@@ -205,5 +208,5 @@ def _send(end: socket.socket, data: bytes) -> bool:
 
 
 def _shut(end: socket.socket) -> None:
-    with suppress(OSError):  # the other end was quicker
+    with suppress(OSError):  # the other end may have closed it already
         end.shutdown(socket.SHUT_RDWR)

@@ -1,4 +1,4 @@
-"""A TLS proxy on the port by which servers know each other: some speak plainly there."""
+"""A TLS proxy that also accepts plain connections from chosen addresses on the same port."""
 
 import asyncio
 import ssl
@@ -14,9 +14,11 @@ Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
 class SharedPort(TlsProxy):
-    """Servers without TLS reach the one behind it plainly, by their addresses; all others not.
+    """A TLS proxy that some addresses may use without TLS.
 
-    Sentinels tell clients the very addresses at which they reach the servers themselves.
+    Sentinels tell clients the addresses at which they reach the servers themselves. The servers
+    and sentinels of a test have no TLS, so the proxy recognises them by their addresses. All
+    clients must use TLS on the same port.
     """
 
     def __init__(
@@ -26,13 +28,13 @@ class SharedPort(TlsProxy):
         server: tuple[str, int],
         plain_from: frozenset[str] = frozenset(),
     ) -> None:
-        """Prepare to stand in front of a server.
+        """Prepare a proxy in front of a server.
 
         Args:
-            authority: issues the certificate to show, and those that clients must show.
+            authority: issues the proxy's certificate, and the certificates that clients must show.
             port: to listen on.
             server: host and port.
-            plain_from: addresses of those who speak plainly.
+            plain_from: addresses that connect without TLS.
         """
         super().__init__(authority.issue_cert(LOOPBACK), server)
         authority.configure_trust(self._context)
@@ -40,39 +42,40 @@ class SharedPort(TlsProxy):
         self._asked_port, self._plain_from = port, plain_from
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(asyncio.CancelledError):  # else it is reported as if it were an error
+        with suppress(asyncio.CancelledError):  # asyncio would report it as an error
             await super()._serve(reader, writer)
 
     async def _listen(self) -> asyncio.Server:
-        def door() -> Door:
+        def make_protocol() -> Door:
             return Door(self._context, self._plain_from, self._serve)
 
-        return await self._loop.create_server(door, LOOPBACK, self._asked_port)
+        return await self._loop.create_server(make_protocol, LOOPBACK, self._asked_port)
 
 
 class Door(asyncio.Protocol):
-    """Looks where a connection comes from before a byte of it is read."""
+    """The protocol of a new connection: checks its address before it reads any data."""
 
     def __init__(self, context: ssl.SSLContext, plain_from: frozenset[str], serve: Serve) -> None:
         self._context, self._plain_from, self._serve = context, plain_from, serve
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Let it in, or ask for TLS first."""
+        """Serve the connection at once, or start TLS first."""
         assert isinstance(transport, asyncio.Transport)
-        inside = asyncio.StreamReaderProtocol(asyncio.StreamReader(), self._serve)
+        protocol = asyncio.StreamReaderProtocol(asyncio.StreamReader(), self._serve)
         if transport.get_extra_info("peername")[0] in self._plain_from:
-            transport.set_protocol(inside)
-            inside.connection_made(transport)
+            transport.set_protocol(protocol)
+            protocol.connection_made(transport)
         else:
             transport.pause_reading()
-            self._greeting = asyncio.create_task(self._greet(transport, inside))
+            # A reference, because asyncio keeps none: the task could be collected before it ends.
+            self._handshake = asyncio.create_task(self._start_tls(transport, protocol))
 
-    async def _greet(
-        self, transport: asyncio.Transport, inside: asyncio.StreamReaderProtocol
+    async def _start_tls(
+        self, transport: asyncio.Transport, protocol: asyncio.StreamReaderProtocol
     ) -> None:
-        with suppress(OSError):  # no TLS, or no certificate that is believed
-            behind_tls = await asyncio.get_running_loop().start_tls(
-                transport, inside, self._context, server_side=True
+        with suppress(OSError):  # the client uses no TLS, or shows no valid certificate
+            tls_transport = await asyncio.get_running_loop().start_tls(
+                transport, protocol, self._context, server_side=True
             )
-            assert behind_tls is not None
-            inside.connection_made(behind_tls)
+            assert tls_transport is not None
+            protocol.connection_made(tls_transport)

@@ -1,4 +1,4 @@
-"""A TLS proxy: ends TLS in front of a server that has none built in, as stunnel would."""
+"""Terminates TLS in front of a server without TLS support, as stunnel does."""
 
 import asyncio
 import ssl
@@ -11,22 +11,22 @@ import trustme
 from tradecapture.local.servers.ports import LOOPBACK
 
 CHUNK_BYTES = 65_536
-# What a PostgreSQL client sends first: the length of the message, and the code of SSLRequest.
+# The first message of a PostgreSQL client: its length, and the code of SSLRequest.
 POSTGRESQL_SSL_REQUEST = bytes.fromhex("0000000804d2162f")
 
 
 class TlsProxy:
-    """Listens on a port of its own with a certificate; talks plainly to the server behind it."""
+    """A proxy that accepts TLS connections and forwards them to a server without TLS."""
 
     def __init__(
         self, certificate: trustme.LeafCert, server: str | tuple[str, int], *, asked: bool = False
     ) -> None:
-        """Prepare to stand in front of a server.
+        """Prepare a proxy in front of a server.
 
         Args:
-            certificate: to show.
+            certificate: that the proxy shows to clients.
             server: host and port, or the path of a Unix socket.
-            asked: TLS begins when the client asks for it, as PostgreSQL's clients do.
+            asked: whether clients first ask for TLS, as PostgreSQL's clients do.
         """
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         certificate.configure_cert(self._context)
@@ -34,10 +34,10 @@ class TlsProxy:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever)
         self.port = 0
-        self.connections = 0  # whose handshake succeeded
+        self.connections = 0  # number of successful handshakes
 
     def __enter__(self) -> Self:
-        """Listen."""
+        """Start to listen on a port."""
         self._thread.start()
         self._listening = asyncio.run_coroutine_threadsafe(self._listen(), self._loop).result(10)
         self.port = self._listening.sockets[0].getsockname()[1]
@@ -49,7 +49,7 @@ class TlsProxy:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Cut every connection."""
+        """Stop listening, and cut every connection."""
         asyncio.run_coroutine_threadsafe(self._close(), self._loop).result(10)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(10)
@@ -73,8 +73,8 @@ class TlsProxy:
                 writer.write(b"S")
                 await writer.start_tls(self._context)
             self.connections += 1
-            behind, to_behind = await self._connect()
-            await asyncio.gather(_pump(reader, to_behind), _pump(behind, writer))
+            server_reader, server_writer = await self._connect()
+            await asyncio.gather(_pump(reader, server_writer), _pump(server_reader, writer))
         except (OSError, asyncio.IncompleteReadError):
             writer.close()
 

@@ -1,4 +1,4 @@
-"""A server that answers none of its requests until it has got all of them."""
+"""An HTTP server that answers no request until it has received all of them."""
 
 import threading
 from collections.abc import Iterator
@@ -15,18 +15,18 @@ ANSWER = msgspec.json.encode(AcceptedBody(ExpectedOutcome.ACCEPTED, "T", "J", "P
 
 
 class _Server(ThreadingHTTPServer):
-    request_queue_size = 1000  # connections that come faster than they are taken
+    request_queue_size = 1000  # connections that wait to be accepted
 
 
 @contextmanager
 def withholding_server(requests: int, seconds: float) -> Iterator[str]:
-    """Run a server that accepts trades, and forgets them; yield its base URL.
+    """Run a server that accepts trades without storing them; yield its base URL.
 
     Args:
-        requests: submissions that must have come before the first is answered 202.
-        seconds: how long to wait for them; then every one is answered 503.
+        requests: number of submissions that it receives before it answers any with 202.
+        seconds: how long it waits for them; afterwards it answers each with 503.
     """
-    together = threading.Barrier(requests)
+    barrier = threading.Barrier(requests)
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -34,7 +34,7 @@ def withholding_server(requests: int, seconds: float) -> Iterator[str]:
         def do_POST(self) -> None:
             self.rfile.read(int(self.headers["Content-Length"]))
             try:
-                together.wait(seconds)
+                barrier.wait(seconds)
             except threading.BrokenBarrierError:
                 self._answer(503)
             else:
@@ -50,7 +50,7 @@ def withholding_server(requests: int, seconds: float) -> Iterator[str]:
             self.wfile.write(ANSWER)
 
         def log_message(self, *_words: object) -> None:
-            """Say nothing."""
+            """Log nothing."""
 
     server = _Server((LOOPBACK, 0), Handler)
     server.daemon_threads = True

@@ -1,1 +1,1 @@
-"""Redis servers of a cluster and sentinels, and slots that move between nodes."""
+"""Runs Redis Clusters and Sentinels for tests, and moves slots between nodes."""

@@ -1,4 +1,4 @@
-"""A Redis Cluster of one's own: real nodes on this machine, each killed and restarted at will."""
+"""Runs a private Redis Cluster on this machine, whose nodes a test can kill and restart."""
 
 import random
 from collections.abc import Sequence
@@ -16,31 +16,32 @@ from tradecapture.inbox.keys import lane_keys
 from tradecapture.local.servers.ports import LOOPBACK, is_free
 from tradecapture.local.servers.redis_server import REPLY_TIMEOUT_SECONDS, RedisServer
 
-BUS_OFFSET = 10_000  # from a node's port to that of the cluster bus; Redis 6.2 has no other
-# Both below those that the kernel gives to connections (from 32,768 on): one of them would be taken
-# between the look and the start.
+# From a node's port to that of its cluster bus. Redis 6.2 allows no other offset.
+BUS_OFFSET = 10_000
+# Both ports are below those that the kernel gives to outgoing connections (from 32,768 on).
+# Otherwise a connection could take one between the check that it is free and the start of the node.
 PORTS = range(12_000, 22_000)
 _untried = iter(random.sample(PORTS, len(PORTS)))
-# After which a silent node counts as failed. As short as a shared machine allows.
+# A node counts as failed after this silence. The value is as short as a shared machine allows.
 NODE_TIMEOUT_MS = 1_500
 
 
 class NodeServer(RedisServer):
-    """One node."""
+    """One node of a cluster."""
 
     def __init__(self, folder: Path) -> None:
-        """Prepare a node on a port that is free with its bus port."""
+        """Prepare a node on a free port whose bus port is free too."""
         port = next(port for port in _untried if is_free(port) and is_free(port + BUS_OFFSET))
         super().__init__(folder, port)
         self.port = self.announced_port = port
 
     @property
     def name(self) -> str:  # type: ignore[override]
-        """What redis-py and other nodes call it."""
+        """Its address, by which redis-py and other nodes name it."""
         return f"{LOOPBACK}:{self.port}"
 
     def is_master(self) -> bool:
-        """Return whether it has slots, or could have them."""
+        """Return whether its role is master."""
         with self.redis() as redis:
             info: Any = redis.info("replication")
             return bool(info["role"] == "master")
@@ -53,11 +54,11 @@ class NodeServer(RedisServer):
         cluster = {
             "cluster-enabled": "yes",
             "cluster-node-timeout": str(NODE_TIMEOUT_MS),
-            # A lane whose node is away must not take the others with it.
+            # When a node is away, the lanes of the other nodes must stay available.
             "cluster-require-full-coverage": "no",
-            # Tests of one node's failure need its disk; none needs a power cut.
+            # Tests kill nodes and read their files again; none simulates a power cut.
             "appendfsync": "everysec",
-            # What it tells clients; tests may put a proxy there.
+            # The address that it tells clients; a test may have a proxy there.
             "cluster-announce-ip": LOOPBACK,
             "cluster-announce-port": str(self.announced_port),
         }
@@ -67,15 +68,15 @@ class NodeServer(RedisServer):
 
 
 class ClusterServers:
-    """A cluster whose masters share the slots evenly, some of them with a replica."""
+    """A cluster whose masters share the slots evenly. Some masters may have a replica."""
 
     def __init__(self, folder: Path, masters: int = 3, replicas: int = 0) -> None:
         """Prepare a cluster.
 
         Args:
             folder: of the nodes' data.
-            masters: how many nodes have slots.
-            replicas: how many of them have a replica each.
+            masters: number of nodes with slots.
+            replicas: number of masters that have a replica each.
         """
         self.masters = [NodeServer(folder / f"node-{number}") for number in range(masters)]
         self.replicas = [NodeServer(folder / f"replica-{number}") for number in range(replicas)]
@@ -88,7 +89,7 @@ class ClusterServers:
 
     @property
     def url(self) -> str:
-        """What TRADECAPTURE_REDIS_URL is set to."""
+        """The value for TRADECAPTURE_REDIS_URL."""
         return ";".join(f"redis+cluster://{node.name}" for node in self.masters)
 
     def owner_of(self, lane: int) -> NodeServer:
@@ -97,16 +98,16 @@ class ClusterServers:
         return self.masters[slot * len(self.masters) // REDIS_CLUSTER_HASH_SLOTS]
 
     def lanes_of(self, node: NodeServer, lanes: int) -> list[int]:
-        """Return those of the first lanes that the node had when the cluster was made."""
+        """Return the lanes below `lanes` that the node had when the cluster was made."""
         return [lane for lane in range(lanes) if self.owner_of(lane) is node]
 
     def wait_until_whole(self, nodes: Sequence[NodeServer] | None = None) -> None:
-        """Wait until nodes (None: all) see all slots covered and no other node failing."""
-        looking = self.nodes if nodes is None else nodes
-        wait_for("the cluster is whole", lambda: all(map(self._sees_all, looking)))
+        """Wait until nodes (None: all) report that all slots are served and no node has failed."""
+        observers = self.nodes if nodes is None else nodes
+        wait_for("the cluster is whole", lambda: all(map(self._sees_all, observers)))
 
     def __enter__(self) -> Self:
-        """Start the nodes and let them meet."""
+        """Start the nodes and form a cluster of them."""
         with ExitStack() as starting:
             for node in self.nodes:
                 starting.callback(node.kill)
@@ -116,7 +117,7 @@ class ClusterServers:
         return self
 
     def __exit__(self, *_error: object) -> None:
-        """End all nodes; their data is of no more use."""
+        """Kill all nodes."""
         self._running.close()
 
     def _meet(self) -> None:
@@ -144,24 +145,24 @@ class ClusterServers:
         try:
             with node.redis() as redis:
                 info: Any = redis.execute_command("CLUSTER INFO")
-                known: Any = redis.execute_command("CLUSTER NODES")
+                nodes: Any = redis.execute_command("CLUSTER NODES")
         except RedisError:
             return False
         return (
             info["cluster_state"] == "ok"
             and int(info["cluster_slots_ok"]) == REDIS_CLUSTER_HASH_SLOTS
             and int(info["cluster_known_nodes"]) >= len(self.nodes)
-            and all(_is_well(of["flags"]) for of in known.values())
+            and all(_is_healthy(other["flags"]) for other in nodes.values())
         )
 
 
-def _is_well(flags: str) -> bool:
+def _is_healthy(flags: str) -> bool:
     return "fail" not in flags and "handshake" not in flags
 
 
 def _knows(redis: "Redis", identity: str) -> bool:
-    known: Any = redis.execute_command("CLUSTER NODES")
-    return any(identity == of["node_id"] for of in known.values())
+    nodes: Any = redis.execute_command("CLUSTER NODES")
+    return any(identity == node["node_id"] for node in nodes.values())
 
 
 def _is_linked(redis: "Redis") -> bool:

@@ -1,4 +1,4 @@
-"""Moving a slot from node to node, in steps that a test may stop between."""
+"""Moves a slot between nodes of a cluster, step by step."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,7 +19,11 @@ MIGRATE_MS = 10_000
 def moving(
     servers: ClusterServers, lane: int, source: NodeServer, target: NodeServer
 ) -> Iterator["Migration"]:
-    """Move a lane's slot as redis-cli does: within, it is in between; at the end all has moved."""
+    """Move a lane's slot as redis-cli does.
+
+    In the context the migration has begun, and a test may move some of the keys. At its end the
+    rest is moved, and the target owns the slot.
+    """
     with source.redis() as giver, target.redis() as taker:
         migration = Migration(giver, taker, target, key_slot(lane_keys(lane).due.encode()))
         migration.begin()
@@ -32,14 +36,14 @@ def moving(
 
 
 class Migration:
-    """One slot on its way."""
+    """The migration of one slot."""
 
     def __init__(self, giver: "Redis", taker: "Redis", target: NodeServer, slot: int) -> None:
         self._giver, self._taker, self._target, self._slot = giver, taker, target, slot
-        self.moved = 0  # keys
+        self.moved = 0  # number of keys moved so far
 
     def begin(self) -> None:
-        """Let the nodes know."""
+        """Tell both nodes that the migration begins."""
         giver, taker = (_identity(redis) for redis in (self._giver, self._taker))
         self._taker.execute_command("CLUSTER SETSLOT", self._slot, "IMPORTING", giver)
         self._giver.execute_command("CLUSTER SETSLOT", self._slot, "MIGRATING", taker)
@@ -51,15 +55,15 @@ class Migration:
         return len(keys)
 
     def move(self, keys: list[Any]) -> None:
-        """Move these keys."""
+        """Move some keys of the slot."""
         if keys:
-            # As redis-cli does, without REPLACE: a key that both nodes have would be an error.
+            # Like redis-cli, without REPLACE, so that a key that both nodes have is an error.
             address = (LOOPBACK, self._target.port, "", 0, MIGRATE_MS)
             self._giver.execute_command("MIGRATE", *address, "KEYS", *keys)
         self.moved += len(keys)
 
     def end(self, servers: ClusterServers) -> None:
-        """Let the target own the slot, and all masters know."""
+        """Tell all masters that the target owns the slot."""
         taker = _identity(self._taker)
         self._taker.execute_command("CLUSTER SETSLOT", self._slot, "NODE", taker)
         for node in servers.masters:

@@ -1,4 +1,4 @@
-"""Redis behind Sentinel with all that a desk asks for: TLS, client certificates, two passwords."""
+"""Runs Redis behind Sentinel with TLS, client certificates, and two passwords."""
 
 import re
 from contextlib import ExitStack
@@ -18,45 +18,47 @@ from tradecapture.inbox import connect_redis
 from tradecapture.local.servers.ports import LOOPBACK, free_port
 from tradecapture.local.servers.redis_server import RedisServer
 
-# Of the servers, and of the sentinels.
+# The passwords of the servers and of the sentinels.
 PASSWORD, SENTINEL_PASSWORD = "hunter2@redis/x", "hunter2:sentinel%"
 ACCESS = SentinelAccess(MASTER, "tradecapture", SENTINEL_PASSWORD)
 DOCUMENT = ROOT / "docs" / "high-availability.md"
-SERVERS_AT, SENTINELS_AT = "127.0.0.2", "127.0.0.3"  # where they listen, and call from
-FROM = "bind-source-addr"  # which says so since Redis 7; before, the address of `bind` does
+# The addresses on which servers and sentinels listen, and from which they connect.
+SERVERS_AT, SENTINELS_AT = "127.0.0.2", "127.0.0.3"
+# The setting of the address to connect from, since Redis 7. Older releases use that of `bind`.
+FROM = "bind-source-addr"
 SERVERS, SENTINELS = 2, 3
-ANSWER_SECONDS = 3.0
+ANSWER_SECONDS = 3.0  # timeout of an answer
 
 
 class HiddenServer(RedisServer):
-    """A server that clients reach through a proxy at its port, and the other servers too."""
+    """A server that clients and the other servers reach only through a proxy at its port."""
 
     def __init__(self, folder: Path) -> None:
-        """Prepare it."""
+        """Prepare a server on a free port."""
         self.port = free_port()
         super().__init__(folder, self.port)
 
     @property
     def url(self) -> str:
-        """The URL past the proxy."""
+        """The URL that bypasses the proxy."""
         return f"redis://:{quote(PASSWORD, safe='')}@{SERVERS_AT}:{self.port}/0"
 
     def redis(self) -> "Redis":
-        """Return a client past the proxy."""
+        """Return a client that bypasses the proxy."""
         return connect_redis(self.url, ANSWER_SECONDS)
 
     def is_master(self) -> bool:
-        """Return whether it takes itself for the master."""
+        """Return whether it reports the role of master."""
         with self.redis() as redis:
             return str(redis.info("replication")["role"]) == "master"
 
     def follows(self) -> bool:
-        """Return whether it has what its master has."""
+        """Return whether it is connected to its master."""
         with self.redis() as redis:
             return str(redis.info("replication").get("master_link_status")) == "up"
 
     def start(self) -> None:
-        """Start it, and let it call others from its own address."""
+        """Start the server, and let it connect to others from its own address."""
         super().start()
         with self.redis() as redis:
             if redis.config_get(FROM):
@@ -76,10 +78,10 @@ class HiddenServer(RedisServer):
 
 
 class TlsSentinels:
-    """A master, a replica and three sentinels: clients speak TLS, and show a certificate."""
+    """A master, a replica and three sentinels whose clients use TLS with a certificate."""
 
     def __init__(self, folder: Path) -> None:
-        """Prepare everything."""
+        """Prepare all servers, with their data and certificates in a folder."""
         self._folder, self.authority = folder, trustme.CA()
         self.trusted, self.client = folder / "ca.pem", folder / "client.pem"
         self.servers = [HiddenServer(folder / f"redis-{number}") for number in range(SERVERS)]
@@ -87,19 +89,24 @@ class TlsSentinels:
         self._running = ExitStack()
 
     def url(self, host: str = LOOPBACK, **options: object) -> str:
-        """Return what TRADECAPTURE_REDIS_URL is set to, with other options than the right ones."""
-        usual = {
+        """Return a value for TRADECAPTURE_REDIS_URL.
+
+        Args:
+            host: that clients connect to.
+            options: of the URL, in place of the right ones; an empty one is left out.
+        """
+        defaults = {
             "ssl_ca_certs": self.trusted,
             "ssl_certfile": self.client,
             "ssl_keyfile": self.client,
         }
-        query = "&".join(f"{name}={value}" for name, value in (usual | options).items() if value)
+        query = "&".join(f"{name}={value}" for name, value in (defaults | options).items() if value)
         first, *others = (f"{host}:{sentinel.port}" for sentinel in self.sentinels)
         urls = [f":{quote(PASSWORD, safe='')}@{first}/0?{query}", *others]
         return ";".join(f"sentinels://{url}" for url in urls)
 
     def __enter__(self) -> Self:
-        """Start everything, and wait until the sentinels would fail over."""
+        """Start everything, and wait until the sentinels are able to fail over."""
         with ExitStack() as running:
             self._folder.mkdir()
             self.authority.cert_pem.write_to_path(str(self.trusted))
@@ -108,7 +115,7 @@ class TlsSentinels:
             for server in self.servers:
                 running.callback(server.kill)
                 server.start()
-                self._stand_before(running, SERVERS_AT, server.port, {SERVERS_AT, SENTINELS_AT})
+                self._start_proxy(running, SERVERS_AT, server.port, {SERVERS_AT, SENTINELS_AT})
             master, *replicas = self.servers
             for replica in replicas:
                 with replica.redis() as redis:
@@ -119,13 +126,13 @@ class TlsSentinels:
                 self.sentinels.append(sentinel)
                 running.callback(sentinel.kill)
                 sentinel.start()
-                self._stand_before(running, SENTINELS_AT, sentinel.port, set())
+                self._start_proxy(running, SENTINELS_AT, sentinel.port, set())
             wait_for("the sentinels know all", lambda: all(map(_knows_all, self.sentinels)))
             self._running = running.pop_all()
         return self
 
     def __exit__(self, *_error: object) -> None:
-        """End everything."""
+        """End all servers and proxies."""
         self._running.close()
 
     def _sentinel(self, folder: Path, master_port: int) -> SentinelServer:
@@ -138,12 +145,12 @@ class TlsSentinels:
                 more += f"\n{FROM} {SENTINELS_AT}"
         return SentinelServer(folder, master_port, SENTINELS_AT, SENTINEL_PASSWORD, more)
 
-    def _stand_before(self, running: ExitStack, host: str, port: int, plain_from: set[str]) -> None:
+    def _start_proxy(self, running: ExitStack, host: str, port: int, plain_from: set[str]) -> None:
         proxy = SharedPort(self.authority, port, (host, port), frozenset(plain_from))
         running.enter_context(proxy)
 
 
 def _knows_all(sentinel: SentinelServer) -> bool:
-    told = sentinel.ask("MASTER", MASTER)
-    known = (int(told[b"num-other-sentinels"]), int(told[b"num-slaves"]))
-    return known == (SENTINELS - 1, SERVERS - 1)
+    master = sentinel.ask("MASTER", MASTER)
+    counts = (int(master[b"num-other-sentinels"]), int(master[b"num-slaves"]))
+    return counts == (SENTINELS - 1, SERVERS - 1)
