@@ -95,9 +95,9 @@ def _recovered(deployment: Deployment, history: History) -> str:
     offset = time.time() - time.monotonic()
     ledger = deployment.gateway().ledger
     captures = {trade_id: at.timestamp() - offset for trade_id, at in ledger.capture_times()}
-    found = recoveries(history.events(), captures)
-    first = [recovery.next_capture for recovery in found if recovery.next_capture is not None]
-    whole = [recovery.caught_up for recovery in found if recovery.caught_up is not None]
+    results = recoveries(history.events(), captures)
+    first = [recovery.next_capture for recovery in results if recovery.next_capture is not None]
+    whole = [recovery.caught_up for recovery in results if recovery.caught_up is not None]
     return (
         f"next capture {max(first):.2f} s after it was back at most, all accepted before "
         f"{max(whole):.2f} s, {deployment.database}"

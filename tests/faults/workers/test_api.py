@@ -21,7 +21,7 @@ MAX_LIFE_SECONDS = 1.5  # the longest time that an API runs before it is killed
 BELL_SECONDS = 1.0  # the sweep rings again after this time
 RINGS = 100
 STOLEN_BELLS = 50
-LOOK_SECONDS = 0.002  # between two polls of the thief of bells; workers are about as fast
+POLL_INTERVAL_SECONDS = 0.002  # between two polls of the thief of bells; workers are about as fast
 
 
 def test_an_api_killed_between_append_and_bell_leaves_its_trade_to_the_sweep(
@@ -119,7 +119,7 @@ def _thief(gateway: Gateway) -> Iterator[list[int]]:
 
     def steal() -> None:
         lanes = range(gateway.settings.lanes)
-        while not stopping.wait(LOOK_SECONDS):
+        while not stopping.wait(POLL_INTERVAL_SECONDS):
             pipeline = gateway.redis.pipeline(transaction=False)
             for lane in lanes:
                 pipeline.lpop(queue_of(lane))

@@ -67,34 +67,34 @@ def test_a_poisoned_trade_halts_its_partition_and_no_other(
     ) as traffic:
         time.sleep(SPAN.total_seconds())
         poisoned_at = datetime.now(UTC)
-        places = _next_places(gateway, poisons)
-        poison(file, places)
-        wait_for("the poison is found", lambda: _halted(gateway).keys() == places.keys())
+        positions = _next_positions(gateway, poisons)
+        poison(file, positions)
+        wait_for("the poison is found", lambda: _halted(gateway).keys() == positions.keys())
         time.sleep(SPAN.total_seconds())
         wait_for("trades wait behind it", lambda: min(_halted(gateway).values()) >= BEHIND)
-        assert _halted(gateway).keys() == places.keys()
+        assert _halted(gateway).keys() == positions.keys()
         parked = [ExceptionRow._make(row) for row in all_rows(gateway.ledger.engine, exceptions)]
-        assert {row.partition_key: row.position for row in parked} == places
+        assert {row.partition_key: row.position for row in parked} == positions
         assert {row.outcome for row in parked} == {Outcome.PARKED}
-        _assert_order_is_kept(gateway, places)
+        _assert_order_is_kept(gateway, positions)
         _assert_found_within_its_batch(poisoned_workers, parked)
         for worker in poisoned_workers:
             worker.stop()
         deployment.start_worker("well").wait_ready()
         cured_at = time.monotonic()
         with open_operator(deployment.settings) as operator:
-            for partition in places:
+            for partition in positions:
                 result = operator.operations.perform(
                     ActionRequest(action, partition, "test", "cured")
                 )
                 assert result.done, result.message
-        wait_for("its partitions go on", lambda: _moved_on(gateway, places))
+        wait_for("its partitions go on", lambda: _moved_on(gateway, positions))
         went_on_after = time.monotonic() - cured_at
     traffic.assert_clean()
     ids = [row.trade_id for row in parked]
     assert_all_is_well(deployment, history, parked=ids if action is Action.SKIP else ())
-    without_poison = _longest_wait(gateway, poisoned_at - SPAN, poisoned_at, places)
-    with_poison = _longest_wait(gateway, poisoned_at, poisoned_at + SPAN, places)
+    without_poison = _longest_wait(gateway, poisoned_at - SPAN, poisoned_at, positions)
+    with_poison = _longest_wait(gateway, poisoned_at, poisoned_at + SPAN, positions)
     found_after = max((row.recorded_at - row.accepted_at).total_seconds() for row in parked)
     figure(
         f"{poisons} poisoned: parked {found_after:.2f} s after acceptance at most; others waited "
@@ -104,7 +104,7 @@ def test_a_poisoned_trade_halts_its_partition_and_no_other(
     assert with_poison < without_poison + LONGER_SECONDS
 
 
-def _next_places(gateway: Gateway, poisons: int) -> dict[PartitionKey, int]:
+def _next_positions(gateway: Gateway, poisons: int) -> dict[PartitionKey, int]:
     """Return partition -> a position that is not yet taken, for as many partitions as `poisons`.
 
     Half of the partitions share a lane if possible, and so may share a claim.
@@ -120,10 +120,10 @@ def _halted(gateway: Gateway) -> dict[PartitionKey, int]:
     return {row.partition_key: row.waiting for row in gateway.inbox_reader.partitions() if row.hold}
 
 
-def _assert_order_is_kept(gateway: Gateway, places: Mapping[PartitionKey, int]) -> None:
+def _assert_order_is_kept(gateway: Gateway, positions: Mapping[PartitionKey, int]) -> None:
     """Check that trades before a poisoned one are captured, and later ones wait, oldest first."""
     rows = {row.partition_key: row for row in gateway.ledger.partitions()}
-    for partition, position in places.items():
+    for partition, position in positions.items():
         assert rows[partition].last_position == position - 1
         waiting = [entry.position for entry in gateway.inbox_reader.head(partition, BEHIND)]
         assert waiting == list(range(position + 1, position + 1 + BEHIND))
@@ -138,9 +138,9 @@ def _assert_found_within_its_batch(
         assert 1 <= tastes <= MAX_TASTES, f"{row.trade_id} was tried {tastes} times"
 
 
-def _moved_on(gateway: Gateway, places: Mapping[PartitionKey, int]) -> bool:
+def _moved_on(gateway: Gateway, positions: Mapping[PartitionKey, int]) -> bool:
     rows = {row.partition_key: row.last_position for row in gateway.ledger.partitions()}
-    return all(rows[partition] > position for partition, position in places.items())
+    return all(rows[partition] > position for partition, position in positions.items())
 
 
 def _longest_wait(

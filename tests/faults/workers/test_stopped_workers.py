@@ -25,21 +25,21 @@ LEASE_SECONDS = 0.5
 STALE, LEASE_LOST = re.compile(rb"stale=[1-9]"), re.compile(rb"lease lost before completion")
 
 
-@pytest.mark.parametrize("place", [Failpoint.BEFORE_TRANSACTION, Failpoint.BEFORE_SETTLE])
+@pytest.mark.parametrize("failpoint", [Failpoint.BEFORE_TRANSACTION, Failpoint.BEFORE_SETTLE])
 def test_a_worker_that_wakes_after_its_lease_is_refused(
     deployment: Deployment,
     history: History,
     tmp_path: Path,
     figure: Callable[[str], None],
-    place: Failpoint,
+    failpoint: Failpoint,
 ) -> None:
     """A worker that resumes after its lease changes nothing with its late write or completion.
 
     It is stopped with claims, and another worker captures their trades. The fence refuses the late
     transaction, and the token check refuses the late completion. The log says which.
     """
-    log_message = STALE if place is Failpoint.BEFORE_TRANSACTION else LEASE_LOST
-    stalling = _start_workers(deployment, tmp_path, place)
+    log_message = STALE if failpoint is Failpoint.BEFORE_TRANSACTION else LEASE_LOST
+    stalling = _start_workers(deployment, tmp_path, failpoint)
     gateway = deployment.gateway()
     with Traffic(history, of_gateway(gateway), partitions=40, trades_a_second=200) as traffic:
         wait_for("it stops with claims in hand", lambda: _is_stopped(stalling))
@@ -59,7 +59,7 @@ def test_a_worker_that_wakes_after_its_lease_is_refused(
     traffic.assert_clean()
     assert_all_is_well(deployment, history)
     figure(
-        f"worker stopped {place}: its partitions moved after {moved_after:.2f} s "
+        f"worker stopped {failpoint}: its partitions moved after {moved_after:.2f} s "
         f"(lease {LEASE_SECONDS:g} s), its late work was refused, {deployment.database}"
     )
 
@@ -96,12 +96,12 @@ def test_a_worker_stopped_within_its_transaction_blocks_nobody_for_long(
     )
 
 
-def _start_workers(deployment: Deployment, folder: Path, place: Failpoint) -> LocalWorker:
+def _start_workers(deployment: Deployment, folder: Path, failpoint: Failpoint) -> LocalWorker:
     """Start two workers; return the one that will stop at the failpoint."""
     stalling = deployment.start_worker(
         "stalling",
         app="tests.support.faults.programs.stalling_worker",
-        environment={PLACE_VARIABLE: place, FLAG_VARIABLE: str(folder / "stopped")},
+        environment={PLACE_VARIABLE: failpoint, FLAG_VARIABLE: str(folder / "stopped")},
         lease_seconds=LEASE_SECONDS,
     )
     for worker in (stalling, deployment.start_worker("other", lease_seconds=LEASE_SECONDS)):

@@ -56,8 +56,8 @@ def assert_all_is_well(
     """
     gateway = deployment.gateway()
     wait_until_nothing_waits(gateway, seconds)
-    found = problems(gateway, history, parked, lost)
-    assert not found, f"{len(found)} problems:\n" + "\n".join(found[:SHOWN])
+    broken = problems(gateway, history, parked, lost)
+    assert not broken, f"{len(broken)} problems:\n" + "\n".join(broken[:SHOWN])
 
 
 def problems(

@@ -22,7 +22,7 @@ from tradecapture.local.servers.server import LocalServer
 MASTER = "desk"  # not the default name, so that a test fails if the setting is ignored
 REPLICAS, SENTINELS, QUORUM = 2, 3, 2
 DOWN_AFTER_MS = 1000  # sentinels take a master for dead after this silence
-ANSWER_SECONDS = 3.0
+ANSWER_TIMEOUT_SECONDS = 3.0  # for one answer of a server or sentinel
 
 
 class SentinelServer(LocalServer):
@@ -75,7 +75,7 @@ sentinel parallel-syncs {MASTER} {REPLICAS}
 
     def ask(self, *words: str) -> Any:
         """Run a SENTINEL command on it; return the reply."""
-        with connect_redis(self._url, ANSWER_SECONDS) as redis:
+        with connect_redis(self._url, ANSWER_TIMEOUT_SECONDS) as redis:
             return redis.execute_command("SENTINEL", *words)
 
     def _is_ready(self) -> bool:
@@ -128,7 +128,7 @@ class SentinelDeployment(Deployment):
     @contextmanager
     def directly(self, server: RedisServer) -> "Iterator[Redis]":
         """Connect to one server, whether it is the master or a replica."""
-        with connect_redis(server.url, ANSWER_SECONDS) as redis:
+        with connect_redis(server.url, ANSWER_TIMEOUT_SECONDS) as redis:
             yield redis
 
     def cut_replication(self) -> None:

@@ -24,13 +24,13 @@ class DeadClaims:
             process_ids: of the killed processes.
             killed_at: seconds of the monotonic clock.
         """
-        held = {
+        claims = {
             row.partition_key: (int(row.owner.rsplit(":", 1)[1]), killed_at)
             for row in self._gateway.inbox_reader.partitions()
             if row.owner and any(f"-{process_id}:" in row.owner for process_id in process_ids)
         }
-        self._open |= held
-        return len(held)
+        self._open |= claims
+        return len(claims)
 
     def look(self, fences: Mapping[PartitionKey, int]) -> None:
         """Record how long each partition waited that a newer claim has written to by now.

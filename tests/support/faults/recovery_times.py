@@ -16,9 +16,9 @@ def capture_times(gateway: Gateway) -> dict[str, float]:
 
 def recovery_figure(gateway: Gateway, history: History) -> str:
     """Return a sentence on the longest recovery after the outages of a history."""
-    found = recoveries(history.events(), capture_times(gateway))
-    first = max(_or_zero(recovery.next_capture) for recovery in found)
-    whole = max(_or_zero(recovery.caught_up) for recovery in found)
+    results = recoveries(history.events(), capture_times(gateway))
+    first = max(_or_zero(recovery.next_capture) for recovery in results)
+    whole = max(_or_zero(recovery.caught_up) for recovery in results)
     return f"first capture {first:.2f} s after its return, all that waited after {whole:.2f} s"
 
 

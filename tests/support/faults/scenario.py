@@ -45,7 +45,7 @@ class Scene:
     def cast(
         self,
         name: str,
-        place: Failpoint = Failpoint.NOWHERE,
+        failpoint: Failpoint = Failpoint.NOWHERE,
         without: Device = Device.NONE,
         **settings: Any,
     ) -> Actor:
@@ -53,7 +53,7 @@ class Scene:
 
         Args:
             name: of its node and its log.
-            place: where it stops itself once.
+            failpoint: at which it stops itself once.
             without: the safety guard that is switched off in it.
             settings: other than the deployment's, by name.
         """
@@ -61,7 +61,11 @@ class Scene:
         worker = self.deployment.start_worker(
             name,
             app=APP,
-            environment={PLACE_VARIABLE: place, FLAG_VARIABLE: str(flag), DEVICE_VARIABLE: without},
+            environment={
+                PLACE_VARIABLE: failpoint,
+                FLAG_VARIABLE: str(flag),
+                DEVICE_VARIABLE: without,
+            },
             **settings,
         )
         actor = Actor(worker, flag)
@@ -112,16 +116,16 @@ class Scene:
         """Send trades as `send` does; return for each whether it was accepted."""
         batch = submissions(number, book, self._sent[book] + 1)
         self._sent[book] += number
-        for sent in batch:
-            self._log.invoked(sent.trade_id, sent.partition_key, sent.digest)
+        for trade in batch:
+            self._log.invoked(trade.trade_id, trade.partition_key, trade.digest)
         answers = (
             self.gateway.inbox.accept(batch).answers if bell_lost else self.gateway.accept(batch)
         )
-        for sent, answer in zip(batch, answers, strict=True):
+        for trade, answer in zip(batch, answers, strict=True):
             if isinstance(answer, Receipt) and not answers_lost:
-                self._log.answered(sent.trade_id, Said.ACCEPTED, answer.position)
+                self._log.answered(trade.trade_id, Said.ACCEPTED, answer.position)
             else:
-                self._log.answered(sent.trade_id, Said.UNKNOWN)
+                self._log.answered(trade.trade_id, Said.UNKNOWN)
         return [isinstance(answer, Receipt) for answer in answers]
 
     def until_nothing_waits(self) -> None:

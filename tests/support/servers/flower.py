@@ -11,7 +11,7 @@ from tests.support import ROOT
 from tradecapture.local.servers.ports import LOOPBACK, free_port
 from tradecapture.local.servers.server import LocalServer
 
-ANSWER_SECONDS = 10.0  # timeout of one request on a machine that is busy with other tests
+REQUEST_TIMEOUT_SECONDS = 10.0  # long, for a machine that is busy with other tests
 
 
 class Flower(LocalServer):
@@ -46,11 +46,11 @@ class Flower(LocalServer):
 
     def page(self, path: str) -> str:
         """Return the HTML of one of its pages."""
-        return httpx.get(self.url + path, timeout=ANSWER_SECONDS).text
+        return httpx.get(self.url + path, timeout=REQUEST_TIMEOUT_SECONDS).text
 
     def queues(self) -> Any:
         """Return the queues and their lengths, which its API gets from the broker."""
-        response = httpx.get(f"{self.url}/api/queues/length", timeout=ANSWER_SECONDS)
+        response = httpx.get(f"{self.url}/api/queues/length", timeout=REQUEST_TIMEOUT_SECONDS)
         return response.json()["active_queues"]
 
     def _is_ready(self) -> bool:

@@ -24,7 +24,7 @@ HOME = Path("/usr/lib/rabbitmq")
 PROGRAM = HOME / "bin" / "rabbitmq-server"
 OLDEST_VERSION = (3, 10)
 USER = "guest"  # RabbitMQ's default user and password, which may log in from this machine only
-ANSWER_SECONDS = 2.0  # timeout of a connection
+CONNECT_TIMEOUT_SECONDS = 2.0  # to a server on this machine
 SCHEDULERS = "+S 2:2"  # Erlang's default is one for each core, which is too many for a test
 
 
@@ -139,7 +139,7 @@ class RabbitmqServer(LocalServer):
 
     def _connect(self) -> amqp.Connection:
         return amqp.Connection(
-            f"{LOOPBACK}:{self._port}", USER, USER, connect_timeout=ANSWER_SECONDS
+            f"{LOOPBACK}:{self._port}", USER, USER, connect_timeout=CONNECT_TIMEOUT_SECONDS
         )
 
     def _is_ready(self) -> bool:

@@ -13,7 +13,7 @@ from tradecapture.trades.receipt import Receipt, RefusalCode
 from tradecapture.trades.submission import Submission
 
 CAPTURE = "/api/v1/trades/capture"
-ANSWER_SECONDS = 10.0  # timeout of one answer, after which the request is sent again
+ANSWER_TIMEOUT_SECONDS = 10.0  # after it the request is sent again
 RETRY_SECONDS = 0.1  # before a resend, if the answer names no other time
 # The HTTP contract tells clients to send again after these statuses, and after no other.
 RETRIED = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
@@ -83,7 +83,7 @@ class HttpSender:
             first: index of the API to begin with.
         """
         self._urls, self._current = urls, first
-        self._http = httpx.Client(timeout=ANSWER_SECONDS)
+        self._http = httpx.Client(timeout=ANSWER_TIMEOUT_SECONDS)
 
     def send(self, trades: Sequence[Trade]) -> list[Reply]:
         """Send one trade by itself, or several as a batch."""

@@ -97,8 +97,8 @@ class Traffic:
 
     def assert_clean(self) -> None:
         """Check that every trade was accepted in the end."""
-        found = self.problems()
-        assert not found, f"{len(found)} problems, such as {found[0]}"
+        problems = self.problems()
+        assert not problems, f"{len(problems)} problems, such as {problems[0]}"
 
     def __enter__(self) -> Self:
         """Start to send."""

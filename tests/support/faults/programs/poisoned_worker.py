@@ -26,22 +26,22 @@ TASTED = "poison tasted"  # it logs this each time it tries a poisoned trade
 log = structlog.get_logger(__name__)
 
 
-def poison(file: Path, places: Mapping[PartitionKey, int]) -> None:
+def poison(file: Path, positions: Mapping[PartitionKey, int]) -> None:
     """Name the poisoned trades in a file, in place of those it named before.
 
     Args:
         file: that the workers read.
-        places: partition -> position of its poisoned trade.
+        positions: partition -> position of its poisoned trade.
     """
     new_file = file.with_suffix(".new")
-    new_file.write_bytes(json.encode(places))
+    new_file.write_bytes(json.encode(positions))
     new_file.replace(file)
 
 
 def _apply(self: PartitionAggregate, entry: Entry) -> None:
     file = Path(os.environ[FILE_VARIABLE])
-    places = json.decode(file.read_bytes(), type=dict[str, int])
-    if places.get(entry.submission.partition_key) == entry.position:
+    positions = json.decode(file.read_bytes(), type=dict[str, int])
+    if positions.get(entry.submission.partition_key) == entry.position:
         log.info(TASTED, trade_id=entry.submission.trade_id)
         raise RuntimeError(f"{entry.submission.trade_id} is poison")
     _original_apply(self, entry)

@@ -20,12 +20,12 @@ from workers import app, process
 __all__ = ["app"]
 
 
-def _will_stall_at(place: Failpoint) -> bool:
-    return place == os.environ[PLACE_VARIABLE] and not Path(os.environ[FLAG_VARIABLE]).exists()
+def _will_stall_at(failpoint: Failpoint) -> bool:
+    return failpoint == os.environ[PLACE_VARIABLE] and not Path(os.environ[FLAG_VARIABLE]).exists()
 
 
-def _stall_at(place: Failpoint) -> None:
-    if _will_stall_at(place):
+def _stall_at(failpoint: Failpoint) -> None:
+    if _will_stall_at(failpoint):
         Path(os.environ[FLAG_VARIABLE]).touch()
         os.killpg(0, signal.SIGSTOP)
 

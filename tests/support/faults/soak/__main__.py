@@ -33,7 +33,7 @@ WORKERS, APIS = 3, 2
 CONCURRENCY = 2  # pool processes of each worker, so that one goes on when the other is killed
 SUBMITTERS, PARTITIONS = 8, 200
 TRADES_A_SECOND = 200.0  # two cores manage this rate while whole processes restart
-LOOK_SECONDS = 0.2  # between two updates of the progress bar
+UPDATE_INTERVAL_SECONDS = 0.2  # between two updates of the progress bar
 DRAIN_SECONDS = 120.0  # the maximum time to capture what waits after the last fault
 
 
@@ -78,7 +78,7 @@ def soak(folder: Path, seconds: float, seed: int, progress: Callable[[float], No
 def _pass_time(started: float, until: float, progress: Callable[[float], None]) -> None:
     while (passed := time.monotonic() - started) < until:
         progress(passed)
-        time.sleep(min(LOOK_SECONDS, until - passed))
+        time.sleep(min(UPDATE_INTERVAL_SECONDS, until - passed))
 
 
 def _wait(gateway: Gateway) -> list[str]:

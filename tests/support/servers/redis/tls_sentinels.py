@@ -27,7 +27,7 @@ SERVERS_AT, SENTINELS_AT = "127.0.0.2", "127.0.0.3"
 # The setting of the address to connect from, since Redis 7. Older releases use that of `bind`.
 FROM = "bind-source-addr"
 SERVERS, SENTINELS = 2, 3
-ANSWER_SECONDS = 3.0  # timeout of an answer
+ANSWER_TIMEOUT_SECONDS = 3.0  # for one answer of a server or sentinel
 
 
 class HiddenServer(RedisServer):
@@ -45,7 +45,7 @@ class HiddenServer(RedisServer):
 
     def redis(self) -> "Redis":
         """Return a client that bypasses the proxy."""
-        return connect_redis(self.url, ANSWER_SECONDS)
+        return connect_redis(self.url, ANSWER_TIMEOUT_SECONDS)
 
     def is_master(self) -> bool:
         """Return whether it reports the role of master."""
