@@ -99,7 +99,7 @@ def test_commits_whose_answers_are_lost_have_one_effect(
             time.sleep(PAUSE_SECONDS)
     traffic.assert_clean()
     assert_all_is_well(deployment, history)
-    # A worker does not count trades whose commit it takes for failed.
+    # A worker does not count the trades of a commit that it believes has failed.
     uncounted = len(traffic.accepted) - counted_captures(workers)
     assert uncounted >= LOST_COMMITS
     figure(

@@ -23,7 +23,8 @@ LEASE_LOST = b"lease lost before completion"
 LANE = lane_keys(0)
 LONG_LEASE_SECONDS = 60.0
 RENEWED_LEASE_SECONDS, LONG_TRANSACTION_SECONDS = 2.0, 3.0
-SWEEPS_SECONDS = 3.0  # several sweeps: they run every half second, and a bell expires as soon
+# Long enough for several sweeps, which run every half second; a bell expires in the same time.
+SWEEPS_SECONDS = 3.0
 
 
 def test_without_settles_token_check_a_late_settle_loses_trades(sqlite_scene: Scene) -> None:

@@ -33,7 +33,7 @@ class DeadClaims:
         return len(claims)
 
     def look(self, fences: Mapping[PartitionKey, int]) -> None:
-        """Record how long each partition waited that a newer claim has written to by now.
+        """Record the waiting time of each partition that a newer claim has written to.
 
         Args:
             fences: the fencing token of the newest claim that has written to each partition.

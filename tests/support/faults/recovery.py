@@ -9,7 +9,7 @@ from tests.support.faults.fault_injector import MENDED
 from tests.support.faults.schedule import FaultKind
 from tests.support.history.event import Answered, Event, Fault, Said
 
-# Nothing can be captured until these faults end. During the others, other workers capture.
+# Nothing can be captured until these faults end. During the other faults, some workers go on.
 OUTAGES = {
     FaultKind.KILL_REDIS,
     FaultKind.FREEZE_REDIS,

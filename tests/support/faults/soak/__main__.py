@@ -114,7 +114,7 @@ def _report(
 @click.option("--seed", type=int, help="The seed of the faults; none: a new one, which is shown.")
 @json_option
 def main(minutes: float, seed: int | None, *, as_json: bool) -> None:
-    """Break a deployment at random under traffic; exit code 0: every promise was kept."""
+    """Break a deployment at random under traffic; exit code 0 means that all invariants hold."""
     chosen = SystemRandom().randrange(10_000) if seed is None else seed
     seconds = minutes * 60
     show_schedule(messages(), chosen, schedule(chosen, seconds))
