@@ -6,14 +6,14 @@ from tests.support.deployment.fixtures import (
     postgresql_deployment,
     sqlite_deployment,
 )
-from tests.support.faults.fixtures import postgresql_scene, scene, sqlite_scene
+from tests.support.faults.fixtures import postgresql_scenario, scenario, sqlite_scenario
 
 __all__ = [
     "deployment",
     "history",
     "postgresql_deployment",
-    "postgresql_scene",
-    "scene",
+    "postgresql_scenario",
+    "scenario",
     "sqlite_deployment",
-    "sqlite_scene",
+    "sqlite_scenario",
 ]

@@ -14,7 +14,7 @@ from tests.support.deployment.deployment import Deployment
 from tests.support.deployment.invariants import assert_all_is_well
 from tests.support.deployment.traffic.traffic import Traffic, of_apis, of_gateway
 from tests.support.deployment.workers import POSTPONED, RETRIED, count_in_logs, counted_captures
-from tests.support.faults.fault_injector import COMMIT, MENDED, Saboteur
+from tests.support.faults.fault_injector import COMMIT, REPAIRED, FaultInjector
 from tests.support.faults.recovery_times import recovery_figure
 from tests.support.faults.schedule import FaultKind, PlannedFault
 from tests.support.history.event import Answered, Said
@@ -122,7 +122,7 @@ def test_while_the_database_is_away_trades_are_accepted_and_wait(
     """
     deployment = postgresql_deployment
     proxy, workers, _injector = _start(deployment, history)
-    gateway, log = deployment.gateway(), history.log("saboteur")
+    gateway, log = deployment.gateway(), history.log("fault injector")
     sender = of_apis(deployment.start_api("api").url)
     with Traffic(history, sender, partitions=40, trades_a_second=60) as traffic:
         time.sleep(CALM_SECONDS)
@@ -133,7 +133,7 @@ def test_while_the_database_is_away_trades_are_accepted_and_wait(
         during, tries = len(traffic.accepted) - before, _most_tries(gateway)
         waiting = sum(row.waiting for row in gateway.inbox_reader.partitions())
         proxy.pass_on()
-        log.fault(MENDED, mode)
+        log.fault(REPAIRED, mode)
         time.sleep(CALM_SECONDS)
     traffic.assert_clean()
     _assert_never_refused(history)
@@ -154,7 +154,7 @@ def test_while_sqlites_file_is_locked_trades_wait(
     """While another program holds SQLite's write lock, trades are accepted and captured later."""
     deployment, seconds = sqlite_deployment, 10.0
     workers = _start_workers(deployment)
-    log = history.log("saboteur")
+    log = history.log("fault injector")
     with _traffic(deployment, history) as traffic:
         time.sleep(CALM_SECONDS)
         with _locked(deployment.folder / "ledger.db"):
@@ -163,7 +163,7 @@ def test_while_sqlites_file_is_locked_trades_wait(
             time.sleep(seconds)
             during = len(traffic.accepted) - before
             assert during > seconds
-        log.fault(MENDED, "locked")
+        log.fault(REPAIRED, "locked")
         time.sleep(CALM_SECONDS)
     traffic.assert_clean()
     _assert_never_refused(history)
@@ -175,11 +175,14 @@ def test_while_sqlites_file_is_locked_trades_wait(
     )
 
 
-def _start(deployment: Deployment, history: History) -> tuple[Proxy, list[LocalWorker], Saboteur]:
+def _start(
+    deployment: Deployment, history: History
+) -> tuple[Proxy, list[LocalWorker], FaultInjector]:
     """Start two workers behind a proxy, and make a fault injector for them."""
     proxy = deployment.proxy_postgresql()
     workers = _start_workers(deployment)
-    return proxy, workers, Saboteur(deployment, workers, [], proxy, history.log("saboteur"))
+    log = history.log("fault injector")
+    return proxy, workers, FaultInjector(deployment, workers, [], proxy, log)
 
 
 def _start_workers(deployment: Deployment) -> list[LocalWorker]:

@@ -14,7 +14,7 @@ from tests.support.deployment.traffic.mixed_load import (
     start_two_workers,
     wait_for_more,
 )
-from tests.support.faults.fault_injector import MENDED
+from tests.support.faults.fault_injector import REPAIRED
 from tests.support.faults.recovery import recoveries
 from tests.support.faults.schedule import FaultKind
 from tests.support.history.history import History
@@ -41,7 +41,7 @@ def test_a_redis_that_is_killed_keeps_every_trade(
             log.fault(FaultKind.KILL_REDIS, "redis")
             time.sleep(random.uniform(0, MAX_DEATH_SECONDS))
             deployment.redis_server.start()
-            log.fault(MENDED, "redis")
+            log.fault(REPAIRED, "redis")
         wait_for_more(deployment.gateway())
     assert_clean(traffics)
     assert_all_is_well(deployment, history)
@@ -70,7 +70,7 @@ def test_a_redis_out_of_reach_refuses_and_loses_nothing(
             after = [len(refusals(history, over_http=over_http)) for over_http in (True, False)]
             assert all(more > less for more, less in zip(after, before, strict=True))
         proxy.pass_on()
-        log.fault(MENDED, "redis")
+        log.fault(REPAIRED, "redis")
         wait_for_more(gateway)
     assert_clean(traffics)
     assert_all_is_well(deployment, history)

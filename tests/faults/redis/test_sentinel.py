@@ -18,9 +18,9 @@ from tests.support.deployment.traffic.mixed_load import (
     start_two_workers,
     wait_for_more,
 )
-from tests.support.faults.fault_injector import MENDED
+from tests.support.faults.fault_injector import REPAIRED
 from tests.support.faults.recovery import recoveries
-from tests.support.faults.scenario import Scene
+from tests.support.faults.scenario import Scenario
 from tests.support.faults.schedule import FaultKind
 from tests.support.history.history import History
 from tests.support.inbox.mutation import mutate
@@ -39,9 +39,9 @@ def deployment(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Senti
 
 
 @pytest.fixture
-def scene(deployment: SentinelDeployment, history: History) -> Scene:
+def scenario(deployment: SentinelDeployment, history: History) -> Scenario:
     """A scenario behind sentinels."""
-    return Scene(deployment, history)
+    return Scenario(deployment, history)
 
 
 @pytest.mark.parametrize("deployment", [POSTGRESQL], indirect=True)
@@ -60,7 +60,7 @@ def test_a_master_that_is_killed_loses_nothing_that_was_answered_202(
         killed_at = time.monotonic()
         deployment.redis_server.kill()
         log.fault(FaultKind.KILL_REDIS, "redis")
-        log.fault(MENDED, "redis")  # it stays dead; the recovery times count from this event
+        log.fault(REPAIRED, "redis")  # it stays dead; the recovery times count from this event
         deployment.wait_for_failover()
         failover_seconds = time.monotonic() - killed_at
         wait_for_more(deployment.gateway())
@@ -84,34 +84,34 @@ def test_a_master_that_is_killed_loses_nothing_that_was_answered_202(
 
 @pytest.mark.parametrize("safe_replicas", [0, 1])
 def test_a_202_survives_the_master_only_where_a_replica_has_acknowledged_it(
-    scene: Scene, deployment: SentinelDeployment, safe_replicas: int
+    scenario: Scenario, deployment: SentinelDeployment, safe_replicas: int
 ) -> None:
     """If replication is broken, a master that dies loses trades that no replica acknowledged.
 
     With one safe replica such a trade is refused. Without one it is accepted and lost, and the
     check of the invariants finds it.
     """
-    scene.gateway = deployment.gateway(safe_replicas=safe_replicas)
-    worker = scene.cast("worker")
-    scene.begin()
-    scene.send("BEFORE", 1)
+    scenario.gateway = deployment.gateway(safe_replicas=safe_replicas)
+    worker = scenario.start_worker("worker")
+    scenario.begin()
+    scenario.send("BEFORE", 1)
     deployment.cut_replication()
-    accepted = scene.try_to_send("LATE", 1)
+    accepted = scenario.try_to_send("LATE", 1)
     deployment.redis_server.kill()
     deployment.wait_for_failover()
     worker.go()
-    scene.until_nothing_waits()
+    scenario.until_nothing_waits()
     if safe_replicas:
         assert accepted == [False]
-        assert scene.problems() == []
+        assert scenario.problems() == []
     else:
         assert accepted == [True]
-        assert any(problem.startswith("lost: LATE-1, accepted") for problem in scene.problems())
+        assert any(problem.startswith("lost: LATE-1, accepted") for problem in scenario.problems())
 
 
 @pytest.mark.parametrize("with_epoch", [True, False])
 def test_places_that_the_old_master_gave_are_not_given_again(
-    scene: Scene,
+    scenario: Scenario,
     deployment: SentinelDeployment,
     monkeypatch: pytest.MonkeyPatch,
     with_epoch: bool,
@@ -123,20 +123,20 @@ def test_places_that_the_old_master_gave_are_not_given_again(
     """
     if not with_epoch:
         mutate(monkeypatch, "accept", "is_promoted = former_id and", "is_promoted = nil and")
-    worker = scene.cast("worker")
-    scene.begin()
+    worker = scenario.start_worker("worker")
+    scenario.begin()
     worker.go()
-    scene.send("BOOK", 1)
-    wait_for("it is captured", lambda: scene.captured("BOOK") == 1)
+    scenario.send("BOOK", 1)
+    wait_for("it is captured", lambda: scenario.captured("BOOK") == 1)
     deployment.cut_replication()
-    scene.send("BOOK", 2)
-    wait_for("they are captured too", lambda: scene.captured("BOOK") == 3)
+    scenario.send("BOOK", 2)
+    wait_for("they are captured too", lambda: scenario.captured("BOOK") == 3)
     deployment.redis_server.kill()
     deployment.wait_for_failover()
-    scene.send("BOOK", 1)
-    wait_for("the next one is captured", lambda: scene.captured("BOOK") == 4)
-    scene.until_nothing_waits()
-    problems = scene.problems()
+    scenario.send("BOOK", 1)
+    wait_for("the next one is captured", lambda: scenario.captured("BOOK") == 4)
+    scenario.until_nothing_waits()
+    problems = scenario.problems()
     if with_epoch:
         assert problems == []
     else:
@@ -145,7 +145,7 @@ def test_places_that_the_old_master_gave_are_not_given_again(
 
 
 def test_an_old_master_that_comes_back_accepts_nothing(
-    scene: Scene, deployment: SentinelDeployment, figure: Callable[[str], None]
+    scenario: Scenario, deployment: SentinelDeployment, figure: Callable[[str], None]
 ) -> None:
     """A master that was cut off accepts no trade when it returns, as no replica acknowledges it.
 
@@ -158,16 +158,16 @@ def test_an_old_master_that_comes_back_accepts_nothing(
     assert [finding.subject for finding in findings if finding.level is not Level.OK] == [
         "Redis min-replicas-to-write"
     ]
-    worker = scene.cast("worker")
-    scene.begin()
+    worker = scenario.start_worker("worker")
+    scenario.begin()
     freeze(old)
     deployment.wait_for_failover()
-    scene.send("NEW", 3)
-    scene.gateway, current = cut_off, scene.gateway
+    scenario.send("NEW", 3)
+    scenario.gateway, current = cut_off, scenario.gateway
     thaw(old)
     thawed_at, refused = time.monotonic(), 0
     while deployment.role(old) == "master":
-        assert scene.try_to_send("OLD", 1) == [False]
+        assert scenario.try_to_send("OLD", 1) == [False]
         refused += 1
     wait_for("it follows the new master", lambda: deployment.role(old) == "slave")
     figure(
@@ -175,8 +175,8 @@ def test_an_old_master_that_comes_back_accepts_nothing(
         f"{time.monotonic() - thawed_at:.1f} s"
     )
     assert refused, "it was never asked"
-    scene.gateway = current
+    scenario.gateway = current
     worker.go()
-    scene.send("NEW", 3)
-    scene.until_nothing_waits()
-    assert scene.problems() == []
+    scenario.send("NEW", 3)
+    scenario.until_nothing_waits()
+    assert scenario.problems() == []

@@ -25,7 +25,7 @@ LEASE_SECONDS = 0.5
 STALE, LEASE_LOST = re.compile(rb"stale=[1-9]"), re.compile(rb"lease lost before completion")
 
 
-@pytest.mark.parametrize("failpoint", [Failpoint.BEFORE_TRANSACTION, Failpoint.BEFORE_SETTLE])
+@pytest.mark.parametrize("failpoint", [Failpoint.BEFORE_TRANSACTION, Failpoint.BEFORE_COMPLETE])
 def test_a_worker_that_wakes_after_its_lease_is_refused(
     deployment: Deployment,
     history: History,

@@ -22,7 +22,7 @@ def stalling(redis: "Redis", ledger_settings: Settings) -> Iterator[tuple[Worker
     stalling_ledger.dispose()
 
 
-def test_a_worker_that_stalls_after_its_write_cannot_settle(
+def test_a_worker_that_stalls_after_its_write_cannot_complete(
     stalling: tuple[Worker, StallingLedger], make_worker: MakeWorker, redis: "Redis"
 ) -> None:
     """A worker whose lease ended before it completes its claim removes nothing from the inbox."""

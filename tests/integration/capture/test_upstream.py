@@ -110,7 +110,7 @@ def test_buffered_trades_survive_a_restart_of_everything(
     after.assert_all_is_accounted_for()
 
 
-def test_a_worker_that_dies_before_it_settles_buffers_once(make_worker: MakeWorker) -> None:
+def test_a_worker_that_dies_before_it_completes_buffers_once(make_worker: MakeWorker) -> None:
     """A trade that a dead worker has buffered is buffered once, and captured after the gap."""
     dying = make_worker("dying")
     trades = [numbered(n, f"N-{n}", "B1") for n in (1, 3, 5, 2)]

@@ -16,7 +16,7 @@ from tests.support.servers.proxies.proxy import Proxy
 from tradecapture.local.servers.server import LocalServer
 from tradecapture.local.servers.worker import LocalWorker
 
-MENDED = "mended"  # the name of the event that ends a fault
+REPAIRED = "mended"  # the name of the event that ends a fault
 COMMIT = b"COMMIT\0"  # as psycopg sends it
 LOST_COMMITS = 3  # answers lost in one fault; one for each worker, if all workers are busy
 
@@ -26,7 +26,7 @@ _CUT_ALL = text(
 )
 
 
-class Saboteur:
+class FaultInjector:
     """Breaks one part of a deployment at a time, and repairs it."""
 
     def __init__(
@@ -74,12 +74,12 @@ class Saboteur:
         self._note(fault, server.name)
         time.sleep(fault.lasts_seconds)
         server.start()
-        self._log.fault(MENDED, server.name)
+        self._log.fault(REPAIRED, server.name)
 
     def _restart(self, fault: PlannedFault, server: LocalServer) -> None:
         self._note(fault, server.name)
         server.restart()
-        self._log.fault(MENDED, server.name)
+        self._log.fault(REPAIRED, server.name)
 
     def _kill_child(self, fault: PlannedFault) -> None:
         worker = self._worker(fault)
@@ -95,14 +95,14 @@ class Saboteur:
         self._note(fault, server.name)
         time.sleep(fault.lasts_seconds)
         os.killpg(server.process.pid, signal.SIGCONT)
-        self._log.fault(MENDED, server.name)
+        self._log.fault(REPAIRED, server.name)
 
     def _cut_off_database(self, fault: PlannedFault) -> None:
         self._database_proxy.black_hole()
         self._note(fault, self._database.name)
         time.sleep(fault.lasts_seconds)
         self._database_proxy.pass_on()
-        self._log.fault(MENDED, self._database.name)
+        self._log.fault(REPAIRED, self._database.name)
 
     def _cut_connections(self, fault: PlannedFault) -> None:
         engine = create_engine(self._database.url)

@@ -3,23 +3,23 @@
 import pytest
 
 from tests.support.deployment.deployment import Deployment
-from tests.support.faults.scenario import Scene
+from tests.support.faults.scenario import Scenario
 from tests.support.history.history import History
 
 
 @pytest.fixture
-def scene(deployment: Deployment, history: History) -> Scene:
+def scenario(deployment: Deployment, history: History) -> Scenario:
     """A scenario on each database in turn."""
-    return Scene(deployment, history)
+    return Scenario(deployment, history)
 
 
 @pytest.fixture
-def sqlite_scene(sqlite_deployment: Deployment, history: History) -> Scene:
+def sqlite_scenario(sqlite_deployment: Deployment, history: History) -> Scenario:
     """A scenario on SQLite, which starts faster, for tests that do not depend on the database."""
-    return Scene(sqlite_deployment, history)
+    return Scenario(sqlite_deployment, history)
 
 
 @pytest.fixture
-def postgresql_scene(postgresql_deployment: Deployment, history: History) -> Scene:
+def postgresql_scenario(postgresql_deployment: Deployment, history: History) -> Scenario:
     """A scenario on PostgreSQL."""
-    return Scene(postgresql_deployment, history)
+    return Scenario(postgresql_deployment, history)

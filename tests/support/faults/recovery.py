@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from itertools import accumulate
 from typing import NamedTuple
 
-from tests.support.faults.fault_injector import MENDED
+from tests.support.faults.fault_injector import REPAIRED
 from tests.support.faults.schedule import FaultKind
 from tests.support.history.event import Answered, Event, Fault, Said
 
@@ -55,7 +55,7 @@ def recoveries(events: Iterable[Event], captures: Mapping[str, float]) -> list[R
     result = []
     faults = [event for event in history if isinstance(event, Fault)]
     for number, fault in enumerate(faults):
-        if fault.name == MENDED:
+        if fault.name == REPAIRED:
             continue
         kind = FaultKind(fault.name)
         since = faults[number + 1].at if kind in OUTAGES else fault.at

@@ -10,8 +10,8 @@ from tests.support.deployment.completion import wait_until_nothing_waits
 from tests.support.deployment.deployment import Deployment
 from tests.support.deployment.invariants import problems
 from tests.support.faults.programs.failpoint import FLAG_VARIABLE, PLACE_VARIABLE, Failpoint
-from tests.support.faults.programs.guard import DEVICE_VARIABLE, Device
-from tests.support.faults.stepped_worker import Actor
+from tests.support.faults.programs.guard import GUARD_VARIABLE, Guard
+from tests.support.faults.stepped_worker import SteppedWorker
 from tests.support.history.event import Said
 from tests.support.history.history import History
 from tradecapture.capture.gateway import Gateway
@@ -21,10 +21,10 @@ LEASE_SECONDS = 0.5
 APP = "tests.support.faults.programs.unguarded_worker"
 
 # The steps of a test, which take a worker and the book whose partition they use.
-Story = Callable[[Actor, str], None]
+Story = Callable[[SteppedWorker, str], None]
 
 
-class Scene:
+class Scenario:
     """A deployment with one lane and short leases. The history records each trade sent to it."""
 
     def __init__(self, deployment: Deployment, history: History) -> None:
@@ -40,15 +40,15 @@ class Scene:
         self.gateway: Gateway = deployment.gateway()
         self._log = history.log("submitter")
         self._sent: Counter[str] = Counter()
-        self._actors: list[Actor] = []
+        self._actors: list[SteppedWorker] = []
 
-    def cast(
+    def start_worker(
         self,
         name: str,
         failpoint: Failpoint = Failpoint.NOWHERE,
-        without: Device = Device.NONE,
+        without: Guard = Guard.NONE,
         **settings: Any,
-    ) -> Actor:
+    ) -> SteppedWorker:
         """Start a worker; `begin` pauses it until its first step.
 
         Args:
@@ -64,11 +64,11 @@ class Scene:
             environment={
                 PLACE_VARIABLE: failpoint,
                 FLAG_VARIABLE: str(flag),
-                DEVICE_VARIABLE: without,
+                GUARD_VARIABLE: without,
             },
             **settings,
         )
-        actor = Actor(worker, flag)
+        actor = SteppedWorker(worker, flag)
         self._actors.append(actor)
         return actor
 
@@ -78,7 +78,7 @@ class Scene:
             actor.until_ready()
             actor.rest()
 
-    def twice(self, armed: Actor, disarmed: Actor, story: Story) -> list[str]:
+    def twice(self, armed: SteppedWorker, disarmed: SteppedWorker, story: Story) -> list[str]:
         """Run the same steps with all safety guards, then without one of them.
 
         Each run has its own partition. The first run must keep all invariants.

@@ -13,7 +13,7 @@ from tradecapture.local.servers.worker import LocalWorker
 ANSWERED = b"lane captured"  # a worker logs this after each bell
 
 
-class Actor:
+class SteppedWorker:
     """A worker that is paused except during its own steps, and may stall at a failpoint."""
 
     def __init__(self, worker: LocalWorker, flag: Path) -> None:

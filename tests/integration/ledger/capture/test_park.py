@@ -66,7 +66,7 @@ def test_other_partitions_of_the_claim_go_on(ledger: Ledger) -> None:
     assert verdicts[1] == captured(partition_of("B2"), 2)
 
 
-def test_a_worker_that_died_between_park_and_settle_is_finished_by_the_next(
+def test_a_worker_that_died_between_park_and_complete_is_finished_by_the_next(
     ledger: Ledger,
 ) -> None:
     """The parked trade comes again with what stood before and behind it in the inbox.

@@ -17,5 +17,5 @@ class Failpoint(StrEnum):
     BEFORE_TRANSACTION = "before the transaction"
     BEFORE_READS = "between the row's lock and the other reads"
     BEFORE_COMMIT = "before the commit"
-    BEFORE_SETTLE = "between commit and settle"
+    BEFORE_COMPLETE = "between commit and settle"
     BEFORE_PARK = "before it parks a trade that only it cannot capture"

@@ -2,10 +2,10 @@
 
 from enum import StrEnum
 
-DEVICE_VARIABLE = "DISARMED_WORKER_DEVICE"
+GUARD_VARIABLE = "DISARMED_WORKER_DEVICE"
 
 
-class Device(StrEnum):
+class Guard(StrEnum):
     """The safety guard that is switched off."""
 
     NONE = "none"

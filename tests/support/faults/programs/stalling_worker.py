@@ -39,7 +39,7 @@ class StallingLedger(Ledger):
             raise MemoryError("this host has none left; others have")
         _stall_at(Failpoint.BEFORE_TRANSACTION)
         results = super().capture(claim, task_id, clock)
-        _stall_at(Failpoint.BEFORE_SETTLE)
+        _stall_at(Failpoint.BEFORE_COMPLETE)
         return results
 
     def park(

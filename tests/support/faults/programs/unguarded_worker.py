@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Engine, event
 
-from tests.support.faults.programs.guard import DEVICE_VARIABLE, Device
+from tests.support.faults.programs.guard import GUARD_VARIABLE, Guard
 from tests.support.faults.programs.stalling_worker import StallingLedger, app
 from tests.support.inbox.mutation import mutated
 from tradecapture.capture.lease_renewal import LeaseRenewer
@@ -77,16 +77,16 @@ def _no_sweep() -> None:
     Sweep.ring_overdue = ring_nothing  # type: ignore[method-assign]
 
 
-DISARM: Mapping[Device, Callable[[], None]] = {
-    Device.NONE: lambda: None,
-    Device.FENCE: _no_fence,
-    Device.TOKEN: lambda: _without("complete", "redis.call('GET', lock) == token", "true"),
-    Device.ROW_LOCK: _no_row_lock,
-    Device.DEDUPE: _no_dedupe,
-    Device.COMMIT_FIRST: _trim_first,
-    Device.LOCK: lambda: _without("claim", "'NX', 'PX', lease", "'PX', lease"),
-    Device.RENEWAL: _no_renewal,
-    Device.SWEEP: _no_sweep,
+DISARM: Mapping[Guard, Callable[[], None]] = {
+    Guard.NONE: lambda: None,
+    Guard.FENCE: _no_fence,
+    Guard.TOKEN: lambda: _without("complete", "redis.call('GET', lock) == token", "true"),
+    Guard.ROW_LOCK: _no_row_lock,
+    Guard.DEDUPE: _no_dedupe,
+    Guard.COMMIT_FIRST: _trim_first,
+    Guard.LOCK: lambda: _without("claim", "'NX', 'PX', lease", "'PX', lease"),
+    Guard.RENEWAL: _no_renewal,
+    Guard.SWEEP: _no_sweep,
 }
 
-DISARM[Device(os.environ[DEVICE_VARIABLE])]()
+DISARM[Guard(os.environ[GUARD_VARIABLE])]()

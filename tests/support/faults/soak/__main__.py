@@ -18,7 +18,7 @@ from tests.support.deployment.completion import wait_until_nothing_waits
 from tests.support.deployment.deployment import POSTGRESQL, Deployment
 from tests.support.deployment.invariants import problems
 from tests.support.deployment.traffic.traffic import Traffic, of_apis
-from tests.support.faults.fault_injector import Saboteur
+from tests.support.faults.fault_injector import FaultInjector
 from tests.support.faults.recovery import recoveries
 from tests.support.faults.recovery_times import capture_times
 from tests.support.faults.schedule import schedule
@@ -56,8 +56,8 @@ def soak(folder: Path, seconds: float, seed: int, progress: Callable[[float], No
         apis = [deployment.start_api(f"api{number}") for number in range(1, APIS + 1)]
         for worker in workers:
             worker.wait_ready()
-        log = history.log("saboteur")
-        injector = Saboteur(deployment, workers, apis, database_proxy, log)
+        log = history.log("fault injector")
+        injector = FaultInjector(deployment, workers, apis, database_proxy, log)
         with Traffic(
             history,
             of_apis(*(api.url for api in apis)),
