@@ -185,22 +185,23 @@ def trade_row(
     none, or was captured after the partition had passed it.
     """
     submission = entry.submission
+    # By position: keywords cost a third of a microsecond a trade.
     return TradeRow(
-        trade_id=submission.trade_id,
-        partition_key=submission.partition_key,
-        ledger_sequence=ledger_sequence,
-        epoch=entry.epoch,
-        position=entry.position,
-        digest=submission.digest,
-        outcome=Outcome.CAPTURED.value,
-        trade_date=trade_date,
-        accepted_at=_accepted_at(entry.accepted_ms),
-        captured_at=now,
-        task_id=task_id,
-        correlation_id=submission.correlation_id,
-        document=submission.document.decode(),
-        sequence_number=number,
-        buffered_at=None,
+        submission.trade_id,
+        submission.partition_key,
+        ledger_sequence,
+        entry.epoch,
+        entry.position,
+        submission.digest,
+        Outcome.CAPTURED.value,
+        trade_date,
+        _accepted_at(entry.accepted_ms),
+        now,
+        task_id,
+        submission.correlation_id,
+        submission.document.decode(),
+        number,
+        None,
     )
 
 

@@ -25,13 +25,14 @@ class ExistingTrades(NamedTuple):
     def has(self, entry: Entry) -> bool:
         """Return whether the ledger already has this acceptance of a trade."""
         submission = entry.submission
-        entry_id = EntryId(
-            submission.partition_key, entry.epoch, entry.position, submission.trade_id
-        )
-        existing = self.trades.get(submission.trade_id)
-        return entry_id in self.exceptions or (
-            existing is not None and existing[:3] == entry_id[:3]
-        )
+        key, trade_id = submission.partition_key, submission.trade_id
+        existing = self.trades.get(trade_id)
+        if existing is not None and existing[:3] == (key, entry.epoch, entry.position):
+            return True
+        # This runs for every trade, and most claims have no exceptions.
+        if not self.exceptions:
+            return False
+        return EntryId(key, entry.epoch, entry.position, trade_id) in self.exceptions
 
 
 class LedgerState(NamedTuple):
