@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Protocol
 
 import msgspec
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
@@ -12,6 +12,7 @@ from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 from tradecapture.inbox import InboxReader
 from tradecapture.ledger import ExceptionRow, TradeRow
 from tradecapture.trades.clock import Timestamp, from_ms
+from tradecapture.trades.document import or_unset
 from tradecapture.trades.lifecycle import Outcome, TradeState
 from tradecapture.trades.partition import PartitionKey
 from tradecapture.trades.trade import is_trade_id
@@ -168,10 +169,10 @@ def trade_body(status: TradeStatus) -> TradeBody:
         partition_key=status.partition_key,
         position=status.position,
         accepted_at=status.accepted_at,
-        ledger_sequence=_or_unset(status.ledger_sequence),
-        captured_at=_or_unset(status.captured_at),
-        task_id=_or_unset(status.task_id),
-        reason=_or_unset(status.reason),
+        ledger_sequence=or_unset(status.ledger_sequence),
+        captured_at=or_unset(status.captured_at),
+        task_id=or_unset(status.task_id),
+        reason=or_unset(status.reason),
         trade=UNSET if status.document is None else _as_json(status.document),
     )
 
@@ -185,7 +186,3 @@ def _as_json(document: bytes) -> Raw:
         return msgspec.json.decode(document, type=Raw)
     except (msgspec.DecodeError, RecursionError):
         return Raw(msgspec.json.encode(document.decode(errors="replace")))
-
-
-def _or_unset(value: Any) -> Any:
-    return UNSET if value is None else value

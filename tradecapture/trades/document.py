@@ -2,11 +2,13 @@
 
 from decimal import Context, Decimal, DecimalException, InvalidOperation
 from hashlib import blake2b
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 Document = dict[str, Any]
+Value = TypeVar("Value")
 
 DIGEST_BYTES = 16  # 128 bits: no accidental collision in 10^15 trades
 COMPACT_LOT_SCHEME = "LOT"  # the identifier type of a compact lot's bare identifier
@@ -149,3 +151,8 @@ def _plain_decimal(value: Any) -> Any:
     if not number.is_finite() or abs(number.adjusted()) > _exact.prec:
         return _canonical(value)  # a field that only looks like one of ours
     return format(number, "f") if number else "0"
+
+
+def or_unset(value: Value | None) -> Value | UnsetType:
+    """Return a value, or UNSET for None: the field is then left out of the JSON."""
+    return UNSET if value is None else value

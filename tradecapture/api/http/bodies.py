@@ -1,9 +1,9 @@
 """Parts of bodies that several resources share."""
 
 from collections.abc import Iterable, Sequence
-from typing import Annotated, TypeVar
+from typing import Annotated
 
-from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec import Meta, Struct
 
 from tradecapture.trades.problems import Problem
 
@@ -17,9 +17,6 @@ LanesOutOfReach = Annotated[
 ]
 
 
-Value = TypeVar("Value")
-
-
 class FieldProblem(Struct, frozen=True):
     """One thing wrong with a request: a JSON path, a header or a parameter, and what to do."""
 
@@ -30,8 +27,3 @@ class FieldProblem(Struct, frozen=True):
 def field_problems(problems: Iterable[Problem]) -> list[FieldProblem]:
     """Return the problems of a document as a response has them."""
     return [FieldProblem(path, message) for path, message in problems]
-
-
-def or_unset(value: Value | None) -> Value | UnsetType:
-    """Return a value, or UNSET for None: the field is then left out of the JSON."""
-    return UNSET if value is None else value

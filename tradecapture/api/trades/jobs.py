@@ -9,7 +9,6 @@ from typing import Any
 from litestar import Request, get
 from litestar.response.base import ASGIResponse
 
-from tradecapture.api.http.bodies import or_unset
 from tradecapture.api.http.problem import not_found
 from tradecapture.api.http.responses import json_response
 from tradecapture.api.service.batch_jobs import BatchJob, is_batch_job_id
@@ -17,6 +16,7 @@ from tradecapture.api.service.service import Service, service_of
 from tradecapture.api.trades.bodies import JobBody, JobResult, JobStatus
 from tradecapture.api.trades.documentation import JOB
 from tradecapture.capture.status import TradeStatus
+from tradecapture.trades.document import or_unset
 from tradecapture.trades.lifecycle import Outcome, TradeState
 from tradecapture.trades.receipt import trade_id_of
 

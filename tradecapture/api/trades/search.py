@@ -7,7 +7,7 @@ from typing import Any
 from litestar import Request, get
 from litestar.response.base import ASGIResponse
 
-from tradecapture.api.http.bodies import FieldProblem, or_unset
+from tradecapture.api.http.bodies import FieldProblem
 from tradecapture.api.http.problem import not_valid
 from tradecapture.api.http.query import Query
 from tradecapture.api.http.responses import json_response
@@ -22,6 +22,7 @@ from tradecapture.ledger.queries.trade_filter import (
     TradeFilter,
     TradeSummary,
 )
+from tradecapture.trades.document import or_unset
 
 # A search that finds few trades ends after this time, with a cursor to go on from.
 SEARCH_TIMEOUT_SECONDS = 0.5

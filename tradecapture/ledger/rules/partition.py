@@ -184,9 +184,9 @@ class PartitionAggregate:
         self, entry: Entry, lots: tuple[TradeLot, ...], trade_date: date, number: int | None
     ) -> None:
         self._add(lots, trade_date)
-        place = (entry.epoch, entry.position)
-        self._inversions += place < self._last
-        self._last = max(place, self._last)
+        order = (entry.epoch, entry.position)
+        self._inversions += order < self._last
+        self._last = max(order, self._last)
         sequence, context = self._ledger_sequence, self._context
         row = trade_row(entry, sequence, trade_date, number, context.task_id, context.now)
         self._write_set.trades.append(row)
